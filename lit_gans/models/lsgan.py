@@ -1,0 +1,71 @@
+"""The least-squares game."""
+
+from typing import Any
+
+from lit_gans.base import Batch, Fake, ImageShape, Terms
+from lit_gans.families import LatentGAN, required
+from lit_gans.losses import least_squares_discriminator, least_squares_generator
+from lit_gans.networks import DCGANDiscriminator, DCGANGenerator, Discriminator, Generator
+from lit_gans.networks.blocks import Upsampling
+
+
+class LSGAN(LatentGAN):
+    r"""Least squares in place of cross-entropy: a fake far on the right side of the boundary still gets a gradient.
+
+    Mao et al. 2016, *Least Squares Generative Adversarial Networks*, arXiv:1611.04076.
+
+    .. math::
+        L_D = \tfrac12 E (D(x) - b)^2 + \tfrac12 E (D(G(z)) - a)^2, \qquad L_G = \tfrac12 E (D(G(z)) - c)^2
+
+    With b - c = 1 and b - a = 2 (a = -1, b = 1, c = 0) it minimises the Pearson chi-squared divergence; the default
+    (0, 1, 1) is the paper's 0-1 coding, which works as well.
+
+    Good at: stable training without tuning. Bad at: small learning rates are needed at high resolution.
+
+    Args:
+        generator: a network from noise to images; by default :class:`~lit_gans.networks.DCGANGenerator`.
+        discriminator: a network from images to unbounded scores; by default the DCGAN one.
+        image_shape: (channels, height, width), both sides at least 8; needed by the default networks.
+        latent_dim: size of the noise, for the default generator.
+        width: channels of the finest hidden maps, for the default networks.
+        upsampling: ``transposed`` convolutions, or ``resize`` and convolve.
+        a: the discriminator's target for fakes.
+        b: the discriminator's target for reals.
+        c: what the generator wants the discriminator to say of a fake.
+        base: arguments of :class:`~lit_gans.base.BaseGAN`: optimizers, schedules, ratio, clipping, average.
+
+    Example:
+        >>> LSGAN(image_shape=(1, 28, 28), width=8, a=-1, b=1, c=0).sample(2, seed=0).shape
+        torch.Size([2, 1, 28, 28])
+    """
+
+    def __init__(
+        self,
+        generator: Generator | None = None,
+        discriminator: Discriminator | None = None,
+        *,
+        image_shape: ImageShape | None = None,
+        latent_dim: int = 100,
+        width: int = 64,
+        upsampling: Upsampling = "transposed",
+        a: float = 0.0,
+        b: float = 1.0,
+        c: float = 1.0,
+        **base: Any,
+    ) -> None:
+        super().__init__(
+            generator or DCGANGenerator(required(image_shape), latent_dim, width, upsampling),
+            discriminator or DCGANDiscriminator(required(image_shape), width),
+            image_shape=image_shape,
+            **base,
+        )
+        self.a, self.b, self.c = a, b, c
+
+    def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
+        """Reals to b, fakes to a."""
+        real = self.discriminator(batch["image"])
+        return least_squares_discriminator(real, self.discriminator(fake), self.a, self.b)
+
+    def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
+        """Fakes to c."""
+        return least_squares_generator(self.discriminator(fake), self.c)
