@@ -48,7 +48,7 @@ class Glyphs(ImageData):
         characters: str = DIGITS + LETTERS,
         size: Sized = 32,
         channels: int = 1,
-        count: int = 24_000,
+        count: int = 16_000,
         distortion: float = 0.5,
         noise: float = 0.03,
         batch_size: int = 64,

@@ -1,0 +1,8 @@
+"""What watches a run without touching the game."""
+
+from lit_gans.callbacks.progress import ProgressBar
+from lit_gans.callbacks.quality import Quality
+from lit_gans.callbacks.sample_grid import SampleGrid
+from lit_gans.callbacks.save_last import SaveLast
+
+__all__ = ["ProgressBar", "Quality", "SampleGrid", "SaveLast"]

@@ -1,0 +1,82 @@
+"""Pictures of a run: what the generator draws from the same noise, over time."""
+
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+from torch import Tensor
+
+from lit_gans.errors import UsageError
+from lit_gans.pictures import grid, to_image, write_png
+
+
+class SampleGrid(Callback):
+    """A grid of samples from a fixed noise: a PNG in ``<run>/samples`` always, and in W&B and TensorBoard if they log.
+
+    Args:
+        count: samples in the grid.
+        every_n_epochs: epochs between two grids; 0 draws only the last.
+        every_n_steps: batches between two grids; 0 leaves it to the epochs.
+        seed: of the noise.
+
+    Raises:
+        UsageError: if a number is negative or there is nothing to draw.
+    """
+
+    def __init__(self, count: int = 64, every_n_epochs: int = 1, every_n_steps: int = 0, seed: int = 0) -> None:
+        if count < 1 or every_n_epochs < 0 or every_n_steps < 0:
+            raise UsageError(
+                "SampleGrid draws at least one sample every so many epochs or steps, got "
+                f"count={count}, every_n_epochs={every_n_epochs}, every_n_steps={every_n_steps}"
+            )
+        self.count, self.every_n_epochs, self.every_n_steps, self.seed = count, every_n_epochs, every_n_steps, seed
+        self.folder = Path("samples")
+        self.drawn = -1
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Finds the run's folder (on every device, since they have to agree on it)."""
+        self.folder = Path(trainer.log_dir or trainer.default_root_dir) / "samples"
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Draws if so many batches are done."""
+        if self.every_n_steps and trainer.global_step % self.every_n_steps == 0:
+            self.draw(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws if so many epochs are done."""
+        if self.every_n_epochs and (trainer.current_epoch + 1) % self.every_n_epochs == 0:
+            self.draw(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws what the run has ended with."""
+        self.draw(trainer, pl_module)
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Writes a batch of predictions as a grid."""
+        if isinstance(outputs, Tensor) and outputs.ndim == 4:
+            write_png(grid(outputs), self.folder / f"predict_{trainer.global_rank:02}_{batch_idx:06}.png")
+
+    def draw(self, trainer: Trainer, pl_module: Any) -> None:
+        """Draws one grid now, unless this step has one."""
+        step = trainer.global_step
+        if step == self.drawn or not trainer.is_global_zero or trainer.fast_dev_run:
+            return
+        self.drawn = step
+        picture = grid(pl_module.sample(self.count, seed=self.seed))
+        write_png(picture, self.folder / f"step_{step:07}.png")
+        for logger in trainer.loggers:  # as uint8: wandb does not scale float images
+            if isinstance(logger, WandbLogger):
+                logger.log_image("samples", [to_image(picture)], step=step)
+            elif isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image("samples", picture, step)

@@ -1,0 +1,107 @@
+"""A run can be stopped at any time and goes on from where it was."""
+
+import os
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_info
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_ASK_EVERY = 10  # batches between two looks at the other devices' flags on accelerators, where each look is a sync
+
+
+class SaveLast(Callback):
+    """Keeps ``<run>/checkpoints/last.ckpt`` and ends a run well when it is told to stop.
+
+    The checkpoint is written after every epoch (and at the end of a run that stops within one), every ``every_n_steps``
+    batches, and when SIGTERM or Ctrl-C arrives at any of the processes: the batch is finished, never left between the two
+    players, all processes save together and exit with 128 plus the signal's number (143, 130). A second Ctrl-C ends at
+    once.
+
+    Args:
+        every_n_steps: batches between two checkpoints within an epoch; 0 saves only at its end.
+    """
+
+    def __init__(self, every_n_steps: int = 0) -> None:
+        self.every_n_steps = every_n_steps
+        self.path = Path("last.ckpt")
+        self.received = 0
+        self._previous: dict[int, Any] = {}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Finds the run's folder (on every device, since they have to agree on it)."""
+        self.path = Path(trainer.log_dir or trainer.default_root_dir) / "checkpoints" / "last.ckpt"
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes over the two signals, in place of Lightning's handlers."""
+        self.received = 0
+        try:
+            self._previous = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        except ValueError:  # not the main thread: signals are somebody else's business
+            self._previous = {}
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves if it is time, and stops if any process was told to."""
+        if self.every_n_steps and trainer.global_step % self.every_n_steps == 0:
+            self._save(trainer)
+        if (number := self._agreed(trainer)) != 0:
+            self._save(trainer)
+            self._leave(trainer, number)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Saves."""
+        self._save(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A signal that came after the last batch, say during the last validation, still counts."""
+        self._restore()
+        if self.received:
+            self._leave(trainer, self.received)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Gives the signals back."""
+        self._restore()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.received == signal.SIGINT and number == signal.SIGINT:
+            self._restore()
+            raise KeyboardInterrupt
+        self.received = number
+        if number == signal.SIGINT:
+            os.write(2, b"\nfinishing this batch, then saving; Ctrl-C again to end at once\n")
+
+    def _agreed(self, trainer: Trainer) -> int:
+        """The signal that any of the processes has received, 0 for none; all get the same answer."""
+        if trainer.world_size == 1:
+            return self.received
+        device = trainer.strategy.root_device
+        if device.type != "cpu" and trainer.global_step % _ASK_EVERY:
+            return 0
+        flag = torch.tensor([self.received], device=device)
+        dist.all_reduce(flag, dist.ReduceOp.MAX)
+        return int(flag)
+
+    def _save(self, trainer: Trainer) -> None:
+        if not trainer.fast_dev_run:
+            trainer.save_checkpoint(self.path)
+
+    def _leave(self, trainer: Trainer, number: int) -> None:
+        trainer.strategy.barrier()
+        self._restore()
+        rank_zero_info(
+            f"{signal.Signals(number).name}: stopped after batch {trainer.global_step}; go on with the same command and "
+            f"--ckpt_path {self.path}"
+        )
+        raise SystemExit(128 + number)
+
+    def _restore(self) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}

@@ -1,0 +1,66 @@
+"""Images in [-1, 1] as pictures a person can open."""
+
+import os
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.utils import make_grid
+
+_CANVAS = 256  # side of the picture that points in the plane are drawn on
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Float in [-1, 1] to uint8 in [0, 255], any shape; values outside are clamped."""
+    return images.detach().float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def grid(images: Tensor, columns: int | None = None) -> Tensor:
+    """A batch as one picture.
+
+    Args:
+        images: (N, C, H, W) in [-1, 1]; points in the plane, (N, 2, 1, 1), are drawn as dots on a square.
+        columns: pictures in a row; by default about as many as there are rows.
+
+    Returns:
+        (3, H', W') uint8.
+    """
+    images = images.detach().cpu()
+    if tuple(images.shape[1:]) == (2, 1, 1):
+        return _scatter(images.flatten(1))
+    if images.shape[1] not in (1, 3):
+        images = images[:, :3] if images.shape[1] > 3 else images.mean(1, keepdim=True)
+    columns = columns or max(1, round(len(images) ** 0.5 + 0.4))
+    return make_grid(to_uint8(images), nrow=columns, padding=2)
+
+
+def write_png(picture: Tensor, path: str | os.PathLike[str]) -> None:
+    """Writes a uint8 (1 or 3, H, W) tensor to a temporary file beside ``path`` and renames it.
+
+    Raises:
+        OSError: if the folder cannot be written to.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    to_image(picture).save(temporary, format="png")
+    temporary.replace(path)
+
+
+def to_image(picture: Tensor) -> Image.Image:
+    """A uint8 (1 or 3, H, W) tensor as a Pillow image."""
+    array = picture.permute(1, 2, 0).contiguous().cpu().numpy()
+    return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+
+
+def _scatter(points: Tensor) -> Tensor:
+    """(N, 2) points in [-1, 1] squared as dark dots on white, y upwards."""
+    picture = torch.full((3, _CANVAS, _CANVAS), 255, dtype=torch.uint8)
+    pixels = ((points.clamp(-1, 1) + 1) / 2 * (_CANVAS - 3)).round().long() + 1
+    for right in (-1, 0, 1):
+        for down in (-1, 0, 1):
+            x = (pixels[:, 0] + right).clamp(0, _CANVAS - 1)
+            y = (_CANVAS - 1 - pixels[:, 1] + down).clamp(0, _CANVAS - 1)
+            picture[:, y, x] = torch.tensor([[31], [73], [125]], dtype=torch.uint8)
+    return picture

@@ -1,0 +1,161 @@
+"""``lit-gans fit``, ``validate``, ``test`` and ``predict``: LightningCLI with short names and a run folder."""
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lightning.fabric.plugins import CheckpointIO
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar as AnyProgressBar
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+import lit_gans.models  # noqa: F401  (makes the short names known)
+from lit_gans import _HOME, checkpoints
+from lit_gans.base import BaseGAN
+from lit_gans.callbacks import ProgressBar, Quality, SampleGrid, SaveLast
+from lit_gans.cli import fail, nearest
+from lit_gans.errors import UsageError
+
+_EPOCHS = 10  # of a run that does not say how long it should take
+_HOMES = {"model": "lit_gans.models", "data": "lit_gans.data"}
+
+
+class Parser(LightningArgumentParser):
+    """Turns an error of several lines into one sentence."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Prints it and ends the process with 2."""
+        text = " ".join(str(message).split())
+        for key, home in _HOMES.items():
+            found = re.search(rf'[Kk]ey "(?:\w+\.)?{key}".*?(?:[Vv]alue|given value type|class_path)[^"\']*["\']?(\w+)', text)
+            if found and "Expected a dot import path" in text:
+                fail(f"unknown {key} {found[1]!r}{nearest(found[1], known(home))}", 2)
+        fail(text.removeprefix("error: "), 2)
+
+
+class SaveConfig(SaveConfigCallback):
+    """Writes ``config.yaml`` into the run's own folder, which no other run shares."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Writes it, unless the run has no folder of its own."""
+        if trainer.log_dir is not None and stage == "fit":
+            super().setup(trainer, pl_module, stage)
+
+
+class TrainCLI(LightningCLI):
+    """The training commands."""
+
+    @classmethod
+    def run(cls, arguments: Sequence[str]) -> None:
+        """Parses ``arguments``, builds the model, the data and the trainer, and runs."""
+        _check_names(arguments)
+        cls(
+            BaseGAN,
+            LightningDataModule,
+            save_config_callback=SaveConfig,
+            trainer_defaults={"default_root_dir": "runs"},
+            seed_everything_default=0,
+            parser_class=Parser,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            args=list(arguments),
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """The callbacks of every run, and what the model learns from the data."""
+        parser.add_lightning_class_args(SampleGrid, "samples")
+        parser.add_lightning_class_args(SaveLast, "last")
+        parser.add_lightning_class_args(Quality, "quality")
+        parser.add_lightning_class_args(ModelCheckpoint, "best")
+        parser.set_defaults(
+            {
+                "best.monitor": "val/swd",
+                "best.mode": "min",
+                "best.filename": "best",
+                "best.enable_version_counter": False,
+                "model": {"class_path": "lit_gans.DCGAN"},
+                "data": {"class_path": "lit_gans.Glyphs"},
+            }
+        )
+        for name in ("image_shape", "num_classes"):
+            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+
+    def _parse_ckpt_path(self) -> None:
+        """The command line says what is trained; a checkpoint must fit it (Lightning would let the file win)."""
+        config = self.config[self.config["subcommand"]]
+        if not (path := config.get("ckpt_path")):
+            return
+        saved = checkpoints.read(path)
+        holds = checkpoints.import_class(saved[checkpoints.KEY]["class_path"])
+        asked = checkpoints.import_class(config["model"]["class_path"])
+        if holds is not asked:
+            raise UsageError(
+                f"{path} holds a {holds.__name__}, but the command asks for a {asked.__name__}; add --model "
+                f"{holds.__name__}, or the --config of the run that saved it"
+            )
+        given = config["model"].get("init_args") or {}
+        for name, old in saved.get("hyper_parameters", {}).items():
+            new = given.get(name, old)
+            if not name.startswith("_") and not isinstance(old, dict) and _listed(new) != _listed(old):
+                print(f"note: {name} was {old!r} when {path} was saved and is now {new!r}", file=sys.stderr)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Adds the run folder, the safe checkpoint writer and the progress bar to what the user asked for."""
+        trainer = self._get(self.config_init, "trainer", default={})
+        if trainer["max_epochs"] is None and trainer["max_steps"] == -1 and trainer["max_time"] is None:
+            trainer["max_epochs"] = _EPOCHS
+        name = f"{type(self.model).__name__}-{type(self.datamodule).__name__}"
+        trainer["logger"] = _loggers(trainer["logger"], trainer["default_root_dir"], name)
+        plugins = trainer["plugins"] or []
+        plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins]
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            trainer["plugins"] = [*plugins, checkpoints.AtomicCheckpointIO()]
+        callbacks = trainer["callbacks"] or []
+        callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+        if trainer["enable_progress_bar"] is not False and not any(isinstance(c, AnyProgressBar) for c in callbacks):
+            trainer["callbacks"] = [*callbacks, ProgressBar()]
+        return super().instantiate_trainer(**kwargs)
+
+    def before_fit(self) -> None:
+        """Says where the run is."""
+        if (folder := self.trainer.log_dir) and self.trainer.is_global_zero:
+            print(f"run folder: {folder}", flush=True)
+
+    def after_fit(self) -> None:
+        """Says where the results are."""
+        if (folder := self.trainer.log_dir) and self.trainer.is_global_zero and not self.trainer.fast_dev_run:
+            print(f"config, metrics.csv, samples and checkpoints are in {folder}", flush=True)
+
+
+def known(home: str) -> list[str]:
+    """The short names of the models or data sets of this library."""
+    return sorted(name for name in _HOME if _HOME[name] == home)
+
+
+def _check_names(arguments: Sequence[str]) -> None:
+    """Refuses an unknown short name with the nearest one, before anything is built."""
+    words = [w for argument in arguments for w in argument.split("=", 1)]
+    for key, home in _HOMES.items():
+        for flag, value in zip(words, words[1:], strict=False):
+            plain = flag == f"--{key}" or flag == f"--{key}.class_path"
+            if plain and value.isidentifier() and value not in known(home):
+                fail(f"unknown {key} {value!r}{nearest(value, known(home))}, or give a class of your own by its dotted name", 2)
+
+
+def _loggers(given: Any, root: Any, name: str) -> Any:
+    """What the user asked for, and always a logger that makes the run's own folder."""
+    if given is False:
+        return False
+    loggers = [] if given in (None, True) else list(given) if isinstance(given, (list, tuple)) else [given]
+    folder = Path(root or "runs")
+    if not any(isinstance(logger, (CSVLogger, TensorBoardLogger)) for logger in loggers):
+        loggers = [CSVLogger(folder, name), *loggers]
+    return sorted(loggers, key=lambda logger: not isinstance(logger, (CSVLogger, TensorBoardLogger)))
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
