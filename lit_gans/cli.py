@@ -72,6 +72,7 @@ def sample(
 
 
 COMMANDS = {"sample": sample}
+_CHATTER = ("litlogger", "litmodels", "TPU available", "`weights_only` was not set")
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -123,18 +124,30 @@ def _help() -> str:
 
 
 def _call(name: str, arguments: list[str]) -> None:
-    from jsonargparse import auto_cli
+    from jsonargparse import ArgumentParser, auto_cli
 
-    auto_cli(COMMANDS[name], args=arguments, prog=f"lit-gans {name}", as_positional=True)
+    class Parser(ArgumentParser):
+        def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+            fail(f"{' '.join(str(message).split())}; 'lit-gans {name} --help' lists the options", 2)
+
+    auto_cli(COMMANDS[name], args=arguments, prog=f"lit-gans {name}", as_positional=True, parser_class=Parser)
 
 
 def _train(arguments: list[str]) -> None:
     import logging
     import warnings
 
-    for noise in (".*does not have many workers.*", ".*in eval mode at the start of training.*", ".*isolate.*"):
-        warnings.filterwarnings("ignore", noise)
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(lambda r: "litlogger" not in r.getMessage())
+    # what Lightning says that is no news to somebody who trains a GAN here
+    for noise in (
+        "does not have many workers",
+        "smaller than the logging interval",
+        "LightningCLI's args",
+        "treespec",
+        "could not find the monitored",
+    ):
+        warnings.filterwarnings("ignore", f".*{noise}")
+    for logger in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.rank_zero"):
+        logging.getLogger(logger).addFilter(lambda r: not any(n in r.getMessage() for n in _CHATTER))
 
     from lit_gans.train import TrainCLI
 
@@ -146,19 +159,23 @@ def _run(command: Any) -> None:
     try:
         command()
     except Exception as error:
-        if os.environ.get("LIT_GANS_TRACEBACK") or not _user_caused(error):
+        reason = _user_caused(error)
+        if reason is None or os.environ.get("LIT_GANS_TRACEBACK"):
             raise
-        fail(" ".join(str(error).split()))
+        fail(" ".join(str(reason).split()))
     except KeyboardInterrupt:
         fail("interrupted", 130)
 
 
-def _user_caused(error: Exception) -> bool:
+def _user_caused(error: BaseException | None) -> BaseException | None:
+    """The error, or the one that it hides, if a user can mend it."""
     from lit_gans.errors import NonFiniteLoss, UsageError
 
-    kinds: tuple[type[Exception], ...] = (UsageError, NonFiniteLoss, PermissionError, FileNotFoundError)
+    kinds: tuple[type[BaseException], ...] = (UsageError, NonFiniteLoss, PermissionError, FileNotFoundError)
     if "lightning" in sys.modules:
         from lightning.fabric.utilities.exceptions import MisconfigurationException
 
         kinds += (MisconfigurationException,)
-    return isinstance(error, kinds)
+    while error is not None and not isinstance(error, kinds):
+        error = error.__cause__ or error.__context__
+    return error

@@ -1,7 +1,7 @@
 """Errors that a user can cause: the command line prints their one sentence without a traceback."""
 
 
-class UsageError(ValueError):
+class UsageError(Exception):
     """Something the user gave cannot be used; the message says what was expected, what came and what to do."""
 
 

@@ -9,6 +9,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
+from lit_gans.errors import UsageError
+
 
 class Adam(torch.optim.Adam):
     """Adam with the learning rate and betas of Radford et al. 2015 (arXiv:1511.06434, section 4).
@@ -48,7 +50,7 @@ class LinearDecay(LRScheduler):
         end: the last learning rate as a share of the first.
 
     Raises:
-        ValueError: if ``steps`` is not after ``start``.
+        UsageError: if ``steps`` is not after ``start``.
 
     Example:
         >>> optimizer = Adam([torch.zeros(1, requires_grad=True)], lr=1.0)
@@ -59,7 +61,7 @@ class LinearDecay(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, steps: int, start: int = 0, end: float = 0.0) -> None:
         if steps <= start:
-            raise ValueError(f"LinearDecay must end after it starts: got steps={steps} and start={start} (in batches)")
+            raise UsageError(f"LinearDecay must end after it starts: got steps={steps} and start={start} (in batches)")
         self.steps, self.start, self.end = steps, start, end
         super().__init__(optimizer)
 

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,11 +30,16 @@ class Parser(LightningArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Prints it and ends the process with 2."""
         text = " ".join(str(message).split())
-        for key, home in _HOMES.items():
-            found = re.search(rf'[Kk]ey "(?:\w+\.)?{key}".*?(?:[Vv]alue|given value type|class_path)[^"\']*["\']?(\w+)', text)
-            if found and "Expected a dot import path" in text:
-                fail(f"unknown {key} {found[1]!r}{nearest(found[1], known(home))}", 2)
-        fail(text.removeprefix("error: "), 2)
+        wrong = re.search(r"Problem with given class_path '([^']+)': (.+?)(?: - Expected| Given value|$)", text)
+        if wrong and not wrong[2].startswith("Validation failed"):
+            fail(f"the class {wrong[1]!r} cannot be used: {wrong[2]}", 2)
+        key = re.search(r'Parser key "(?:\w+\.)?(\w+)"', text)
+        if key and (name := re.search(r"Expected a dot import path string: (\S+)", text)):
+            choices = known(_HOMES[key[1]]) if key[1] in _HOMES else []
+            fail(f"unknown {key[1]} {name[1]!r}{nearest(name[1], choices)}", 2)
+        if key and (other := re.search(r"(Import path does not correspond to a subclass of \w+)", text)):
+            fail(f"{key[1]}: {other[1][0].lower()}{other[1][1:]}: {text.rpartition('Given value: ')[2]}", 2)
+        fail(text, 2)
 
 
 class SaveConfig(SaveConfigCallback):
@@ -143,7 +149,10 @@ def _check_names(arguments: Sequence[str]) -> None:
         for flag, value in zip(words, words[1:], strict=False):
             plain = flag == f"--{key}" or flag == f"--{key}.class_path"
             if plain and value.isidentifier() and value not in known(home):
-                fail(f"unknown {key} {value!r}{nearest(value, known(home))}, or give a class of your own by its dotted name", 2)
+                fail(
+                    f"unknown {key} {value!r}{nearest(value, known(home))}, or give a class of your own by its dotted name",
+                    2,
+                )
 
 
 def _loggers(given: Any, root: Any, name: str) -> Any:

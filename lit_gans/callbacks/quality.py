@@ -36,7 +36,13 @@ class Quality(Callback):
     ) -> None:
         """Adds a batch and the fakes that the model made for it."""
         if isinstance(outputs, dict) and "fake" in outputs:
-            real = batch["image"] if isinstance(batch, dict) else batch if not isinstance(batch, (tuple, list)) else batch[0]
+            real = (
+                batch["image"]
+                if isinstance(batch, dict)
+                else batch
+                if not isinstance(batch, (tuple, list))
+                else batch[0]
+            )
             self.swd.update(real, outputs["fake"])
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -97,7 +97,9 @@ class Glyphs(ImageData):
         turn, shear, grow, stretch, right, down = (2 * torch.rand(6, count, generator=rng) - 1) * self.distortion
         angle, scale, stretch = turn * pi / 8, torch.exp(0.25 * grow), torch.exp(0.15 * stretch)
         cos, sin = angle.cos(), angle.sin()
-        lean = torch.stack([torch.stack([scale * stretch, 0.4 * shear], 1), torch.stack([0 * scale, scale / stretch], 1)], 1)
+        lean = torch.stack(
+            [torch.stack([scale * stretch, 0.4 * shear], 1), torch.stack([0 * scale, scale / stretch], 1)], 1
+        )
         turned = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1) @ lean
         aspect = self.image_shape[2] / self.image_shape[1]  # keep the glyph's shape in images that are not square
         turned[:, :, 0] *= max(aspect, 1.0)

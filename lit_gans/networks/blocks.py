@@ -4,6 +4,8 @@ from typing import Literal
 
 from torch import nn
 
+from lit_gans.errors import UsageError
+
 Upsampling = Literal["transposed", "resize"]
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
@@ -16,10 +18,10 @@ def upsample(in_channels: int, out_channels: int, kind: Upsampling, bias: bool =
     checkerboard (Odena et al. 2016, doi:10.23915/distill.00003).
 
     Raises:
-        ValueError: if ``kind`` is neither.
+        UsageError: if ``kind`` is neither.
     """
     if kind == "transposed":
         return nn.ConvTranspose2d(in_channels, out_channels, 4, 2, 1, bias=bias)
     if kind == "resize":
         return nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(in_channels, out_channels, 3, 1, 1, bias=bias))
-    raise ValueError(f"upsampling must be 'transposed' or 'resize', got {kind!r}")
+    raise UsageError(f"upsampling must be 'transposed' or 'resize', got {kind!r}")

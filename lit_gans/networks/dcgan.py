@@ -6,6 +6,7 @@ from math import ceil, log2, prod
 import torch
 from torch import Tensor, nn
 
+from lit_gans.errors import UsageError
 from lit_gans.networks.base import Discriminator, Generator
 from lit_gans.networks.blocks import Upsampling, upsample
 from lit_gans.networks.init import normal
@@ -18,11 +19,11 @@ def doublings(image_shape: Sequence[int]) -> int:
     """How many times the generator doubles and the discriminator halves: as long as the short side keeps 4 pixels.
 
     Raises:
-        ValueError: if the image has a side below 8 pixels, which leaves no room for one doubling.
+        UsageError: if the image has a side below 8 pixels, which leaves no room for one doubling.
     """
     channels, height, width = image_shape
     if min(height, width) < 2 * _SMALLEST or channels < 1:
-        raise ValueError(
+        raise UsageError(
             f"a DCGAN network draws images of at least 8x8 pixels (one doubling from 4x4), got image_shape "
             f"{tuple(image_shape)} (channels, height, width); use larger images, or GAN, whose MLP draws any shape"
         )
@@ -41,7 +42,7 @@ class DCGANGenerator(Generator):
         upsampling: ``transposed`` convolutions as in the paper, or ``resize`` and convolve.
 
     Raises:
-        ValueError: if a side is below 8 pixels or ``upsampling`` is unknown.
+        UsageError: if a side is below 8 pixels or ``upsampling`` is unknown.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class DCGANDiscriminator(Discriminator):
         batch_norm: normalise all but the first layer as in the paper; switch it off under a gradient penalty.
 
     Raises:
-        ValueError: if a side is below 8 pixels.
+        UsageError: if a side is below 8 pixels.
     """
 
     def __init__(self, image_shape: Sequence[int], width: int = 64, batch_norm: bool = True) -> None:
