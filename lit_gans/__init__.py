@@ -27,7 +27,7 @@ _HOME = {
     **dict.fromkeys(["DCGAN", "GAN", "LSGAN"], "lit_gans.models"),
     **dict.fromkeys(["FashionMNIST", "Gaussians", "Glyphs", "MNIST"], "lit_gans.data"),
 }
-__all__ = ["__version__", *_HOME]  # noqa: PLE0604
+__all__ = ["__version__", *_HOME]
 
 
 def __getattr__(name: str) -> Any:

@@ -62,12 +62,6 @@ class BaseGAN(LightningModule, ABC):
     generator: nn.Module
     discriminator: nn.Module
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> "BaseGAN":
-        """Remembers how the object was made: a checkpoint repeats the call."""
-        self = super().__new__(cls)
-        object.__setattr__(self, "_call", (args, kwargs))
-        return self
-
     def __init__(
         self,
         generator: nn.Module,

@@ -42,27 +42,33 @@ def save_hyperparameters(model: "BaseGAN") -> dict[str, str]:
     Raises:
         UsageError: if a value cannot be described, say a lambda.
     """
-    args, kwargs = model.__dict__.pop("_call", ((), {}))
     if _given_hyperparameters.get() is not None:
         model.save_hyperparameters()
         return {}
-    signature = inspect.signature(type(model).__init__)
-    bound = signature.bind(model, *args, **kwargs)
-    bound.apply_defaults()
-    arguments: dict[str, Any] = {}
-    for parameter in list(signature.parameters.values())[1:]:
-        value = bound.arguments[parameter.name]
-        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            arguments.update(value)
-        elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            if value:
-                raise UsageError(f"{type(model).__name__} takes *{parameter.name}: pass arguments by name instead")
-        else:
-            arguments[parameter.name] = value
+    arguments = _outermost_call(model)
     networks = {name: class_path(type(value)) for name, value in arguments.items() if isinstance(value, nn.Module)}
     plain = {name: _plain(name, value) for name, value in arguments.items() if name not in networks}
     model.save_hyperparameters(plain)
     return networks
+
+
+def _outermost_call(model: "BaseGAN") -> dict[str, Any]:
+    """The arguments of the most derived ``__init__`` that is running: what to repeat to make ``model`` again.
+
+    Lightning collects the arguments of every ``__init__`` on the way, and so also what a subclass fixes for its parent,
+    which the subclass would not accept.
+    """
+    found, frame = None, inspect.currentframe()
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "__init__" and code.co_argcount and frame.f_locals.get(code.co_varnames[0]) is model:
+            found = frame
+        frame = frame.f_back
+    assert found is not None, "called from outside __init__"
+    names, varargs, keywords, values = inspect.getargvalues(found)
+    if varargs and values[varargs]:
+        raise UsageError(f"{type(model).__name__} takes *{varargs}: pass arguments by name instead")
+    return {name: values[name] for name in names[1:]} | (values[keywords] if keywords else {})
 
 
 def class_path(cls: type) -> str:

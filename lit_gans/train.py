@@ -7,9 +7,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
+import yaml
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar as AnyProgressBar
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
@@ -17,11 +19,12 @@ import lit_gans.models  # noqa: F401  (makes the short names known)
 from lit_gans import _HOME, checkpoints
 from lit_gans.base import BaseGAN
 from lit_gans.callbacks import ProgressBar, Quality, SampleGrid, SaveLast
-from lit_gans.cli import fail, nearest
+from lit_gans.cli import TRAINING, fail, nearest
 from lit_gans.errors import UsageError
 
 _EPOCHS = 10  # of a run that does not say how long it should take
 _HOMES = {"model": "lit_gans.models", "data": "lit_gans.data"}
+_DEFAULTS = {"model": "lit_gans.DCGAN", "data": "lit_gans.Glyphs"}
 
 
 class Parser(LightningArgumentParser):
@@ -68,7 +71,7 @@ class TrainCLI(LightningCLI):
             subclass_mode_model=True,
             subclass_mode_data=True,
             auto_configure_optimizers=False,
-            args=list(arguments),
+            args=_complete(arguments),
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -83,8 +86,6 @@ class TrainCLI(LightningCLI):
                 "best.mode": "min",
                 "best.filename": "best",
                 "best.enable_version_counter": False,
-                "model": {"class_path": "lit_gans.DCGAN"},
-                "data": {"class_path": "lit_gans.Glyphs"},
             }
         )
         for name in ("image_shape", "num_classes"):
@@ -153,6 +154,21 @@ def _check_names(arguments: Sequence[str]) -> None:
                     f"unknown {key} {value!r}{nearest(value, known(home))}, or give a class of your own by its dotted name",
                     2,
                 )
+
+
+def _complete(arguments: Sequence[str]) -> list[str]:
+    """Adds the default model and data where neither a flag nor a configuration file names one.
+
+    They are not defaults of the parser, because a class keeps the options of the default that it replaces: MNIST would
+    take Glyphs' image size.
+    """
+    words = [w for argument in arguments for w in argument.split("=", 1)]
+    named = {key for key in _DEFAULTS for word in words if word in (f"--{key}", f"--{key}.class_path")}
+    for flag, value in pairwise(words):
+        if flag in ("-c", "--config") and Path(value).is_file():
+            named |= set(yaml.safe_load(Path(value).read_text()) or {})
+    added = [word for key, name in _DEFAULTS.items() if key not in named for word in (f"--{key}", name)]
+    return [*arguments[:1], *added, *arguments[1:]] if arguments[:1] and arguments[0] in TRAINING else list(arguments)
 
 
 def _loggers(given: Any, root: Any, name: str) -> Any:
