@@ -111,7 +111,7 @@ class BaseGAN(LightningModule, ABC):
 
     @abstractmethod
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """The terms that the generator minimises the sum of; ``fake`` carries the graph, the discriminator is frozen."""
+        """The terms that the generator minimises the sum of; ``fake`` has its graph, the discriminator is frozen."""
 
     @abstractmethod
     def sample(self, n: int = 64, *, seed: int | None = None) -> Tensor:
@@ -278,9 +278,9 @@ class BaseGAN(LightningModule, ABC):
     # ---------------------------------------------------------------- logging and safety
 
     def _logs_this_batch(self) -> bool:
-        every = self.trainer.log_every_n_steps
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         due = every > 0 and (self.trainer.fit_loop.total_batch_idx + 1) % every == 0
-        return due or bool(self.trainer.fast_dev_run)
+        return due or bool(self.trainer.fast_dev_run)  # type: ignore[attr-defined]
 
     def _refuse_nonfinite(self, player: str, terms: Terms) -> None:
         """Stops before a broken loss reaches the weights; on an accelerator only as often as it logs, to save syncs."""
@@ -288,10 +288,10 @@ class BaseGAN(LightningModule, ABC):
             return
         for name, term in terms.items():
             if not torch.isfinite(term):
+                batch = self.trainer.fit_loop.total_batch_idx
                 raise NonFiniteLoss(
-                    f"the {player}'s term '{name}' became {float(term)} at batch {self.trainer.fit_loop.total_batch_idx}"
-                    "; training stopped and the last checkpoint was kept; try a lower learning rate, clip_norm=1 or "
-                    "precision 32-true"
+                    f"the {player}'s term '{name}' became {float(term)} at batch {batch}; training stopped, the last "
+                    "checkpoint was kept; try a lower learning rate, clip_norm=1 or precision 32-true"
                 )
 
     # ---------------------------------------------------------------- several devices, resume, checkpoints

@@ -1,4 +1,4 @@
-"""Checkpoints that describe themselves: what a model was made of, written safely and built again from the file alone."""
+"""Checkpoints that describe themselves: what a model was made of, written safely and built again from the file."""
 
 import functools
 import inspect
@@ -33,8 +33,8 @@ RANDOM = "random_states"
 def save_hyperparameters(model: "BaseGAN") -> dict[str, str]:
     """Stores the arguments of the call that made ``model`` as plain values in ``model.hparams``.
 
-    Classes and partials become ``{class_path, init_args}``. On the command line the parsed configuration is stored, which
-    names networks too; from Python a network is a live object that no file can hold.
+    Classes and partials become ``{class_path, init_args}``. On the command line the parsed configuration is stored,
+    which names networks too; from Python a network is a live object that no file can hold.
 
     Returns:
         The dotted class of every network that was passed as a live object, by argument name.
@@ -239,7 +239,7 @@ def load(path: Any, map_location: Any = None, *, expected: type | None = None, *
 
 def random_state(device: torch.device) -> dict[str, Any]:
     """The state of every global random generator, as plain values and tensors."""
-    name, keys, *rest = np.random.get_state(legacy=True)  # type: ignore[misc]
+    name, keys, *rest = np.random.get_state(legacy=True)
     return {
         "python": random.getstate(),
         "numpy": (str(name), torch.from_numpy(np.asarray(keys, dtype=np.int64)), *[float(x) for x in rest]),

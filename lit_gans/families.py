@@ -25,12 +25,13 @@ class LatentGAN(BaseGAN):
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, **base: Any) -> None:
         super().__init__(generator, discriminator, **base)
-        if not isinstance(getattr(self.generator, "latent_dim", None), int):
+        latent_dim = getattr(self.generator, "latent_dim", None)
+        if not isinstance(latent_dim, int):
             raise UsageError(
                 f"the generator {type(self.generator).__name__} has no latent_dim; give it an int attribute "
                 "latent_dim, the size of the noise that its forward takes"
             )
-        self.latent_dim: int = self.generator.latent_dim
+        self.latent_dim = latent_dim
 
     def generate(self, batch: Batch) -> Fake:
         """As many fakes as the batch has images."""

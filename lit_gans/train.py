@@ -15,7 +15,8 @@ from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-import lit_gans.models  # noqa: F401  (makes the short names known)
+import lit_gans.data
+import lit_gans.models  # noqa: F401  (both make short names known)
 from lit_gans import _HOME, checkpoints
 from lit_gans.base import BaseGAN
 from lit_gans.callbacks import ProgressBar, Quality, SampleGrid, SaveLast
@@ -134,7 +135,7 @@ class TrainCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Says where the results are."""
-        if (folder := self.trainer.log_dir) and self.trainer.is_global_zero and not self.trainer.fast_dev_run:
+        if (folder := self.trainer.log_dir) and self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             print(f"config, metrics.csv, samples and checkpoints are in {folder}", flush=True)
 
 
@@ -147,11 +148,11 @@ def _check_names(arguments: Sequence[str]) -> None:
     """Refuses an unknown short name with the nearest one, before anything is built."""
     words = [w for argument in arguments for w in argument.split("=", 1)]
     for key, home in _HOMES.items():
-        for flag, value in zip(words, words[1:], strict=False):
+        for flag, value in pairwise(words):
             plain = flag == f"--{key}" or flag == f"--{key}.class_path"
             if plain and value.isidentifier() and value not in known(home):
                 fail(
-                    f"unknown {key} {value!r}{nearest(value, known(home))}, or give a class of your own by its dotted name",
+                    f"unknown {key} {value!r}{nearest(value, known(home))}, or the dotted name of a class of yours",
                     2,
                 )
 

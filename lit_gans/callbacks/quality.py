@@ -10,7 +10,7 @@ from lit_gans.metrics import SlicedWasserstein
 class Quality(Callback):
     """Logs ``val/swd``, the sliced Wasserstein distance between the validation images and as many fakes.
 
-    It compares pixels, so it sees brightness, strokes and their spread, not meaning; it needs no network and no download
+    It compares pixels, so it sees brightness, strokes and their spread, not meaning; it needs no network or download
     and takes about a second for 10,000 small images. Lower is better.
 
     Args:

@@ -70,7 +70,7 @@ class SampleGrid(Callback):
     def draw(self, trainer: Trainer, pl_module: Any) -> None:
         """Draws one grid now, unless this step has one."""
         step = trainer.global_step
-        if step == self.drawn or not trainer.is_global_zero or trainer.fast_dev_run:
+        if step == self.drawn or not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         self.drawn = step
         picture = grid(pl_module.sample(self.count, seed=self.seed))

@@ -18,10 +18,10 @@ _ASK_EVERY = 10  # batches between two looks at the other devices' flags on acce
 class SaveLast(Callback):
     """Keeps ``<run>/checkpoints/last.ckpt`` and ends a run well when it is told to stop.
 
-    The checkpoint is written after every epoch (and at the end of a run that stops within one), every ``every_n_steps``
-    batches, and when SIGTERM or Ctrl-C arrives at any of the processes: the batch is finished, never left between the two
-    players, all processes save together and exit with 128 plus the signal's number (143, 130). A second Ctrl-C ends at
-    once.
+    The checkpoint is written after every epoch (and at the end of a run that stops within one), every
+    ``every_n_steps`` batches, and when SIGTERM or Ctrl-C arrives at any of the processes: the batch is finished, never
+    left between the two players, all processes save together and exit with 128 plus the signal's number (143, 130). A
+    second Ctrl-C ends at once.
 
     Args:
         every_n_steps: batches between two checkpoints within an epoch; 0 saves only at its end.
@@ -89,15 +89,15 @@ class SaveLast(Callback):
         return int(flag)
 
     def _save(self, trainer: Trainer) -> None:
-        if not trainer.fast_dev_run:
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
             trainer.save_checkpoint(self.path)
 
     def _leave(self, trainer: Trainer, number: int) -> None:
         trainer.strategy.barrier()
         self._restore()
         rank_zero_info(
-            f"{signal.Signals(number).name}: stopped after batch {trainer.global_step}; go on with the same command and "
-            f"--ckpt_path {self.path}"
+            f"{signal.Signals(number).name}: stopped after batch {trainer.global_step}; go on with the same command "
+            f"and --ckpt_path {self.path}"
         )
         raise SystemExit(128 + number)
 

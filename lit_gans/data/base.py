@@ -98,8 +98,8 @@ class StreamLoader(DataLoader[Any]):
 class ImageData(LightningDataModule, ABC):
     """Base of the data modules whose sets fit in memory.
 
-    A subclass says ``image_shape`` and ``num_classes`` and loads a split; batches are ``{"image", "label"}``, uint8 until
-    they are on the device, then float in [-1, 1].
+    A subclass says ``image_shape`` and ``num_classes`` and loads a split; batches are ``{"image", "label"}``, uint8
+    until they are on the device, then float in [-1, 1].
 
     Args:
         batch_size: samples a device and batch.

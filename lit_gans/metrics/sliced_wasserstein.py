@@ -12,9 +12,9 @@ class SlicedWasserstein(Metric):
 
     .. math:: SW_1 = E_{\theta} W_1(\theta^\top X_{real}, \theta^\top X_{fake}), \quad |\theta| = 1
 
-    Rabin et al. 2011, doi:10.1007/978-3-642-24785-9_37. In one dimension W1 is the mean distance between sorted samples,
-    so nothing has to be learnt or downloaded. Works on pixels (or points, or features) as they are given; values depend
-    on the number of samples, so compare only runs with equally many.
+    Rabin et al. 2011, doi:10.1007/978-3-642-24785-9_37. In one dimension W1 is the mean distance between sorted
+    samples, so nothing has to be learnt or downloaded. Works on pixels (or points, or features) as they are given;
+    values depend on the number of samples, so compare only runs with equally many.
 
     Args:
         directions: how many random projections to average over.

@@ -1,6 +1,7 @@
 """The convolutional players of Radford et al. 2015, for any height, width and channel count from 8 by 8 up."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil, log2, prod
 
 import torch
@@ -60,7 +61,7 @@ class DCGANGenerator(Generator):
         self.coarse = (widths[0], ceil(self.height / 2**n), ceil(self.width / 2**n))
         self.project = nn.Linear(latent_dim, prod(self.coarse), bias=False)
         layers: list[nn.Module] = [nn.BatchNorm2d(widths[0]), nn.ReLU()]
-        for wide, narrow in zip(widths, widths[1:], strict=False):
+        for wide, narrow in pairwise(widths):
             layers += [upsample(wide, narrow, upsampling), nn.BatchNorm2d(narrow), nn.ReLU()]
         self.layers = nn.Sequential(*layers, upsample(widths[-1], channels, upsampling, bias=True), nn.Tanh())
         self.apply(normal)
