@@ -290,7 +290,7 @@ class BaseGAN(LightningModule, ABC):
             if not torch.isfinite(term):
                 batch = self.trainer.fit_loop.total_batch_idx
                 raise NonFiniteLoss(
-                    f"the {player}'s term '{name}' became {float(term)} at batch {batch}; training stopped, the last "
+                    f"the {player}'s term '{name}' became {float(term.detach())} at batch {batch}; training stopped, the last "
                     "checkpoint was kept; try a lower learning rate, clip_norm=1 or precision 32-true"
                 )
 

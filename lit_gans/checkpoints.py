@@ -198,7 +198,7 @@ def read(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
 
 
 def load(path: Any, map_location: Any = None, *, expected: type | None = None, **arguments: Any) -> Any:
-    """Builds the model that a checkpoint holds, with its weights, in evaluation mode.
+    """Builds the model that a checkpoint holds, with its weights.
 
     Args:
         path: a checkpoint file.
@@ -231,7 +231,7 @@ def load(path: Any, map_location: Any = None, *, expected: type | None = None, *
         reason = " ".join(str(error).split())[:300]
         raise UsageError(f"the weights in {path} do not fit {cls.__name__}: {reason}") from None
     model.on_load_checkpoint({k: v for k, v in checkpoint.items() if k != RANDOM})
-    return model.to(map_location or "cpu").eval()
+    return model.to(map_location or "cpu")
 
 
 # -------------------------------------------------------------------- random states

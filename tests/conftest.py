@@ -1,0 +1,92 @@
+"""What several test files share: small runs of small models, on the CPU and without noise."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+
+import lit_gans.models
+from lit_gans import Glyphs
+from lit_gans.callbacks import SaveLast
+from lit_gans.checkpoints import AtomicCheckpointIO
+
+MODELS = [getattr(lit_gans.models, name) for name in lit_gans.models.__all__]
+SMALL = {"GAN": {"generator_hidden": (16,), "discriminator_hidden": (16,)}, "DCGAN": {"width": 4}, "LSGAN": {"width": 4}}
+SHAPE = (1, 16, 16)
+
+
+@pytest.fixture(params=MODELS, ids=lambda cls: cls.__name__)
+def model_class(request):
+    return request.param
+
+
+def small(cls, **arguments):
+    """A model of a few thousand weights; every model in lit_gans.models needs its entry in SMALL."""
+    torch.manual_seed(0)
+    return cls(**{"image_shape": SHAPE, "latent_dim": 8, **SMALL[cls.__name__], **arguments})
+
+
+def glyphs(**arguments):
+    return Glyphs(**{"characters": "01", "size": SHAPE[1:], "count": 40, "batch_size": 4, **arguments})
+
+
+def trainer(folder, **arguments):
+    """A silent trainer that writes nothing by itself."""
+    arguments = {"max_steps": 4, "logger": False, "enable_checkpointing": False, **arguments}
+    return Trainer(
+        default_root_dir=folder,
+        accelerator="cpu",
+        devices=arguments.pop("devices", 1),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        plugins=[AtomicCheckpointIO()],
+        **arguments,
+    )
+
+
+def fit(folder, model, data=None, ckpt_path=None, **arguments):
+    """Trains, keeps the last checkpoint and gives back its content."""
+    callbacks = [SaveLast(), *arguments.pop("callbacks", [])]
+    run = trainer(folder, callbacks=callbacks, **arguments)
+    run.fit(model, datamodule=data if data is not None else glyphs(), ckpt_path=ckpt_path)
+    return torch.load(Path(folder) / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def assert_equal(left, right, path=""):
+    """Equal bit for bit, whatever is nested in whatever."""
+    assert type(left) is type(right), path
+    if isinstance(left, torch.Tensor):
+        assert torch.equal(left, right), path
+    elif isinstance(left, dict):
+        assert left.keys() == right.keys(), path
+        for key in left:
+            assert_equal(left[key], right[key], f"{path}/{key}")
+    elif isinstance(left, (list, tuple)):
+        assert len(left) == len(right), path
+        for number, pair in enumerate(zip(left, right, strict=True)):
+            assert_equal(*pair, f"{path}/{number}")
+    else:
+        assert left == right, path
+
+
+def training_state(checkpoint):
+    """What must be equal after a resume: weights, average, optimizers, schedules and random states."""
+    names = ("state_dict", "optimizer_states", "lr_schedulers", "random_states", "global_step")
+    return {name: checkpoint[name] for name in names}
+
+
+def run_cli(*arguments, cwd, timeout=300, **environment):
+    """The command line in a process of its own, as a user has it."""
+    return subprocess.run(
+        [sys.executable, "-m", "lit_gans", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )

@@ -1,0 +1,164 @@
+"""The players: shapes, ranges, initialisation and where the norms are."""
+
+import pytest
+import torch
+from torch import nn
+
+from lit_gans.errors import UsageError
+from lit_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
+
+SHAPES = [(1, 8, 8), (3, 9, 8), (4, 15, 16), (1, 28, 28), (3, 17, 31), (1, 12, 40), (4, 40, 12), (3, 64, 64)]
+UPSAMPLINGS = ["transposed", "resize"]
+CONVS = (nn.Conv2d, nn.ConvTranspose2d)
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+shapes = pytest.mark.parametrize("shape", SHAPES, ids=str)
+upsamplings = pytest.mark.parametrize("upsampling", UPSAMPLINGS)
+
+
+def leaves(net):
+    return [m for m in net.modules() if not list(m.children())]
+
+
+def check_generator(net, shape):
+    image = net(2 * torch.randn(3, net.latent_dim))
+    assert image.shape == (3, *shape) and image.is_contiguous() and image.dtype == torch.float32
+    assert image.abs().max() <= 1 and image.std() > 0
+    image.square().mean().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+def check_discriminator(net, shape):
+    image = torch.rand(3, *shape, requires_grad=True)
+    logits = net(image)
+    assert logits.shape == (3,)
+    logits.sum().backward()
+    assert image.grad.flatten(1).abs().sum(1).gt(0).all()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+@shapes
+@upsamplings
+def test_dcgan_generator(shape, upsampling):
+    check_generator(DCGANGenerator(shape, latent_dim=5, width=4, upsampling=upsampling), shape)
+
+
+@shapes
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_dcgan_discriminator(shape, batch_norm):
+    check_discriminator(DCGANDiscriminator(shape, width=4, batch_norm=batch_norm), shape)
+
+
+@pytest.mark.parametrize("shape", [*SHAPES[:4], (2, 1, 1), (1, 4, 4)], ids=str)
+@pytest.mark.parametrize("hidden", [(), (16,), (16, 8)], ids=str)
+@pytest.mark.parametrize("extra", [False, True])
+def test_mlp(shape, hidden, extra):
+    check_generator(MLPGenerator(shape, latent_dim=5, hidden=hidden, batch_norm=extra), shape)
+    check_discriminator(MLPDiscriminator(shape, hidden=hidden, dropout=0.25 * extra), shape)
+
+
+@pytest.mark.parametrize("net", [DCGANGenerator((3, 32, 32), width=4), MLPGenerator((3, 32, 32))], ids=["dcgan", "mlp"])
+def test_default_noise_has_100_dimensions(net):
+    assert net.latent_dim == 100 and net(torch.randn(2, 100)).shape == (2, 3, 32, 32)
+
+
+def test_eval_judges_samples_one_by_one():
+    images = torch.rand(4, 3, 16, 16)
+    for net in (DCGANDiscriminator((3, 16, 16), width=4).eval(), MLPDiscriminator((3, 16, 16), dropout=0.5).eval()):
+        torch.testing.assert_close(net(images), torch.cat([net(image[None]) for image in images]))
+
+
+def test_dropout_only_while_training():
+    net, image = MLPDiscriminator((1, 8, 8), hidden=(64,), dropout=0.5), torch.rand(2, 1, 8, 8)
+    assert not torch.equal(net(image), net(image))
+    assert torch.equal(net.eval()(image), net(image))
+
+
+@upsamplings
+@pytest.mark.parametrize("shape", [(1, 9, 15), (3, 17, 31), (1, 30, 28)], ids=str)
+def test_crop_is_central(shape, upsampling):
+    net, drawn = DCGANGenerator(shape, latent_dim=5, width=4, upsampling=upsampling), []
+    net.layers.register_forward_hook(lambda module, inputs, output: drawn.append(output))
+    image = net(torch.randn(2, 5))
+    spare = [big - side for big, side in zip(drawn[0].shape[2:], shape[1:], strict=True)]
+    assert max(spare) > 0
+    top, left = (s // 2 for s in spare)
+    assert torch.equal(image, drawn[0][:, :, top : top + shape[1], left : left + shape[2]])
+
+
+@pytest.mark.parametrize("net", [DCGANGenerator, DCGANDiscriminator])
+@pytest.mark.parametrize("shape", [(1, 4, 4), (3, 7, 64), (3, 64, 7), (0, 32, 32)], ids=str)
+def test_too_small_for_dcgan(net, shape):
+    with pytest.raises(UsageError, match="at least 8x8") as error:
+        net(shape)
+    assert str(shape) in str(error.value) and "GAN, whose MLP draws any shape" in str(error.value)
+
+
+def test_unknown_upsampling():
+    with pytest.raises(UsageError, match="'transposed' or 'resize', got 'bilinear'"):
+        DCGANGenerator((1, 8, 8), upsampling="bilinear")
+
+
+# -------------------------------------------------------------------- layers
+
+
+@upsamplings
+def test_kind_of_upsampling(upsampling):
+    kinds = {type(m) for m in DCGANGenerator((3, 32, 32), width=4, upsampling=upsampling).modules()}
+    assert (nn.ConvTranspose2d in kinds) == (upsampling == "transposed")
+    assert (nn.Upsample in kinds) == (nn.Conv2d in kinds) == (upsampling == "resize")
+
+
+@pytest.mark.parametrize(
+    "net, count",
+    [
+        (DCGANGenerator((3, 64, 64), width=4), 4),
+        (DCGANGenerator((3, 64, 64), width=4, upsampling="resize"), 4),
+        (DCGANDiscriminator((3, 64, 64), width=4), 3),
+        (DCGANDiscriminator((3, 64, 64), width=4, batch_norm=False), 0),
+        (MLPGenerator((1, 8, 8), hidden=(8, 8, 8), batch_norm=True), 3),
+        (MLPGenerator((1, 8, 8)), 0),
+        (MLPDiscriminator((1, 8, 8)), 0),
+    ],
+)
+def test_norms_have_torch_defaults(net, count):
+    norms = [m for m in net.modules() if isinstance(m, NORMS)]
+    assert len(norms) == count
+    assert all((m.eps, m.momentum, m.affine, m.track_running_stats) == (1e-5, 0.1, True, True) for m in norms)
+
+
+@upsamplings
+@pytest.mark.parametrize("shape", [(3, 8, 8), (3, 32, 32)], ids=str)
+def test_generator_ends_without_norm(shape, upsampling):
+    layers = leaves(DCGANGenerator(shape, width=4, upsampling=upsampling))
+    last = max(i for i, m in enumerate(layers) if isinstance(m, CONVS))
+    assert [type(m) for m in layers[last + 1 :]] == [nn.Tanh] and layers[last].bias is not None
+    convs = [i for i, m in enumerate(layers) if isinstance(m, CONVS) and i != last]
+    assert all(isinstance(layers[i + 1], nn.BatchNorm2d) and layers[i].bias is None for i in convs)
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (3, 32, 32)], ids=str)
+def test_discriminator_begins_without_norm(shape):
+    layers = leaves(DCGANDiscriminator(shape, width=4))
+    convs = [i for i, m in enumerate(layers) if isinstance(m, nn.Conv2d)]
+    assert convs[0] == 0 and isinstance(layers[1], nn.LeakyReLU) and layers[0].bias is not None
+    assert all(isinstance(layers[i + 1], nn.BatchNorm2d) and layers[i].bias is None for i in convs[1:])
+    assert all(m.negative_slope == 0.2 for m in layers if isinstance(m, nn.LeakyReLU))
+
+
+@pytest.mark.parametrize("kind", ["transposed", "resize", "discriminator"])
+def test_initial_weights(kind):
+    torch.manual_seed(0)
+    shape = (3, 32, 32)
+    net = DCGANDiscriminator(shape) if kind == "discriminator" else DCGANGenerator(shape, upsampling=kind)
+    weighted = [m for m in leaves(net) if isinstance(m, (*CONVS, nn.Linear))]
+    assert len(weighted) == 4
+    for module in weighted:
+        weight = module.weight.detach()
+        assert abs(float(weight.mean())) < 5 * 0.02 / weight.numel() ** 0.5
+        assert float(weight.std()) == pytest.approx(0.02, rel=0.08)
+        # a normal has 4.6% beyond two deviations, a uniform of the same deviation none
+        assert float((weight.abs() > 0.04).float().mean()) == pytest.approx(0.0455, abs=0.015)
+        assert module.bias is None or not module.bias.any()
+    gains = torch.cat([m.weight.detach() for m in leaves(net) if isinstance(m, NORMS)])
+    assert float(gains.mean()) == pytest.approx(1, abs=0.005) and float(gains.std()) == pytest.approx(0.02, rel=0.25)
+    assert not any(m.bias.any() for m in leaves(net) if isinstance(m, NORMS))

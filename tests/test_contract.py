@@ -1,0 +1,166 @@
+"""One contract over every class in lit_gans.models."""
+
+import pytest
+import torch
+from conftest import SHAPE, assert_equal, fit, glyphs, small, trainer, training_state
+from lightning.pytorch import Callback
+from torch.utils.data import DataLoader, TensorDataset
+
+import lit_gans
+from lit_gans.optim import Adam, LinearDecay
+
+
+class Watch(Callback):
+    """Notes at every optimizer step who may move, and every batch what it gave."""
+
+    def __init__(self):
+        self.turns, self.outputs = [], []
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        players = {"generator": pl_module.generator, "discriminator": pl_module.discriminator}
+        own = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        (player,) = [name for name, net in players.items() if {id(p) for p in net.parameters()} == own]
+        (other,) = set(players) - {player}
+        assert not any(p.requires_grad for p in players[other].parameters())
+        assert all(p.requires_grad and p.grad is not None for p in players[player].parameters())
+        self.turns.append(player)
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.outputs.append(outputs)
+
+
+def weights(network):
+    return [p.detach().clone() for p in network.parameters()]
+
+
+def moved(network, before):
+    return all(not torch.equal(a, b) for a, b in zip(network.parameters(), before, strict=True))
+
+
+def test_both_players_move_in_turn(model_class, tmp_path):
+    model, watch = small(model_class), Watch()
+    before = weights(model.generator), weights(model.discriminator)
+    checkpoint = fit(tmp_path, model, callbacks=[watch], max_steps=3)
+    assert watch.turns == ["discriminator", "generator"] * 3
+    assert moved(model.generator, before[0]) and moved(model.discriminator, before[1])
+    assert all(p.requires_grad for p in [*model.generator.parameters(), *model.discriminator.parameters()])
+    assert checkpoint["global_step"] == 3
+    for outputs in watch.outputs:
+        for player in ("discriminator", "generator"):
+            terms = [v for k, v in outputs.items() if k.startswith(player) and not k.endswith("/loss")]
+            assert terms and all(t.ndim == 0 and torch.isfinite(t) and not t.requires_grad for t in terms)
+            torch.testing.assert_close(sum(terms), outputs[f"{player}/loss"])
+
+
+def test_one_generator_forward_a_batch(model_class, tmp_path):
+    model, calls = small(model_class), []
+    model.generator.register_forward_hook(lambda *_: calls.append(torch.is_grad_enabled()))
+    fit(tmp_path, model, max_steps=4, limit_val_batches=0)
+    assert calls == [True] * 4
+
+
+def test_generator_every_counts_batches_of_the_run(model_class, tmp_path):
+    """Four batches an epoch and a generator that moves on every third: batch_idx would never get it right."""
+    model, watch, graphs = small(model_class, generator_every=3), Watch(), []
+    model.generator.register_forward_hook(lambda *_: graphs.append(torch.is_grad_enabled()))
+    checkpoint = fit(tmp_path, model, glyphs(count=16), callbacks=[watch], max_steps=8, limit_val_batches=0)
+    assert watch.turns.count("discriminator") == checkpoint["global_step"] == 8
+    assert ["generator/loss" in outputs for outputs in watch.outputs] == [True, False, False] * 2 + [True, False]
+    assert graphs == [True, False, False] * 2 + [True, False]
+    assert int(model.generator_ema.n_averaged) == 3
+
+
+def test_fast_dev_run_moves_the_generator(model_class, tmp_path):
+    model = small(model_class, generator_every=5)
+    before = weights(model.generator)
+    trainer(tmp_path, fast_dev_run=True).fit(model, datamodule=glyphs())
+    assert moved(model.generator, before)
+
+
+def test_sample(model_class):
+    model = small(model_class)
+    model.train()
+    images = model.sample(5, seed=1)
+    assert images.shape == (5, *SHAPE) and images.dtype == torch.float32 and not images.requires_grad
+    assert images.abs().max() <= 1 and images.std() > 0
+    torch.testing.assert_close(images, model.sample(5, seed=1), rtol=0, atol=0)
+    assert not torch.equal(images, model.sample(5, seed=2))
+    assert all(module.training for module in model.generator_ema.module.modules())
+    state = torch.get_rng_state()
+    model.sample(5, seed=1)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_sample_is_the_average(model_class, tmp_path):
+    model = small(model_class)
+    fit(tmp_path, model)
+    noise = torch.randn(3, 8)
+    torch.testing.assert_close(model.sample(noise=noise), model.generator_ema.module.eval()(noise))
+    assert not torch.equal(model.sample(noise=noise), model.generator.eval()(noise))
+    assert small(model_class, ema_decay=0).generator_ema is None
+
+
+@pytest.mark.parametrize("origin", ["python", "command line"])
+def test_checkpoint_describes_itself(model_class, tmp_path, origin, monkeypatch):
+    if origin == "python":
+        model = small(model_class, generator_optimizer=Adam, clip_norm=1.0)
+        fit(tmp_path, model)
+        path = tmp_path / "checkpoints" / "last.ckpt"
+    else:
+        from lit_gans.cli import main
+
+        monkeypatch.chdir(tmp_path)
+        flags = [f"--model={model_class.__name__}", "--model.clip_norm=1.0", "--data=Glyphs", "--data.size=[16,16]"]
+        limits = ["--trainer.max_steps=2", "--data.count=80", "--trainer.enable_progress_bar=false"]
+        main(["fit", *flags, *limits, "--model.generator_optimizer.lr=0.001", "--trainer.accelerator=cpu"])
+        (path,) = tmp_path.glob("runs/*/version_0/checkpoints/last.ckpt")
+    loaded = lit_gans.load(path)
+    assert type(loaded) is model_class and loaded.clip_norm == 1.0 and loaded.image_shape == SHAPE
+    assert loaded.training  # Lightning trains a model in the mode it is given
+    assert type(model_class.load_from_checkpoint(path)) is model_class
+    if origin == "python":
+        assert torch.equal(loaded.sample(4, seed=0), model.sample(4, seed=0))
+    else:
+        optimizer = loaded.configure_optimizers()[0][0]
+        assert optimizer.param_groups[0]["lr"] == 0.001 and isinstance(optimizer, Adam)
+    # a loaded model trains on and saves again
+    assert fit(tmp_path / "again", loaded)["global_step"] == 4
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("stop", [7, 10], ids=["inside an epoch", "at its end"])
+def test_resume_is_exact(model_class, tmp_path, stop, workers):
+    from functools import partial
+
+    def parts():
+        schedule = partial(LinearDecay, steps=18, end=0.1)
+        return small(model_class, generator_scheduler=schedule, discriminator_scheduler=schedule), glyphs(
+            num_workers=workers
+        )
+
+    straight = fit(tmp_path / "straight", *parts(), max_steps=2 * stop)
+    first = fit(tmp_path / "first", *parts(), max_steps=stop)
+    assert first["global_step"] == stop
+    torch.manual_seed(99)
+    resumed = fit(
+        tmp_path / "second", *parts(), max_steps=2 * stop, ckpt_path=tmp_path / "first" / "checkpoints" / "last.ckpt"
+    )
+    assert_equal(training_state(straight), training_state(resumed))
+    with pytest.raises(AssertionError):  # the comparison can fail
+        assert_equal(training_state(straight), training_state(first))
+
+
+def test_bf16(model_class, tmp_path):
+    watch = Watch()
+    fit(tmp_path, small(model_class), callbacks=[watch], precision="bf16-mixed", max_steps=6)
+    assert all(torch.isfinite(v) and v.dtype == torch.float32 for o in watch.outputs for k, v in o.items())
+
+
+@pytest.mark.parametrize("form", ["image", "pair"])
+def test_a_users_own_loader(model_class, tmp_path, form):
+    images = torch.rand(16, *SHAPE) * 2 - 1
+    dataset = TensorDataset(images, torch.zeros(16)) if form == "pair" else images
+    model = small(model_class)
+    before = weights(model.generator)
+    trainer(tmp_path).fit(model, DataLoader(dataset, batch_size=4))
+    assert moved(model.generator, before)
