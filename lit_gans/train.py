@@ -18,7 +18,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 import lit_gans.data
 import lit_gans.models  # noqa: F401  (both make short names known)
 from lit_gans import _HOME, checkpoints
-from lit_gans.base import BaseGAN
+from lit_gans.base import PLAYERS, BaseGAN
 from lit_gans.callbacks import ProgressBar, Quality, SampleGrid, SaveLast
 from lit_gans.cli import TRAINING, fail, nearest
 from lit_gans.errors import UsageError
@@ -66,7 +66,7 @@ class TrainCLI(LightningCLI):
             BaseGAN,
             LightningDataModule,
             save_config_callback=SaveConfig,
-            trainer_defaults={"default_root_dir": "runs"},
+            trainer_defaults={"default_root_dir": "runs", "enable_model_summary": False},
             seed_everything_default=0,
             parser_class=Parser,
             subclass_mode_model=True,
@@ -129,9 +129,12 @@ class TrainCLI(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
     def before_fit(self) -> None:
-        """Says where the run is."""
-        if (folder := self.trainer.log_dir) and self.trainer.is_global_zero:
-            print(f"run folder: {folder}", flush=True)
+        """Says what is trained and where the run is."""
+        folder = self.trainer.log_dir
+        if self.trainer.is_global_zero:
+            sizes = [f"{p} {sum(w.numel() for w in getattr(self.model, p).parameters()):,} weights" for p in PLAYERS]
+            print(f"{type(self.model).__name__} on {type(self.datamodule).__name__}: {', '.join(sizes)}")
+            print(f"run folder: {folder}" if folder else "no run folder: logging is off", flush=True)
 
     def after_fit(self) -> None:
         """Says where the results are."""

@@ -15,7 +15,11 @@ from lit_gans.callbacks import SaveLast
 from lit_gans.checkpoints import AtomicCheckpointIO
 
 MODELS = [getattr(lit_gans.models, name) for name in lit_gans.models.__all__]
-SMALL = {"GAN": {"generator_hidden": (16,), "discriminator_hidden": (16,)}, "DCGAN": {"width": 4}, "LSGAN": {"width": 4}}
+SMALL = {
+    "GAN": {"generator_hidden": (16,), "discriminator_hidden": (16,)},
+    "DCGAN": {"width": 4},
+    "LSGAN": {"width": 4},
+}
 SHAPE = (1, 16, 16)
 
 

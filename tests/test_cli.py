@@ -1,0 +1,230 @@
+"""The command line as a user has it: what it writes, what it says, how it ends."""
+
+import csv
+import os
+import re
+import shutil
+import sys
+
+import pytest
+import torch
+import yaml
+from conftest import run_cli
+from PIL import Image
+
+from lit_gans.cli import main
+
+TINY = [
+    "--data.size=16",
+    "--data.count=80",
+    "--data.batch_size=8",
+    "--model.width=4",
+    "--trainer.accelerator=cpu",
+    "--trainer.enable_progress_bar=false",
+]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LIT_GANS_DATA", raising=False)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished run of three epochs, in a process of its own."""
+    folder = tmp_path_factory.mktemp("run")
+    done = run_cli("fit", *TINY, "--trainer.max_epochs=3", "--trainer.log_every_n_steps=5", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "runs" / "DCGAN-Glyphs" / "version_0", done
+
+
+def fails(*arguments, code=1):
+    """The one sentence that a command leaves on standard error."""
+    import contextlib
+    import io
+
+    error = io.StringIO()
+    with pytest.raises(SystemExit) as ended, contextlib.redirect_stderr(error):
+        main(list(arguments))
+    assert ended.value.code == code, error.getvalue()
+    last = error.getvalue().strip().splitlines()[-1]
+    assert last.startswith("lit-gans: error: ") and "Traceback" not in error.getvalue()
+    return last
+
+
+def test_a_run_leaves_everything_in_one_folder(run):
+    folder, done = run
+    assert str(folder.relative_to(folder.parents[2])) in done.stdout
+    assert {p.name for p in folder.iterdir()} >= {"config.yaml", "metrics.csv", "samples", "checkpoints"}
+    assert {p.name for p in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert sorted(p.name for p in (folder / "samples").iterdir()) == [f"step_00000{n}.png" for n in (10, 20, 30)]
+    assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 30
+    with (folder / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(r["step"]) for r in rows if r["generator/loss"]] == [4, 9, 14, 19, 24, 29]
+    assert [int(r["step"]) for r in rows if r["val/swd"]] == [9, 19, 29]
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert config["data"]["class_path"] == "lit_gans.Glyphs" and config["model"]["init_args"]["width"] == 4
+
+
+def test_best_is_the_checkpoint_of_the_smallest_distance(run):
+    folder, _ = run
+    with (folder / "metrics.csv").open() as file:
+        distances = {int(r["step"]) + 1: float(r["val/swd"]) for r in csv.DictReader(file) if r["val/swd"]}
+    best = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
+    assert best["global_step"] == min(distances, key=distances.get)
+
+
+def test_pictures_are_not_constant(run):
+    for path in (run[0] / "samples").iterdir():
+        low, high = Image.open(path).convert("L").getextrema()
+        assert high - low > 50
+
+
+def test_the_saved_config_repeats_the_run(run, folder):
+    main(["fit", "--config", str(run[0] / "config.yaml")])
+    again = folder / "runs" / "DCGAN-Glyphs" / "version_0" / "checkpoints" / "last.ckpt"
+    left, right = (torch.load(p, weights_only=True) for p in (run[0] / "checkpoints" / "last.ckpt", again))
+    assert all(torch.equal(v, right["state_dict"][k]) for k, v in left["state_dict"].items())
+
+
+def test_resume_goes_on_in_a_new_folder(run, folder, capsys):
+    last = run[0] / "checkpoints" / "last.ckpt"
+    before = last.read_bytes()
+    main(["fit", *TINY, "--model.clip_norm=5.0", "--trainer.max_epochs=4", f"--ckpt_path={last}"])
+    assert last.read_bytes() == before
+    assert "clip_norm was None" in capsys.readouterr().err
+    saved = torch.load(folder / "runs/DCGAN-Glyphs/version_0/checkpoints/last.ckpt", weights_only=True)
+    assert saved["global_step"] == 40 and saved["hyper_parameters"]["clip_norm"] == 5.0
+
+
+def test_sample_needs_the_checkpoint_alone(run, folder):
+    shutil.copy(run[0] / "checkpoints" / "last.ckpt", folder / "x.ckpt")
+    main(["sample", "x.ckpt", "--count=6", "--seed=1", "--output=a.png"])
+    main(["sample", "x.ckpt", "--count=6", "--seed=1", "--output=b.png", "--columns=2"])
+    assert Image.open("a.png").size == (3 * 18 + 2, 2 * 18 + 2) and Image.open("b.png").size == (38, 56)
+    main(["sample", "x.ckpt", "--count=3", "--seed=1", "--output=many"])
+    assert sorted(p.name for p in (folder / "many").iterdir()) == ["00000.png", "00001.png", "00002.png"]
+    assert Image.open("many/00000.png").size == (16, 16)
+    first = (folder / "a.png").read_bytes()
+    main(["sample", "x.ckpt", "--count=6", "--seed=1", "--output=a.png"])
+    assert (folder / "a.png").read_bytes() == first
+
+
+@pytest.mark.parametrize("command", ["validate", "test", "predict"])
+def test_other_commands_take_a_checkpoint(command, run, folder, capsys):
+    last = str(run[0] / "checkpoints" / "last.ckpt")
+    main([command, *TINY, f"--ckpt_path={last}"])
+    if command == "predict":
+        assert list(folder.glob("runs/*/*/samples/predict_00_000000.png"))
+    else:
+        assert re.search(r"(val|test)/swd", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("logger", ["WandbLogger", "TensorBoardLogger"])
+def test_loggers_get_the_pictures(logger, folder, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    place = [f"--trainer.logger.save_dir={folder}"] if logger == "TensorBoardLogger" else []
+    main(["fit", *TINY, "--trainer.max_epochs=1", f"--trainer.logger={logger}", *place])
+    if logger == "WandbLogger":
+        import wandb
+
+        wandb.finish()
+        (logged,) = folder.glob("wandb/offline-run-*/files/media/images/*.png")
+        low, high = Image.open(logged).convert("L").getextrema()
+        assert high - low > 50
+        (run_folder,) = folder.glob("runs/*/*")
+    else:
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        (events,) = folder.rglob("events.out.tfevents.*")
+        accumulator = EventAccumulator(str(events.parent)).Reload()
+        assert [e.step for e in accumulator.Images("samples")] == [10]
+        run_folder = events.parent
+    assert {"samples", "checkpoints", "config.yaml"} <= {p.name for p in run_folder.iterdir()}
+
+
+def test_a_class_in_the_working_directory_is_found(folder):
+    (folder / "my_project.py").write_text(
+        "from lit_gans import DCGAN\n"
+        "from lit_gans.networks import DCGANGenerator\n"
+        "class Mine(DCGAN):\n    'Mine.'\n"
+        "class MyGenerator(DCGANGenerator):\n    'Also mine.'\n"
+    )
+    network = ["--model.generator=my_project.MyGenerator", "--model.generator.image_shape=[1,16,16]"]
+    flags = [f for f in TINY if "width" not in f] + ["--model.discriminator=DCGANDiscriminator"]
+    flags += ["--model.discriminator.image_shape=[1,16,16]", "--model.discriminator.width=4", "--trainer.max_steps=2"]
+    done = run_cli("fit", "--model=my_project.Mine", *network, *flags, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    (last,) = folder.glob("runs/Mine-Glyphs/version_0/checkpoints/last.ckpt")
+    done = run_cli("sample", last, "--output=mine.png", cwd=folder)
+    assert done.returncode == 0 and (folder / "mine.png").is_file(), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words", "code"),
+    [
+        (["fit", "--model", "DCGN"], "unknown model 'DCGN'; did you mean DCGAN? choose from DCGAN, GAN, LSGAN", 2),
+        (["fit", "--data=MNST"], "unknown data 'MNST'; did you mean MNIST?", 2),
+        (["fit", "--model", "my_own.Thing"], "'my_own.Thing' cannot be used: No module named 'my_own'", 2),
+        (["fit", "--model=torch.nn.Linear"], "not correspond to a subclass of BaseGAN", 2),
+        (["fitt"], "unknown command 'fitt'; did you mean fit?", 2),
+        (["fit", "--model.wdth=3"], "'wdth' is not accepted", 2),
+        (["fit", "--model.width=wide"], "width", 2),
+        (["fit", "--trainer.max_epocs=3"], "unrecognized arguments: --trainer.max_epocs", 2),
+        (["fit", "--config=nowhere.yaml"], "File does not exist", 2),
+        (["fit", "--data=MNIST", "--data.root=nowhere"], "the data folder nowhere, from data.root, does not exist", 1),
+        (["fit", "--data.size=4"], "at least 8x8 pixels", 1),
+        (["fit", "--data=Gaussians"], "use larger images, or GAN, whose MLP draws any shape", 1),
+        (["fit", "--data.count=20", "--data.batch_size=30"], "lower data.batch_size", 1),
+        (["fit", "--ckpt_path=nowhere.ckpt"], "there is no checkpoint file nowhere.ckpt", 1),
+        (["sample", "nowhere.ckpt"], "there is no checkpoint file nowhere.ckpt", 1),
+        (["sample"], "required: checkpoint", 2),
+        (["sample", "x.ckpt", "--count=many"], "count", 2),
+        (["sample", "x.ckpt", "--count=0"], "count must be at least 1", 1),
+        (["sample", "x.ckpt", "--output=x.jpg"], ".png", 1),
+    ],
+)
+def test_errors_are_one_sentence(arguments, words, code, folder):
+    assert words in fails(*arguments, code=code)
+
+
+def test_an_unknown_name_in_a_config_is_named_too(folder):
+    (folder / "x.yaml").write_text("model: DCGN\ndata: Glyphs\n")
+    assert "unknown model 'DCGN'; did you mean DCGAN?" in fails("fit", "--config=x.yaml", code=2)
+
+
+def test_checkpoints_that_cannot_be_used(run, folder):
+    last = run[0] / "checkpoints" / "last.ckpt"
+    assert "holds a DCGAN, but the command asks for a LSGAN; add --model DCGAN" in fails(
+        "fit", "--model=LSGAN", f"--ckpt_path={last}"
+    )
+    whole = last.read_bytes()
+    (folder / "cut.ckpt").write_bytes(whole[: len(whole) // 2])
+    assert "truncated" in fails("sample", "cut.ckpt")
+    assert "truncated" in fails("fit", "--ckpt_path=cut.ckpt")
+    torch.save({"state_dict": {}}, folder / "foreign.ckpt")
+    assert "was not saved by lit_gans" in fails("sample", "foreign.ckpt")
+
+
+def test_a_nan_loss_stops_the_run(folder):
+    error = fails("fit", *TINY, "--model.generator_optimizer.lr=1e38", "--trainer.max_steps=50")
+    assert re.search(r"the (generator|discriminator)'s term '\w+' became (nan|inf)", error)
+
+
+def test_help_and_version_import_nothing_heavy():
+    done = run_cli("--help", cwd="/")
+    assert done.returncode == 0 and "lit-gans fit --model DCGAN --data MNIST" in done.stdout
+    assert "models: DCGAN, GAN, LSGAN" in done.stdout
+    for flag in ("--help", "--version", "sample --help"):
+        code = f"import sys, contextlib\nfrom lit_gans.cli import main\nwith contextlib.suppress(SystemExit): main({flag.split()!r})\n"
+        code += "assert not {'torch', 'lightning', 'numpy'} & set(sys.modules), 'heavy'"
+        assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", code]) == 0
+
+
+def test_the_whole_help_of_fit(folder):
+    done = run_cli("fit", "--help", cwd=folder)
+    assert done.returncode == 0 and "--data CONFIG" in done.stdout and "--samples.every_n_epochs" in done.stdout

@@ -1,0 +1,37 @@
+"""What the README and the pages of the documentation show is run as it stands."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [p for p in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if "```python" in p.read_text()]
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_snippets(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(blocks(page, "python"))
+    exec(compile(code, page.name, "exec"), {"__name__": "snippet"})
+
+
+def test_readme_commands(tmp_path, monkeypatch):
+    """Every lit-gans command of the README, cut to a few steps where it trains."""
+    from lit_gans.cli import main
+
+    commands = [line for block in blocks(ROOT / "README.md", "bash") for line in block.splitlines()]
+    commands = [line.partition("lit-gans ")[2].split() for line in commands if "lit-gans " in line]
+    assert ["fit"] in [c[:1] for c in commands] and ["sample"] in [c[:1] for c in commands]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    (tmp_path / "my_project.py").write_text(next(b for b in blocks(ROOT / "README.md", "python") if "class Hinge" in b))
+    short = ["--trainer.max_epochs=-1", "--trainer.max_steps=2", "--trainer.limit_val_batches=1"]
+    for command in commands:
+        if "MNIST" in " ".join(command) or "mnist" in " ".join(command):
+            continue  # test_configs runs it where the data is
+        main(command + (short if command[0] == "fit" and "--ckpt_path" not in command else []))
