@@ -290,8 +290,8 @@ class BaseGAN(LightningModule, ABC):
             if not torch.isfinite(term):
                 batch = self.trainer.fit_loop.total_batch_idx
                 raise NonFiniteLoss(
-                    f"the {player}'s term '{name}' became {float(term.detach())} at batch {batch}; training stopped, the last "
-                    "checkpoint was kept; try a lower learning rate, clip_norm=1 or precision 32-true"
+                    f"the {player}'s term '{name}' became {float(term.detach())} at batch {batch}; training stopped, "
+                    "the last checkpoint was kept; try a lower learning rate, clip_norm=1 or precision 32-true"
                 )
 
     # ---------------------------------------------------------------- several devices, resume, checkpoints

@@ -3,10 +3,18 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lit_gans.base import BaseGAN, Batch, Fake, ImageShape
 from lit_gans.errors import UsageError
+from lit_gans.networks import (
+    DCGANDiscriminator,
+    DCGANGenerator,
+    Discriminator,
+    Generator,
+    MLPDiscriminator,
+    MLPGenerator,
+)
 
 _CHUNK = 500  # samples drawn at once: enough to be fast, few enough for any memory
 
@@ -15,23 +23,40 @@ class LatentGAN(BaseGAN):
     """A game in which a fake is made from noise alone: ``generator(noise)`` with noise (N, latent_dim) from N(0, I).
 
     Args:
-        generator: any module that maps (N, latent_dim) to (N, C, H, W) in [-1, 1] and has an int ``latent_dim``.
-        discriminator: any module that maps (N, C, H, W) to what the variant's losses expect, mostly logits (N,).
+        generator: any module that maps (N, latent_dim) to (N, C, H, W) in [-1, 1] and has an int ``latent_dim``; by
+            default the DCGAN one, or an MLP if a side is below 8 pixels.
+        discriminator: any module that maps (N, C, H, W) to what the variant's losses expect, mostly logits (N,); by
+            default the generator's counterpart.
+        image_shape: (channels, height, width); needed by the default networks.
+        latent_dim: size of the noise, for the default generator.
         base: arguments of :class:`~lit_gans.base.BaseGAN`.
 
     Raises:
-        UsageError: if the generator does not say how large its noise is.
+        UsageError: if the default networks have no ``image_shape`` or the generator does not say how large its noise is.
     """
 
-    def __init__(self, generator: nn.Module, discriminator: nn.Module, **base: Any) -> None:
-        super().__init__(generator, discriminator, **base)
-        latent_dim = getattr(self.generator, "latent_dim", None)
-        if not isinstance(latent_dim, int):
+    def __init__(
+        self,
+        generator: Generator | None = None,
+        discriminator: Discriminator | None = None,
+        *,
+        image_shape: ImageShape | None = None,
+        latent_dim: int = 100,
+        **base: Any,
+    ) -> None:
+        small = image_shape is not None and min(image_shape[1:]) < 8
+        if generator is None:
+            generator = (MLPGenerator if small else DCGANGenerator)(required(image_shape), latent_dim)
+        if discriminator is None:
+            discriminator = (MLPDiscriminator if small else DCGANDiscriminator)(required(image_shape))
+        super().__init__(generator, discriminator, image_shape=image_shape, **base)
+        noise_size = getattr(self.generator, "latent_dim", None)
+        if not isinstance(noise_size, int):
             raise UsageError(
                 f"the generator {type(self.generator).__name__} has no latent_dim; give it an int attribute "
                 "latent_dim, the size of the noise that its forward takes"
             )
-        self.latent_dim = latent_dim
+        self.latent_dim = noise_size
 
     def generate(self, batch: Batch) -> Fake:
         """As many fakes as the batch has images."""

@@ -49,6 +49,11 @@ def test_a_users_own_game(tmp_path):
     assert type(loaded) is Fixed and loaded.generator.layers[0].out_features == 12 and loaded.generator_every == 2
 
 
+@pytest.mark.parametrize("shape", [(3, 24, 16), (2, 1, 1)])
+def test_a_family_has_networks_for_any_shape(shape):
+    assert HingeGAN(image_shape=shape).sample(2).shape == (2, *shape)
+
+
 def test_live_networks_are_named_when_missing(tmp_path):
     def networks():
         return {"generator": MLPGenerator(SHAPE, 8), "discriminator": MLPDiscriminator(SHAPE)}

@@ -220,7 +220,8 @@ def test_help_and_version_import_nothing_heavy():
     assert done.returncode == 0 and "lit-gans fit --model DCGAN --data MNIST" in done.stdout
     assert "models: DCGAN, GAN, LSGAN" in done.stdout
     for flag in ("--help", "--version", "sample --help"):
-        code = f"import sys, contextlib\nfrom lit_gans.cli import main\nwith contextlib.suppress(SystemExit): main({flag.split()!r})\n"
+        code = "import sys, contextlib\nfrom lit_gans.cli import main\n"
+        code += f"with contextlib.suppress(SystemExit): main({flag.split()!r})\n"
         code += "assert not {'torch', 'lightning', 'numpy'} & set(sys.modules), 'heavy'"
         assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", code]) == 0
 

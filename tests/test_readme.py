@@ -17,6 +17,7 @@ def blocks(page, language):
 def test_python_snippets(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = "\n".join(blocks(page, "python"))
+    code = code.replace("max_epochs=10", "max_steps=2, limit_val_batches=1, logger=False, enable_checkpointing=False")
     exec(compile(code, page.name, "exec"), {"__name__": "snippet"})
 
 

@@ -1,9 +1,9 @@
 """What a training step costs here, against a bare PyTorch loop and against the usual tutorial loop.
 
-    python examples/benchmarks/overhead.py [--data DCGAN's data folder] [--rounds 12] [--steps 20]
+    python examples/benchmarks/overhead.py [--data FOLDER] [--rounds 12] [--steps 20]
 
-DCGAN at 32x32, batch 64. All loops run in one process and take turns, block by block, so that whatever else happens on the
-machine happens to all of them; the figures are medians over the rounds of ratios within a round.
+DCGAN at 32x32, batch 64. All loops run in one process and take turns, block by block, so that whatever else happens on
+the machine happens to all of them; the figures are medians over the rounds of ratios within a round.
 
 1. ``lit_gans`` (Lightning's loop, CSV logging and progress bar on) against a bare loop with the same networks, the same
    data and the same arithmetic.
