@@ -32,7 +32,8 @@ class LatentGAN(BaseGAN):
         base: arguments of :class:`~lit_gans.base.BaseGAN`.
 
     Raises:
-        UsageError: if the default networks have no ``image_shape`` or the generator does not say how large its noise is.
+        UsageError: if the default networks have no ``image_shape``, or the generator does not say how large its
+            noise is.
     """
 
     def __init__(

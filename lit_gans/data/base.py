@@ -3,6 +3,7 @@
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -181,8 +182,8 @@ class _InOrder(DistributedSampler[Any]):
 
     def __init__(self, samples: int, batch_size: int, rank: int, world_size: int) -> None:
         batches = torch.arange(samples).split(batch_size)
-        padding = -len(batches) % world_size  # devices must run equally many batches, so the first are repeated
-        self.batches = [*batches, *batches[:padding]][rank::world_size]
+        total = len(batches) + -len(batches) % world_size  # devices must run equally many, so the first are repeated
+        self.batches = list(islice(cycle(batches), total))[rank::world_size]
 
     def __len__(self) -> int:
         return len(self.batches)

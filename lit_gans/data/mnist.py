@@ -65,7 +65,10 @@ class MNIST(ImageData):
     def load(self, split: str) -> Samples:
         """All images of a split, resized once."""
         held_out = split == "val" and self.val_size > 0
-        source = self.source(find_root(self.root), train=split == "train" or held_out)
+        try:
+            source = self.source(find_root(self.root), train=split == "train" or held_out)
+        except RuntimeError as error:
+            raise UsageError(f"{self.source.__name__} cannot be read ({error}); call prepare_data() first") from None
         images, labels = source.data.unsqueeze(1), source.targets
         if split == "train" and self.val_size:
             images, labels = images[: -self.val_size], labels[: -self.val_size]

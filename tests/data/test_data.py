@@ -440,7 +440,7 @@ def test_files_that_cannot_be_fetched(tmp_path, source):
 
 def test_missing_root(tmp_path, monkeypatch):
     monkeypatch.setenv("LIT_GANS_DATA", str(tmp_path / "variable"))
-    with pytest.raises(UsageError, match="argument, from data[.]root, does not exist"):
+    with pytest.raises(UsageError, match=r"argument, from data\.root, does not exist"):
         MNIST(str(tmp_path / "argument")).prepare_data()
     with pytest.raises(UsageError, match="variable, from the environment variable LIT_GANS_DATA, does not exist"):
         MNIST().prepare_data()
