@@ -1,6 +1,6 @@
 """A checkpoint in the browser: a slider for the noise, a grid of samples.
 
-    pip install ".[demo]" && python examples/demo.py runs/DCGAN-Glyphs/version_0/checkpoints/last.ckpt
+pip install ".[demo]" && python examples/demo.py runs/DCGAN-Glyphs/version_0/checkpoints/last.ckpt
 """
 
 import argparse

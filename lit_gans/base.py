@@ -33,7 +33,7 @@ _IMAGES = ("image", "source", "target", "a", "b")
 class BaseGAN(LightningModule, ABC):
     """A game of two players, played in turns, one batch a step.
 
-    A family (:class:`~lit_gans.families.LatentGAN`, ...) says what a fake is made from; a variant says what each player
+    A family (`LatentGAN`, ...) says what a fake is made from; a variant says what each player
     wants, as two methods that return named, weighted, 0-dim terms. The rest is here: one fake a batch that both players
     judge, one optimizer and schedule a player, gradients only for the player whose turn it is, clipping, the averaged
     generator, logging, several devices, exact resume and checkpoints that describe themselves.
@@ -300,11 +300,7 @@ class BaseGAN(LightningModule, ABC):
         """Proves before the first batch that what this run saves can be loaded."""
         if stage != "fit":
             return
-        if not isinstance(self.trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):
-            raise UsageError(
-                f"a GAN trains on one device or with 'ddp' on several, got {type(self.trainer.strategy).__name__}; "
-                "leave trainer.strategy at 'auto'"
-            )
+        refuse_strategy(self.trainer.strategy)
         checkpoints.prove_loadable(self)
 
     def on_train_start(self) -> None:
@@ -340,10 +336,32 @@ class BaseGAN(LightningModule, ABC):
         """Keeps the random states until training starts, after the data loaders have drawn from them."""
         self._random_states = checkpoint.get(checkpoints.RANDOM)
 
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+        """Loads weights; ones of another architecture are a `UsageError`."""
+        try:
+            return super().load_state_dict(state_dict, strict, assign)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:300]
+            raise UsageError(
+                f"the saved weights do not fit this {type(self).__name__}; give it the arguments it was trained with: "
+                f"{reason}"
+            ) from None
+
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, map_location: Any = None, **arguments: Any) -> Any:  # type: ignore[override]
-        """:func:`lit_gans.load`, for a checkpoint that must hold this class or a subclass of it."""
+        """`load`, for a checkpoint that must hold this class or a subclass of it."""
         return checkpoints.load(checkpoint_path, map_location, expected=cls, **arguments)
+
+
+def refuse_strategy(strategy: Any) -> None:
+    """Raises a `UsageError` for a strategy that two players in one module cannot be trained with."""
+    popen = getattr(strategy, "_start_method", "popen") == "popen"  # spawned and forked processes share no launcher
+    if not isinstance(strategy, (SingleDeviceStrategy, DDPStrategy)) or not popen:
+        name = f"{type(strategy).__name__}{'' if popen else ' with spawned processes'}"
+        raise UsageError(
+            f"a GAN trains on one device or with 'ddp' on several, each in a process of its own, got {name}; leave "
+            "trainer.strategy at 'auto'"
+        )
 
 
 def _all_reduce_mean(tensors: list[Tensor]) -> None:

@@ -72,12 +72,12 @@ def _outermost_call(model: "BaseGAN") -> dict[str, Any]:
 
 
 def class_path(cls: type) -> str:
-    """The dotted name by which :func:`build` finds a class again."""
+    """The dotted name by which `build` finds a class again."""
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def describe(model: "BaseGAN") -> dict[str, Any]:
-    """What :func:`load` needs besides the weights and the hyper-parameters."""
+    """What `load` needs besides the weights and the hyper-parameters."""
     return {"class_path": class_path(type(model)), "given_networks": model.given_networks, "version": __version__}
 
 
@@ -225,11 +225,7 @@ def load(path: Any, map_location: Any = None, *, expected: type | None = None, *
     hyper = {k: v for k, v in checkpoint.get("hyper_parameters", {}).items() if not k.startswith("_")}
     built = {k: build(v) if isinstance(v, dict) else v for k, v in hyper.items() if k not in arguments}
     model = cls(**built, **arguments)
-    try:
-        model.load_state_dict(checkpoint["state_dict"])
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UsageError(f"the weights in {path} do not fit {cls.__name__}: {reason}") from None
+    model.load_state_dict(checkpoint["state_dict"])
     model.on_load_checkpoint({k: v for k, v in checkpoint.items() if k != RANDOM})
     return model.to(map_location or "cpu")
 
@@ -249,7 +245,7 @@ def random_state(device: torch.device) -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any], device: torch.device) -> None:
-    """Puts the random generators back to what :func:`random_state` returned."""
+    """Puts the random generators back to what `random_state` returned."""
     random.setstate(state["python"])
     name, keys, position, has_gauss, cached = state["numpy"]
     np.random.set_state((name, keys.cpu().numpy().astype(np.uint32), int(position), int(has_gauss), cached))

@@ -72,6 +72,7 @@ def sample(
 
 
 COMMANDS = {"sample": sample}
+_CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
 _CHATTER = ("litlogger", "litmodels", "TPU available", "`weights_only` was not set")
 
 
@@ -144,9 +145,12 @@ def _train(arguments: list[str]) -> None:
         "LightningCLI's args",
         "treespec",
         "could not find the monitored",
+        "sync_dist",
+        "The dirpath",
     ):
         warnings.filterwarnings("ignore", f".*{noise}")
-    for logger in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.rank_zero"):
+    zero = "utilities.rank_zero"
+    for logger in (f"lightning.pytorch.{zero}", f"lightning.fabric.{zero}", f"lightning_{zero}", _CONNECTOR):
         logging.getLogger(logger).addFilter(lambda r: not any(n in r.getMessage() for n in _CHATTER))
 
     from lit_gans.train import TrainCLI

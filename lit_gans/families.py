@@ -29,7 +29,7 @@ class LatentGAN(BaseGAN):
             default the generator's counterpart.
         image_shape: (channels, height, width); needed by the default networks.
         latent_dim: size of the noise, for the default generator.
-        base: arguments of :class:`~lit_gans.base.BaseGAN`.
+        base: arguments of `BaseGAN`.
 
     Raises:
         UsageError: if the default networks have no ``image_shape``, or the generator does not say how large its

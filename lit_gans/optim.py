@@ -52,7 +52,7 @@ class LinearDecay(LRScheduler):
     Raises:
         UsageError: if ``steps`` is not after ``start``.
 
-    Example:
+    Examples:
         >>> optimizer = Adam([torch.zeros(1, requires_grad=True)], lr=1.0)
         >>> schedule = LinearDecay(optimizer, steps=4, start=2)
         >>> [(optimizer.step(), schedule.step(), round(optimizer.param_groups[0]["lr"], 2))[-1] for _ in range(5)]

@@ -13,7 +13,7 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.loggers import CSVLogger
 
 import lit_gans.data
 import lit_gans.models  # noqa: F401  (both make short names known)
@@ -25,6 +25,7 @@ from lit_gans.errors import UsageError
 
 _EPOCHS = 10  # of a run that does not say how long it should take
 _HOMES = {"model": "lit_gans.models", "data": "lit_gans.data"}
+_LINKED = ("image_shape", "num_classes")  # what the model takes from the data
 _DEFAULTS = {"model": "lit_gans.DCGAN", "data": "lit_gans.Glyphs"}
 
 
@@ -89,13 +90,15 @@ class TrainCLI(LightningCLI):
                 "best.enable_version_counter": False,
             }
         )
-        for name in ("image_shape", "num_classes"):
+        for name in _LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def _parse_ckpt_path(self) -> None:
         """The command line says what is trained; a checkpoint must fit it (Lightning would let the file win)."""
         config = self.config[self.config["subcommand"]]
         if not (path := config.get("ckpt_path")):
+            if self.config["subcommand"] != "fit":
+                print("note: without --ckpt_path this looks at an untrained model", file=sys.stderr)
             return
         saved = checkpoints.read(path)
         holds = checkpoints.import_class(saved[checkpoints.KEY]["class_path"])
@@ -107,9 +110,11 @@ class TrainCLI(LightningCLI):
             )
         given = config["model"].get("init_args") or {}
         for name, old in saved.get("hyper_parameters", {}).items():
-            new = given.get(name, old)
-            if not name.startswith("_") and not isinstance(old, dict) and _listed(new) != _listed(old):
-                print(f"note: {name} was {old!r} when {path} was saved and is now {new!r}", file=sys.stderr)
+            if not name.startswith("_") and name not in _LINKED and name in given and _differs(old, given[name]):
+                state = ", but the optimizer goes on with the state in the checkpoint" if "_optimizer" in name else ""
+                print(
+                    f"note: {name} was {old!r} when {path} was saved and is now {given[name]!r}{state}", file=sys.stderr
+                )
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Adds the run folder, the safe checkpoint writer and the progress bar to what the user asked for."""
@@ -126,7 +131,16 @@ class TrainCLI(LightningCLI):
         callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
         if trainer["enable_progress_bar"] is not False and not any(isinstance(c, AnyProgressBar) for c in callbacks):
             trainer["callbacks"] = [*callbacks, ProgressBar()]
-        return super().instantiate_trainer(**kwargs)
+        if trainer["gradient_clip_val"]:
+            raise UsageError("a GAN clips each player by itself: use --model.clip_norm, not trainer.gradient_clip_val")
+        if trainer["accumulate_grad_batches"] not in (None, 1):
+            raise UsageError(
+                "a GAN takes turns batch by batch: use a larger --data.batch_size, not accumulated batches"
+            )
+        try:
+            return super().instantiate_trainer(**kwargs)
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"the trainer cannot be made: {error}") from None
 
     def before_fit(self) -> None:
         """Says what is trained and where the run is."""
@@ -175,16 +189,16 @@ def _complete(arguments: Sequence[str]) -> list[str]:
     return [*arguments[:1], *added, *arguments[1:]] if arguments[:1] and arguments[0] in TRAINING else list(arguments)
 
 
-def _loggers(given: Any, root: Any, name: str) -> Any:
-    """What the user asked for, and always a logger that makes the run's own folder."""
-    if given is False:
-        return False
-    loggers = [] if given in (None, True) else list(given) if isinstance(given, (list, tuple)) else [given]
-    folder = Path(root or "runs")
-    if not any(isinstance(logger, (CSVLogger, TensorBoardLogger)) for logger in loggers):
-        loggers = [CSVLogger(folder, name), *loggers]
-    return sorted(loggers, key=lambda logger: not isinstance(logger, (CSVLogger, TensorBoardLogger)))
+def _loggers(given: Any, root: Any, name: str) -> list[Any]:
+    """First the CSV logger, whose folder is the run's own and never another run's, then what the user asked for."""
+    loggers = [] if given in (None, True, False) else list(given) if isinstance(given, (list, tuple)) else [given]
+    if not any(isinstance(logger, CSVLogger) for logger in loggers):
+        loggers.append(CSVLogger(Path(root or "runs"), name))
+    return sorted(loggers, key=lambda logger: not isinstance(logger, CSVLogger))
 
 
-def _listed(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def _differs(old: Any, new: Any) -> bool:
+    """Whether two values of an argument differ, where a tuple is a list and a dict need not name every default."""
+    if isinstance(old, dict) and hasattr(new, "keys"):
+        return any(name in new and _differs(value, new[name]) for name, value in old.items())
+    return (list(old) if isinstance(old, tuple) else old) != (list(new) if isinstance(new, tuple) else new)

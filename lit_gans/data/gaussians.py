@@ -25,7 +25,7 @@ class Gaussians(ImageData):
         num_workers: worker processes.
         seed: of the points and their order.
 
-    Example:
+    Examples:
         >>> data = Gaussians("grid")
         >>> data.setup("fit")
         >>> data.splits["train"].tensors["image"].shape, data.num_classes

@@ -36,7 +36,7 @@ class Glyphs(ImageData):
     Raises:
         UsageError: if there is nothing to draw or ``channels`` is neither 1 nor 3.
 
-    Example:
+    Examples:
         >>> data = Glyphs("AB", size=(24, 32), channels=3, count=100)
         >>> data.setup("fit")
         >>> data.splits["train"][[0, 1]]["image"].shape

@@ -82,7 +82,7 @@ class MNIST(ImageData):
 class FashionMNIST(MNIST):
     """The 70,000 articles of clothing of Xiao et al. 2017, arXiv:1708.07747, in MNIST's form.
 
-    Read from ``<root>/FashionMNIST/raw``; what is missing there is downloaded. The arguments are :class:`MNIST`'s.
+    Read from ``<root>/FashionMNIST/raw``; what is missing there is downloaded. The arguments are `MNIST`'s.
     """
 
     source = datasets.FashionMNIST

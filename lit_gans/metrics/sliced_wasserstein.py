@@ -8,20 +8,18 @@ from torchmetrics import Metric
 
 
 class SlicedWasserstein(Metric):
-    r"""Mean Wasserstein-1 distance between projections of real and fake samples on random directions.
+    """Mean Wasserstein-1 distance between projections of real and fake samples on random directions.
 
-    .. math:: SW_1 = E_{\theta} W_1(\theta^\top X_{real}, \theta^\top X_{fake}), \quad |\theta| = 1
-
-    Rabin et al. 2011, doi:10.1007/978-3-642-24785-9_37. In one dimension W1 is the mean distance between sorted
+    `E W1(u . real, u . fake)` over unit vectors u: Rabin et al. 2011, doi:10.1007/978-3-642-24785-9_37. In one dimension W1 is the mean distance between sorted
     samples, so nothing has to be learnt or downloaded. Works on pixels (or points, or features) as they are given;
     values depend on the number of samples, so compare only runs with equally many.
 
     Args:
         directions: how many random projections to average over.
         seed: of the directions, the same at every call.
-        kwargs: arguments of :class:`torchmetrics.Metric`.
+        kwargs: arguments of `Metric`.
 
-    Example:
+    Examples:
         >>> metric = SlicedWasserstein(directions=64)
         >>> metric.update(torch.zeros(10, 1, 2, 2), torch.ones(10, 1, 2, 2))
         >>> 0.5 < float(metric.compute()) < 1.0

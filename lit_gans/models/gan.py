@@ -9,13 +9,12 @@ from lit_gans.networks import Discriminator, Generator, MLPDiscriminator, MLPGen
 
 
 class GAN(LatentGAN):
-    r"""The original GAN, played by multi-layer perceptrons.
+    """The original GAN, played by multi-layer perceptrons.
 
     Goodfellow et al. 2014, *Generative Adversarial Nets*, arXiv:1406.2661.
 
-    .. math::
-        L_D = -E \log D(x) - E \log(1 - D(G(z))), \qquad
-        L_G = -E \log D(G(z)) \quad\text{or, saturating,}\quad E \log(1 - D(G(z)))
+    The discriminator minimises `-E log D(x) - E log(1 - D(G(z)))`, the generator `-E log D(G(z))` or, saturating,
+    `E log(1 - D(G(z)))`.
 
     Good at: being read, any image shape, points in the plane. Bad at: sharp images; collapses easily.
 
@@ -29,9 +28,9 @@ class GAN(LatentGAN):
         discriminator_hidden: widths of the discriminator's hidden layers, from the image inwards.
         dropout: share of hidden units that the discriminator drops while training.
         saturating: play the true minimax game, in which the generator's gradient vanishes where it loses.
-        base: arguments of :class:`~lit_gans.base.BaseGAN`: optimizers, schedules, ratio, clipping, average.
+        base: arguments of `BaseGAN`: optimizers, schedules, ratio, clipping, average.
 
-    Example:
+    Examples:
         >>> model = GAN(image_shape=(1, 28, 28), generator_hidden=(128, 256, 512, 1024))
         >>> model.sample(2, seed=0).shape
         torch.Size([2, 1, 28, 28])

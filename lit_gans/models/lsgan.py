@@ -10,12 +10,11 @@ from lit_gans.networks.blocks import Upsampling
 
 
 class LSGAN(LatentGAN):
-    r"""Least squares in place of cross-entropy: a fake far on the right side of the boundary still gets a gradient.
+    """Least squares in place of cross-entropy: a fake far on the right side of the boundary still gets a gradient.
 
     Mao et al. 2016, *Least Squares Generative Adversarial Networks*, arXiv:1611.04076.
 
-    .. math::
-        L_D = \tfrac12 E (D(x) - b)^2 + \tfrac12 E (D(G(z)) - a)^2, \qquad L_G = \tfrac12 E (D(G(z)) - c)^2
+    The discriminator minimises `1/2 E (D(x) - b)^2 + 1/2 E (D(G(z)) - a)^2`, the generator `1/2 E (D(G(z)) - c)^2`.
 
     With b - c = 1 and b - a = 2 (a = -1, b = 1, c = 0) it minimises the Pearson chi-squared divergence; the default
     (0, 1, 1) is the paper's 0-1 coding, which works as well.
@@ -23,7 +22,7 @@ class LSGAN(LatentGAN):
     Good at: stable training without tuning. Bad at: small learning rates are needed at high resolution.
 
     Args:
-        generator: a network from noise to images; by default :class:`~lit_gans.networks.DCGANGenerator`.
+        generator: a network from noise to images; by default `DCGANGenerator`.
         discriminator: a network from images to unbounded scores; by default the DCGAN one.
         image_shape: (channels, height, width), both sides at least 8; needed by the default networks.
         latent_dim: size of the noise, for the default generator.
@@ -32,9 +31,9 @@ class LSGAN(LatentGAN):
         a: the discriminator's target for fakes.
         b: the discriminator's target for reals.
         c: what the generator wants the discriminator to say of a fake.
-        base: arguments of :class:`~lit_gans.base.BaseGAN`: optimizers, schedules, ratio, clipping, average.
+        base: arguments of `BaseGAN`: optimizers, schedules, ratio, clipping, average.
 
-    Example:
+    Examples:
         >>> LSGAN(image_shape=(1, 28, 28), width=8, a=-1, b=1, c=0).sample(2, seed=0).shape
         torch.Size([2, 1, 28, 28])
     """

@@ -294,7 +294,7 @@ def test_evaluation_is_in_order_and_whole(split, stage, batch_size):
         assert_same([joined], [data.splits[split][:]])
 
 
-@pytest.mark.parametrize("world_size", [2, 3])
+@pytest.mark.parametrize("world_size", [2, 3, 11])
 def test_evaluation_on_several_devices(world_size):
     data, seen = ready(Glyphs("ABCD", size=8, count=130, batch_size=4)), []
     for rank in range(world_size):
@@ -445,6 +445,11 @@ def test_missing_root(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="variable, from the environment variable LIT_GANS_DATA, does not exist"):
         MNIST().prepare_data()
     assert not list(tmp_path.iterdir())
+
+
+def test_files_that_were_not_prepared(tmp_path):
+    with pytest.raises(UsageError, match="MNIST cannot be read .*prepare_data"):
+        MNIST(str(tmp_path)).setup()
 
 
 def test_root_by_default(monkeypatch):
