@@ -18,7 +18,7 @@ from lightning.pytorch.loggers import CSVLogger
 import lit_gans.data
 import lit_gans.models  # noqa: F401  (both make short names known)
 from lit_gans import _HOME, checkpoints
-from lit_gans.base import PLAYERS, BaseGAN
+from lit_gans.base import PLAYERS, BaseGAN, refuse_strategy
 from lit_gans.callbacks import ProgressBar, Quality, SampleGrid, SaveLast
 from lit_gans.cli import TRAINING, fail, nearest
 from lit_gans.errors import UsageError
@@ -111,10 +111,8 @@ class TrainCLI(LightningCLI):
         given = config["model"].get("init_args") or {}
         for name, old in saved.get("hyper_parameters", {}).items():
             if not name.startswith("_") and name not in _LINKED and name in given and _differs(old, given[name]):
-                state = ", but the optimizer goes on with the state in the checkpoint" if "_optimizer" in name else ""
-                print(
-                    f"note: {name} was {old!r} when {path} was saved and is now {given[name]!r}{state}", file=sys.stderr
-                )
+                state = ", but the optimizer goes on with the saved state" if "_optimizer" in name else ""
+                print(f"note: {name} was {old!r} in {path} and is now {given[name]!r}{state}", file=sys.stderr)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Adds the run folder, the safe checkpoint writer and the progress bar to what the user asked for."""
@@ -134,13 +132,13 @@ class TrainCLI(LightningCLI):
         if trainer["gradient_clip_val"]:
             raise UsageError("a GAN clips each player by itself: use --model.clip_norm, not trainer.gradient_clip_val")
         if trainer["accumulate_grad_batches"] not in (None, 1):
-            raise UsageError(
-                "a GAN takes turns batch by batch: use a larger --data.batch_size, not accumulated batches"
-            )
+            raise UsageError("a GAN takes turns batch by batch: use a larger --data.batch_size, do not accumulate")
         try:
-            return super().instantiate_trainer(**kwargs)
+            made = super().instantiate_trainer(**kwargs)
         except (ValueError, TypeError) as error:
             raise UsageError(f"the trainer cannot be made: {error}") from None
+        refuse_strategy(made.strategy)
+        return made
 
     def before_fit(self) -> None:
         """Says what is trained and where the run is."""

@@ -10,9 +10,10 @@ from torchmetrics import Metric
 class SlicedWasserstein(Metric):
     """Mean Wasserstein-1 distance between projections of real and fake samples on random directions.
 
-    `E W1(u . real, u . fake)` over unit vectors u: Rabin et al. 2011, doi:10.1007/978-3-642-24785-9_37. In one dimension W1 is the mean distance between sorted
-    samples, so nothing has to be learnt or downloaded. Works on pixels (or points, or features) as they are given;
-    values depend on the number of samples, so compare only runs with equally many.
+    `E W1(u . real, u . fake)` over unit vectors u (Rabin et al. 2011, doi:10.1007/978-3-642-24785-9_37). In one
+    dimension W1 is the mean distance between sorted samples, so nothing has to be learnt or downloaded. Works on pixels
+    (or points, or features) as they are given; values depend on the number of samples, so compare only runs with
+    equally many.
 
     Args:
         directions: how many random projections to average over.
