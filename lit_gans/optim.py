@@ -34,10 +34,11 @@ class Adam(torch.optim.Adam):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        params = list(params)
-        tensors = [t for entry in params for t in (entry["params"] if isinstance(entry, dict) else [entry])]
-        on_cpu = all(isinstance(t, Tensor) and t.device.type == "cpu" and t.is_floating_point() for t in tensors)
-        super().__init__(params, lr, (betas[0], betas[1]), eps, weight_decay, fused=True if on_cpu else None)
+        super().__init__(params, lr, (betas[0], betas[1]), eps, weight_decay)
+        tensors = [t for group in self.param_groups for t in group["params"]]
+        if all(t.device.type == "cpu" and t.is_floating_point() for t in tensors):
+            for group in self.param_groups:
+                group["fused"] = True
 
 
 class LinearDecay(LRScheduler):

@@ -66,8 +66,9 @@ def pull_away(features: Tensor) -> Tensor:
     n = len(features)
     if n < 2:
         raise ValueError(f"pull_away compares pairs of samples and needs a batch of at least 2, got {n}")
-    unit = torch.nn.functional.normalize(features.float().flatten(1), dim=1)
-    return ((unit @ unit.T).square().sum() - n) / (n * (n - 1))
+    with torch.autocast(features.device.type, enabled=False):
+        unit = torch.nn.functional.normalize(features.float().flatten(1), dim=1)
+        return ((unit @ unit.T).square().sum() - n) / (n * (n - 1))
 
 
 def _gradient(discriminator: Network, points: Tensor) -> Tensor:

@@ -44,8 +44,11 @@ def write_png(picture: Tensor, path: str | os.PathLike[str]) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    to_image(picture).save(temporary, format="png")
-    temporary.replace(path)
+    try:
+        to_image(picture).save(temporary, format="png")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def to_image(picture: Tensor) -> Image.Image:

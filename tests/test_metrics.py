@@ -116,3 +116,18 @@ def test_empty():
     metric.reset()
     with pytest.raises(ValueError, match="no samples"):
         metric.compute()
+
+
+def test_unequal_counts_are_exact():
+    """One real at 0, two fakes at 1 and 3 on a line: every real mass travels 1 or 3, whatever the direction's sign."""
+    metric = SlicedWasserstein(directions=4)
+    metric.update(torch.zeros(1, 1), torch.tensor([[1.0], [3.0]]))
+    assert float(metric.compute()) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("counts", [(0, 3), (3, 0)])
+def test_an_empty_side_is_refused(counts):
+    metric = SlicedWasserstein(directions=4)
+    metric.update(torch.zeros(counts[0], 2), torch.zeros(counts[1], 2))
+    with pytest.raises(ValueError, match="no samples"):
+        metric.compute()

@@ -201,3 +201,10 @@ def test_average_deep_copy_is_independent():
     assert int(twin.n_averaged) == 4 and int(average.n_averaged) == 2
     assert all(torch.equal(a, b) for a, b in zip(before.values(), average.state_dict().values(), strict=True))
     assert not torch.equal(twin.module[0].weight, average.module[0].weight)
+
+
+def test_adam_takes_groups_of_any_form():
+    networks = nn.Linear(2, 2), nn.Linear(2, 1)
+    optimizer = Adam([{"params": networks[0].parameters()}, {"params": list(networks[1].parameters()), "lr": 1.0}])
+    assert [len(group["params"]) for group in optimizer.param_groups] == [2, 2]
+    assert all(group["fused"] for group in optimizer.param_groups)

@@ -172,3 +172,10 @@ def test_flat_critic_has_finite_gradient(center):
     value = gradient_penalty(critic, draw(5, 4), draw(5, 4, seed=1), center)
     value.backward()
     assert value.item() == center**2 and critic.weight.grad.isfinite().all()
+
+
+def test_pull_away_ignores_autocast():
+    features = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = pull_away(features)
+    assert inside.dtype == torch.float32 and torch.equal(inside, pull_away(features))

@@ -88,6 +88,12 @@ class BatchStream(DistributedSampler[Any]):
 class StreamLoader(DataLoader[Any]):
     """A loader that says it can resume, which is true: its sampler knows the run's position."""
 
+    passes = 0
+
+    def __iter__(self) -> Any:
+        self.passes += 1
+        return super().__iter__()
+
     def state_dict(self) -> dict[str, Any]:
         """Nothing: the position is the trainer's."""
         return {}
@@ -117,7 +123,6 @@ class ImageData(LightningDataModule, ABC):
             raise UsageError(f"batch_size must be at least 1, got {batch_size}")
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.splits: dict[str, Samples] = {}
-        self._passes = 0
 
     @abstractmethod
     def load(self, split: str) -> Samples:
@@ -134,8 +139,16 @@ class ImageData(LightningDataModule, ABC):
         """Shuffled whole batches, for ever new permutations."""
         rank, world_size = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
         samples = self.splits["train"]
-        sampler = BatchStream(len(samples), self.batch_size, self.seed, self._position, rank, world_size)
-        return self._loader(samples, sampler)
+        sampler = BatchStream(len(samples), self.batch_size, self.seed, lambda: position(), rank, world_size)
+        loader = self._loader(samples, sampler)
+
+        def position() -> int:
+            """Batches begun by the run; without a trainer, by earlier passes over the loader."""
+            if self.trainer is not None:
+                return self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
+            return (loader.passes - 1) * len(loader)
+
+        return loader
 
     def val_dataloader(self) -> StreamLoader:
         """The validation split in order."""
@@ -152,13 +165,6 @@ class ImageData(LightningDataModule, ABC):
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """uint8 [0, 255] to float [-1, 1], on the device."""
         return {k: v.float().div_(127.5).sub_(1) if v.dtype == torch.uint8 else v for k, v in batch.items()}
-
-    def _position(self) -> int:
-        """Batches begun by the run; without a trainer, by earlier passes over the loader."""
-        if self.trainer is not None:
-            return self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
-        self._passes += 1
-        return (self._passes - 1) * (len(self.splits["train"]) // self.batch_size)
 
     def _in_order(self, split: str) -> StreamLoader:
         samples = self.splits[split]

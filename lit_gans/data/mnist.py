@@ -50,17 +50,18 @@ class MNIST(ImageData):
     def prepare_data(self) -> None:
         """Downloads the files that are not there, on one process of each machine."""
         root = find_root(self.root)
-        raw = root / self.source.__name__ / "raw"
+        name = self.source.__name__
+        raw = root / name / "raw"
+        for file in sorted(raw.glob("*-ubyte")):
+            check_idx(file)
         try:
             self.source(root, download=True)
         except (RuntimeError, OSError) as error:
             names = ", ".join(Path(url).name for url, _ in self.source.resources)
             raise UsageError(
-                f"{self.source.__name__} is not in {raw} and could not be downloaded ({error}); put {names} there by "
-                "hand, or set data.root to the folder that holds MNIST/"
+                f"{name} is not in {raw} and could not be downloaded ({' '.join(str(error).split())}); put {names} "
+                f"there by hand, or set data.root to the folder that holds {name}/"
             ) from None
-        for file in sorted(raw.glob("*-ubyte")):
-            check_idx(file)
 
     def load(self, split: str) -> Samples:
         """All images of a split, resized once."""
@@ -70,6 +71,8 @@ class MNIST(ImageData):
         except RuntimeError as error:
             raise UsageError(f"{self.source.__name__} cannot be read ({error}); call prepare_data() first") from None
         images, labels = source.data.unsqueeze(1), source.targets
+        if split != "test" and self.val_size and not 0 < self.val_size < len(images):
+            raise UsageError(f"val_size must leave images to train on: 0 to {len(images) - 1}, got {self.val_size}")
         if split == "train" and self.val_size:
             images, labels = images[: -self.val_size], labels[: -self.val_size]
         elif held_out:
@@ -97,9 +100,11 @@ def check_idx(path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as file:
         header = file.read(4)
-        dimensions = struct.unpack(f">{header[3]}I", file.read(4 * header[3])) if len(header) == 4 else ()
-    expected = 4 + 4 * len(dimensions) + prod(dimensions)
-    if size != expected or not dimensions:
+        rank = header[3] if len(header) == 4 else 0
+        sizes = file.read(4 * rank)
+    dimensions = struct.unpack(f">{len(sizes) // 4}I", sizes[: len(sizes) // 4 * 4])
+    expected = 4 + 4 * rank + prod(dimensions)
+    if size != expected or not rank or len(dimensions) != rank:
         raise UsageError(
             f"{path} is truncated or damaged: its header promises {expected} bytes, it has {size}; delete it and run "
             "again to download it anew"

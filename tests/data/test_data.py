@@ -448,7 +448,7 @@ def test_missing_root(tmp_path, monkeypatch):
 
 
 def test_files_that_were_not_prepared(tmp_path):
-    with pytest.raises(UsageError, match="MNIST cannot be read .*prepare_data"):
+    with pytest.raises(UsageError, match=r"MNIST cannot be read .*prepare_data"):
         MNIST(str(tmp_path)).setup()
 
 
@@ -487,3 +487,29 @@ def test_real_digits_resized_and_held_out(real_root):
     originals = full.splits["train"][:]["image"]
     brightness = torch.cat([train["image"], val["image"]]).float().mean((1, 2, 3))
     torch.testing.assert_close(brightness, originals.float().mean((1, 2, 3)), rtol=0.02, atol=0.5)
+
+
+@pytest.mark.parametrize("size", [0, 3, 10, 16, 500])
+def test_a_cut_training_file_is_named(tmp_path, size):
+    write_idx(tmp_path)
+    path = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(UsageError, match="train-images-idx3-ubyte is truncated or damaged"):
+        MNIST(str(tmp_path)).prepare_data()
+
+
+@pytest.mark.parametrize("val_size", [-3, 12, 20])
+def test_val_size_leaves_something_to_train_on(tmp_path, val_size):
+    write_idx(tmp_path)
+    with pytest.raises(UsageError, match="val_size"):
+        MNIST(str(tmp_path), val_size=val_size).setup("fit")
+
+
+def test_the_first_pass_without_a_trainer_is_the_first_epoch():
+    passes = []
+    for workers in (0, 2):
+        data = Glyphs("01", size=8, count=20, batch_size=4, num_workers=workers)
+        data.setup("fit")
+        loader = data.train_dataloader()
+        passes.append([torch.cat([b["label"] for b in loader]).tolist() for _ in range(2)])
+    assert passes[0] == passes[1] and passes[0][0] != passes[0][1]
