@@ -223,6 +223,6 @@ def test_lsgan_targets():
     model.discriminator = nn.Sequential(nn.Flatten(), nn.Linear(256, 1, bias=False), nn.Flatten(0))
     nn.init.zeros_(model.discriminator[1].weight)  # says 0 to everything
     batch = {"image": torch.zeros(4, *SHAPE)}
-    terms = {k: float(v) for k, v in model.discriminator_loss(batch, batch["image"]).items()}
+    terms = {k: v.item() for k, v in model.discriminator_loss(batch, batch["image"]).items()}
     assert terms == {"real": 2.0, "fake": 0.5}
-    assert float(model.generator_loss(batch, batch["image"])["fake"]) == 0.125
+    assert model.generator_loss(batch, batch["image"])["fake"].item() == 0.125
