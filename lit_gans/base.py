@@ -88,11 +88,11 @@ class BaseGAN(LightningModule, ABC):
         self.given_networks = checkpoints.save_hyperparameters(self)
         self.image_shape = None if image_shape is None else tuple(image_shape)
         self.num_classes = num_classes
-        self.generator = checkpoints.build(generator)
-        self.discriminator = checkpoints.build(discriminator)
+        self.generator = generator
+        self.discriminator = discriminator
         self.generator_ema = ExponentialAverage(self.generator, ema_decay) if ema_decay else None
-        self.optimizer_factories = [checkpoints.build(f) for f in (generator_optimizer, discriminator_optimizer)]
-        self.scheduler_factories = [checkpoints.build(f) for f in (generator_scheduler, discriminator_scheduler)]
+        self.optimizer_factories = (generator_optimizer, discriminator_optimizer)
+        self.scheduler_factories = (generator_scheduler, discriminator_scheduler)
         self.generator_every = generator_every
         self.clip_norm = clip_norm
         self._trainable: dict[str, list[nn.Parameter]] = {}

@@ -19,6 +19,7 @@ from torch import nn
 
 from lit_gans import __version__
 from lit_gans.errors import UsageError
+from lit_gans.files import replacing
 
 if TYPE_CHECKING:
     from lit_gans.base import BaseGAN
@@ -102,8 +103,6 @@ def build(value: Any) -> Any:
 
     Anything else is returned as it is.
     """
-    if isinstance(value, str) and "." in value:
-        value = {"class_path": value}
     if not isinstance(value, dict) or "class_path" not in value:
         return value
     cls = import_class(value["class_path"])
@@ -138,16 +137,11 @@ def prove_loadable(model: "BaseGAN") -> None:
             torch.save(value, buffer)
             buffer.seek(0)
             torch.load(buffer, weights_only=True)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            reason: Exception = error
-        except pickle.UnpicklingError as error:
-            reason = error
-        else:
-            continue
-        raise UsageError(
-            f"the argument {name}={value!r} of {type(model).__name__} cannot be loaded back from a checkpoint "
-            f"({type(reason).__name__}); pass a number, string, list, dict or tensor instead"
-        )
+        except (pickle.PickleError, AttributeError, TypeError) as error:
+            raise UsageError(
+                f"the argument {name}={value!r} of {type(model).__name__} cannot be loaded back from a checkpoint "
+                f"({type(error).__name__}); pass a number, string, list, dict or tensor instead"
+            ) from None
 
 
 # -------------------------------------------------------------------- reading and writing
@@ -161,17 +155,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Writes ``checkpoint`` to the local ``path``."""
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.tmp-{os.getpid()}")
-        try:
-            with temporary.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def read(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
@@ -223,7 +210,7 @@ def load(path: Any, map_location: Any = None, *, expected: type | None = None, *
                 f"pass it again: lit_gans.load(path, {network}={network_class.rpartition('.')[2]}(...))"
             )
     hyper = {k: v for k, v in checkpoint.get("hyper_parameters", {}).items() if not k.startswith("_")}
-    built = {k: build(v) if isinstance(v, dict) else v for k, v in hyper.items() if k not in arguments}
+    built = {k: build(v) for k, v in hyper.items() if k not in arguments}
     model = cls(**built, **arguments)
     model.load_state_dict(checkpoint["state_dict"])
     model.on_load_checkpoint({k: v for k, v in checkpoint.items() if k != RANDOM})

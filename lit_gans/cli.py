@@ -101,6 +101,13 @@ def main(args: Sequence[str] | None = None) -> None:
         fail(f"unknown command {arguments[0]!r}{nearest(arguments[0], [*TRAINING, *COMMANDS])}", 2)
 
 
+def known(home: str) -> list[str]:
+    """The short names of the models (``lit_gans.models``) or data sets (``lit_gans.data``) of this library."""
+    from lit_gans import _HOME
+
+    return sorted(name for name in _HOME if _HOME[name] == home)
+
+
 def nearest(word: str, choices: Sequence[str]) -> str:
     """``; did you mean X? choose from ...``, for the end of an error."""
     import difflib
@@ -118,10 +125,7 @@ def fail(message: str, code: int = 1) -> NoReturn:
 
 
 def _help() -> str:
-    from lit_gans import _HOME
-
-    names = {home: ", ".join(n for n in _HOME if _HOME[n] == home) for home in ("lit_gans.models", "lit_gans.data")}
-    return HELP.format(models=names["lit_gans.models"], data=names["lit_gans.data"])
+    return HELP.format(models=", ".join(known("lit_gans.models")), data=", ".join(known("lit_gans.data")))
 
 
 def _call(name: str, arguments: list[str]) -> None:

@@ -1,12 +1,13 @@
 """Images in [-1, 1] as pictures a person can open."""
 
 import os
-from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
+
+from lit_gans.files import replacing
 
 _CANVAS = 256  # side of the picture that points in the plane are drawn on
 
@@ -41,14 +42,8 @@ def write_png(picture: Tensor, path: str | os.PathLike[str]) -> None:
     Raises:
         OSError: if the folder cannot be written to.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    try:
+    with replacing(path) as temporary:
         to_image(picture).save(temporary, format="png")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def to_image(picture: Tensor) -> Image.Image:

@@ -17,10 +17,10 @@ from lightning.pytorch.loggers import CSVLogger
 
 import lit_gans.data
 import lit_gans.models  # noqa: F401  (both make short names known)
-from lit_gans import _HOME, checkpoints
+from lit_gans import checkpoints
 from lit_gans.base import PLAYERS, BaseGAN, refuse_strategy
 from lit_gans.callbacks import ProgressBar, Quality, SampleGrid, SaveLast
-from lit_gans.cli import TRAINING, fail, nearest
+from lit_gans.cli import TRAINING, fail, known, nearest
 from lit_gans.errors import UsageError
 
 _EPOCHS = 10  # of a run that does not say how long it should take
@@ -121,12 +121,9 @@ class TrainCLI(LightningCLI):
             trainer["max_epochs"] = _EPOCHS
         name = f"{type(self.model).__name__}-{type(self.datamodule).__name__}"
         trainer["logger"] = _loggers(trainer["logger"], trainer["default_root_dir"], name)
-        plugins = trainer["plugins"] or []
-        plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins]
+        plugins, callbacks = _as_list(trainer["plugins"]), _as_list(trainer["callbacks"])
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             trainer["plugins"] = [*plugins, checkpoints.AtomicCheckpointIO()]
-        callbacks = trainer["callbacks"] or []
-        callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
         if trainer["enable_progress_bar"] is not False and not any(isinstance(c, AnyProgressBar) for c in callbacks):
             trainer["callbacks"] = [*callbacks, ProgressBar()]
         if trainer["gradient_clip_val"]:
@@ -154,22 +151,13 @@ class TrainCLI(LightningCLI):
             print(f"config, metrics.csv, samples and checkpoints are in {folder}", flush=True)
 
 
-def known(home: str) -> list[str]:
-    """The short names of the models or data sets of this library."""
-    return sorted(name for name in _HOME if _HOME[name] == home)
-
-
 def _check_names(arguments: Sequence[str]) -> None:
     """Refuses an unknown short name with the nearest one, before anything is built."""
-    words = [w for argument in arguments for w in argument.split("=", 1)]
     for key, home in _HOMES.items():
-        for flag, value in pairwise(words):
-            plain = flag == f"--{key}" or flag == f"--{key}.class_path"
-            if plain and value.isidentifier() and value not in known(home):
-                fail(
-                    f"unknown {key} {value!r}{nearest(value, known(home))}, or the dotted name of a class of yours",
-                    2,
-                )
+        for flag, value in _flags(arguments):
+            if flag in _naming(key) and value.isidentifier() and value not in known(home):
+                choices = nearest(value, known(home))
+                fail(f"unknown {key} {value!r}{choices}, or the dotted name of a class of yours", 2)
 
 
 def _complete(arguments: Sequence[str]) -> list[str]:
@@ -178,21 +166,35 @@ def _complete(arguments: Sequence[str]) -> list[str]:
     They are not defaults of the parser, because a class keeps the options of the default that it replaces: MNIST would
     take Glyphs' image size.
     """
-    words = [w for argument in arguments for w in argument.split("=", 1)]
-    named = {key for key in _DEFAULTS for word in words if word in (f"--{key}", f"--{key}.class_path")}
-    for flag, value in pairwise(words):
+    named = {key for key in _DEFAULTS for flag, _ in _flags(arguments) if flag in _naming(key)}
+    for flag, value in _flags(arguments):
         if flag in ("-c", "--config") and Path(value).is_file():
             named |= set(yaml.safe_load(Path(value).read_text()) or {})
     added = [word for key, name in _DEFAULTS.items() if key not in named for word in (f"--{key}", name)]
     return [*arguments[:1], *added, *arguments[1:]] if arguments[:1] and arguments[0] in TRAINING else list(arguments)
 
 
+def _flags(arguments: Sequence[str]) -> list[tuple[str, str]]:
+    """Every word of a command with the one after it, whether ``--flag value`` or ``--flag=value``."""
+    return list(pairwise([*(word for argument in arguments for word in argument.split("=", 1)), ""]))
+
+
+def _naming(key: str) -> tuple[str, str]:
+    """The flags that name a class."""
+    return f"--{key}", f"--{key}.class_path"
+
+
 def _loggers(given: Any, root: Any, name: str) -> list[Any]:
     """First the CSV logger, whose folder is the run's own and never another run's, then what the user asked for."""
-    loggers = [] if given in (None, True, False) else list(given) if isinstance(given, (list, tuple)) else [given]
+    loggers = [] if given is True else _as_list(given)
     if not any(isinstance(logger, CSVLogger) for logger in loggers):
         loggers.append(CSVLogger(Path(root or "runs"), name))
     return sorted(loggers, key=lambda logger: not isinstance(logger, CSVLogger))
+
+
+def _as_list(given: Any) -> list[Any]:
+    """What a Trainer argument takes as nothing, one thing or several."""
+    return [] if given in (None, False) else list(given) if isinstance(given, (list, tuple)) else [given]
 
 
 def _differs(old: Any, new: Any) -> bool:

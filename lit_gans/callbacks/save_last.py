@@ -51,7 +51,8 @@ class SaveLast(Callback):
         """Saves if it is time, and stops if any process was told to."""
         if self.every_n_steps and trainer.global_step % self.every_n_steps == 0:
             self._save(trainer)
-        if (number := self._agreed(trainer)) != 0:
+        due = trainer.strategy.root_device.type == "cpu" or trainer.global_step % _ASK_EVERY == 0
+        if due and (number := self._agreed(trainer)) != 0:
             self._save(trainer)
             self._leave(trainer, number)
 
@@ -62,8 +63,8 @@ class SaveLast(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A signal that came after the last batch, say during the last validation, still counts."""
         self._restore()
-        if self.received:
-            self._leave(trainer, self.received)
+        if number := self._agreed(trainer):  # all processes leave or none: one alone would wait for the others
+            self._leave(trainer, number)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Gives the signals back."""
@@ -81,10 +82,7 @@ class SaveLast(Callback):
         """The signal that any of the processes has received, 0 for none; all get the same answer."""
         if trainer.world_size == 1:
             return self.received
-        device = trainer.strategy.root_device
-        if device.type != "cpu" and trainer.global_step % _ASK_EVERY:
-            return 0
-        flag = torch.tensor([self.received], device=device)
+        flag = torch.tensor([self.received], device=trainer.strategy.root_device)
         dist.all_reduce(flag, dist.ReduceOp.MAX)
         return int(flag)
 

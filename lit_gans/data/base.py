@@ -137,10 +137,7 @@ class ImageData(LightningDataModule, ABC):
 
     def train_dataloader(self) -> StreamLoader:
         """Shuffled whole batches, for ever new permutations."""
-        rank, world_size = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
         samples = self.splits["train"]
-        sampler = BatchStream(len(samples), self.batch_size, self.seed, lambda: position(), rank, world_size)
-        loader = self._loader(samples, sampler)
 
         def position() -> int:
             """Batches begun by the run; without a trainer, by earlier passes over the loader."""
@@ -148,6 +145,8 @@ class ImageData(LightningDataModule, ABC):
                 return self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
             return (loader.passes - 1) * len(loader)
 
+        sampler = BatchStream(len(samples), self.batch_size, self.seed, position, *self._share())
+        loader = self._loader(samples, sampler)
         return loader
 
     def val_dataloader(self) -> StreamLoader:
@@ -168,8 +167,11 @@ class ImageData(LightningDataModule, ABC):
 
     def _in_order(self, split: str) -> StreamLoader:
         samples = self.splits[split]
-        rank, world_size = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
-        return self._loader(samples, _InOrder(len(samples), self.batch_size, rank, world_size))
+        return self._loader(samples, _InOrder(len(samples), self.batch_size, *self._share()))
+
+    def _share(self) -> tuple[int, int]:
+        """This device's number and how many there are."""
+        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
 
     def _loader(self, samples: Samples, sampler: Any) -> StreamLoader:
         return StreamLoader(
