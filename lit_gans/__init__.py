@@ -11,22 +11,22 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from lit_gans.base import BaseGAN as BaseGAN
     from lit_gans.checkpoints import load as load
-    from lit_gans.data import MNIST as MNIST
-    from lit_gans.data import FashionMNIST as FashionMNIST
-    from lit_gans.data import Gaussians as Gaussians
-    from lit_gans.data import Glyphs as Glyphs
+    from lit_gans.data import *  # noqa: F403
     from lit_gans.families import LatentGAN as LatentGAN
-    from lit_gans.models import DCGAN as DCGAN
-    from lit_gans.models import GAN as GAN
-    from lit_gans.models import LSGAN as LSGAN
+    from lit_gans.models import *  # noqa: F403
 
-_HOME = {
-    "BaseGAN": "lit_gans.base",
-    "LatentGAN": "lit_gans.families",
-    "load": "lit_gans.checkpoints",
-    **dict.fromkeys(["DCGAN", "GAN", "LSGAN"], "lit_gans.models"),
-    **dict.fromkeys(["FashionMNIST", "Gaussians", "Glyphs", "MNIST"], "lit_gans.data"),
+_NAMES = {
+    "lit_gans.base": "BaseGAN",
+    "lit_gans.families": "LatentGAN",
+    "lit_gans.checkpoints": "load",
+    "lit_gans.models": "DCGAN GAN LSGAN",
+    "lit_gans.data": """
+        Apple2Orange Captions CelebA Cezanne2Photo CIFAR10 Cityscapes Edges2Handbags Edges2Shoes Facades FashionMNIST
+        Gaussians Glyphs Horse2Zebra ImageFolder LSUN Maps MNIST Monet2Photo Night2Day Paired Phone2DSLR Summer2Winter
+        SVHN Ukiyoe2Photo Unpaired VanGogh2Photo
+    """,
 }
+_HOME = {name: home for home, names in _NAMES.items() for name in names.split()}
 __all__ = ["__version__", *_HOME]
 
 

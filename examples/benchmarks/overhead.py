@@ -186,7 +186,7 @@ def main():
     data.setup("fit")
     images = MNIST(arguments.data) if arguments.data else data
     images.setup("fit")
-    arrays = np.asarray(images.splits["train"].tensors["image"][:, 0])
+    arrays = np.asarray(images.splits["train"].values("image")[:, 0])
     pil = DataLoader(PILImages(arrays), BATCH, shuffle=True, drop_last=True)
     with tempfile.TemporaryDirectory() as folder:
         rest = (arguments.steps, arguments.rounds, folder)

@@ -1,8 +1,57 @@
 """LightningDataModules: every batch is a dict."""
 
+from lit_gans.data.array_data import ArrayData
 from lit_gans.data.base import ImageData
+from lit_gans.data.celeba import CelebA
+from lit_gans.data.cifar10 import CIFAR10
 from lit_gans.data.gaussians import Gaussians
 from lit_gans.data.glyphs import Glyphs
+from lit_gans.data.image_folder import Captions, ImageFolder
+from lit_gans.data.lsun import LSUN
 from lit_gans.data.mnist import MNIST, FashionMNIST
+from lit_gans.data.paired import Cityscapes, Edges2Handbags, Edges2Shoes, Facades, Maps, Night2Day, Paired
+from lit_gans.data.picture_data import PictureData
+from lit_gans.data.svhn import SVHN
+from lit_gans.data.unpaired import (
+    Apple2Orange,
+    Cezanne2Photo,
+    Horse2Zebra,
+    Monet2Photo,
+    Phone2DSLR,
+    Summer2Winter,
+    Ukiyoe2Photo,
+    Unpaired,
+    VanGogh2Photo,
+)
 
-__all__ = ["MNIST", "FashionMNIST", "Gaussians", "Glyphs", "ImageData"]
+__all__ = [
+    "CIFAR10",
+    "LSUN",
+    "MNIST",
+    "SVHN",
+    "Apple2Orange",
+    "ArrayData",
+    "Captions",
+    "CelebA",
+    "Cezanne2Photo",
+    "Cityscapes",
+    "Edges2Handbags",
+    "Edges2Shoes",
+    "Facades",
+    "FashionMNIST",
+    "Gaussians",
+    "Glyphs",
+    "Horse2Zebra",
+    "ImageData",
+    "ImageFolder",
+    "Maps",
+    "Monet2Photo",
+    "Night2Day",
+    "Paired",
+    "Phone2DSLR",
+    "PictureData",
+    "Summer2Winter",
+    "Ukiyoe2Photo",
+    "Unpaired",
+    "VanGogh2Photo",
+]

@@ -1,139 +1,142 @@
-"""Data that is held in memory: one index operation a batch, moved as uint8, normalised on the device."""
+"""What every data module does alike: the splits, the labels that are shown, the loaders, the batch on the device."""
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from itertools import cycle, islice
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as transforms
 
+from lit_gans.data.order import BatchStream, InOrder, StreamLoader
+from lit_gans.data.samples import DRAWS, Batch, Samples
 from lit_gans.errors import UsageError
 
-Batch = dict[str, Tensor]
 Sized = int | tuple[int, int]
 
-
-class Samples(Dataset[Batch]):
-    """Images and labels in memory, indexed by a whole batch at a time.
-
-    Args:
-        image: (N, C, H, W) uint8, or float in [-1, 1].
-        label: (N,) int64, -1 for unlabelled; left out if None.
-    """
-
-    def __init__(self, image: Tensor, label: Tensor | None = None) -> None:
-        self.tensors = {"image": image} if label is None else {"image": image, "label": label}
-
-    def __len__(self) -> int:
-        return len(self.tensors["image"])
-
-    def __getitem__(self, index: Any) -> Batch:
-        return {name: tensor[index] for name, tensor in self.tensors.items()}
-
-
-class BatchStream(DistributedSampler[Any]):
-    """Indices of the batches from a position on: a function of seed and position alone, so that any run can go on.
-
-    Every epoch is a new permutation of all samples, cut into whole batches; each device takes its own share of every
-    batch. It counts as a ``DistributedSampler`` to Lightning, which therefore leaves it in place.
-
-    Args:
-        samples: how many there are.
-        batch_size: samples a device and batch.
-        seed: of the permutations.
-        position: says how many batches the run has begun when an iterator is made.
-        rank: this device's number.
-        world_size: number of devices.
-
-    Raises:
-        UsageError: if the samples do not fill one batch.
-    """
-
-    def __init__(
-        self, samples: int, batch_size: int, seed: int, position: Callable[[], int], rank: int = 0, world_size: int = 1
-    ) -> None:
-        self.samples, self.batch_size, self.seed, self.position = samples, batch_size, seed, position
-        self.rank, self.world_size = rank, world_size
-        self.batches = samples // (batch_size * world_size)
-        if self.batches == 0:
-            raise UsageError(
-                f"batch_size={batch_size} on {world_size} device(s) needs {batch_size * world_size} training samples, "
-                f"but there are {samples}; lower data.batch_size"
-            )
-
-    def __len__(self) -> int:
-        return self.batches
-
-    def set_epoch(self, epoch: int) -> None:
-        """Ignored: the position says it all."""
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return self._walk(self.position())  # the position is read now, not when the first batch is fetched
-
-    def _walk(self, start: int) -> Iterator[Tensor]:
-        epoch, order = -1, torch.empty(0)
-        for position in range(start, start + self.batches):
-            if position // self.batches != epoch:
-                epoch = position // self.batches
-                order = torch.randperm(self.samples, generator=torch.Generator().manual_seed(self.seed + epoch))
-            first = (position % self.batches * self.world_size + self.rank) * self.batch_size
-            yield order[first : first + self.batch_size]
-
-
-class StreamLoader(DataLoader[Any]):
-    """A loader that says it can resume, which is true: its sampler knows the run's position."""
-
-    passes = 0
-
-    def __iter__(self) -> Any:
-        self.passes += 1
-        return super().__iter__()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Nothing: the position is the trainer's."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Nothing to do."""
+_PARTS = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("test",)}
+_INSTEAD = {"val": ("val", "test", "train"), "test": ("test", "val", "train")}
+_SPLIT_SEED = 2014  # of the images held out: the same for every seed of a run, so that runs compare
 
 
 class ImageData(LightningDataModule, ABC):
-    """Base of the data modules whose sets fit in memory.
+    """Base of all data modules.
 
-    A subclass says ``image_shape`` and ``num_classes`` and loads a split; batches are ``{"image", "label"}``, uint8
-    until they are on the device, then float in [-1, 1].
+    A subclass says ``image_shape`` and ``num_classes``, loads a split, and may download in `prepare_data`. Batches are
+    dicts, images in them uint8 until they are on the device, then float in [-1, 1].
 
     Args:
         batch_size: samples a device and batch.
-        num_workers: worker processes; 0 is fastest for a set in memory.
-        seed: of the order of the samples, and of whatever the set draws.
+        num_workers: worker processes; 0 is fastest for sets in memory and for decoded ones that memory can hold.
+        seed: of the order of the samples, of their flips and crops, and of whatever the set draws.
+        flip: mirror every second training image, at random.
+        val_size: training samples held out for validation, where the set has no such split of its own. With 0,
+            validation looks at the test split (without one, at the training samples), as is customary for generators;
+            hold some out to select a classifier.
+        labels_per_class: show so many labels of every class in training and -1 for the rest, for semi-supervised
+            games.
+        label_fraction: the same as a share of the training samples, spread evenly over the classes.
+
+    Raises:
+        UsageError: if a number is out of range.
     """
 
     image_shape: tuple[int, int, int]
     num_classes: int | None = None
 
-    def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int = 0) -> None:
+    def __init__(
+        self,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None:
         super().__init__()
         if batch_size < 1:
             raise UsageError(f"batch_size must be at least 1, got {batch_size}")
+        if labels_per_class is not None and label_fraction is not None:
+            raise UsageError("labels_per_class and label_fraction say the same thing: give one of them")
+        if labels_per_class is not None and labels_per_class < 0:
+            raise UsageError(f"labels_per_class must be at least 0, got {labels_per_class}")
+        if label_fraction is not None and not 0 <= label_fraction <= 1:
+            raise UsageError(f"label_fraction must be in [0, 1], got {label_fraction}")
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self.flip, self.val_size = flip, val_size
+        self.labels_per_class, self.label_fraction = labels_per_class, label_fraction
         self.splits: dict[str, Samples] = {}
+        self._own: dict[str, Samples] = {}
+
+    @property
+    def own_splits(self) -> tuple[str, ...]:
+        """The splits that the set itself has."""
+        return ("train", "val", "test")
 
     @abstractmethod
     def load(self, split: str) -> Samples:
-        """The samples of ``train``, ``val`` or ``test``."""
+        """The samples of one of ``own_splits``."""
 
     def setup(self, stage: str | None = None) -> None:
         """Loads what a stage needs, once."""
-        needed = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("test",)}
-        for split in needed.get(stage or "", ("train", "val", "test")):
+        for split in _PARTS.get(stage or "", ("train", "val", "test")):
             if split not in self.splits:
-                self.splits[split] = self.load(split)
+                self.splits[split] = self._split(split)
+
+    def _split(self, split: str) -> Samples:
+        """A split of the set's own, or what stands for it."""
+        if self.val_size and "val" in self.own_splits:
+            raise UsageError(f"{type(self).__name__} has a validation split of its own: leave val_size at 0")
+        if self.val_size and not (split == "test" and "test" in self.own_splits):
+            train = self._load("train")
+            if not 0 < self.val_size < min(train.sizes):
+                limit = min(train.sizes) - 1
+                raise UsageError(f"val_size must leave samples to train on: 0 to {limit}, got {self.val_size}")
+            rng = torch.Generator().manual_seed(_SPLIT_SEED)
+            orders = [torch.randperm(size, generator=rng) for size in train.sizes]
+            kept = slice(self.val_size, None) if split == "train" else slice(self.val_size)
+            samples = train.subset(*(order[kept].sort().values for order in orders))
+        else:
+            samples = self._load(next(s for s in _INSTEAD.get(split, (split,)) if s in self.own_splits))
+        return self._hide_labels(samples) if split == "train" else samples
+
+    def _load(self, split: str) -> Samples:
+        """`load`, once for a split that also stands for another."""
+        if split not in self._own:
+            self._own[split] = self.load(split)
+        return self._own[split]
+
+    def _hide_labels(self, samples: Samples) -> Samples:
+        """Replaces the labels that training must not see by -1."""
+        if self.labels_per_class is None and self.label_fraction is None:
+            return samples
+        label = samples.values("label")
+        if label is None:
+            raise UsageError(f"{type(self).__name__} has no labels: leave labels_per_class and label_fraction alone")
+        classes = self.num_classes or int(label.max()) + 1
+        wanted = self.labels_per_class
+        if wanted is None:
+            wanted = max(1, round((self.label_fraction or 0) * len(label) / classes)) if self.label_fraction else 0
+        hidden, rng = torch.full_like(label, -1), torch.Generator().manual_seed(self.seed)
+        for number in range(classes):
+            rows = (label == number).nonzero()[:, 0]
+            if len(rows) < wanted and self.labels_per_class is not None:
+                raise UsageError(f"labels_per_class={wanted}, but class {number} has {len(rows)} training samples")
+            rows = rows[torch.randperm(len(rows), generator=rng)[:wanted]]
+            hidden[rows] = number
+        (rows_of_group,) = samples.rows
+        whole = torch.full((len(samples.groups[0]["label"]),), -1)
+        whole[slice(None) if rows_of_group is None else rows_of_group] = hidden
+        shown = Samples({**samples.groups[0], "label": whole})
+        shown.rows = samples.rows
+        return shown
+
+    # ---------------------------------------------------------------- loaders
 
     def train_dataloader(self) -> StreamLoader:
         """Shuffled whole batches, for ever new permutations."""
@@ -145,8 +148,10 @@ class ImageData(LightningDataModule, ABC):
                 return self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
             return (loader.passes - 1) * len(loader)
 
-        sampler = BatchStream(len(samples), self.batch_size, self.seed, position, *self._share())
-        loader = self._loader(samples, sampler)
+        stream = BatchStream(
+            samples.sizes, self.batch_size, self.seed, position, *self._share(), augmented=self.augmented
+        )
+        loader = self._loader(samples, stream)
         return loader
 
     def val_dataloader(self) -> StreamLoader:
@@ -161,13 +166,40 @@ class ImageData(LightningDataModule, ABC):
         """The test split in order: one prediction for each of its entries."""
         return self._in_order("test")
 
+    @property
+    def augmented(self) -> bool:
+        """Whether training images are changed at random."""
+        return self.flip
+
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """uint8 [0, 255] to float [-1, 1], on the device."""
-        return {k: v.float().div_(127.5).sub_(1) if v.dtype == torch.uint8 else v for k, v in batch.items()}
+        """On the device: crops and flips, then uint8 [0, 255] to float [-1, 1]."""
+        draws = batch.pop(DRAWS, {})
+        return {
+            name: self._augment(value, draws.get(name)).float().div_(127.5).sub_(1)
+            if isinstance(value, Tensor) and value.dtype == torch.uint8
+            else value
+            for name, value in batch.items()
+        }
+
+    def _augment(self, images: Tensor, draws: Tensor | None) -> Tensor:
+        """Crops images that are larger than ``image_shape`` and mirrors some, at random if there are random numbers."""
+        height, width = self.image_shape[1:]
+        room = torch.tensor([images.shape[2] - height, images.shape[3] - width], device=images.device)
+        if images.shape[2:] != (height, width):
+            part = torch.full((len(images), 2), 0.5, device=images.device) if draws is None else draws[:, 1:3]
+            top, left = (part * (room + 1)).long().unbind(1)
+            rows = top[:, None] + torch.arange(height, device=images.device)
+            columns = left[:, None] + torch.arange(width, device=images.device)
+            number = torch.arange(len(images), device=images.device)[:, None, None, None]
+            channel = torch.arange(images.shape[1], device=images.device)[:, None, None]
+            images = images[number, channel, rows[:, None, :, None], columns[:, None, None, :]]
+        if self.flip and draws is not None:
+            images = torch.where(draws[:, 0, None, None, None] < 0.5, images.flip(3), images)
+        return images
 
     def _in_order(self, split: str) -> StreamLoader:
         samples = self.splits[split]
-        return self._loader(samples, _InOrder(len(samples), self.batch_size, *self._share()))
+        return self._loader(samples, InOrder(samples.sizes, self.batch_size, *self._share()))
 
     def _share(self) -> tuple[int, int]:
         """This device's number and how many there are."""
@@ -185,24 +217,6 @@ class ImageData(LightningDataModule, ABC):
         )
 
 
-class _InOrder(DistributedSampler[Any]):
-    """All samples in order; every device takes each ``world_size``-th batch, all the same number of them."""
-
-    def __init__(self, samples: int, batch_size: int, rank: int, world_size: int) -> None:
-        batches = torch.arange(samples).split(batch_size)
-        total = len(batches) + -len(batches) % world_size  # devices must run equally many, so the first are repeated
-        self.batches = list(islice(cycle(batches), total))[rank::world_size]
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def set_epoch(self, epoch: int) -> None:
-        """The order never changes."""
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return iter(self.batches)
-
-
 def find_root(root: str | os.PathLike[str] | None) -> Path:
     """The folder that holds the data sets: as given, else ``$LIT_GANS_DATA``, else ``./data``.
 
@@ -216,6 +230,32 @@ def find_root(root: str | os.PathLike[str] | None) -> Path:
     return Path(given).expanduser() if given else Path("data")
 
 
+def find_folder(root: str | os.PathLike[str] | None, *places: str, marks: Sequence[str]) -> Path | None:
+    """A set's own folder: the first of ``root`` and the places in it that holds one of the marks.
+
+    Args:
+        root: as in `find_root`; it may be the set's own folder.
+        places: where the set may be in the folder that holds all sets, e.g. ``celeba``.
+        marks: file names, or patterns of them, that tell the set.
+
+    Returns:
+        The folder, or None if the set is nowhere.
+    """
+    base = find_root(root)
+    for folder in (base, *(base / place for place in places)):
+        if any(next(folder.glob(mark), None) for mark in marks):
+            return folder
+    return None
+
+
+def not_found(what: str, root: str | os.PathLike[str] | None, mark: str) -> UsageError:
+    """The error for a set that is not where it was looked for and that can be downloaded."""
+    return UsageError(
+        f"{what} is not in {find_root(root)}; call prepare_data() to download it, or set data.root to the folder that "
+        f"holds {mark}"
+    )
+
+
 def height_width(size: Sized) -> tuple[int, int]:
     """A side length or (height, width) as (height, width).
 
@@ -226,3 +266,35 @@ def height_width(size: Sized) -> tuple[int, int]:
     if len(sides) != 2 or min(sides) < 1:
         raise UsageError(f"size must be a side length or (height, width) in pixels, got {size!r}")
     return sides
+
+
+def to_shape(images: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """(N, C, H, W) uint8 images, grey or coloured, in another (channels, height, width)."""
+    if images.shape[1] != shape[0]:
+        images = transforms.grayscale_to_rgb(images) if shape[0] == 3 else transforms.rgb_to_grayscale(images)
+    return resize(images, (shape[1], shape[2]))
+
+
+def channels_height_width(channels: int, size: Sized) -> tuple[int, int, int]:
+    """The shape of images of 1 or 3 channels and a size as `height_width` takes it.
+
+    Raises:
+        UsageError: if it is no such shape.
+    """
+    if channels not in (1, 3):
+        raise UsageError(f"channels must be 1 for grey or 3 for colour, got {channels}")
+    return (channels, *height_width(size))
+
+
+def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """(N, C, H, W) uint8 images to another (height, width): bicubic and antialiased, whichever set they are from.
+
+    The filter changes FID (Parmar et al. 2022, arXiv:2104.11222): a bicubic one that is wide enough when it shrinks is
+    what that paper recommends.
+    """
+    if tuple(images.shape[2:]) == size:
+        return images
+    parts = [
+        transforms.resize(part, list(size), InterpolationMode.BICUBIC, antialias=True) for part in images.split(5000)
+    ]
+    return torch.cat(parts)

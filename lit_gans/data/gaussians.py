@@ -6,7 +6,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from lit_gans.data.base import ImageData, Samples
+from lit_gans.data.base import ImageData
+from lit_gans.data.samples import Samples
 from lit_gans.errors import UsageError
 
 _POINTS = {"train": 100_000, "val": 2_500, "test": 2_500}
@@ -28,7 +29,7 @@ class Gaussians(ImageData):
     Examples:
         >>> data = Gaussians("grid")
         >>> data.setup("fit")
-        >>> data.splits["train"].tensors["image"].shape, data.num_classes
+        >>> data.splits["train"].values("image").shape, data.num_classes
         (torch.Size([100000, 2, 1, 1]), 25)
     """
 
@@ -54,7 +55,7 @@ class Gaussians(ImageData):
         rng = torch.Generator().manual_seed(3 * self.seed + offset)
         label = torch.randint(len(self.means), (count,), generator=rng)
         points = self.means[label] + self.sigma * torch.randn(count, 2, generator=rng)
-        return Samples((points / self.scale).view(count, 2, 1, 1), label)
+        return Samples({"image": (points / self.scale).view(count, 2, 1, 1), "label": label})
 
     def to_plane(self, image: Tensor) -> Tensor:
         """(N, 2, 1, 1) images, real or generated, to (N, 2) points in the units of the protocol."""

@@ -1,85 +1,76 @@
 """MNIST and Fashion-MNIST in their IDX files."""
 
+import gzip
 import struct
 from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torchvision import datasets
-from torchvision.transforms.v2 import functional as transforms
+from torch import Tensor
 
-from lit_gans.data.base import ImageData, Samples, Sized, find_root, height_width
+from lit_gans.data.array_data import ArrayData
+from lit_gans.data.base import Sized, find_folder, find_root, not_found, to_shape
+from lit_gans.data.download import Remote, fetch, unpack
+from lit_gans.data.samples import Samples
 from lit_gans.errors import UsageError
 
+_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
-class MNIST(ImageData):
+
+class MNIST(ArrayData):
     """The 70,000 handwritten digits of LeCun et al., http://yann.lecun.com/exdb/mnist.
 
     Read from ``<root>/MNIST/raw``; what is missing there is downloaded. All 60,000 training digits train.
 
     Args:
-        root: the folder that holds the data sets; by default ``$LIT_GANS_DATA``, else ``./data``.
-        size: side length or (height, width) in pixels; other sizes than 28 are resized (bilinear, antialiased).
-        val_size: training images held out for validation. With 0, validation looks at the test split, as is customary
-            for generators; hold some out to select a classifier.
-        batch_size: images a device and batch.
-        num_workers: worker processes; 0 is fastest for a set in memory.
-        seed: of the order of the images.
+        root: the folder that holds the data sets, or the set's own; by default ``$LIT_GANS_DATA``, else ``./data``.
+        size: side length or (height, width) in pixels; other sizes than 28 are resized (bicubic, antialiased).
+        channels: 1, or 3 for three equal ones.
+        loading: arguments of `ImageData`: batch_size, num_workers, seed, flip, val_size, labels_per_class and
+            label_fraction.
 
     Raises:
         UsageError: if the folder does not exist, a file is truncated or cannot be fetched.
     """
 
-    num_classes = 10
-    source: Any = datasets.MNIST
+    folder = "MNIST"
+    mirrors: tuple[str, ...] = (
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "http://yann.lecun.com/exdb/mnist/",
+    )
+    digests: tuple[str, ...] = (
+        "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        "d53e105ee54ea40749a09fcbcd1e9432",
+        "9fb629c4189551a2d022fa330f9573f3",
+        "ec29112dd5afa0611ce80d1b7f02629c",
+    )
 
-    def __init__(
-        self,
-        root: str | None = None,
-        size: Sized = 28,
-        val_size: int = 0,
-        batch_size: int = 64,
-        num_workers: int = 0,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(batch_size, num_workers, seed)
-        self.root, self.val_size = root, val_size
-        self.image_shape = (1, *height_width(size))
+    def __init__(self, root: str | None = None, size: Sized = 28, channels: int = 1, **loading: Any) -> None:
+        super().__init__(root, size, channels, **loading)
 
     def prepare_data(self) -> None:
         """Downloads the files that are not there, on one process of each machine."""
-        root = find_root(self.root)
-        name = self.source.__name__
-        raw = root / name / "raw"
-        for file in sorted(raw.glob("*-ubyte")):
-            check_idx(file)
-        try:
-            self.source(root, download=True)
-        except (RuntimeError, OSError) as error:
-            names = ", ".join(Path(url).name for url, _ in self.source.resources)
-            raise UsageError(
-                f"{name} is not in {raw} and could not be downloaded ({' '.join(str(error).split())}); put {names} "
-                f"there by hand, or set data.root to the folder that holds {name}/"
-            ) from None
+        raw = self._raw() or find_root(self.root) / self.folder / "raw"
+        for name, digest in zip(_FILES, self.digests, strict=True):
+            if not (raw / name).exists() and not (raw / f"{name}.gz").exists():
+                remotes = [Remote(f"{mirror}{name}.gz", digest) for mirror in self.mirrors]
+                unpack(fetch(remotes, raw, page=self.mirrors[-1]), raw)
 
     def load(self, split: str) -> Samples:
         """All images of a split, resized once."""
-        held_out = split == "val" and self.val_size > 0
-        try:
-            source = self.source(find_root(self.root), train=split == "train" or held_out)
-        except RuntimeError as error:
-            raise UsageError(f"{self.source.__name__} cannot be read ({error}); call prepare_data() first") from None
-        images, labels = source.data.unsqueeze(1), source.targets
-        if split != "test" and self.val_size and not 0 < self.val_size < len(images):
-            raise UsageError(f"val_size must leave images to train on: 0 to {len(images) - 1}, got {self.val_size}")
-        if split == "train" and self.val_size:
-            images, labels = images[: -self.val_size], labels[: -self.val_size]
-        elif held_out:
-            images, labels = images[-self.val_size :], labels[-self.val_size :]
-        if images.shape[2:] != torch.Size(self.image_shape[1:]):
-            images = torch.cat([transforms.resize(part, list(self.image_shape[1:])) for part in images.split(5000)])
-        return Samples(images, labels)
+        if (raw := self._raw()) is None:
+            raise not_found(self.folder, self.root, f"{self.folder}/raw")
+        names = _FILES[:2] if split == "train" else _FILES[2:]
+        images, label = (read_idx(raw / name) for name in names)
+        if len(images) != len(label):
+            raise UsageError(f"{raw} holds {len(images)} images and {len(label)} labels of {names[0]}; fetch it anew")
+        return Samples({"image": to_shape(images.unsqueeze(1), self.image_shape), "label": label.long()})
+
+    def _raw(self) -> Path | None:
+        places = (f"{self.folder}/raw", self.folder, "raw")
+        return find_folder(self.root, *places, marks=[mark for name in _FILES for mark in (name, f"{name}.gz")])
 
 
 class FashionMNIST(MNIST):
@@ -88,24 +79,35 @@ class FashionMNIST(MNIST):
     Read from ``<root>/FashionMNIST/raw``; what is missing there is downloaded. The arguments are `MNIST`'s.
     """
 
-    source = datasets.FashionMNIST
+    folder = "FashionMNIST"
+    mirrors = ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",)
+    digests = (
+        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "25c81989df183df01b3e8a0aad5dffbe",
+        "bef4ecab320f06d8554ea6380940ec79",
+        "bb300cfdad3c16e7a12a480ee83cd310",
+    )
 
 
-def check_idx(path: Path) -> None:
-    """Compares a file's size with what its header promises.
+def read_idx(path: Path) -> Tensor:
+    """An IDX file of bytes, or ``path.gz``.
 
     Raises:
-        UsageError: if they differ.
+        UsageError: if it is not there, or its size is not what its header promises.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        header = file.read(4)
-        rank = header[3] if len(header) == 4 else 0
-        sizes = file.read(4 * rank)
-    dimensions = struct.unpack(f">{len(sizes) // 4}I", sizes[: len(sizes) // 4 * 4])
-    expected = 4 + 4 * rank + prod(dimensions)
-    if size != expected or not rank or len(dimensions) != rank:
+    packed = path.with_name(f"{path.name}.gz")
+    try:
+        data = path.read_bytes() if path.exists() or not packed.exists() else gzip.decompress(packed.read_bytes())
+    except FileNotFoundError:
+        raise UsageError(f"{path} is missing; call prepare_data() to download it") from None
+    except (EOFError, OSError) as error:
+        raise UsageError(f"{packed} is damaged ({error}); delete it and run again to download it anew") from None
+    rank = data[3] if len(data) > 3 else 0
+    shape = struct.unpack(f">{rank}I", data[4 : 4 + 4 * rank]) if len(data) >= 4 + 4 * rank else ()
+    expected = 4 + 4 * rank + prod(shape)
+    if len(data) != expected or not shape:
         raise UsageError(
-            f"{path} is truncated or damaged: its header promises {expected} bytes, it has {size}; delete it and run "
-            "again to download it anew"
+            f"{path} is truncated or damaged: its header promises {expected} bytes, it has {len(data)}; delete it and "
+            "run again to download it anew"
         )
+    return torch.from_numpy(np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape).copy())

@@ -1,7 +1,5 @@
 """The data sets, and the order in which their samples come."""
 
-import os
-import struct
 from math import cos, pi, sin
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,9 +7,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from lit_gans.data import MNIST, FashionMNIST, Gaussians, Glyphs
-from lit_gans.data.base import BatchStream, Samples, find_root, height_width
-from lit_gans.data.mnist import check_idx
+from lit_gans.data import Gaussians, Glyphs
+from lit_gans.data.base import find_root, height_width
+from lit_gans.data.order import BatchStream
+from lit_gans.data.samples import Samples
 from lit_gans.errors import UsageError
 
 
@@ -122,12 +121,12 @@ def test_glyphs_refuse(arguments):
 
 def test_normalisation_is_exact():
     label, floats = torch.tensor([4, -1]), torch.tensor([0.5, -0.25])
-    batch = {"image": torch.arange(256, dtype=torch.uint8), "label": label, "other": floats}
-    out = Glyphs("A").on_after_batch_transfer(dict(batch), 0)
+    batch = {"image": torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16), "label": label, "other": floats}
+    out = Glyphs("A", size=16).on_after_batch_transfer(dict(batch), 0)
     torch.testing.assert_close(
-        out["image"].double(), torch.arange(256) / 127.5 - 1, rtol=0, atol=1e-6, check_dtype=False
+        out["image"].flatten().double(), torch.arange(256) / 127.5 - 1, rtol=0, atol=1e-6, check_dtype=False
     )
-    assert out["image"][0] == -1 and out["image"][255] == 1 and out["image"].dtype == torch.float32
+    assert out["image"].flatten()[[0, 255]].tolist() == [-1, 1] and out["image"].dtype == torch.float32
     assert out["label"] is label and out["other"] is floats and batch["image"].dtype == torch.uint8
 
 
@@ -190,10 +189,10 @@ def test_gaussians_refuse_other_kinds():
 def stream(samples=23, batch_size=3, seed=0, start=0, batches=None, **share):
     """The first batches of a run that begins at ``start``, epoch after epoch."""
     position = [start]
-    sampler = BatchStream(samples, batch_size, seed, lambda: position[0], **share)
+    sampler = BatchStream([samples], batch_size, seed, lambda: position[0], **share)
     out = []
     for _ in range(-(-(batches or len(sampler)) // len(sampler))):
-        out += list(sampler)
+        out += [pick.rows[0] for pick in sampler]
         position[0] += len(sampler)
     return out[:batches]
 
@@ -223,10 +222,10 @@ def test_seed_counts():
 
 def test_position_is_read_when_the_iterator_is_made():
     position = [0]
-    sampler = BatchStream(10, 2, 0, lambda: position[0])
+    sampler = BatchStream([10], 2, 0, lambda: position[0])
     iterator = iter(sampler)
     position[0] = 3
-    assert torch.equal(torch.stack(list(iterator)), torch.stack(stream(10, 2)))
+    assert torch.equal(torch.stack([pick.rows[0] for pick in iterator]), torch.stack(stream(10, 2)))
 
 
 @pytest.mark.parametrize("world_size", [2, 3])
@@ -241,8 +240,8 @@ def test_ranks_share_the_batch_of_one_device(world_size, start):
 @pytest.mark.parametrize("world_size, needed", [(1, 8), (4, 32)])
 def test_too_few_samples_for_a_batch(world_size, needed):
     with pytest.raises(UsageError, match=f"batch_size=8 on {world_size} device.* needs {needed} .* there are 7;"):
-        BatchStream(7, 8, 0, lambda: 0, world_size=world_size)
-    assert len(BatchStream(needed, 8, 0, lambda: 0, world_size=world_size)) == 1
+        BatchStream([7], 8, 0, lambda: 0, world_size=world_size)
+    assert len(BatchStream([needed], 8, 0, lambda: 0, world_size=world_size)) == 1
 
 
 # -------------------------------------------------------------------- loaders
@@ -251,8 +250,16 @@ def test_too_few_samples_for_a_batch(world_size, needed):
 def test_samples_are_indexed_by_batches():
     image, label = torch.arange(12, dtype=torch.uint8).view(6, 2, 1, 1), torch.arange(6)
     index = torch.tensor([4, 1])
-    assert_same([Samples(image, label)[index]], [{"image": image[[4, 1]], "label": torch.tensor([4, 1])}])
-    assert Samples(image)[index].keys() == {"image"} and len(Samples(image)) == 6
+    samples = Samples({"image": image, "label": label})
+    assert_same([samples[index]], [{"image": image[[4, 1]], "label": torch.tensor([4, 1])}])
+    assert len(samples) == 6 and samples.values("other") is None and torch.equal(samples.values("label"), label)
+    part = samples.subset(torch.tensor([5, 3, 0])).subset(torch.tensor([2, 0]))
+    assert_same([part[:]], [samples[[0, 5]]])
+    assert len(part) == 2 and part.values("label").tolist() == [0, 5]
+    both = Samples({"a": label, "text": list("uvwxyz")}).beside(Samples({"b": label[:4]}))
+    batch = both[[1, 5]]
+    assert both.sizes == [6, 4] and len(both) == 6  # the smaller group starts again
+    assert batch["a"].tolist() == [1, 5] and batch["b"].tolist() == [1, 1] and batch["text"] == ["v", "z"]
 
 
 def test_train_batches_are_new_every_epoch():
@@ -334,175 +341,9 @@ def test_height_width_refuses(size):
         height_width(size)
 
 
-# -------------------------------------------------------------------- MNIST
-
-FILES = [f"{part}-{what}" for part in ("train", "t10k") for what in ("images-idx3-ubyte", "labels-idx1-ubyte")]
-COUNTS = {"train": 12, "t10k": 5}
-
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch):
-    def refuse(*args, **kwargs):
-        raise RuntimeError("no network in tests")
-
-    monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", refuse)
-    monkeypatch.setattr("urllib.request.urlopen", refuse)
-
-
-def pixels(part):
-    rng = torch.Generator().manual_seed(len(part))
-    return torch.randint(0, 256, (COUNTS[part], 28, 28), generator=rng, dtype=torch.uint8)
-
-
-def write_idx(root, name="MNIST"):
-    """The four files in the official form: magic number and sizes as big-endian integers, then bytes."""
-    raw = root / name / "raw"
-    raw.mkdir(parents=True)
-    for part, count in COUNTS.items():
-        images = struct.pack(">4I", 0x803, count, 28, 28) + pixels(part).numpy().tobytes()
-        labels = struct.pack(">2I", 0x801, count) + bytes(9 - i % 10 for i in range(count))
-        (raw / f"{part}-images-idx3-ubyte").write_bytes(images)
-        (raw / f"{part}-labels-idx1-ubyte").write_bytes(labels)
-    return raw
-
-
-@pytest.mark.parametrize("source", [MNIST, FashionMNIST])
-@pytest.mark.parametrize("variable", [False, True])
-def test_idx_files(tmp_path, monkeypatch, source, variable):
-    write_idx(tmp_path, source.__name__)
-    monkeypatch.setenv("LIT_GANS_DATA", str(tmp_path if variable else tmp_path / "elsewhere"))
-    data = source(None if variable else str(tmp_path), batch_size=4)
-    data.prepare_data()
-    data.setup()
-    for split, part in (("train", "train"), ("val", "t10k"), ("test", "t10k")):
-        sample = data.splits[split][:]
-        assert torch.equal(sample["image"], pixels(part).unsqueeze(1)) and sample["image"].dtype == torch.uint8
-        assert sample["label"].tolist() == [9 - i % 10 for i in range(COUNTS[part])]
-        assert sample["label"].dtype == torch.int64
-    assert data.image_shape == (1, 28, 28) and data.num_classes == 10
-    assert len(list(data.train_dataloader())) == 3
-
-
-def test_held_out_images(tmp_path):
-    write_idx(tmp_path)
-    data = ready(MNIST(str(tmp_path), val_size=5))
-    train, val, test = (data.splits[s][:]["image"] for s in ("train", "val", "test"))
-    assert [len(train), len(val), len(test)] == [7, 5, 5]
-    assert torch.equal(torch.cat([train, val])[:, 0], pixels("train")) and torch.equal(test[:, 0], pixels("t10k"))
-
-
-@pytest.mark.parametrize("size, shape", [(32, (32, 32)), ((14, 20), (14, 20)), (7, (7, 7))])
-def test_resized_digits(tmp_path, size, shape):
-    raw = write_idx(tmp_path)
-    flat = struct.pack(">4I", 0x803, 12, 28, 28) + bytes([200] * (12 * 784))
-    (raw / "train-images-idx3-ubyte").write_bytes(flat)
-    data = ready(MNIST(str(tmp_path), size=size))
-    images, other = data.splits["train"][:]["image"], data.splits["test"][:]["image"]
-    assert data.image_shape == (1, *shape) and images.shape == (12, 1, *shape) and images.dtype == torch.uint8
-    assert (images == 200).all()
-    if shape == (7, 7):  # antialiased: noise is averaged, not picked from
-        assert float(other.float().std()) < 0.5 * float(pixels("t10k").float().std())
-
-
-@pytest.mark.parametrize("file", FILES)
-@pytest.mark.parametrize("missing", [1, 4, None])
-def test_check_idx(tmp_path, file, missing):
-    path = write_idx(tmp_path) / file
-    check_idx(path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-missing] if missing else b"")
-    with pytest.raises(UsageError, match="truncated or damaged") as error:
-        check_idx(path)
-    assert str(path) in str(error.value) and f"it has {path.stat().st_size}; delete it" in str(error.value)
-    path.write_bytes(whole + b"\0")
-    with pytest.raises(UsageError, match=f"promises {len(whole)} bytes, it has {len(whole) + 1}"):
-        check_idx(path)
-
-
-@pytest.mark.parametrize("file", [f for f in FILES if f.startswith("t10k")])
-def test_truncated_file_is_named(tmp_path, file):
-    path = write_idx(tmp_path) / file
-    path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(UsageError, match="truncated or damaged") as error:
-        MNIST(str(tmp_path)).prepare_data()
-    assert str(path) in str(error.value)
-
-
-@pytest.mark.parametrize("source", [MNIST, FashionMNIST])
-def test_files_that_cannot_be_fetched(tmp_path, source):
-    with pytest.raises(UsageError) as error:
-        source(str(tmp_path)).prepare_data()
-    message = str(error.value)
-    assert message.startswith(f"{source.__name__} is not in {tmp_path / source.__name__ / 'raw'} and could not be ")
-    assert "no network in tests" in message and "there by hand" in message and "data.root" in message
-    assert all(f"{file}.gz" in message for file in FILES)
-
-
-def test_missing_root(tmp_path, monkeypatch):
-    monkeypatch.setenv("LIT_GANS_DATA", str(tmp_path / "variable"))
-    with pytest.raises(UsageError, match=r"argument, from data\.root, does not exist"):
-        MNIST(str(tmp_path / "argument")).prepare_data()
-    with pytest.raises(UsageError, match="variable, from the environment variable LIT_GANS_DATA, does not exist"):
-        MNIST().prepare_data()
-    assert not list(tmp_path.iterdir())
-
-
-def test_files_that_were_not_prepared(tmp_path):
-    with pytest.raises(UsageError, match=r"MNIST cannot be read .*prepare_data"):
-        MNIST(str(tmp_path)).setup()
-
-
 def test_root_by_default(monkeypatch):
     monkeypatch.delenv("LIT_GANS_DATA", raising=False)
     assert find_root(None) == Path("data")
-
-
-@pytest.fixture
-def real_root():
-    root = os.environ.get("LIT_GANS_DATA")
-    if not root or not (Path(root) / "MNIST" / "raw" / FILES[0]).is_file():
-        pytest.skip("LIT_GANS_DATA names no folder with MNIST/raw")
-    return root
-
-
-def test_real_digits(real_root):
-    data = MNIST(real_root)
-    data.prepare_data()
-    data.setup()
-    train, test = data.splits["train"][:], data.splits["test"][:]
-    assert train["image"].shape == (60_000, 1, 28, 28) and test["image"].shape == (10_000, 1, 28, 28)
-    assert train["image"].dtype == test["image"].dtype == torch.uint8
-    assert train["label"].bincount().tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    # the mean and deviation of the set that everybody normalises by
-    assert float(train["image"].float().mean() / 255) == pytest.approx(0.1307, abs=1e-4)
-    assert float(train["image"].float().std() / 255) == pytest.approx(0.3081, abs=1e-4)
-
-
-def test_real_digits_resized_and_held_out(real_root):
-    full, data = ready(MNIST(real_root), "fit"), ready(MNIST(real_root, size=32, val_size=10_000), "fit")
-    train, val = (data.splits[s][:] for s in ("train", "val"))
-    assert train["image"].shape == (50_000, 1, 32, 32) and val["image"].shape == (10_000, 1, 32, 32)
-    assert train["image"].dtype == torch.uint8
-    assert torch.equal(torch.cat([train["label"], val["label"]]), full.splits["train"][:]["label"])
-    originals = full.splits["train"][:]["image"]
-    brightness = torch.cat([train["image"], val["image"]]).float().mean((1, 2, 3))
-    torch.testing.assert_close(brightness, originals.float().mean((1, 2, 3)), rtol=0.02, atol=0.5)
-
-
-@pytest.mark.parametrize("size", [0, 3, 10, 16, 500])
-def test_a_cut_training_file_is_named(tmp_path, size):
-    write_idx(tmp_path)
-    path = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte"
-    path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(UsageError, match="train-images-idx3-ubyte is truncated or damaged"):
-        MNIST(str(tmp_path)).prepare_data()
-
-
-@pytest.mark.parametrize("val_size", [-3, 12, 20])
-def test_val_size_leaves_something_to_train_on(tmp_path, val_size):
-    write_idx(tmp_path)
-    with pytest.raises(UsageError, match="val_size"):
-        MNIST(str(tmp_path), val_size=val_size).setup("fit")
 
 
 def test_the_first_pass_without_a_trainer_is_the_first_epoch():

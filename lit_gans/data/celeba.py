@@ -1,0 +1,134 @@
+"""CelebA: aligned faces with forty attributes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lit_gans.data.base import Sized, find_folder, find_root
+from lit_gans.data.download import Remote, fetch
+from lit_gans.data.picture_data import PictureData
+from lit_gans.data.samples import Samples
+from lit_gans.data.sources import open_source
+from lit_gans.errors import UsageError
+
+_PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+_DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
+_FILES = [
+    Remote(f"{_DRIVE}{identifier}", digest, name)
+    for identifier, digest, name in (
+        ("0B7EVK8r0v71pZjFTYXZWM3FlRnM", "00d2c5bc6d35e252742224ab0c1e8fcb", "img_align_celeba.zip"),
+        ("0B7EVK8r0v71pblRyaVFSWGxPY0U", "75e246fa4810816ffd6ee81facbd244c", "list_attr_celeba.txt"),
+        ("0B7EVK8r0v71pY0NSMzRuSXJEVkk", "d32c9cbf5e040fd4025c592c306e6668", "list_eval_partition.txt"),
+    )
+]
+_PICTURES = ("img_align_celeba", "img_align_celeba.zip")
+_SPLITS = ("train", "val", "test")
+
+
+class CelebA(PictureData):
+    """The 202,599 faces of Liu et al. 2015, https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html.
+
+    The aligned and cropped pictures (178x218), read from ``<root>/celeba/img_align_celeba`` or the zip of that name,
+    with the official partition and attributes, as text files or as the CSV files of common re-distributions. Batches
+    have ``image`` and ``attributes``, (N, 40) bool in the order of ``attribute_names``.
+
+    Papers differ in how much of a picture they show, and scores for different crops do not compare: 108 is the face
+    alone, 140 and 148 are usual in papers on VAEs, 178 is the whole width.
+
+    Args:
+        root: the folder that holds the data sets, or the set's own; by default ``$LIT_GANS_DATA``, else ``./data``.
+        size: side length or (height, width) in pixels.
+        crop: side of the middle square that is shown: 108, 140, 148 or 178.
+        attribute: makes ``label`` of an attribute: 1 who has it, 0 who has not, e.g. ``Smiling``.
+        download: fetch the 1.4 GB if they are missing.
+        pictures: arguments of `PictureData` and `ImageData`: channels, fit, load_size, skip_corrupt, cache,
+            batch_size, num_workers, seed, flip, labels_per_class and label_fraction.
+
+    Raises:
+        UsageError: if the set is missing, a picture cannot be decoded, or a list does not fit the pictures.
+    """
+
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 64,
+        crop: int = 178,
+        attribute: str | None = None,
+        download: bool = False,
+        **pictures: Any,
+    ) -> None:
+        super().__init__(root, size, **pictures)
+        self.crop, self.attribute, self.download = crop, attribute, download
+        self.num_classes = None if attribute is None else 2
+        if not 1 <= crop <= 178:
+            raise UsageError(f"crop must fit into pictures of 178x218 pixels: 1 to 178, usually 108 to 178, got {crop}")
+
+    def fetch(self) -> None:
+        """Downloads the pictures and lists if asked to."""
+        if self._folder() is None and self.download:
+            for remote in _FILES:
+                fetch(remote, find_root(self.root) / "celeba", page=_PAGE)
+
+    def load(self, split: str) -> Samples:
+        """The faces of a partition."""
+        if (folder := self._folder()) is None:
+            raise self.missing(
+                "CelebA (img_align_celeba)", f"fetch it from {_PAGE}, or with data.download=true (1.4 GB)"
+            )
+        place = next(folder / name for name in _PICTURES if (folder / name).exists())
+        source = open_source(place)
+        _, partition = read_list(folder, "list_eval_partition")
+        wanted = [name for name in source.names if partition.get(Path(name).name, [-1])[0] == _SPLITS.index(split)]
+        if not wanted:
+            raise UsageError(f"{folder}/list_eval_partition puts none of the pictures in {place} into {split!r}")
+        self.attribute_names, attributes = read_list(folder, "list_attr_celeba")
+        if self.attribute is not None and self.attribute not in self.attribute_names:
+            raise UsageError(f"CelebA has no attribute {self.attribute!r}; it has {', '.join(self.attribute_names)}")
+        if unknown := next((name for name in wanted if Path(name).name not in attributes), None):
+            raise UsageError(f"{place / unknown} is in no line of {folder}/list_attr_celeba; fetch that list anew")
+        has = torch.from_numpy(np.array([attributes[Path(name).name] for name in wanted])) > 0
+        more: dict[str, Any] = {"attributes": has}
+        if self.attribute is not None:
+            more["label"] = has[:, self.attribute_names.index(self.attribute)].long()
+        part = ("image", source.select(wanted), {"crop": self.crop})
+        return self.decode(f"CelebA-{split}", split, part, **more)
+
+    def _folder(self) -> Path | None:
+        return find_folder(self.root, "celeba", "CelebA", "celeba-dataset", marks=_PICTURES)
+
+
+def read_list(folder: Path, stem: str) -> tuple[list[str], dict[str, np.ndarray]]:
+    """One of CelebA's lists, ``.txt`` with its count and names on top or ``.csv`` with a line of names.
+
+    Returns:
+        The columns' names (none for a text file without them) and every picture's numbers.
+
+    Raises:
+        UsageError: if it is missing, or has another number of lines or columns than it says.
+    """
+    path = next((p for p in (folder / f"{stem}.txt", folder / f"{stem}.csv") if p.exists()), None)
+    if path is None:
+        raise UsageError(f"{folder} has neither {stem}.txt nor {stem}.csv; fetch one of them from {_PAGE}")
+    lines = [line.replace(",", " ").split() for line in path.read_text().splitlines() if line.strip()]
+    columns: list[str] = []
+    if path.suffix == ".csv":
+        columns = lines.pop(0)[1:]
+    elif lines and len(lines[0]) == 1:
+        count = lines.pop(0)[0]
+        columns = lines.pop(0) if lines else []
+        if str(len(lines)) != count:
+            raise UsageError(f"{path} promises {count} lines and has {len(lines)}; fetch it anew from {_PAGE}")
+    width = 1 + (len(columns) or 1)
+    for number, line in enumerate(lines, 1):
+        if len(line) != width:
+            raise UsageError(
+                f"{path} has {len(line) - 1} values for picture {line[0]} (entry {number}), not {width - 1}; fetch it "
+                f"anew from {_PAGE}"
+            )
+    try:
+        table = np.array([line[1:] for line in lines], dtype=np.int8).reshape(len(lines), width - 1)
+    except ValueError as error:
+        raise UsageError(f"{path} holds something else than numbers ({error}); fetch it anew from {_PAGE}") from None
+    return columns, {line[0]: row for line, row in zip(lines, table, strict=True)}

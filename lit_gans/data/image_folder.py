@@ -1,0 +1,140 @@
+"""A person's own pictures: a folder or a zip of them, flat or by class, with or without captions."""
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import torch
+
+from lit_gans.data.picture_data import PictureData
+from lit_gans.data.samples import DRAWS, Batch, Samples
+from lit_gans.data.sources import Folder, open_source
+from lit_gans.errors import UsageError
+
+_NAMES = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+
+
+class ImageFolder(PictureData):
+    """Pictures in a folder or a zip.
+
+    Folders named ``train``, ``val`` (or ``valid``, ``validation``) and ``test`` are the splits; without them all
+    pictures train. If every picture of a split is in a folder of its own kind, and there are at least two, ``label``
+    is the folder's place in ``classes``.
+
+    Args:
+        root: the folder, or a zip (one without compression is read fastest).
+        pictures: arguments of `PictureData` and `ImageData`: size, channels, fit, load_size, skip_corrupt, cache,
+            batch_size, num_workers, seed, flip, val_size, labels_per_class and label_fraction.
+
+    Raises:
+        UsageError: if there is no picture, or one cannot be decoded.
+    """
+
+    def __init__(self, root: str, **pictures: Any) -> None:
+        super().__init__(root, **pictures)
+        self.place = Path(root).expanduser()
+        self.source = open_source(self.place)
+        self.parts = _split(self.source.names)
+        found = sorted({_kind(name) for name, _ in self.parts["train"]} - {""})
+        flat = any(not _kind(name) for name, _ in self.parts["train"])
+        self.classes = found if len(found) > 1 and not flat else []
+        self.num_classes = len(self.classes) or None
+
+    @property
+    def own_splits(self) -> tuple[str, ...]:
+        """The splits that there are folders for."""
+        return tuple(self.parts)
+
+    def load(self, split: str) -> Samples:
+        """The pictures of a split."""
+        pictures = self.parts[split]
+        source = self.source.select([whole for _, whole in pictures])
+        return self.decode(f"{self.place.stem}-{split}", split, ("image", source, {}), **self.describe(pictures))
+
+    def describe(self, pictures: list[tuple[str, str]]) -> dict[str, Any]:
+        """What a batch holds beside images, for every picture of a name within its split and a whole one."""
+        if not self.classes:
+            return {}
+        if unknown := next((whole for name, whole in pictures if _kind(name) not in self.classes), None):
+            raise UsageError(
+                f"{self.place / unknown} is in no class of the training images ({', '.join(self.classes)})"
+            )
+        return {"label": torch.tensor([self.classes.index(_kind(name)) for name, _ in pictures])}
+
+
+class Captions(ImageFolder):
+    """Pictures with texts: beside each picture a text file of the same name, one caption a line.
+
+    Batches have ``image`` and ``caption``, a list of strings: in training any of a picture's captions, else the first.
+
+    Args:
+        root: the folder; folders in it are as in `ImageFolder`.
+        texts: the folder of the text files, if it is another one, with the same folders in it.
+        pictures: arguments of `PictureData` and `ImageData`: size, channels, fit, load_size, skip_corrupt, cache,
+            batch_size, num_workers, seed, flip, val_size, labels_per_class and label_fraction.
+
+    Raises:
+        UsageError: if a picture has no text, or the text file is empty.
+    """
+
+    def __init__(self, root: str, texts: str | None = None, **pictures: Any) -> None:
+        super().__init__(root, **pictures)
+        if not isinstance(self.source, Folder):
+            raise UsageError(f"captions are read from a folder of pictures and text files: unpack {root}")
+        self.texts = self.place if texts is None else Path(texts).expanduser()
+
+    @property
+    def augmented(self) -> bool:
+        """True: a caption is drawn."""
+        return True
+
+    def describe(self, pictures: list[tuple[str, str]]) -> dict[str, Any]:
+        """Labels, if any, and all captions of every picture."""
+        return {**super().describe(pictures), "caption": [self._read(whole) for _, whole in pictures]}
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Chooses a caption for each picture, then does what is done to images."""
+        draws = batch.get(DRAWS, {}).get("caption")
+        batch["caption"] = [
+            lines[0 if draws is None else int(draws[place, 3] * len(lines))]
+            for place, lines in enumerate(batch["caption"])
+        ]
+        return super().on_after_batch_transfer(batch, dataloader_idx)
+
+    def _read(self, name: str) -> list[str]:
+        path = (self.texts / name).with_suffix(".txt")
+        try:
+            lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{self.place / name} has no readable captions in {path} ({error})") from None
+        if not lines:
+            raise UsageError(f"{path} is empty; write a caption on every line of it")
+        return lines
+
+
+def _split(names: list[str]) -> dict[str, list[tuple[str, str]]]:
+    """The pictures of every split: names without the split's folder, and whole ones."""
+    tops = {PurePosixPath(name).parts[0] for name in names if "/" in name}
+    if len(tops) == 1 and all("/" in name for name in names) and not tops & {n for s in _NAMES.values() for n in s}:
+        # a zip often has everything in one folder
+        below = {name: name.split("/", 1)[1] for name in names}
+    else:
+        below = {name: name for name in names}
+    tops = {PurePosixPath(name).parts[0] for name in below.values() if "/" in name}
+    splits: dict[str, list[tuple[str, str]]] = {}
+    for split, spellings in _NAMES.items():
+        if folder := next((name for name in spellings if name in tops), None):
+            splits[split] = [
+                (name.removeprefix(f"{folder}/"), whole)
+                for whole, name in below.items()
+                if name.startswith(f"{folder}/")
+            ]
+    return splits if "train" in splits else {"train": [(name, whole) for whole, name in below.items()]}
+
+
+def _kind(name: str) -> str:
+    """The top folder of a name."""
+    return name.split("/", 1)[0] if "/" in name else ""

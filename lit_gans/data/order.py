@@ -1,0 +1,116 @@
+"""The order in which samples come: a function of the seed and of how far the run is."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle, islice
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, DistributedSampler
+
+from lit_gans.data.samples import Pick
+from lit_gans.errors import UsageError
+
+
+class BatchStream(DistributedSampler[Any]):
+    """The batches from a position on: a function of seed and position alone, so that any run can go on.
+
+    Every epoch is a new permutation of all samples, cut into whole batches; each device takes its own share of every
+    batch. Groups are permuted by themselves, a smaller one again and again. It counts as a ``DistributedSampler`` to
+    Lightning, which therefore leaves it in place.
+
+    Args:
+        sizes: how many samples each group has.
+        batch_size: samples a device and batch.
+        seed: of the permutations.
+        position: says how many batches the run has begun when an iterator is made.
+        rank: this device's number.
+        world_size: number of devices.
+        augmented: whether every sample comes with random numbers.
+
+    Raises:
+        UsageError: if the samples do not fill one batch.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        batch_size: int,
+        seed: int,
+        position: Callable[[], int],
+        rank: int = 0,
+        world_size: int = 1,
+        augmented: bool = False,
+    ) -> None:
+        self.sizes, self.batch_size, self.seed, self.position = sizes, batch_size, seed, position
+        self.rank, self.world_size, self.augmented = rank, world_size, augmented
+        self.batches = max(sizes) // (batch_size * world_size)
+        if self.batches == 0:
+            raise UsageError(
+                f"batch_size={batch_size} on {world_size} device(s) needs {batch_size * world_size} training samples, "
+                f"but there are {max(sizes)}; lower data.batch_size"
+            )
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def set_epoch(self, epoch: int) -> None:
+        """Ignored: the position says it all."""
+
+    def __iter__(self) -> Iterator[Pick]:
+        return self._walk(self.position())  # the position is read now, not when the first batch is fetched
+
+    def _walk(self, start: int) -> Iterator[Pick]:
+        epoch, orders, draws = -1, [torch.empty(0)], None
+        for position in range(start, start + self.batches):
+            if position // self.batches != epoch:
+                epoch = position // self.batches
+                orders, draws = self._order(epoch)
+            first = (position % self.batches * self.world_size + self.rank) * self.batch_size
+            share = slice(first, first + self.batch_size)
+            yield Pick(tuple(order[share] for order in orders), None if draws is None else draws[share])
+
+    def _order(self, epoch: int) -> tuple[list[Tensor], Tensor | None]:
+        """The rows of every group and the random numbers of one epoch."""
+        rng = torch.Generator().manual_seed(self.seed + epoch)
+        length = self.batches * self.batch_size * self.world_size
+        orders = [
+            torch.cat([torch.randperm(size, generator=rng) for _ in range(-(-length // size))])[:length]
+            for size in self.sizes
+        ]
+        return orders, torch.rand(length, len(orders), 4, generator=rng) if self.augmented else None
+
+
+class StreamLoader(DataLoader[Any]):
+    """A loader that says it can resume, which is true: its sampler knows the run's position."""
+
+    passes = 0
+
+    def __iter__(self) -> Any:
+        self.passes += 1
+        return super().__iter__()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: the position is the trainer's."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing to do."""
+
+
+class InOrder(DistributedSampler[Any]):
+    """All samples in order; every device takes each ``world_size``-th batch, all the same number of them."""
+
+    def __init__(self, sizes: Sequence[int], batch_size: int, rank: int, world_size: int) -> None:
+        batches = [Pick(tuple(rows % size for size in sizes)) for rows in torch.arange(max(sizes)).split(batch_size)]
+        total = len(batches) + -len(batches) % world_size  # devices must run equally many, so the first are repeated
+        self.batches = list(islice(cycle(batches), total))[rank::world_size]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def set_epoch(self, epoch: int) -> None:
+        """The order never changes."""
+
+    def __iter__(self) -> Iterator[Pick]:
+        return iter(self.batches)

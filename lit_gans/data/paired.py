@@ -1,0 +1,162 @@
+"""Pairs of pictures: the sets of pix2pix, and a person's own."""
+
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from lit_gans.data.base import Sized, channels_height_width, find_folder, find_root
+from lit_gans.data.download import Remote, fetch, unpack
+from lit_gans.data.picture_data import PictureData
+from lit_gans.data.samples import Samples
+from lit_gans.data.sources import Source, open_source
+from lit_gans.errors import UsageError
+
+_PAGE = "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/"
+_SPLITS = ("train", "val", "test")
+
+
+class Paired(PictureData):
+    """Pairs of pictures of the same thing, side by side in one file or in two folders.
+
+    Side by side: ``train``, ``val`` and ``test`` hold files whose left half is A and whose right half is B. Two
+    folders: ``trainA`` and ``trainB`` (``valA``, ...), or ``A/train`` and ``B/train``, hold files of the same names
+    (endings may differ). Batches have ``source`` and ``target``, cropped and mirrored alike.
+
+    Args:
+        root: the folder that holds the splits.
+        size: side length or (height, width) in pixels.
+        direction: ``AtoB`` makes A the source and B the target, ``BtoA`` the other way round.
+        source_channels: 1 or 3, if the source has others than ``channels``.
+        load_size: size that training images are kept in, to take random crops of ``size`` from; pix2pix takes 256 out
+            of 286.
+        flip: mirror every second training pair, at random.
+        batch_size: pairs a device and batch; 1 in the paper.
+        pictures: arguments of `PictureData` and `ImageData`: channels, fit, skip_corrupt, cache, num_workers, seed and
+            val_size.
+
+    Raises:
+        UsageError: if a folder is missing or empty, a picture has no partner or an odd width, or cannot be decoded.
+    """
+
+    #: the set's name at its official place
+    official: str | None = None
+
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        direction: Literal["AtoB", "BtoA"] = "AtoB",
+        source_channels: int | None = None,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        **pictures: Any,
+    ) -> None:
+        super().__init__(root, size, load_size=load_size, flip=flip, batch_size=batch_size, **pictures)
+        if direction not in ("AtoB", "BtoA"):
+            raise UsageError(f"direction must be 'AtoB' or 'BtoA', got {direction!r}")
+        if root is None and self.official is None:
+            raise UsageError("Paired needs data.root, the folder that holds train, or trainA and trainB")
+        self.direction = direction
+        self.source_shape = channels_height_width(source_channels or self.image_shape[0], size)
+
+    def fetch(self) -> None:
+        """Downloads an official set if it is missing."""
+        if self.official is not None and self._folder() is None:
+            root = find_root(self.root)
+            unpack(fetch(Remote(f"{_PAGE}{self.official}.tar.gz"), root, page=_PAGE), root)
+
+    @property
+    def own_splits(self) -> tuple[str, ...]:
+        """The splits that there are folders for."""
+        folder = self._folder()
+        return _SPLITS if folder is None else tuple(s for s in _SPLITS if _layout(folder, s)) or ("train",)
+
+    def load(self, split: str) -> Samples:
+        """The pairs of a split, one group."""
+        if (folder := self._folder()) is None:
+            name = self.official or "train, or trainA and trainB,"
+            raise self.missing(name, f"fetch a set of pairs from {_PAGE}")
+        places = _layout(folder, split)
+        if len(places) == 1:
+            both = open_source(places[0])
+            sides: list[tuple[Source, Any]] = [(both, {"half": "left"}), (both, {"half": "right"})]
+        elif len(places) == 2:
+            sides = [(source, {}) for source in _matched(open_source(places[0]), open_source(places[1]))]
+        else:
+            raise UsageError(f"{folder} has no pairs to train on: neither train, nor trainA and trainB")
+        (source, how), (target, other) = sides if self.direction == "AtoB" else sides[::-1]
+        first = ("source", source, {**how, "channels": self.source_shape[0]})
+        return self.decode(f"{folder.name}-{split}-{self.direction}", split, first, ("target", target, other))
+
+    def _folder(self) -> Path | None:
+        places = [self.official] if self.official else []
+        return find_folder(self.root, *places, marks=["train", "trainA", "A/train"])
+
+
+def _layout(folder: Path, split: str) -> list[Path]:
+    """The one or two folders that a split's pairs are in."""
+    for places in ([split], [f"{split}A", f"{split}B"], [f"A/{split}", f"B/{split}"]):
+        if (folder / places[0]).is_dir():
+            return [folder / place for place in places]
+    return []
+
+
+def _matched(a: Source, b: Source) -> tuple[Source, Source]:
+    """Two sources in the same order, name by name."""
+    names_a, names_b = ({str(PurePosixPath(name).with_suffix("")): name for name in s.names} for s in (a, b))
+    if alone := sorted(names_a.keys() ^ names_b.keys()):
+        side, other = (a, b) if alone[0] in names_a else (b, a)
+        raise UsageError(
+            f"{side.place / alone[0]} has no partner of the same name in {other.place}; every picture of one folder "
+            "needs one in the other"
+        )
+    return a, b.select([names_b[str(PurePosixPath(name).with_suffix(""))] for name in a.names])
+
+
+class Facades(Paired):
+    """Photographs of facades (A) and their labels (B): 400 training, 100 validation and 106 test pairs.
+
+    From ``<root>/facades``: the CMP facades of Tylecek & Sara 2013, as Isola et al. 2017, arXiv:1611.07004 use them;
+    downloaded if missing. The arguments are `Paired`'s; the paper goes from labels to photographs.
+    """
+
+    official = "facades"
+
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        direction: Literal["AtoB", "BtoA"] = "BtoA",
+        **pairs: Any,
+    ) -> None:
+        super().__init__(root, size, direction, **pairs)
+
+
+class Cityscapes(Facades):
+    """Street scenes (A) and their labels (B), from ``<root>/cityscapes``; the arguments are `Facades`'."""
+
+    official = "cityscapes"
+
+
+class Maps(Paired):
+    """Aerial photographs (A) and maps (B), from ``<root>/maps``; the arguments are `Paired`'s."""
+
+    official = "maps"
+
+
+class Edges2Shoes(Paired):
+    """Edges (A) and photographs of shoes (B), from ``<root>/edges2shoes``; the arguments are `Paired`'s."""
+
+    official = "edges2shoes"
+
+
+class Edges2Handbags(Paired):
+    """Edges (A) and photographs of handbags (B), from ``<root>/edges2handbags``; the arguments are `Paired`'s."""
+
+    official = "edges2handbags"
+
+
+class Night2Day(Paired):
+    """The same places by night (A) and by day (B), from ``<root>/night2day``; the arguments are `Paired`'s."""
+
+    official = "night2day"

@@ -1,0 +1,101 @@
+"""Base of the sets that are files of pictures: decoded once, then mapped into memory."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from lit_gans.data.base import ImageData, Sized, channels_height_width, find_root, height_width
+from lit_gans.data.cache import decoded
+from lit_gans.data.samples import Samples
+from lit_gans.data.sources import Frame, Source
+from lit_gans.errors import UsageError
+
+
+class PictureData(ImageData):
+    """Base of the data modules that read encoded pictures.
+
+    Every picture is decoded, cut and resized once (bicubic, antialiased), by all cores, into a file of uint8 pixels
+    that training maps into memory. The file's name has a key of everything that decides its pixels, so another size
+    makes another file; any of them may be deleted. They are kept in ``cache``, else in ``$LIT_GANS_CACHE``, else in
+    ``.lit_gans`` beside the pictures, or in ``~/.cache/lit_gans`` where one may not write there.
+
+    Args:
+        root: the folder that holds the data sets, or the set's own; by default ``$LIT_GANS_DATA``, else ``./data``.
+        size: side length or (height, width) in pixels.
+        channels: 1 for grey, 3 for colour; pictures of the other kind are converted.
+        fit: ``crop`` cuts the middle out of pictures that have another shape, ``stretch`` distorts them.
+        load_size: size that training images are kept in, to take random crops of ``size`` from.
+        skip_corrupt: leave out pictures that cannot be decoded, and say how many, instead of stopping at the first.
+        cache: folder for decoded images.
+        loading: arguments of `ImageData`: batch_size, num_workers, seed, flip, val_size, labels_per_class and
+            label_fraction.
+
+    Raises:
+        UsageError: if the set is not there or cannot be read.
+    """
+
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 64,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        load_size: Sized | None = None,
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        **loading: Any,
+    ) -> None:
+        super().__init__(**loading)
+        self.root, self.fit, self.skip_corrupt, self.cache = root, fit, skip_corrupt, cache
+        self.image_shape = channels_height_width(channels, size)
+        self.load_size = self.image_shape[1:] if load_size is None else height_width(load_size)
+        if min(a - b for a, b in zip(self.load_size, self.image_shape[1:], strict=True)) < 0:
+            raise UsageError(f"load_size must be at least size, to crop from, got {load_size} and size {size}")
+
+    def prepare_data(self) -> None:
+        """Fetches and decodes what is missing, on one process of each machine."""
+        self.fetch()
+        self.setup(None if self.trainer is None or self.trainer.state.fn is None else self.trainer.state.fn.value)
+
+    def fetch(self) -> None:
+        """Downloads the set if it is missing and can be downloaded."""
+
+    @property
+    def augmented(self) -> bool:
+        """Whether training images are changed at random."""
+        return self.flip or self.load_size != self.image_shape[1:]
+
+    def decode(self, title: str, split: str, *parts: tuple[str, Source, dict[str, Any]], **more: Any) -> Samples:
+        """The samples of one group: each part's pictures under its name, and more values beside them.
+
+        Args:
+            title: what the names of the files of decoded images begin with.
+            split: training images are kept in ``load_size``.
+            parts: name in the batch, pictures, and what is special about their `Frame`.
+            more: for every picture a label or so, by the name in the batch.
+        """
+        size = self.load_size if split == "train" else self.image_shape[1:]
+        values: dict[str, Any] = {}
+        rows = None
+        for name, source, special in parts:
+            frame = Frame(**{"size": size, "channels": self.image_shape[0], "fit": self.fit, **special})
+            folder = self._cache_folder(source.place)
+            values[name], good = decoded(source, frame, folder, f"{title}-{name}", self.skip_corrupt)
+            rows = good if rows is None else rows[torch.isin(rows, good)]
+        samples = Samples({**values, **more})
+        assert rows is not None
+        return samples if len(rows) == len(samples) else samples.subset(rows)
+
+    def _cache_folder(self, place: Path) -> Path:
+        """Where decoded images are kept."""
+        if given := self.cache or os.environ.get("LIT_GANS_CACHE"):
+            return Path(given).expanduser()
+        beside = place.parent
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lit_gans"
+        return beside / ".lit_gans" if os.access(beside, os.W_OK) else home
+
+    def missing(self, what: str, remedy: str) -> UsageError:
+        """The error for a set that is not where it was looked for."""
+        return UsageError(f"{what} is not in {find_root(self.root)}; {remedy}, or set data.root to where it is")

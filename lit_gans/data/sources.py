@@ -1,0 +1,289 @@
+"""Where encoded pictures are: a folder, a zip or an LMDB; and how one becomes an array of pixels."""
+
+import hashlib
+import io
+import os
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from lit_gans.data.base import resize
+from lit_gans.errors import UsageError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
+
+
+class CorruptPicture(Exception):
+    """A picture that cannot be decoded."""
+
+
+class Source(ABC):
+    """Encoded pictures with names, in a fixed order; can be sent to other processes, which open it anew.
+
+    Args:
+        place: the folder or file that holds them.
+        names: of the pictures, relative to it.
+    """
+
+    def __init__(self, place: Path, names: list[str]) -> None:
+        self.place, self.names = place, names
+        self._opened: Any = None
+        self._process = 0
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_opened": None}
+
+    @abstractmethod
+    def read(self, number: int) -> bytes:
+        """A picture's file."""
+
+    def sizes(self) -> list[int]:
+        """The pictures' sizes in bytes, or one that tells whether the whole has changed."""
+        raise NotImplementedError
+
+    def select(self, names: list[str]) -> "Source":
+        """The same place with some of its pictures."""
+        return type(self)(self.place, names)
+
+    def where(self, number: int) -> str:
+        """A picture's name for a message."""
+        return str(self.place / self.names[number])
+
+    def fingerprint(self) -> str:
+        """Changes when names or sizes do; times do not count, so that a copied data set keeps its cache."""
+        digest = hashlib.sha256("\n".join(self.names).encode())
+        digest.update(str(self.sizes()).encode())
+        return digest.hexdigest()
+
+    def opened(self) -> Any:
+        """The open file of this process: one that was opened before a fork must not be shared."""
+        if self._opened is None or self._process != os.getpid():
+            self._opened, self._process = self._open(), os.getpid()
+        return self._opened
+
+    def close(self) -> None:
+        """Closes what this process has opened; LMDB must not be open here when other processes are made."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def _open(self) -> Any:
+        raise NotImplementedError
+
+
+class Folder(Source):
+    """Pictures in a folder and the folders in it."""
+
+    @classmethod
+    def scan(cls, place: Path) -> "Folder":
+        """All pictures, sorted by name; what begins with a dot or ``__`` is passed over."""
+        names = []
+        for folder, inner, files in os.walk(place, followlinks=True):
+            inner[:] = [name for name in inner if not name.startswith((".", "__"))]
+            relative = Path(folder).relative_to(place)
+            pictures = [name for name in files if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
+            names += [(relative / name).as_posix() for name in pictures]
+        return cls(place, sorted(names))
+
+    def read(self, number: int) -> bytes:
+        """A picture's file."""
+        return (self.place / self.names[number]).read_bytes()
+
+    def sizes(self) -> list[int]:
+        """Each file's."""
+        return [(self.place / name).stat().st_size for name in self.names]
+
+
+class Zip(Source):
+    """Pictures in a zip, which is read as it is; one without compression is fastest."""
+
+    @classmethod
+    def scan(cls, place: Path) -> "Zip":
+        """All pictures, sorted by name.
+
+        Raises:
+            UsageError: if it is no zip, or has names that lead out of it.
+        """
+        try:
+            with zipfile.ZipFile(place) as file:
+                names = [info.filename for info in file.infolist() if not info.is_dir()]
+        except (zipfile.BadZipFile, OSError) as error:
+            raise UsageError(f"{place} is not a whole zip file ({error}); fetch it anew") from None
+        for name in names:
+            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name.replace("\\", "/")).parts:
+                raise UsageError(f"{place} holds the name {name!r}, which leads out of it; do not trust this zip")
+        shown = [n for n in names if not any(part.startswith((".", "__")) for part in PurePosixPath(n).parts)]
+        return cls(place, sorted(name for name in shown if name.lower().endswith(SUFFIXES)))
+
+    def _open(self) -> zipfile.ZipFile:
+        return zipfile.ZipFile(self.place)
+
+    def read(self, number: int) -> bytes:
+        """A picture's file."""
+        try:
+            return self.opened().read(self.names[number])
+        except (zipfile.BadZipFile, zlib.error) as error:
+            raise CorruptPicture(str(error)) from None
+
+    def sizes(self) -> list[int]:
+        """Each file's."""
+        return [self.opened().getinfo(name).file_size for name in self.names]
+
+
+class Lmdb(Source):
+    """Pictures in an LMDB folder, as LSUN has them: opened in each process, read-only and without a lock."""
+
+    @classmethod
+    def scan(cls, place: Path) -> "Lmdb":
+        """All keys in their order.
+
+        Raises:
+            UsageError: if it cannot be read.
+        """
+        source = cls(place, [])
+        with source.opened().begin() as transaction:
+            source.names = [key.decode("latin-1") for key in transaction.cursor().iternext(values=False)]
+        source.close()
+        return source
+
+    def _open(self) -> Any:
+        import lmdb
+
+        try:
+            return lmdb.open(str(self.place), readonly=True, lock=False, readahead=False, meminit=False)
+        except lmdb.Error as error:
+            raise UsageError(f"{self.place} is not a whole LMDB folder ({error}); fetch it anew") from None
+
+    def read(self, number: int) -> bytes:
+        """A picture's file."""
+        with self.opened().begin() as transaction:
+            return transaction.get(self.names[number].encode("latin-1"))
+
+    def sizes(self) -> list[int]:
+        """The whole file's: those of millions of pictures would take minutes."""
+        return [(self.place / "data.mdb").stat().st_size]
+
+
+class Joined(Source):
+    """The pictures of several sources, one source after another."""
+
+    def __init__(self, sources: list[Source]) -> None:
+        super().__init__(sources[0].place, [source.where(n) for source in sources for n in range(len(source))])
+        self.sources = sources
+        self.ends = list(accumulate(map(len, sources)))
+
+    def _locate(self, number: int) -> tuple[Source, int]:
+        which = bisect_right(self.ends, number)
+        return self.sources[which], number - self.ends[which] + len(self.sources[which])
+
+    def read(self, number: int) -> bytes:
+        """A picture's file."""
+        source, inner = self._locate(number)
+        return source.read(inner)
+
+    def where(self, number: int) -> str:
+        """A picture's name for a message."""
+        return self.names[number]
+
+    def close(self) -> None:
+        """Closes all."""
+        for source in self.sources:
+            source.close()
+
+    def fingerprint(self) -> str:
+        """The sources' own."""
+        return " ".join(source.fingerprint() for source in self.sources)
+
+
+def open_source(place: Path) -> Source:
+    """The pictures of a folder, a zip or an LMDB folder.
+
+    Raises:
+        UsageError: if there is no such thing or no picture in it.
+    """
+    if place.is_file():
+        source: Source = Zip.scan(place)
+    elif (place / "data.mdb").is_file():
+        source = Lmdb.scan(place)
+    elif place.is_dir():
+        source = Folder.scan(place)
+    else:
+        raise UsageError(f"{place} does not exist; it should be a folder of images or a zip of them")
+    if not len(source):
+        raise UsageError(f"{place} holds no image; images are files that end in {', '.join(SUFFIXES)}")
+    return source
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is done to every picture once: everything but its file that decides its pixels.
+
+    Args:
+        size: (height, width) that it ends with.
+        channels: 1 for grey, 3 for colour.
+        fit: ``crop`` cuts the middle out in the shape of ``size``, ``stretch`` changes the shape instead.
+        crop: side of the middle square that is cut out before anything else.
+        half: of pictures that show two side by side, the one to take.
+    """
+
+    size: tuple[int, int]
+    channels: int = 3
+    fit: Literal["crop", "stretch"] = "crop"
+    crop: int | None = None
+    half: Literal["left", "right"] | None = None
+
+    def __call__(self, data: bytes) -> Tensor:
+        """An encoded picture as (C, H, W) uint8.
+
+        Raises:
+            CorruptPicture: if it cannot be decoded or cut.
+        """
+        try:
+            with Image.open(io.BytesIO(data)) as picture:
+                image = _convert(picture, self.channels)
+        except Exception as error:  # Pillow's plugins raise whatever they please
+            raise CorruptPicture(f"{type(error).__name__}: {error}".replace("\n", " ")) from None
+        width, height = image.size
+        left, top = 0, 0
+        if self.half is not None:
+            if width % 2:
+                raise CorruptPicture(f"a pair side by side has an even width, but this is {width}x{height} pixels")
+            width //= 2
+            left = width if self.half == "right" else 0
+        if self.crop is not None:
+            if self.crop > min(width, height):
+                raise CorruptPicture(f"it is {width}x{height} pixels, smaller than the crop of {self.crop}")
+            left, top = left + round((width - self.crop) / 2), top + round((height - self.crop) / 2)
+            width = height = self.crop
+        if self.fit == "crop":
+            shape = self.size[1] / self.size[0]
+            inner = min(width, round(height * shape)) or 1, min(height, round(width / shape)) or 1
+            left, top = left + (width - inner[0]) // 2, top + (height - inner[1]) // 2
+            width, height = inner
+        pixels = np.asarray(image)[top : top + height, left : left + width]
+        tensor = torch.from_numpy(pixels.reshape(height, width, self.channels).copy()).permute(2, 0, 1)
+        return resize(tensor[None], self.size)[0]
+
+
+def _convert(picture: Image.Image, channels: int) -> Image.Image:
+    """Upright, in grey or colour; what is transparent becomes white."""
+    image = ImageOps.exif_transpose(picture)
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return image.convert("L" if channels == 1 else "RGB")
