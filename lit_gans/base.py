@@ -61,6 +61,8 @@ class BaseGAN(LightningModule, ABC):
 
     generator: nn.Module
     discriminator: nn.Module
+    #: names that a batch must have
+    needs: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -165,13 +167,19 @@ class BaseGAN(LightningModule, ABC):
         """Turns a user's own ``image`` or ``(image, label)`` into the dict of the contract and inspects the first one.
 
         Raises:
-            UsageError: if the first batch holds images that are not float in [-1, 1] or not of ``image_shape``.
+            UsageError: if the first batch lacks what the model ``needs``, or holds images that are not float in [-1, 1]
+                or not of ``image_shape``.
         """
         if isinstance(batch, Tensor):
             batch = {"image": batch}
         elif isinstance(batch, (tuple, list)):
             batch = dict(zip(("image", "label"), batch, strict=False))
         if not self._inspected:
+            if missing := [name for name in self.needs if name not in batch]:
+                raise UsageError(
+                    f"{type(self).__name__} needs batches with {', '.join(missing)}, but the data gives "
+                    f"{', '.join(batch)}; use another data set, or a model that is made for this one"
+                )
             for name in _IMAGES:
                 if name in batch:
                     _inspect(name, batch[name], self.image_shape if name == "image" else None)

@@ -36,6 +36,8 @@ class LatentGAN(BaseGAN):
             noise is.
     """
 
+    needs = ("image",)
+
     def __init__(
         self,
         generator: Generator | None = None,

@@ -1,6 +1,5 @@
 """LSUN: scenes by the million, in LMDB folders."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +68,7 @@ class LSUN(PictureData):
 
     Args:
         root: the folder that holds the data sets, or the set's own; by default ``$LIT_GANS_DATA``, else ``./data``.
-        categories: what to show, e.g. ``[bedroom]`` or ``[church_outdoor, tower]``.
+        categories: what to show, e.g. ``church_outdoor`` or ``[bridge, tower]``.
         size: side length or (height, width) in pixels.
         download: fetch what is missing; bedroom is 46 GB, the smallest category 2.4 GB.
         pictures: arguments of `PictureData` and `ImageData`: channels, fit, load_size, skip_corrupt, cache,
@@ -82,7 +81,7 @@ class LSUN(PictureData):
     def __init__(
         self,
         root: str | None = None,
-        categories: Sequence[str] = ("bedroom",),
+        categories: str | list[str] = "bedroom",
         size: Sized = 64,
         download: bool = False,
         **pictures: Any,
