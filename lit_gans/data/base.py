@@ -184,15 +184,11 @@ class ImageData(LightningDataModule, ABC):
     def _augment(self, images: Tensor, draws: Tensor | None) -> Tensor:
         """Crops images that are larger than ``image_shape`` and mirrors some, at random if there are random numbers."""
         height, width = self.image_shape[1:]
-        room = torch.tensor([images.shape[2] - height, images.shape[3] - width], device=images.device)
         if images.shape[2:] != (height, width):
+            places = images.unfold(2, height, 1).unfold(3, width, 1)  # a view of every crop there is
             part = torch.full((len(images), 2), 0.5, device=images.device) if draws is None else draws[:, 1:3]
-            top, left = (part * (room + 1)).long().unbind(1)
-            rows = top[:, None] + torch.arange(height, device=images.device)
-            columns = left[:, None] + torch.arange(width, device=images.device)
-            number = torch.arange(len(images), device=images.device)[:, None, None, None]
-            channel = torch.arange(images.shape[1], device=images.device)[:, None, None]
-            images = images[number, channel, rows[:, None, :, None], columns[:, None, None, :]]
+            top, left = (part * torch.tensor(places.shape[2:4], device=images.device)).long().unbind(1)
+            images = places[torch.arange(len(images), device=images.device), :, top, left]
         if self.flip and draws is not None:
             images = torch.where(draws[:, 0, None, None, None] < 0.5, images.flip(3), images)
         return images
