@@ -91,9 +91,9 @@ def decoded(
     states = _states(path, recipe)
     if bad := (states == _CORRUPT).nonzero()[:, 0].tolist():
         first = source.where(bad[0])
-        if not skip_corrupt:
+        if not skip_corrupt or len(bad) == len(source):
             raise _corrupt(first, f"{len(bad)} of {len(source)} images cannot be decoded")
-        rank_zero_warn(f"{len(bad)} of {len(source)} images in {source.place} cannot be decoded: {first} and others")
+        rank_zero_warn(f"{len(bad)} of {len(source)} images in {source.place} cannot be decoded, the first is {first}")
     return Mapped(path), (states == _GOOD).nonzero()[:, 0]
 
 
@@ -127,13 +127,8 @@ class _Build(Dataset[Any]):
         todo = [n for n, block in enumerate(states.split(self.block)) if (block == 0).any()]
         workers = 0 if len(todo) < 4 else min(_cores(), len(todo) // 2)
         fork = "fork" if workers and sys.platform == "linux" else None  # needs no importable __main__
-        loader = DataLoader(
-            self,
-            batch_size=None,
-            sampler=todo,
-            num_workers=workers,
-            multiprocessing_context=fork,
-        )
+        rng = torch.Generator()  # the loader's own: a run that decodes draws the same noise as one that need not
+        loader = DataLoader(self, None, sampler=todo, num_workers=workers, multiprocessing_context=fork, generator=rng)
         bar = tqdm(total=len(self.source), desc=f"decoding {self.source.place.name}", unit=" images", disable=None)
         bar.update(int((states > 0).sum()))
         try:
@@ -187,7 +182,7 @@ class _Build(Dataset[Any]):
             try:
                 images[place] = self.frame(self.source.read(row))
             except (CorruptPicture, OSError) as error:
-                states[place] = _CORRUPT
+                states[place] = _CORRUPT if self.skip_corrupt else 0  # 0: to be tried again
                 corrupt.append((self.source.where(row), str(error)))
         try:
             with self.part.open("rb+", buffering=0) as file:
