@@ -21,9 +21,9 @@ _NAMES = {
     "lit_gans.checkpoints": "load",
     "lit_gans.models": "DCGAN GAN LSGAN",
     "lit_gans.data": """
-        Apple2Orange Captions CelebA Cezanne2Photo CIFAR10 Cityscapes Edges2Handbags Edges2Shoes Facades FashionMNIST
-        Gaussians Glyphs Horse2Zebra ImageFolder LSUN Maps MNIST Monet2Photo Night2Day Paired Phone2DSLR Summer2Winter
-        SVHN Ukiyoe2Photo Unpaired VanGogh2Photo
+        Apple2Orange CaptionedGlyphs Captions CelebA Cezanne2Photo CIFAR10 Cityscapes Edges2Handbags Edges2Shoes
+        Facades FashionMNIST Gaussians Glyphs Horse2Zebra ImageFolder LSUN Maps MNIST Monet2Photo Night2Day
+        Paired PairedGlyphs Phone2DSLR Summer2Winter SVHN Ukiyoe2Photo Unpaired UnpairedGlyphs VanGogh2Photo
     """,
 }
 _HOME = {name: home for home, names in _NAMES.items() for name in names.split()}

@@ -59,7 +59,10 @@ def test_a_run_leaves_everything_in_one_folder(run):
     assert str(folder.relative_to(folder.parents[2])) in done.stdout
     assert {p.name for p in folder.iterdir()} >= {"config.yaml", "metrics.csv", "samples", "checkpoints"}
     assert {p.name for p in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
-    assert sorted(p.name for p in (folder / "samples").iterdir()) == [f"step_00000{n}.png" for n in (10, 20, 30)]
+    assert sorted(p.name for p in (folder / "samples").iterdir()) == [
+        "real.png",
+        *(f"step_00000{n}.png" for n in (10, 20, 30)),
+    ]
     assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 30
     with (folder / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
@@ -13,6 +14,8 @@ from lit_gans.pictures import grid, to_image, write_png
 
 class SampleGrid(Callback):
     """A grid of samples from a fixed noise: a PNG in ``<run>/samples`` always, and in W&B and TensorBoard if they log.
+
+    Beside them ``real.png`` shows the first training batch as the model gets it: look at it before you wait for a run.
 
     Args:
         count: samples in the grid.
@@ -37,6 +40,18 @@ class SampleGrid(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Finds the run's folder (on every device, since they have to agree on it)."""
         self.folder = Path(trainer.log_dir or trainer.default_root_dir) / "samples"
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """Shows the run's first batch; pairs and domains side by side."""
+        if batch_idx or not trainer.is_global_zero or trainer.fast_dev_run or self.drawn >= 0:  # type: ignore[attr-defined]
+            return
+        self.drawn = trainer.global_step
+        images = [v for v in pl_module.receive(batch).values() if isinstance(v, Tensor) and v.ndim == 4]
+        if not images:
+            return
+        channels = max(image.shape[1] for image in images)
+        beside = [image[: self.count].expand(-1, channels, -1, -1) for image in images]
+        write_png(grid(torch.cat(beside, 3)), self.folder / "real.png")
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -11,6 +11,7 @@ from lit_gans.data.lsun import LSUN
 from lit_gans.data.mnist import MNIST, FashionMNIST
 from lit_gans.data.paired import Cityscapes, Edges2Handbags, Edges2Shoes, Facades, Maps, Night2Day, Paired
 from lit_gans.data.picture_data import PictureData
+from lit_gans.data.scenes import CaptionedGlyphs, PairedGlyphs, UnpairedGlyphs
 from lit_gans.data.svhn import SVHN
 from lit_gans.data.unpaired import (
     Apple2Orange,
@@ -31,6 +32,7 @@ __all__ = [
     "SVHN",
     "Apple2Orange",
     "ArrayData",
+    "CaptionedGlyphs",
     "Captions",
     "CelebA",
     "Cezanne2Photo",
@@ -48,10 +50,12 @@ __all__ = [
     "Monet2Photo",
     "Night2Day",
     "Paired",
+    "PairedGlyphs",
     "Phone2DSLR",
     "PictureData",
     "Summer2Winter",
     "Ukiyoe2Photo",
     "Unpaired",
+    "UnpairedGlyphs",
     "VanGogh2Photo",
 ]

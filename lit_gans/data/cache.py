@@ -83,7 +83,7 @@ def decoded(
     if not path.exists():
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_suffix(".lock")):
+            with FileLock(path.with_name(f".{path.stem}.lock")):
                 if not path.exists():
                     _Build(source, frame, path, recipe, skip_corrupt).run()
         except OSError as error:

@@ -80,14 +80,15 @@ class CelebA(PictureData):
         place = next(folder / name for name in _PICTURES if (folder / name).exists())
         source = open_source(place)
         _, partition = read_list(folder, "list_eval_partition")
-        wanted = [name for name in source.names if partition.get(Path(name).name, [-1])[0] == _SPLITS.index(split)]
+        self.attribute_names, attributes = read_list(folder, "list_attr_celeba")
+        for stem, there in (("list_eval_partition", partition), ("list_attr_celeba", attributes)):
+            if unknown := next((name for name in source.names if Path(name).name not in there), None):
+                raise UsageError(f"{place / unknown} is in no line of {folder}/{stem}; fetch that list anew")
+        wanted = [name for name in source.names if partition[Path(name).name][0] == _SPLITS.index(split)]
         if not wanted:
             raise UsageError(f"{folder}/list_eval_partition puts none of the pictures in {place} into {split!r}")
-        self.attribute_names, attributes = read_list(folder, "list_attr_celeba")
         if self.attribute is not None and self.attribute not in self.attribute_names:
             raise UsageError(f"CelebA has no attribute {self.attribute!r}; it has {', '.join(self.attribute_names)}")
-        if unknown := next((name for name in wanted if Path(name).name not in attributes), None):
-            raise UsageError(f"{place / unknown} is in no line of {folder}/list_attr_celeba; fetch that list anew")
         has = torch.from_numpy(np.array([attributes[Path(name).name] for name in wanted])) > 0
         more: dict[str, Any] = {"attributes": has}
         if self.attribute is not None:
@@ -111,9 +112,9 @@ def read_list(folder: Path, stem: str) -> tuple[list[str], dict[str, np.ndarray]
     path = next((p for p in (folder / f"{stem}.txt", folder / f"{stem}.csv") if p.exists()), None)
     if path is None:
         raise UsageError(f"{folder} has neither {stem}.txt nor {stem}.csv; fetch one of them from {_PAGE}")
-    lines = [line.replace(",", " ").split() for line in path.read_text().splitlines() if line.strip()]
+    lines = [line.replace(",", " ").split() for line in path.read_text(errors="replace").splitlines() if line.strip()]
     columns: list[str] = []
-    if path.suffix == ".csv":
+    if lines and path.suffix == ".csv":
         columns = lines.pop(0)[1:]
     elif lines and len(lines[0]) == 1:
         count = lines.pop(0)[0]
@@ -129,6 +130,6 @@ def read_list(folder: Path, stem: str) -> tuple[list[str], dict[str, np.ndarray]
             )
     try:
         table = np.array([line[1:] for line in lines], dtype=np.int8).reshape(len(lines), width - 1)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise UsageError(f"{path} holds something else than numbers ({error}); fetch it anew from {_PAGE}") from None
     return columns, {line[0]: row for line, row in zip(lines, table, strict=True)}

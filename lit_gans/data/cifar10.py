@@ -44,7 +44,9 @@ class CIFAR10(ArrayData):
         return Samples({"image": to_shape(torch.cat(images), self.image_shape), "label": torch.cat(labels)})
 
     def _folder(self) -> Path | None:
-        return find_folder(self.root, _FOLDER, f"CIFAR10/{_FOLDER}", f"cifar10/{_FOLDER}", marks=["*_batch*"])
+        return find_folder(
+            self.root, _FOLDER, f"CIFAR10/{_FOLDER}", f"cifar10/{_FOLDER}", marks=["data_batch_*", "test_batch"]
+        )
 
 
 class _Arrays(pickle.Unpickler):

@@ -107,7 +107,7 @@ class Captions(ImageFolder):
     def _read(self, name: str) -> list[str]:
         path = (self.texts / name).with_suffix(".txt")
         try:
-            lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+            lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{self.place / name} has no readable captions in {path} ({error})") from None
         if not lines:

@@ -107,9 +107,7 @@ class LSUN(PictureData):
                     name = f"{category}_{split}_lmdb.zip"
                     folder = self._folder() or find_root(self.root) / "lsun"
                     digest = _DIGESTS[category][self.own_splits.index(split)]
-                    archive = fetch(Remote(_SERVER + name, digest), folder, page=_PAGE)
-                    unpack(archive, folder)
-                    archive.unlink()  # as large as what was in it
+                    unpack(fetch(Remote(_SERVER + name, digest), folder, page=_PAGE), folder)
 
     def load(self, split: str) -> Samples:
         """The scenes of a split, category by category."""

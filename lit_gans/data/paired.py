@@ -104,6 +104,12 @@ def _layout(folder: Path, split: str) -> list[Path]:
 def _matched(a: Source, b: Source) -> tuple[Source, Source]:
     """Two sources in the same order, name by name."""
     names_a, names_b = ({str(PurePosixPath(name).with_suffix("")): name for name in s.names} for s in (a, b))
+    for source, names in ((a, names_a), (b, names_b)):
+        if twice := sorted({*source.names} - {*names.values()}):
+            raise UsageError(
+                f"{source.place / twice[0]} has the same name as another picture there but for the ending, so its "
+                "partner is not known; rename or delete one of them"
+            )
     if alone := sorted(names_a.keys() ^ names_b.keys()):
         side, other = (a, b) if alone[0] in names_a else (b, a)
         raise UsageError(

@@ -48,6 +48,8 @@ class PictureData(ImageData):
         **loading: Any,
     ) -> None:
         super().__init__(**loading)
+        if fit not in ("crop", "stretch"):
+            raise UsageError(f"fit must be 'crop' or 'stretch', got {fit!r}")
         self.root, self.fit, self.skip_corrupt, self.cache = root, fit, skip_corrupt, cache
         self.image_shape = channels_height_width(channels, size)
         self.load_size = self.image_shape[1:] if load_size is None else height_width(load_size)

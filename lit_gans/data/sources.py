@@ -64,7 +64,7 @@ class Source(ABC):
 
     def fingerprint(self) -> str:
         """Changes when names or sizes do; times do not count, so that a copied data set keeps its cache."""
-        digest = hashlib.sha256("\n".join(self.names).encode())
+        digest = hashlib.sha256("\n".join(self.names).encode(errors="surrogateescape"))
         digest.update(str(self.sizes()).encode())
         return digest.hexdigest()
 
@@ -104,7 +104,15 @@ class Folder(Source):
 
     def sizes(self) -> list[int]:
         """Each file's."""
-        return [(self.place / name).stat().st_size for name in self.names]
+        return [_size(self.place / name) for name in self.names]
+
+
+def _size(path: Path) -> int:
+    """A file's size; -1 for a link to nowhere, which is reported when it is read."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
 class Zip(Source):
@@ -135,7 +143,7 @@ class Zip(Source):
         """A picture's file."""
         try:
             return self.opened().read(self.names[number])
-        except (zipfile.BadZipFile, zlib.error) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: it wants a password
             raise CorruptPicture(str(error)) from None
 
     def sizes(self) -> list[int]:
@@ -153,24 +161,37 @@ class Lmdb(Source):
         Raises:
             UsageError: if it cannot be read.
         """
+        import lmdb
+
         source = cls(place, [])
-        with source.opened().begin() as transaction:
-            source.names = [key.decode("latin-1") for key in transaction.cursor().iternext(values=False)]
-        source.close()
+        try:
+            with source.opened().begin() as transaction:
+                source.names = [key.decode("latin-1") for key in transaction.cursor().iternext(values=False)]
+        except lmdb.Error as error:
+            raise UsageError(f"{place} is not a whole LMDB folder ({error}); fetch it anew") from None
+        finally:
+            source.close()
         return source
 
     def _open(self) -> Any:
         import lmdb
 
-        try:
-            return lmdb.open(str(self.place), readonly=True, lock=False, readahead=False, meminit=False)
-        except lmdb.Error as error:
-            raise UsageError(f"{self.place} is not a whole LMDB folder ({error}); fetch it anew") from None
+        file = lmdb.open(str(self.place), readonly=True, lock=False, readahead=False, meminit=False)
+        has, needs = self.sizes()[0], (file.info()["last_pgno"] + 1) * file.stat()["psize"]
+        if has < needs:  # to read what is not there would kill the process
+            file.close()
+            raise lmdb.CorruptedError(f"data.mdb has {has} of {needs} bytes")
+        return file
 
     def read(self, number: int) -> bytes:
         """A picture's file."""
-        with self.opened().begin() as transaction:
-            return transaction.get(self.names[number].encode("latin-1"))
+        import lmdb
+
+        try:
+            with self.opened().begin() as transaction:
+                return transaction.get(self.names[number].encode("latin-1"))
+        except lmdb.Error as error:
+            raise CorruptPicture(str(error)) from None
 
     def sizes(self) -> list[int]:
         """The whole file's: those of millions of pictures would take minutes."""
@@ -281,8 +302,8 @@ class Frame:
 def _convert(picture: Image.Image, channels: int) -> Image.Image:
     """Upright, in grey or colour; what is transparent becomes white."""
     image = ImageOps.exif_transpose(picture)
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+    if image.mode.startswith("I"):  # 16 bits, also where Pillow keeps them in 32
+        image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)

@@ -1,0 +1,326 @@
+"""Fetching the official files of a data set, so that nothing is ever half there."""
+
+import gzip
+import hashlib
+import os
+import re
+import shutil
+import stat
+import tarfile
+import tempfile
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, NamedTuple
+from urllib.error import HTTPError, URLError
+from urllib.parse import unquote, urlsplit
+from urllib.request import Request, urlopen
+
+from filelock import FileLock
+from tqdm import tqdm
+
+from lit_gans.errors import UsageError
+
+TIMEOUT = 60.0  # seconds without a byte after which a connection counts as cut
+RESUMES = 5  # of cut connections in a row that bring less than PROGRESS bytes
+PROGRESS = 1 << 20
+PAUSE = 0.5  # seconds before the first resume; later ones wait a little longer
+CHUNK = 1 << 16
+ALGORITHMS = {32: "md5", 64: "sha256"}
+DAMAGED = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError, RuntimeError)
+
+
+class _Failure(Exception):
+    """One place did not give the file; the message is the reason."""
+
+
+class _Cut(_Failure):
+    """A failure that may pass when asked again."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file at its official place.
+
+    Args:
+        url: where it is.
+        digest: its MD5 (32 hex digits) or SHA-256 (64); by default unknown, which suits archives, as they carry
+            checksums of their own.
+        name: what it is called on disk; by default the last part of the url's path.
+    """
+
+    url: str
+    digest: str | None = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.digest is not None and len(self.digest) not in ALGORITHMS:
+            raise ValueError(f"expected 32 or 64 hex digits, got {self.digest!r}")
+
+    @property
+    def file(self) -> str:
+        """Its name on disk."""
+        return self.name or PurePosixPath(unquote(urlsplit(self.url).path)).name
+
+
+def fetch(remote: Remote | Sequence[Remote], folder: Path, page: str) -> Path:
+    """Downloads a file into a folder unless it is there; what an earlier try left in ``<name>.part`` is resumed.
+
+    A second process that wants the same file waits for the first.
+
+    Args:
+        remote: the file, or the same file at several places that are tried in order; it gets the first one's name.
+        folder: where it goes; made if missing.
+        page: where a person finds the file.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        UsageError: if no place gives the file with the right checksum, or it cannot be written.
+    """
+    mirrors = [remote] if isinstance(remote, Remote) else list(remote)
+    target = folder / mirrors[0].file
+    failures = []
+    with _disk(f"{target} cannot be written"):
+        if target.exists():  # before the lock, which a read-only folder does not allow
+            return target
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_name(f".{target.name}.lock")):
+            for mirror in mirrors:
+                try:
+                    return target if target.exists() else _fetch_from(mirror, target)
+                except _Failure as failure:
+                    failures.append(f"{mirror.url} ({failure})")
+    raise UsageError(
+        f"{target.name} could not be downloaded from {' or '.join(failures)}; run again, or fetch it by hand "
+        f"from {page} and put it in {folder}"
+    )
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpacks an archive so that each of its top-level entries appears in a folder whole or not at all.
+
+    An entry whose name is there already is left as it is.
+
+    Args:
+        archive: a .zip, .tar, .tar.gz or .tgz file, or a single file as .gz, which loses that ending.
+        folder: where the entries go; made if missing.
+
+    Raises:
+        UsageError: if the archive is damaged, would write outside the folder, or the disk is full.
+    """
+    try:
+        with _disk(f"{archive} cannot be unpacked into {folder}"), _opened(archive) as entries:
+            for entry in entries:
+                _check(entry, archive, folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{archive.name}.tmp-{os.getpid()}-", dir=folder))
+            try:
+                for entry in tqdm(entries, desc=archive.name, unit=" files", disable=None):
+                    _extract(entry, temporary)
+                for path in temporary.iterdir():
+                    _move(path, folder / path.name)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+    except DAMAGED as error:
+        raise UsageError(
+            f"{archive} is damaged or truncated ({error}); delete it and run again to download it anew"
+        ) from None
+
+
+@contextmanager
+def _disk(problem: str) -> Iterator[None]:
+    """Says what could not be done when the disk is full or refuses."""
+    try:
+        yield
+    except gzip.BadGzipFile:  # an OSError by descent, but not the disk's fault
+        raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"{problem} ({reason}); free space or make the folder writable, then run again") from None
+
+
+def _fetch_from(remote: Remote, target: Path) -> Path:
+    """Fetches the file from one place."""
+    part, expected = target.with_name(f"{target.name}.part"), remote.digest and remote.digest.lower()
+    # what an earlier process left may be of another file, so it gets a second try from zero
+    for _ in range(2 if part.exists() else 1):
+        _download(remote, part)
+        found = expected and _digest(part, ALGORITHMS[len(expected)])
+        if found == expected:
+            return part.replace(target)
+        part.unlink()
+    raise _Failure(f"expected the checksum {expected}, found {found}")
+
+
+def _digest(path: Path, algorithm: str) -> str:
+    """The file's digest."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _download(remote: Remote, part: Path) -> None:
+    """Receives what ``part`` lacks, resuming cut connections for as long as that leads anywhere."""
+    furthest, resumes = _size(part), 0
+    while True:
+        try:
+            return _receive(remote, part)
+        except _Cut:
+            if _size(part) >= furthest + PROGRESS:
+                furthest, resumes = _size(part), 0
+            if resumes == RESUMES:
+                raise
+            resumes += 1
+            time.sleep(PAUSE * resumes)
+
+
+def _receive(remote: Remote, part: Path) -> None:
+    """Receives what ``part`` lacks, over one connection."""
+    have = _size(part)
+    headers = {"User-Agent": "lit_gans", **({"Range": f"bytes={have}-"} if have else {})}  # some refuse Python's agent
+    try:
+        response = urlopen(Request(remote.url, headers=headers), timeout=TIMEOUT)
+    except HTTPError as error:
+        error.close()
+        if error.code != 416 or not have:
+            raise (_Cut if error.code >= 500 else _Failure)(f"HTTP {error.code} {error.reason}") from None
+        total = _span(error)[1]  # nothing lies beyond what we have: it is complete, or not of this file
+        if total == have or (total is None and remote.digest):
+            return
+        part.unlink()
+        raise _Cut(f"{part} was not of this file") from None
+    except URLError as error:
+        raise _Failure(error.reason) from None
+    except (OSError, HTTPException) as error:
+        raise _Cut(str(error) or type(error).__name__) from None
+    with response:
+        _store(response, part, have)
+
+
+def _store(response: HTTPResponse, part: Path, have: int) -> None:
+    """Appends the response to ``part``, or begins anew if it begins at zero."""
+    first, total = _span(response)
+    if first not in (0, have):
+        part.unlink(missing_ok=True)
+        raise _Cut(f"the server did not send the bytes from {have} on when asked to")
+    bar = tqdm(desc=part.stem, total=total, initial=first, unit="B", unit_scale=True, disable=None, leave=False)
+    with bar, part.open("ab" if first else "wb") as file:
+        for chunk in _chunks(response):
+            file.write(chunk)
+            bar.update(len(chunk))
+    if total is not None and _size(part) != total:
+        raise _Cut(f"the connection was cut after {_size(part)} of {total} bytes")
+
+
+def _span(response: HTTPResponse | HTTPError) -> tuple[int, int | None]:
+    """Where a response begins, -1 if that is not told, and how large the whole file is, if that is told."""
+    match = re.match(r"bytes (?:(\d+)-\d+|\*)/(\d+)", response.headers.get("Content-Range", ""))
+    if match:
+        return int(match[1] or -1), int(match[2])
+    length = response.headers.get("Content-Length")
+    return (0, int(length) if length else None) if response.status == 200 else (-1, None)
+
+
+def _chunks(response: HTTPResponse) -> Iterator[bytes]:
+    """The response's bytes; being a generator, it tells errors of the network from those of the disk."""
+    try:
+        while chunk := response.read(CHUNK):
+            yield chunk
+    except (OSError, HTTPException) as error:
+        raise _Cut(f"the connection was cut: {str(error) or type(error).__name__}") from None
+
+
+def _size(path: Path) -> int:
+    """Bytes in a file; 0 if there is none."""
+    return path.stat().st_size if path.exists() else 0
+
+
+class _Entry(NamedTuple):
+    """What an archive holds; ``plain`` files and folders, or links and devices."""
+
+    name: str
+    folder: bool
+    plain: bool
+    open: Callable[[], Any]
+
+
+@contextmanager
+def _opened(archive: Path) -> Iterator[list[_Entry]]:
+    """An archive's entries."""
+    name = archive.name.lower()
+    if not archive.stat().st_size:  # gzip takes nothing for something
+        raise EOFError("it is empty")
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(archive) as source:
+            yield [_Entry(i.filename, i.is_dir(), _plain(i), partial(source.open, i)) for i in source.infolist()]
+    elif name.endswith((".tar", ".tar.gz", ".tgz")):
+        with (
+            archive.open("rb") if name.endswith(".tar") else gzip.open(archive) as stream,
+            tarfile.open(fileobj=stream, mode="r:") as tar,
+        ):
+            members = _members(tar, stream)
+            yield [_Entry(m.name, m.isdir(), m.isdir() or m.isreg(), partial(tar.extractfile, m)) for m in members]
+    elif name.endswith(".gz"):
+        with gzip.open(archive) as stream:
+            yield [_Entry(archive.name[:-3], False, True, lambda: stream)]
+    else:
+        raise UsageError(f"expected an archive named .zip, .tar, .tar.gz, .tgz or .gz, got {archive}")
+
+
+def _plain(info: zipfile.ZipInfo) -> bool:
+    """Whether the mode that Unix systems store in a zip file is that of a file or folder, or missing."""
+    return stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
+
+
+def _members(tar: tarfile.TarFile, stream: IO[bytes] | gzip.GzipFile) -> list[tarfile.TarInfo]:
+    """All members, having made sure of what tarfile does not: that the list is whole and gzip's checksum right."""
+    members = tar.getmembers()
+    stream.seek(tar.offset)
+    if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # tarfile takes a damaged header for the end
+        raise tarfile.ReadError(f"no end of archive after {len(members)} entries")
+    while stream.read(CHUNK):  # gzip compares the checksum when it reaches the end
+        pass
+    return members
+
+
+def _check(entry: _Entry, archive: Path, folder: Path) -> None:
+    """Refuses what no official archive holds."""
+    parts = re.split(r"[/\\]", entry.name)
+    outside = not parts[0] or ".." in parts or re.match("[A-Za-z]:", entry.name) or "\0" in entry.name
+    if outside or not entry.plain:
+        reason = f"would be written outside {folder}" if outside else "is a link or a device"
+        raise UsageError(
+            f"{archive} holds the entry {entry.name!r}, which {reason}; the archive is not the official one, delete it"
+        )
+
+
+def _extract(entry: _Entry, folder: Path) -> None:
+    """Writes one entry below a folder."""
+    path = folder / entry.name
+    if entry.folder:
+        path.mkdir(parents=True, exist_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with entry.open() as source, path.open("wb") as file:
+        shutil.copyfileobj(source, file, CHUNK)
+
+
+def _move(path: Path, target: Path) -> None:
+    """Renames ``path`` unless there is a ``target``, be it that another process just put it there."""
+    if os.path.lexists(target):
+        return
+    try:
+        path.rename(target)
+    except OSError:
+        if not os.path.lexists(target):
+            raise

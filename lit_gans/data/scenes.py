@@ -1,0 +1,261 @@
+"""Coloured scenes drawn on the spot: data sets of two domains, of pairs and of captions that need no download."""
+
+import colorsys
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from lit_gans.data import drawing
+from lit_gans.data.base import ImageData, Sized, height_width
+from lit_gans.data.drawing import SHAPES, uniform
+from lit_gans.data.glyphs import DIGITS
+from lit_gans.data.samples import Samples
+from lit_gans.errors import UsageError
+
+_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_GROUNDS = ((0.86, 0.80, 0.66), (0.66, 0.79, 0.90), (0.72, 0.85, 0.68))  # of one, two and three shapes
+#: the colours that captions name
+PALETTE = {
+    "black": (0.05, 0.05, 0.05),
+    "white": (0.95, 0.95, 0.95),
+    "red": (0.85, 0.10, 0.10),
+    "green": (0.12, 0.72, 0.18),
+    "blue": (0.12, 0.22, 0.88),
+    "yellow": (0.97, 0.85, 0.10),
+    "purple": (0.58, 0.16, 0.70),
+    "cyan": (0.25, 0.85, 0.90),
+}
+
+
+class _Scenes(ImageData):
+    """Base of the sets of coloured scenes.
+
+    Args:
+        size: side length or (height, width) in pixels.
+        count: training images; validation and test have a tenth each.
+        loading: arguments of `ImageData`: batch_size, num_workers, seed, ...
+    """
+
+    def __init__(self, size: Sized = 32, count: int = 4000, **loading: Any) -> None:
+        super().__init__(**loading)
+        if count < 10:
+            raise UsageError(f"{type(self).__name__} draws at least 10 images, got count={count}")
+        self.count = count
+        self.image_shape = (3, *height_width(size))
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        return self.image_shape[1:]
+
+    def _parts(self, count: int) -> list[int]:
+        """How many images to draw each time."""
+        return [len(part) for part in torch.empty(count).split(drawing.at_a_time(self._size))]
+
+    def _within(self, radius: Tensor, rng: torch.Generator) -> Tensor:
+        """(N, 2) random centres of things of the given radii."""
+        room = (drawing.half_sides(self._size) - radius.unsqueeze(1)).clamp(min=0)
+        return room * (2 * torch.rand(len(radius), 2, generator=rng) - 1)
+
+
+class UnpairedGlyphs(_Scenes):
+    """Plain shapes in domain ``a``, striped ones in domain ``b``: what horses and zebras are to CycleGAN.
+
+    Shapes, places, sizes, colours and grounds have the same distribution in both. Nothing is paired, and ``b`` has a
+    quarter more images than ``a``.
+
+    Args:
+        size: side length or (height, width) in pixels.
+        count: training images of ``a``; validation and test have a tenth each.
+        loading: arguments of `ImageData`: batch_size, num_workers, seed, flip.
+
+    Raises:
+        UsageError: if ``count`` is below 10.
+
+    Examples:
+        >>> data = UnpairedGlyphs(size=16, count=100)
+        >>> data.setup("fit")
+        >>> data.splits["train"].sizes
+        [100, 125]
+    """
+
+    def load(self, split: str) -> Samples:
+        """The images of a split, a function of the arguments and the split."""
+        count, rng = drawing.start(self.count, self.seed, split)
+        a = torch.cat([self._render(part, False, rng) for part in self._parts(count)])
+        b = torch.cat([self._render(part, True, rng) for part in self._parts(count * 5 // 4)])
+        return Samples({"a": a}, {"b": b})
+
+    def _render(self, count: int, striped: bool, rng: torch.Generator) -> Tensor:
+        """(N, 3, H, W) uint8 of one domain."""
+        kind = torch.randint(len(SHAPES), (count,), generator=rng)
+        radius = uniform(0.55, 0.92, count, rng)
+        angle = uniform(-3.1416, 3.1416, count, rng)
+        warps = drawing.place(angle, radius / 0.8, self._within(radius, rng), self._size)
+        ink = drawing.filled(drawing.warped_depths(drawing.depths(tuple(SHAPES))[kind], warps, self._size))
+        mean = drawing.colours(uniform(0.42, 0.58, count, rng), 3, rng, vivid=0.5)
+        ground = drawing.texture(mean, 0.12, self._size, rng)
+        # inks are lighter or darker than every ground, and the two of a striped shape are one of each
+        light, dark = uniform(0.76, 0.92, count, rng), uniform(0.06, 0.24, count, rng)
+        swap = torch.rand(count, generator=rng) < 0.5
+        inside = drawing.colours(torch.where(swap, light, dark), 3, rng)[:, :, None, None]
+        if striped:
+            second = drawing.colours(torch.where(swap, dark, light), 3, rng)[:, :, None, None]
+            period = (uniform(0.13, 0.22, count, rng) * min(self._size)).clamp(min=3.5)  # seen in 16 pixels too
+            inside = inside + (second - inside) * drawing.stripes(period, self._size, rng)
+        image = ground + (inside - ground) * ink
+        return drawing.to_bytes(image + 0.01 * torch.randn(image.shape, generator=rng))
+
+
+class PairedGlyphs(_Scenes):
+    """Outlines of one to three shapes and characters, and the same filled with colour, as in pix2pix.
+
+    What a thing is says its colour, but for a little jitter, and how many there are says the ground's.
+
+    Args:
+        size: side length or (height, width) in pixels.
+        direction: ``AtoB`` makes colour from outlines, ``BtoA`` outlines from colour.
+        count: training pairs; validation and test have a tenth each.
+        characters: to draw besides the shapes.
+        loading: arguments of `ImageData`: batch_size, num_workers, seed, flip.
+
+    Raises:
+        UsageError: if ``direction`` is another, ``count`` below 10, or a character cannot be seen.
+
+    Examples:
+        >>> data = PairedGlyphs(size=16, count=100)
+        >>> data.setup("fit")
+        >>> sorted(data.splits["train"][[0]])
+        ['source', 'target']
+    """
+
+    def __init__(
+        self,
+        size: Sized = 32,
+        direction: Literal["AtoB", "BtoA"] = "AtoB",
+        count: int = 4000,
+        characters: str = "27AH",
+        **loading: Any,
+    ) -> None:
+        super().__init__(size, count, **loading)
+        if direction not in ("AtoB", "BtoA"):
+            raise UsageError(f"direction must be 'AtoB' or 'BtoA', got {direction!r}")
+        self.direction, self.kinds = direction, (*SHAPES, *_visible(characters))
+        hues = [(k / len(self.kinds), (0.95, 0.7)[k % 2]) for k in range(len(self.kinds))]
+        self.colours = torch.tensor([colorsys.hsv_to_rgb(hue, 0.85, value) for hue, value in hues])
+
+    def load(self, split: str) -> Samples:
+        """The pairs of a split, a function of the arguments and the split."""
+        count, rng = drawing.start(self.count, self.seed, split)
+        pairs = [self._render(part, rng) for part in self._parts(count)]
+        outline, colour = (torch.cat(images) for images in zip(*pairs, strict=True))
+        first, second = (outline, colour) if self.direction == "AtoB" else (colour, outline)
+        return Samples({"source": first, "target": second})
+
+    def _render(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Outlines and colours, (N, 3, H, W) uint8 each."""
+        number = torch.randint(1, 4, (count,), generator=rng)
+        turn = uniform(0, 6.2832, count, rng)
+        jitter = 0.04 * torch.randn(4, count, 3, generator=rng)
+        outline = torch.ones(count, 1, *self._size)
+        colour = (torch.tensor(_GROUNDS)[number - 1] + 0.5 * jitter[3])[:, :, None, None].expand(-1, -1, *self._size)
+        width = max(1.0, min(self._size) / 32)
+        for place in range(3):
+            kind = torch.randint(len(self.kinds), (count,), generator=rng)
+            depth = drawing.warped_depths(
+                drawing.depths(self.kinds)[kind], self._warps(number, turn, place, rng), self._size
+            )
+            shown = (place < number).view(-1, 1, 1, 1)
+            ink, line = shown * drawing.filled(depth), shown * drawing.outlined(depth, width)
+            outline = outline + (1 - outline) * ink  # hides what is behind
+            outline = outline + (0.1 - outline) * line
+            colour = colour + ((self.colours[kind] + jitter[place])[:, :, None, None] - colour) * ink
+        return drawing.to_bytes(outline.repeat(1, 3, 1, 1)), drawing.to_bytes(colour)
+
+    def _warps(self, number: Tensor, turn: Tensor, place: int, rng: torch.Generator) -> Tensor:
+        """Where the things go: one about the middle, more in a ring."""
+        count = len(number)
+        scale = torch.tensor([0.8, 0.56, 0.5])[number - 1] * uniform(0.85, 1.1, count, rng)
+        ring = turn + 6.2832 * place / number
+        distance = torch.tensor([0.0, 0.48, 0.53])[number - 1].unsqueeze(1)
+        centre = distance * torch.stack([ring.cos(), ring.sin()], 1)
+        centre = centre + torch.tensor([0.2, 0.03, 0.03])[number - 1].unsqueeze(1) * (
+            2 * torch.rand(count, 2, generator=rng) - 1
+        )
+        angle = uniform(-0.5, 0.5, count, rng)
+        return drawing.place(angle, scale, centre * drawing.half_sides(self._size), self._size)
+
+
+class CaptionedGlyphs(_Scenes):
+    """One character an image, and a sentence that says its size, its colour, what it is, and the colour of its ground.
+
+    ``caption`` is such as "a small red seven on green", ``label`` the position in ``characters``.
+
+    Args:
+        size: side length or (height, width) in pixels.
+        characters: what to draw.
+        count: training images; validation and test have a tenth each.
+        loading: arguments of `ImageData`: batch_size, num_workers, seed, flip, labels_per_class, label_fraction.
+
+    Raises:
+        UsageError: if ``count`` is below 10, or there is no character or one that cannot be seen.
+
+    Examples:
+        >>> data = CaptionedGlyphs(count=100)
+        >>> data.setup("fit")
+        >>> data.splits["train"][[0]]["caption"][0].split()[-2]
+        'on'
+    """
+
+    def __init__(self, size: Sized = 32, characters: str = DIGITS, count: int = 4000, **loading: Any) -> None:
+        super().__init__(size, count, **loading)
+        if not characters:
+            raise UsageError("CaptionedGlyphs draws at least one character, got characters=''")
+        self.characters = _visible(characters)
+        self.num_classes = len(characters)
+        words = {"a", "on", "small", "large", *PALETTE}
+        self.vocabulary = sorted(words.union(*(_word(character).split() for character in characters)))
+
+    def load(self, split: str) -> Samples:
+        """The images of a split, a function of the arguments and the split."""
+        count, rng = drawing.start(self.count, self.seed, split)
+        label = torch.randint(len(self.characters), (count,), generator=rng)
+        large = torch.randint(2, (count,), generator=rng)
+        ink = torch.randint(len(PALETTE), (count,), generator=rng)
+        ground = (ink + torch.randint(1, len(PALETTE), (count,), generator=rng)) % len(PALETTE)  # any other
+        facts = torch.stack([label, large, ink, ground], 1)
+        images = torch.cat([self._render(part, rng) for part in facts.split(self._parts(count))])
+        names = list(PALETTE)
+        captions = [
+            f"a {('small', 'large')[s]} {names[i]} {_word(self.characters[c])} on {names[g]}"
+            for c, s, i, g in facts.tolist()
+        ]
+        return Samples({"image": images, "label": label, "caption": captions})
+
+    def _render(self, facts: Tensor, rng: torch.Generator) -> Tensor:
+        """What captions say (character, size, ink and ground), to (N, 3, H, W) uint8."""
+        count, (label, large, ink, ground) = len(facts), facts.unbind(1)
+        scale = torch.where(large > 0, uniform(1.15, 1.35, count, rng), uniform(0.6, 0.75, count, rng))
+        angle = uniform(-0.2, 0.2, count, rng)
+        warps = drawing.place(angle, scale, self._within(0.7 * scale, rng), self._size)
+        depth = drawing.warped_depths(drawing.depths(tuple(self.characters))[label], warps, self._size)
+        colours = torch.tensor(list(PALETTE.values()))
+        front, back = (
+            (colours[c] + 0.03 * torch.randn(count, 3, generator=rng))[:, :, None, None] for c in (ink, ground)
+        )
+        image = back + (front - back) * drawing.filled(depth)
+        return drawing.to_bytes(image + 0.015 * torch.randn(image.shape, generator=rng))
+
+
+def _visible(characters: str) -> str:
+    """The same characters, if all leave ink."""
+    hidden = [c for c in characters if c.isspace() or not c.isprintable()]
+    if hidden:
+        raise UsageError(f"characters must be ones that can be seen; leave {hidden[0]!r} out of {characters!r}")
+    return characters
+
+
+def _word(character: str) -> str:
+    if character in DIGITS:
+        return _WORDS[DIGITS.index(character)]
+    return f"{'letter' if character.isalpha() else 'sign'} {character}"
