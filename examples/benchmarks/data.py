@@ -180,17 +180,20 @@ def in_turns(name, arguments):
 def waiting(root, steps):
     """The share of DCGAN's training on CelebA 64x64 that Lightning waits for the next batch."""
     from lightning.pytorch import Trainer
+    from lightning.pytorch.profilers import SimpleProfiler
 
     from lit_gans import DCGAN
 
     data = CelebA(root, flip=True)
+    profiler = SimpleProfiler()
+    profiler.summary = str  # only the shares are of interest
     trainer = Trainer(
         max_steps=steps,
         accelerator="auto",
         devices=1,
         logger=False,
         enable_checkpointing=False,
-        profiler="simple",
+        profiler=profiler,
         enable_progress_bar=False,
         enable_model_summary=False,
         limit_val_batches=0,

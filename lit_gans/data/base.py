@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -146,12 +147,14 @@ class ImageData(LightningDataModule, ABC):
             """Batches begun by the run; without a trainer, by earlier passes over the loader."""
             if self.trainer is not None:
                 return self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
-            return (loader.passes - 1) * len(loader)
+            passing = own()
+            return 0 if passing is None else (passing.passes - 1) * len(stream)
 
         stream = BatchStream(
             samples.sizes, self.batch_size, self.seed, position, *self._share(), augmented=self.augmented
         )
         loader = self._loader(samples, stream)
+        own = ref(loader)  # a loader that holds itself would keep its workers until the garbage is collected
         return loader
 
     def val_dataloader(self) -> StreamLoader:

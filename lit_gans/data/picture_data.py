@@ -26,7 +26,8 @@ class PictureData(ImageData):
         size: side length or (height, width) in pixels.
         channels: 1 for grey, 3 for colour; pictures of the other kind are converted.
         fit: ``crop`` cuts the middle out of pictures that have another shape, ``stretch`` distorts them.
-        load_size: size that training images are kept in, to take random crops of ``size`` from.
+        load_size: size that training images are kept in, to take random crops of ``size`` from. Validation images that
+            are held out of the training images, or are the same, are their centre crops.
         skip_corrupt: leave out pictures that cannot be decoded, and say how many, instead of stopping at the first.
         cache: folder for decoded images.
         loading: arguments of `ImageData`: batch_size, num_workers, seed, flip, val_size, labels_per_class and
