@@ -13,6 +13,7 @@ import lit_gans.models
 from lit_gans import Glyphs
 from lit_gans.callbacks import SaveLast
 from lit_gans.checkpoints import AtomicCheckpointIO
+from lit_gans.errors import UsageError
 
 MODELS = [getattr(lit_gans.models, name) for name in lit_gans.models.__all__]
 SMALL = {
@@ -94,3 +95,13 @@ def run_cli(*arguments, cwd, timeout=300, **environment):
         text=True,
         timeout=timeout,
     )
+
+
+def refused(call, *parts):
+    """The message of a UsageError: one sentence that has all these parts."""
+    with pytest.raises(UsageError) as error:
+        call()
+    message = str(error.value)
+    assert "\n" not in message and not message.endswith("."), message
+    for part in parts:
+        assert str(part) in message, message

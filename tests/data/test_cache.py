@@ -16,6 +16,7 @@ from pathlib import Path
 import lmdb
 import pytest
 import torch
+from conftest import refused
 from PIL import Image
 
 from lit_gans.data import ImageFolder, cache
@@ -93,16 +94,6 @@ def assert_right(images, rows, count):
 def only(folder, ending=".safetensors"):
     (path,) = folder.glob(f"*{ending}")
     return path
-
-
-def refused(call, *parts):
-    """The message of a UsageError: one sentence that has all these parts."""
-    with pytest.raises(UsageError) as error:
-        call()
-    message = str(error.value)
-    assert "\n" not in message and not message.endswith("."), message
-    for part in parts:
-        assert str(part) in message, message
 
 
 # -------------------------------------------------------------------- once

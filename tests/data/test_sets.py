@@ -14,12 +14,12 @@ import lmdb
 import numpy as np
 import pytest
 import torch
+from conftest import refused
 from PIL import Image
 from scipy.io import savemat
 
 from lit_gans import data as sets
 from lit_gans.data import CIFAR10, LSUN, SVHN, Captions, CelebA, Facades, Horse2Zebra, ImageFolder, Paired, Unpaired
-from lit_gans.errors import UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -32,16 +32,6 @@ def ready(data, stage=None):
     data.prepare_data()
     data.setup(stage)
     return data
-
-
-def refused(call, *parts):
-    """The message of a UsageError: one sentence that has all these parts."""
-    with pytest.raises(UsageError) as error:
-        call()
-    message = str(error.value)
-    assert "\n" not in message and not message.endswith("."), message
-    for part in parts:
-        assert str(part) in message, message
 
 
 def encode(picture, kind="PNG"):

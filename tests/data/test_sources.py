@@ -11,11 +11,11 @@ import lmdb
 import numpy as np
 import pytest
 import torch
+from conftest import refused
 from PIL import Image
 from torchvision.transforms.v2 import functional as transforms
 
 from lit_gans.data.sources import CorruptPicture, Folder, Frame, Joined, Lmdb, Zip, open_source
-from lit_gans.errors import UsageError
 
 RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)
 
@@ -57,16 +57,6 @@ def corners(image):
     return [
         tuple(image[:, y, x].tolist()) for y in (height // 4, 3 * height // 4) for x in (width // 4, 3 * width // 4)
     ]
-
-
-def refused(call, *parts):
-    """The message of a UsageError: one sentence that has all these parts."""
-    with pytest.raises(UsageError) as error:
-        call()
-    message = str(error.value)
-    assert "\n" not in message and not message.endswith("."), message
-    for part in parts:
-        assert str(part) in message, message
 
 
 def write_lmdb(place, pictures, per_commit=7):
