@@ -9,19 +9,34 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from lit_gans.commands.evaluate import compare, evaluate, features
+from lit_gans.commands.explore import arithmetic, interpolate
+from lit_gans.commands.inversion import invert
+from lit_gans.commands.plot import plot
+from lit_gans.commands.sample import sample
+
 TRAINING = ("fit", "validate", "test", "predict")
 HELP = """usage: lit-gans COMMAND [options]
 
 Train generative adversarial networks.
 
 train:
-  fit        train a model:  lit-gans fit --model DCGAN --data MNIST
-  validate   measure a checkpoint on the validation data
-  test       measure a checkpoint on the test data
-  predict    write one sample for every entry of the test data
+  fit          train a model:  lit-gans fit --model DCGAN --data MNIST
+  validate     measure a checkpoint on the validation data
+  test         measure a checkpoint on the test data
+  predict      write one sample for every entry of the test data
 
 from a checkpoint alone:
-  sample     draw images:  lit-gans sample runs/.../last.ckpt --count 64 --seed 1 --output grid.png
+  sample       draw images:  lit-gans sample runs/.../last.ckpt --count 64 --seed 1 --output grid.png
+  interpolate  draw what lies between latent points:  lit-gans interpolate runs/.../last.ckpt --output between.webp
+  arithmetic   smiling woman - woman + man:  lit-gans arithmetic runs/.../last.ckpt --expression "7 - 1 + 4"
+  invert       project pictures onto what a generator draws:  lit-gans invert runs/.../last.ckpt digit.png
+  evaluate     score against a data set:  lit-gans evaluate runs/.../best.ckpt --metrics fid kid
+
+from what the others have written:
+  compare      scores side by side, if they were measured alike:  lit-gans compare a.json b.json
+  plot         a run's curves, and its samples over time:  lit-gans plot runs/DCGAN-MNIST/version_0
+  features     train a network to score by:  lit-gans features SVHN --output svhn.safetensors
 
 models: {models}
 data:   {data}
@@ -32,46 +47,16 @@ A class of your own, in the working directory or installed, goes by its dotted n
 """
 
 
-def sample(
-    checkpoint: str,
-    count: int = 64,
-    seed: int | None = None,
-    output: str = "samples.png",
-    columns: int | None = None,
-    device: str = "cpu",
-) -> None:
-    """Draws images from a checkpoint.
-
-    Args:
-        checkpoint: a checkpoint file, say runs/DCGAN-Glyphs/version_0/checkpoints/last.ckpt.
-        count: how many images.
-        seed: makes the draw repeatable; without it every call draws anew.
-        output: a .png file for a grid, or a folder for one file an image.
-        columns: images in a row of the grid; by default about as many as there are rows.
-        device: where to compute, for example cpu or cuda.
-    """
-    from lit_gans.checkpoints import load
-    from lit_gans.errors import UsageError
-    from lit_gans.pictures import grid, to_uint8, write_png
-
-    target = Path(output)
-    if count < 1:
-        raise UsageError(f"count must be at least 1, got {count}")
-    if target.suffix and target.suffix.lower() != ".png":
-        raise UsageError(f"output must end in .png (a grid) or be a folder (one file an image), got {output}")
-    if target.is_file() and not target.suffix:
-        raise UsageError(f"output {output} is a file; name a folder, or a .png file for a grid")
-    images = load(checkpoint, device).sample(count, seed=seed)
-    if target.suffix:
-        write_png(grid(images, columns), target)
-    else:
-        for number, image in enumerate(to_uint8(images)):
-            single = image if len(image) in (1, 3) else grid(images[number : number + 1])
-            write_png(single, target / f"{number:05}.png")
-    print(f"{count} images in {target}")
-
-
-COMMANDS = {"sample": sample}
+COMMANDS: dict[str, Any] = {
+    "sample": sample,
+    "interpolate": interpolate,
+    "arithmetic": arithmetic,
+    "invert": invert,
+    "evaluate": evaluate,
+    "compare": compare,
+    "features": features,
+    "plot": plot,
+}
 _CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
 _CHATTER = ("litlogger", "litmodels", "TPU available", "`weights_only` was not set")
 
@@ -135,7 +120,35 @@ def _call(name: str, arguments: list[str]) -> None:
         def error(self, message: str, ex: Exception | None = None) -> NoReturn:
             fail(f"{' '.join(str(message).split())}; 'lit-gans {name} --help' lists the options", 2)
 
+    arguments = _lists(COMMANDS[name], arguments)
     auto_cli(COMMANDS[name], args=arguments, prog=f"lit-gans {name}", as_positional=True, parser_class=Parser)
+
+
+def _lists(command: Any, arguments: list[str]) -> list[str]:
+    """Joins the words of an argument that is a list, ``--metrics fid kid``, into one."""
+    from typing import get_type_hints
+
+    lists = [name for name, kind in get_type_hints(command).items() if kind == list[str]]
+    joined: list[str] = []
+    open_list = next((name for name in lists if command.__code__.co_varnames[0] == name), None)  # a positional one
+    words: list[str] = []
+    for word in [*arguments, "--"]:
+        if word.startswith("-"):
+            if open_list is not None and words:
+                positional = open_list == command.__code__.co_varnames[0]
+                joined += [] if positional else [f"--{open_list}"]
+                joined.append(f"[{', '.join(words)}]")
+            words, open_list = [], None
+            flag, _, value = word.removeprefix("--").partition("=")
+            if flag in lists and not value:
+                open_list = flag
+            elif word != "--":
+                joined.append(word)
+        elif open_list is not None:
+            words.append(word)
+        else:
+            joined.append(word)
+    return joined
 
 
 def _train(arguments: list[str]) -> None:

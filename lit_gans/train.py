@@ -13,13 +13,13 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers import CSVLogger, WandbLogger
 
 import lit_gans.data
 import lit_gans.models  # noqa: F401  (both make short names known)
 from lit_gans import checkpoints
 from lit_gans.base import PLAYERS, BaseGAN, refuse_strategy
-from lit_gans.callbacks import ProgressBar, Quality, SampleGrid, SaveLast
+from lit_gans.callbacks import CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
 from lit_gans.cli import TRAINING, fail, known, nearest
 from lit_gans.errors import UsageError
 
@@ -51,9 +51,13 @@ class SaveConfig(SaveConfigCallback):
     """Writes ``config.yaml`` into the run's own folder, which no other run shares."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Writes it, unless the run has no folder of its own."""
+        """Writes it, unless the run has no folder of its own, and tells W&B."""
         if trainer.log_dir is not None and stage == "fit":
             super().setup(trainer, pl_module, stage)
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger) and trainer.is_global_zero and stage == "fit":
+                settings = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
+                logger.experiment.config.update(settings, allow_val_change=True)
 
 
 class TrainCLI(LightningCLI):
@@ -81,10 +85,10 @@ class TrainCLI(LightningCLI):
         parser.add_lightning_class_args(SampleGrid, "samples")
         parser.add_lightning_class_args(SaveLast, "last")
         parser.add_lightning_class_args(Quality, "quality")
+        parser.add_lightning_class_args(CollapseMonitor, "collapse")
         parser.add_lightning_class_args(ModelCheckpoint, "best")
         parser.set_defaults(
             {
-                "best.monitor": "val/swd",
                 "best.mode": "min",
                 "best.filename": "best",
                 "best.enable_version_counter": False,
@@ -135,6 +139,9 @@ class TrainCLI(LightningCLI):
         except (ValueError, TypeError) as error:
             raise UsageError(f"the trainer cannot be made: {error}") from None
         refuse_strategy(made.strategy)
+        best, quality = (self._get(self.config_init, name) for name in ("best", "quality"))
+        if best.monitor is None:
+            best.monitor = quality.monitor(self.datamodule.image_shape)
         return made
 
     def before_fit(self) -> None:

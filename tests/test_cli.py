@@ -21,6 +21,7 @@ TINY = [
     "--model.width=4",
     "--trainer.accelerator=cpu",
     "--trainer.enable_progress_bar=false",
+    "--quality.count=200",
 ]
 
 
@@ -67,7 +68,7 @@ def test_a_run_leaves_everything_in_one_folder(run):
     with (folder / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [int(r["step"]) for r in rows if r["generator/loss"]] == [4, 9, 14, 19, 24, 29]
-    assert [int(r["step"]) for r in rows if r["val/swd"]] == [9, 19, 29]
+    assert [int(r["step"]) for r in rows if r["val/fid"]] == [9, 19, 29]
     config = yaml.safe_load((folder / "config.yaml").read_text())
     assert config["data"]["class_path"] == "lit_gans.Glyphs" and config["model"]["init_args"]["width"] == 4
 
@@ -75,7 +76,7 @@ def test_a_run_leaves_everything_in_one_folder(run):
 def test_best_is_the_checkpoint_of_the_smallest_distance(run):
     folder, _ = run
     with (folder / "metrics.csv").open() as file:
-        distances = {int(r["step"]) + 1: float(r["val/swd"]) for r in csv.DictReader(file) if r["val/swd"]}
+        distances = {int(r["step"]) + 1: float(r["val/fid"]) for r in csv.DictReader(file) if r["val/fid"]}
     best = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
     assert best["global_step"] == min(distances, key=distances.get)
 
@@ -124,7 +125,7 @@ def test_other_commands_take_a_checkpoint(command, run, folder, capsys):
     if command == "predict":
         assert list(folder.glob("runs/*/*/samples/predict_00_000000.png"))
     else:
-        assert re.search(r"(val|test)/swd", capsys.readouterr().out)
+        assert re.search(r"(val|test)/fid", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("logger", ["WandbLogger", "TensorBoardLogger"])

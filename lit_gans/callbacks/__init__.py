@@ -1,8 +1,9 @@
 """What watches a run without touching the game."""
 
+from lit_gans.callbacks.collapse import CollapseMonitor
 from lit_gans.callbacks.progress import ProgressBar
 from lit_gans.callbacks.quality import Quality
 from lit_gans.callbacks.sample_grid import SampleGrid
 from lit_gans.callbacks.save_last import SaveLast
 
-__all__ = ["ProgressBar", "Quality", "SampleGrid", "SaveLast"]
+__all__ = ["CollapseMonitor", "ProgressBar", "Quality", "SampleGrid", "SaveLast"]

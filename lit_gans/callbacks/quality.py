@@ -1,51 +1,162 @@
-"""How good the samples are, while a run goes on."""
+"""How good the samples are, while a run goes on, and by what they were measured."""
 
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from lit_gans.metrics import SlicedWasserstein
+from lit_gans.data.base import ImageData
+from lit_gans.errors import UsageError
+from lit_gans.metrics.features import feature_network
+from lit_gans.metrics.protocol import Protocol, Scores, describe_data
+from lit_gans.metrics.scoring import LOWER_IS_BETTER, Scoring, drawn, real_images
 
 
 class Quality(Callback):
-    """Logs ``val/swd``, the sliced Wasserstein distance between the validation images and as many fakes.
+    """Scores as many samples as wanted after every validation: ``val/fid`` and so on; after a test ``test/fid``.
 
-    It compares pixels, so it sees brightness, strokes and their spread, not meaning; it needs no network, no download
-    and about a second for 10,000 small images. Lower is better. On the test data it is ``test/swd``.
+    Real features are computed once. The samples are those of the averaged generator from the same noise each time.
+    Beside the logged values, every line of ``<run>/scores.jsonl`` has the protocol that they were measured by.
+
+    Points in the plane have no features: they get ``swd``, the sliced Wasserstein distance, alone.
 
     Args:
-        directions: random projections to average over.
+        scores: which of ``fid``, ``kid``, ``is``, ``precision_recall``, ``density_coverage`` and ``swd``.
+        features: ``digits`` (shipped: a small classifier of MNIST), ``inception``, ``dinov2``, or a file that
+            'lit-gans features' wrote.
+        count: samples to draw; fewer if the trainer limits the validation batches.
+        reference: the split of the real images, which a test replaces by ``test``.
+        real_count: most real images to compare with.
+        seed: of the samples' noise.
+
+    Raises:
+        UsageError: if a score or network is unknown.
     """
 
-    def __init__(self, directions: int = 256) -> None:
-        self.swd = SlicedWasserstein(directions)
-
-    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts anew."""
-        self.swd = self.swd.to(pl_module.device)
-        self.swd.reset()
-
-    def on_validation_batch_end(
+    def __init__(
         self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        scores: Sequence[str] = ("fid", "density_coverage"),
+        features: str = "digits",
+        count: int = 10_000,
+        reference: str = "train",
+        real_count: int = 60_000,
+        seed: int = 0,
     ) -> None:
-        """Adds a batch and the fakes that the model made for it."""
-        if isinstance(outputs, dict) and "fake" in outputs:
-            real = batch["image"] if isinstance(batch, dict) else batch if isinstance(batch, Tensor) else batch[0]
-            self.swd.update(real, outputs["fake"])
+        if count < 2 or real_count < 2:
+            raise UsageError(f"Quality compares at least 2 images, got count={count}, real_count={real_count}")
+        if reference not in ("train", "val", "test"):
+            raise UsageError(f"reference must be 'train', 'val' or 'test', got {reference!r}")
+        self.scores, self.features = tuple(scores), features
+        self.count, self.reference, self.real_count, self.seed = count, reference, real_count, seed
+        self.scorings: dict[str, Scoring] = {}
+
+    def monitor(self, image_shape: Sequence[int]) -> str:
+        """What tells the best checkpoint: the first score of which less is better."""
+        scores = ("swd",) if _is_points(image_shape) else self.scores
+        chosen = next((name for name in scores if name in LOWER_IS_BETTER), None)
+        if chosen is None:
+            raise UsageError(f"of {', '.join(scores)} more is better: add fid, or set best.monitor and best.mode")
+        return f"val/{chosen}"
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Logs the distance."""
-        if self.swd.update_called:
-            stage = "test" if trainer.testing else "val"
-            pl_module.log(f"{stage}/swd", self.swd.compute(), prog_bar=True)
+        """Measures and logs."""
+        if not trainer.sanity_checking:
+            self.measure(trainer, pl_module, "val", self.reference)
 
-    on_test_epoch_start = on_validation_epoch_start
-    on_test_batch_end = on_validation_batch_end
-    on_test_epoch_end = on_validation_epoch_end
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Measures and logs."""
+        self.measure(trainer, pl_module, "test", "test")
+
+    def measure(self, trainer: Trainer, pl_module: Any, stage: str, split: str) -> None:
+        """Scores the model as it is and logs the scores as ``<stage>/<name>``."""
+        images = self._images(trainer, split)
+        first = next(images)
+        scoring = self._scoring(split, first)
+        scoring.to(pl_module.device)
+        if not scoring.counts[True]:
+            scoring.add(first.to(pl_module.device), real=True)
+            for part in images:
+                scoring.add(part.to(pl_module.device), real=True)
+        scoring.reset()
+        count = min(self.count, _limit(trainer, stage))
+        for part in drawn(pl_module, count, self.seed, trainer.global_rank, trainer.world_size):
+            scoring.add(part, real=False)
+        fewest = min(scoring.counts.values()) * trainer.world_size
+        if scoring.features is not None and "fid" in self.scores and fewest <= scoring.features.num_features:
+            rank_zero_warn(
+                f"{stage}/fid compares {fewest} images by {scoring.features.num_features} features, so it is far too "
+                "large; it still tells better from worse within this run, and kid needs fewer images"
+            )
+        try:
+            values = scoring.compute()
+        except UsageError as error:
+            rank_zero_warn(f"not scored: {error}")
+            return
+        pl_module.log_dict({f"{stage}/{name}": value for name, value in values.items()})
+        self._record(trainer, pl_module, scoring, split, values)
+
+    def _scoring(self, split: str, images: Tensor) -> Scoring:
+        """What gathers scores against a split; made at the first measurement."""
+        if split not in self.scorings:
+            scores = ("swd",) if _is_points(images.shape[1:]) else self.scores
+            network = None if set(scores) == {"swd"} else feature_network(self.features)
+            self.scorings[split] = Scoring(scores, network, strict=False)
+        return self.scorings[split]
+
+    def _images(self, trainer: Trainer, split: str) -> Iterator[Tensor]:
+        """This device's share of the real images in [-1, 1]."""
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if isinstance(data, ImageData):
+            yield from real_images(data, split, self.real_count, trainer.global_rank, trainer.world_size)
+            return
+        loader = trainer.test_dataloaders if trainer.testing else trainer.val_dataloaders
+        for batch in loader or ():
+            yield batch["image"] if isinstance(batch, dict) else batch if isinstance(batch, Tensor) else batch[0]
+
+    def _record(
+        self, trainer: Trainer, pl_module: Any, scoring: Scoring, split: str, values: dict[str, Tensor]
+    ) -> None:
+        """Adds a line with the scores and their card to the run's record."""
+        if trainer.log_dir is None or not trainer.is_global_zero:
+            return
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        known = isinstance(data, ImageData)
+        card = Protocol(
+            data=describe_data(data) if known else "a loader of the user",
+            split=split if known else "val",
+            real=scoring.counts[True] * trainer.world_size,
+            fake=scoring.counts[False] * trainer.world_size,
+            features="none" if scoring.features is None else scoring.features.name,
+            averaged=pl_module.generator_ema is not None,
+            seed=self.seed,
+        )
+        numbers = {name: float(value) for name, value in values.items()}
+        record = Scores(numbers, card, type(pl_module).__name__, step=trainer.global_step)
+        path = Path(trainer.log_dir) / "scores.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            file.write(json.dumps(asdict(record)) + "\n")
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.experiment.config.update({"protocol": asdict(card)}, allow_val_change=True)
+
+
+def _is_points(shape: Sequence[int]) -> bool:
+    """Whether images are too small for a feature network."""
+    return min(shape[1:]) < 8
+
+
+def _limit(trainer: Trainer, stage: str) -> int:
+    """Samples that are enough for somebody who limits the validation batches; else any number."""
+    limit = trainer.limit_test_batches if stage == "test" else trainer.limit_val_batches
+    if limit == 1.0 and not isinstance(limit, int):
+        return 2**31
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    batches = trainer.num_test_batches if stage == "test" else trainer.num_val_batches
+    return max(2, int(sum(batches)) * getattr(data, "batch_size", 64))

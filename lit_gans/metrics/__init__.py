@@ -1,5 +1,37 @@
-"""Measures of a generator that torchmetrics lacks."""
+"""Measures of a generator that torchmetrics lacks, the networks they use, and the protocol that goes with a score."""
 
+from lit_gans.metrics.checkerboard import Checkerboard
+from lit_gans.metrics.diversity import PairwiseDistance
+from lit_gans.metrics.features import Classifier, DINOv2, Features, Inception, feature_network, load_classifier
+from lit_gans.metrics.frechet import FrechetDistance
+from lit_gans.metrics.inversion import ReconstructionError
+from lit_gans.metrics.manifold import DensityCoverage, PrecisionRecall
+from lit_gans.metrics.memorisation import Memorisation
+from lit_gans.metrics.modes import ModeCoverage
+from lit_gans.metrics.protocol import Protocol, Scores
+from lit_gans.metrics.sharpness import Sharpness
 from lit_gans.metrics.sliced_wasserstein import SlicedWasserstein
+from lit_gans.metrics.training import accuracy, train_classifier
 
-__all__ = ["SlicedWasserstein"]
+__all__ = [
+    "Checkerboard",
+    "Classifier",
+    "DINOv2",
+    "DensityCoverage",
+    "Features",
+    "FrechetDistance",
+    "Inception",
+    "Memorisation",
+    "ModeCoverage",
+    "PairwiseDistance",
+    "PrecisionRecall",
+    "Protocol",
+    "ReconstructionError",
+    "Scores",
+    "Sharpness",
+    "SlicedWasserstein",
+    "accuracy",
+    "feature_network",
+    "load_classifier",
+    "train_classifier",
+]

@@ -18,6 +18,7 @@ class SlicedWasserstein(Metric):
     Args:
         directions: how many random projections to average over.
         seed: of the directions, the same at every call.
+        reset_real: whether `reset` also forgets the real samples.
         kwargs: arguments of `Metric`.
 
     Examples:
@@ -33,11 +34,17 @@ class SlicedWasserstein(Metric):
     real: list[Tensor]
     fake: list[Tensor]
 
-    def __init__(self, directions: int = 256, seed: int = 0, **kwargs: Any) -> None:
+    def __init__(self, directions: int = 256, seed: int = 0, reset_real: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.directions, self.seed = directions, seed
+        self.directions, self.seed, self.reset_real = directions, seed, reset_real
         self.add_state("real", default=[], dist_reduce_fx="cat")
         self.add_state("fake", default=[], dist_reduce_fx="cat")
+
+    def reset(self) -> None:
+        """Forgets the samples: all, or with ``reset_real=False`` only the generator's."""
+        real = [] if self.reset_real else [*self.real]
+        super().reset()
+        self.real = real
 
     def update(self, real: Tensor, fake: Tensor) -> None:
         """Adds (N, ...) real and (M, ...) fake samples; only their projections are kept."""

@@ -1,0 +1,155 @@
+"""``lit-gans evaluate``, ``compare`` and ``features``: scores, their protocol, and networks to score by."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lit_gans.metrics.protocol import Scores
+
+_METRICS = ["fid", "kid", "is", "precision_recall", "density_coverage"]
+
+
+def evaluate(
+    checkpoint: str,
+    data: str | None = None,
+    root: str | None = None,
+    metrics: list[str] = _METRICS,
+    features: str = "digits",
+    reference: str = "train",
+    count: int = 10_000,
+    real_count: int = 60_000,
+    seed: int = 0,
+    output: str | None = None,
+    device: str = "cpu",
+) -> None:
+    """Scores a checkpoint's samples against a data set, and says by what protocol.
+
+    Args:
+        checkpoint: a checkpoint file.
+        data: a data set's name, or a .yaml file with a data section; by default what the run was trained on.
+        root: the folder that holds the data.
+        metrics: some of fid, kid, is, precision_recall, density_coverage and swd.
+        features: digits (shipped), inception, dinov2, or a file that 'lit-gans features' wrote.
+        reference: the split that the real images are of: train, val or test.
+        count: how many images to draw.
+        real_count: most real images to compare with.
+        seed: of the drawing.
+        output: a .json file for the scores with their protocol; by default beside the checkpoint.
+        device: where to compute, for example cpu or cuda.
+    """
+    from lit_gans.checkpoints import load, read
+    from lit_gans.commands.run_data import open_data
+    from lit_gans.errors import UsageError
+    from lit_gans.metrics.features import feature_network
+    from lit_gans.metrics.protocol import Protocol, Scores, describe_data
+    from lit_gans.metrics.scoring import Scoring, drawn, real_images
+
+    if count < 2 or real_count < 2:
+        raise UsageError(f"evaluate compares at least 2 images, got count={count} and real_count={real_count}")
+    if reference not in ("train", "val", "test"):
+        raise UsageError(f"reference must be train, val or test, got {reference!r}")
+    target = Path(output) if output else Path(checkpoint).with_suffix(".json")
+    if target.suffix != ".json":
+        raise UsageError(f"output must end in .json, got {output}")
+    model = load(checkpoint, device)
+    module = open_data(checkpoint, data, root, model.image_shape)
+    network = None if set(metrics) == {"swd"} else feature_network(features)
+    scoring = Scoring(metrics, network).to(model.device)
+    for images in real_images(module, reference, real_count):
+        scoring.add(images.to(model.device), real=True)
+    for images in drawn(model, count, seed):
+        scoring.add(images, real=False)
+    card = Protocol(
+        data=describe_data(module),
+        split=reference,
+        real=scoring.counts[True],
+        fake=scoring.counts[False],
+        features="none" if network is None else network.name,
+        averaged=model.generator_ema is not None,
+        seed=seed,
+    )
+    values = {name: float(value) for name, value in scoring.compute().items()}
+    step = int(read(checkpoint).get("global_step", 0))
+    scores = Scores(values, card, type(model).__name__, str(checkpoint), step)
+    scores.save(target)
+    _print([scores])
+    print(f"scores and protocol in {target}")
+
+
+def compare(scores: list[str]) -> None:
+    """Prints scores of several checkpoints side by side, if they were measured alike.
+
+    Args:
+        scores: files that 'lit-gans evaluate' wrote.
+    """
+    from lit_gans.errors import UsageError
+    from lit_gans.metrics.protocol import Scores, comparable
+
+    if not scores:
+        raise UsageError("name at least one .json file that 'lit-gans evaluate' wrote")
+    loaded = [Scores.load(Path(file)) for file in scores]
+    comparable(loaded)
+    _print(loaded)
+
+
+def features(
+    data: str,
+    root: str | None = None,
+    epochs: int = 5,
+    seed: int = 0,
+    output: str = "features.safetensors",
+) -> None:
+    """Trains a small classifier on a labelled data set, to score by its features.
+
+    Args:
+        data: a data set's name, or a .yaml file with a data section.
+        root: the folder that holds the data.
+        epochs: passes over the training images.
+        seed: of the weights and the order.
+        output: a .safetensors file for the network.
+    """
+    from lit_gans.commands.run_data import open_data
+    from lit_gans.errors import UsageError
+    from lit_gans.metrics.training import accuracy, train_classifier
+
+    target = Path(output)
+    if target.suffix != ".safetensors":
+        raise UsageError(f"output must end in .safetensors, got {output}")
+    module = open_data("", data, root, None)
+    module.setup()
+    train, test = module.splits["train"], module.splits["test"]
+    name = "digits" if type(module).__name__ == "MNIST" else type(module).__name__
+    label = train.values("label")
+    if label is None:
+        raise UsageError(f"{type(module).__name__} has no labels to learn from; name a data set that has")
+    images, held = (split[:]["image"] for split in (train, test))
+    network = train_classifier(images, label, module.num_classes, epochs, seed, f"{name} {seed}" if seed else name)
+    network.save(target)
+    right = accuracy(network, held, test.values("label"))
+    print(f"{network.name}: {right:.2%} of {len(held):,} test images right; weights in {target}")
+
+
+def _print(scores: "list[Scores]") -> None:
+    """A table: scores in rows, checkpoints in columns, the protocol below."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from lit_gans.metrics.scoring import LOWER_IS_BETTER
+
+    table = Table("score", *(_title(each) for each in scores))
+    for name in dict.fromkeys(name for each in scores for name in each.values):
+        better = "less" if name in LOWER_IS_BETTER else "more"
+        cells: list[Any] = [f"{each.values[name]:.4g}" if name in each.values else "-" for each in scores]
+        table.add_row(f"{name} ({better} is better)", *cells)
+    console = Console(width=None if Console().is_terminal else 120)
+    console.print(table)
+    for name, value in asdict(scores[0].protocol).items():
+        console.print(f"{name}: {value}", highlight=False)
+
+
+def _title(scores: "Scores") -> str:
+    file = Path(scores.checkpoint)
+    run = file.parent.parent
+    return f"{scores.model} {scores.step:,} steps\n{run.parent.name}/{run.name}/{file.name}"

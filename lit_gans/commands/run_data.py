@@ -1,0 +1,75 @@
+"""The data that a run was trained on, or that a person names instead."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lit_gans.cli import known, nearest
+from lit_gans.errors import UsageError
+
+
+def open_data(checkpoint: str, data: str | None, root: str | None, shape: tuple[int, ...] | None) -> Any:
+    """A prepared data module with images as large as the generator's.
+
+    Args:
+        checkpoint: says by the ``config.yaml`` of its run what it was trained on.
+        data: a data set's name, or a .yaml file with a ``data`` section; by default that of the run.
+        root: the folder that holds the data.
+        shape: (channels, height, width) that the generator draws; None leaves the size to the settings.
+
+    Raises:
+        UsageError: if there is no such data, or it has another shape.
+    """
+    name, arguments = _settings(checkpoint, data)
+    cls = _data_class(name)
+    accepted = inspect.signature(cls).parameters
+    if shape is not None and "size" in accepted:
+        arguments["size"] = tuple(shape[1:])
+    if root is not None:
+        arguments["root"] = root
+    try:
+        module = cls(**arguments)
+    except TypeError as error:
+        raise UsageError(f"{name} cannot be opened: {error}") from None
+    if shape is not None and tuple(module.image_shape) != tuple(shape):
+        raise UsageError(
+            f"{name} has images of shape {tuple(module.image_shape)} (channels, height, width), but the generator "
+            f"draws {tuple(shape)}; give --data the config.yaml of the run that trained it"
+        )
+    module.prepare_data()
+    return module
+
+
+def _settings(checkpoint: str, data: str | None) -> tuple[str, dict[str, Any]]:
+    """A data module's name and arguments: from the run's configuration as far as that is what was asked for."""
+    given = data is not None and Path(data).suffix in (".yaml", ".yml")
+    file = Path(data) if given and data else Path(checkpoint).resolve().parent.parent / "config.yaml"
+    section: Any = {}
+    if file.is_file():
+        try:
+            section = (yaml.safe_load(file.read_text()) or {}).get("data") or {}
+        except (yaml.YAMLError, AttributeError, UnicodeDecodeError):
+            raise UsageError(f"{file} is no configuration of a run") from None
+    section = {"class_path": section} if isinstance(section, str) else section
+    name = str(section.get("class_path", ""))
+    if given and not name:
+        raise UsageError(f"{file} {'has no data section' if file.is_file() else 'does not exist'}; give --data a name")
+    if data is None and not name:
+        raise UsageError(f"there is no {file} that says what data {checkpoint} was trained on; add --data, say MNIST")
+    if given or data is None or name.rpartition(".")[2] == data.rpartition(".")[2]:
+        return name, dict(section.get("init_args") or {})
+    return data, {}
+
+
+def _data_class(name: str) -> Any:
+    import lit_gans.data
+    from lit_gans.checkpoints import import_class
+
+    short = name.removeprefix("lit_gans.")
+    if "." in short:
+        return import_class(name)
+    if short not in (choices := known("lit_gans.data")):
+        raise UsageError(f"unknown data {short!r}{nearest(short, choices)}")
+    return getattr(lit_gans.data, short)

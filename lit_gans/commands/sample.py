@@ -1,0 +1,42 @@
+"""``lit-gans sample``."""
+
+from pathlib import Path
+
+
+def sample(
+    checkpoint: str,
+    count: int = 64,
+    seed: int | None = None,
+    output: str = "samples.png",
+    columns: int | None = None,
+    device: str = "cpu",
+) -> None:
+    """Draws images from a checkpoint.
+
+    Args:
+        checkpoint: a checkpoint file, say runs/DCGAN-Glyphs/version_0/checkpoints/last.ckpt.
+        count: how many images.
+        seed: makes the draw repeatable; without it every call draws anew.
+        output: a .png file for a grid, or a folder for one file an image.
+        columns: images in a row of the grid; by default about as many as there are rows.
+        device: where to compute, for example cpu or cuda.
+    """
+    from lit_gans.checkpoints import load
+    from lit_gans.errors import UsageError
+    from lit_gans.pictures import grid, to_uint8, write_png
+
+    target = Path(output)
+    if count < 1:
+        raise UsageError(f"count must be at least 1, got {count}")
+    if target.suffix and target.suffix.lower() != ".png":
+        raise UsageError(f"output must end in .png (a grid) or be a folder (one file an image), got {output}")
+    if target.is_file() and not target.suffix:
+        raise UsageError(f"output {output} is a file; name a folder, or a .png file for a grid")
+    images = load(checkpoint, device).sample(count, seed=seed)
+    if target.suffix:
+        write_png(grid(images, columns), target)
+    else:
+        for number, image in enumerate(to_uint8(images)):
+            single = image if len(image) in (1, 3) else grid(images[number : number + 1])
+            write_png(single, target / f"{number:05}.png")
+    print(f"{count} images in {target}")

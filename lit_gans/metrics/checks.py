@@ -1,0 +1,23 @@
+"""Whether images are such that a measure of images can take them."""
+
+from torch import Tensor
+
+from lit_gans.errors import UsageError
+
+
+def checked_images(images: Tensor, metric: str, smallest: int) -> Tensor:
+    """(N, C, H, W) images in float32.
+
+    Raises:
+        UsageError: if they are of another shape, smaller than ``smallest`` pixels in height or width, or not finite.
+    """
+    if images.ndim != 4 or min(images.shape[2:]) < smallest:
+        raise UsageError(
+            f"{metric} expects (N, C, H, W) images of {smallest} x {smallest} pixels or more, got {tuple(images.shape)}"
+        )
+    if not images.is_floating_point():
+        raise UsageError(f"{metric} expects floating-point images in [-1, 1], got {images.dtype}")
+    images = images.detach().float()
+    if not bool(images.isfinite().all()):
+        raise UsageError(f"{metric} expects finite images, got NaN or infinity: check the generator's output")
+    return images

@@ -1,0 +1,93 @@
+"""What measures that compare whole sets of features have in common: they keep every feature until the end."""
+
+from copy import copy
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from lit_gans.errors import UsageError
+
+
+class FeatureSets(Metric):
+    """Named sets of features, each (N, d), gathered over batches and devices.
+
+    Features are kept in the metric's dtype, float32 unless `set_dtype` says otherwise, and handed to `compute` in
+    float64.
+
+    Args:
+        names: of the sets.
+        real: the names of those sets that no generator made.
+        reset_real: whether `reset` also forgets the sets in ``real``; False keeps them from one evaluation to the next.
+        kwargs: arguments of `Metric`.
+    """
+
+    is_differentiable = False
+    full_state_update = False
+    width: Tensor
+
+    def __init__(self, names: tuple[str, ...], real: tuple[str, ...], reset_real: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.kept = () if reset_real else (*map(_state, real), "width")
+        for name in names:
+            # flat, because a device without samples takes part in the exchange with an empty tensor of one dimension
+            self.add_state(_state(name), default=[], dist_reduce_fx="cat")
+        self.add_state("width", default=torch.tensor(0), dist_reduce_fx="max")
+
+    def reset(self) -> None:
+        """Forgets the samples: all, or with ``reset_real=False`` only the generator's."""
+        # copies, because the base class empties the lists themselves
+        kept = {name: copy(getattr(self, name)) for name in self.kept}
+        super().reset()
+        for name, value in kept.items():
+            setattr(self, name, value)
+
+    def add(self, name: str, features: Tensor) -> None:
+        """Adds (N, d) features to the set ``name``; N may be 0.
+
+        Raises:
+            UsageError: if they are no matrix, not as wide as those before or not finite.
+        """
+        if features.ndim != 2:
+            raise UsageError(
+                f"{type(self).__name__} expects features of shape (N, d), got {tuple(features.shape)}: flatten them"
+            )
+        if not len(features):
+            return
+        features = features.detach().to(self.dtype)
+        if int(self.width) not in (0, features.shape[1]):
+            raise UsageError(
+                f"{type(self).__name__} expects features as wide as those before, {int(self.width)}, "
+                f"got {features.shape[1]}: use one feature network for all sets"
+            )
+        if not bool(features.isfinite().all()):
+            raise UsageError(
+                f"{type(self).__name__} expects finite features, got NaN or infinity: check the {name} samples"
+            )
+        self.width = torch.full_like(self.width, features.shape[1])
+        getattr(self, _state(name)).append(features.flatten())
+
+    def get(self, name: str, least: int) -> Tensor:
+        """The (N, d) features of a set in float64.
+
+        Raises:
+            UsageError: if there are fewer than ``least``.
+        """
+        value = getattr(self, _state(name))
+        flat = torch.cat([*value]) if isinstance(value, list) and value else value
+        if isinstance(flat, Tensor) and flat.device.type == "mps":
+            flat = flat.cpu()  # which has float64
+        count = len(flat) // max(1, int(self.width))
+        if count < least:
+            raise UsageError(
+                f"{type(self).__name__} needs at least {least} {name} samples, got {count}: "
+                "call update with more of them before compute"
+            )
+        assert isinstance(flat, Tensor)
+        return flat.double().view(count, -1)
+
+
+def _state(name: str) -> str:
+    # `train` alone is a method of every module
+    return f"{name}_features"

@@ -1,0 +1,170 @@
+"""Feature networks: what a score compares images by."""
+
+import json
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torchmetrics.image.fid import NoTrainInceptionV3
+
+from lit_gans.data.base import resize, to_shape
+from lit_gans.errors import UsageError
+from lit_gans.files import replacing
+from lit_gans.pictures import to_uint8
+
+SHIPPED = Path(__file__).parent / "weights" / "digits.safetensors"
+
+
+class Features(nn.Module, ABC):
+    """Images to features.
+
+    A subclass says its name and sizes. ``forward`` takes (N, C, H, W) images in [-1, 1], of any size and channels, and
+    gives (N, num_features).
+    """
+
+    #: goes into the protocol card: scores of other networks do not compare
+    name: str
+    num_features: int
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Tensor:
+        """Features of a batch."""
+
+
+class Classifier(Features):
+    """A small convolutional classifier, whose last hidden layer is the features.
+
+    Three 3x3 convolutions (32, 64, 128 channels) with batch normalisation, ReLU and max pooling, a hidden layer of 128
+    ReLUs. Images are brought to its own shape first: bicubic and antialiased, and to grey if it was trained on grey.
+
+    Args:
+        image_shape: what it was trained on.
+        num_classes: of the labels it was trained on.
+        name: for the protocol card.
+    """
+
+    num_features = 128
+
+    def __init__(self, image_shape: tuple[int, int, int], num_classes: int, name: str = "classifier") -> None:
+        super().__init__()
+        channels, height, width = image_shape
+        self.image_shape = (channels, height, width)
+        self.num_classes, self.name = num_classes, name
+        if min(height, width) < 8:
+            raise UsageError(f"the classifier halves its images three times: 8 pixels at least, got {height}x{width}")
+        layers: list[nn.Module] = []
+        for inside, outside in ((channels, 32), (32, 64), (64, 128)):
+            layers += [nn.Conv2d(inside, outside, 3, padding=1), nn.BatchNorm2d(outside), nn.ReLU(), nn.MaxPool2d(2)]
+        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.hidden = nn.Linear(128 * (height // 8) * (width // 8), self.num_features)
+        self.head = nn.Linear(self.num_features, num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) in [-1, 1] to (N, 128)."""
+        return F.relu(self.hidden(self.layers(self._fit(images))))
+
+    def logits(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) in [-1, 1] to (N, num_classes)."""
+        return self.head(F.dropout(self(images), 0.5, self.training))
+
+    def _fit(self, images: Tensor) -> Tensor:
+        if images.shape[1:] == self.image_shape:
+            return images
+        return to_shape(images, self.image_shape)
+
+    def save(self, path: Path) -> None:
+        """Writes the weights in half precision, with the shape and the name, to a temporary file and renames it."""
+        weights = {name: w.cpu().half() if w.is_floating_point() else w.cpu() for name, w in self.state_dict().items()}
+        shape = json.dumps(self.image_shape)
+        described = {"image_shape": shape, "num_classes": str(self.num_classes), "name": self.name}
+        with replacing(path) as temporary:
+            save_file(weights, temporary, described)
+
+
+def load_classifier(path: str | Path = SHIPPED) -> Classifier:
+    """A classifier that `Classifier.save` wrote; by default the one this package ships, trained on MNIST.
+
+    Raises:
+        UsageError: if the file is missing or holds something else.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            described = file.metadata() or {}
+        shape = json.loads(described["image_shape"])
+        network = Classifier((shape[0], shape[1], shape[2]), int(described["num_classes"]), described["name"])
+        network.load_state_dict(load_file(path))  # which makes them float32 again
+    except FileNotFoundError:
+        raise UsageError(f"the feature network {path} does not exist; train one with 'lit-gans features'") from None
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise UsageError(f"{path} holds no feature network ({error}); train one with 'lit-gans features'") from None
+    return network.eval().requires_grad_(False)
+
+
+class Inception(Features):
+    """The InceptionV3 of the original FID, which torch-fidelity fetches (92 MB) unless a file is given.
+
+    Args:
+        weights: the weights' file, where nothing can be fetched.
+    """
+
+    name = "inception-v3-compat 2048"
+    num_features = 2048
+
+    def __init__(self, weights: str | None = None) -> None:
+        super().__init__()
+        try:
+            self.network = NoTrainInceptionV3("inception-v3-compat", ["2048"], weights)
+        except ModuleNotFoundError:
+            raise UsageError("Inception needs torch-fidelity: pip install 'lit_gans[inception]'") from None
+        except (OSError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise UsageError(f"Inception's weights cannot be fetched or read ({reason}); give a file of them") from None
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) in [-1, 1] to (N, 2048); the network resizes to 299x299 as the original does."""
+        return self.network(to_uint8(images if images.shape[1] == 3 else images.mean(1, True).repeat(1, 3, 1, 1)))
+
+
+class DINOv2(Features):
+    """The ViT-L/14 of Oquab et al. 2023, arXiv:2304.07193, which torch.hub fetches (1.2 GB).
+
+    Its Frechet distance agrees with people more than Inception's (Stein et al. 2023, arXiv:2306.04675).
+    """
+
+    name = "dinov2 vitl14"
+    num_features = 1024
+
+    def __init__(self) -> None:
+        super().__init__()
+        try:
+            self.network = torch.hub.load("facebookresearch/dinov2", "dinov2_vitl14", trust_repo=True)
+        except Exception as error:  # whatever the network or torch.hub raises
+            raise UsageError(
+                f"DINOv2 cannot be fetched ({' '.join(str(error).split())}); use another network"
+            ) from None
+        self.network.eval().requires_grad_(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) in [-1, 1] to (N, 1024)."""
+        images = resize(images if images.shape[1] == 3 else images.mean(1, True).repeat(1, 3, 1, 1), (224, 224))
+        mean, spread = (images.new_tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+        return self.network((images.add(1).div(2) - mean) / spread)
+
+
+def feature_network(given: "str | Features") -> Features:
+    """A network by what a person calls it: ``digits`` (shipped), ``inception``, ``dinov2``, or a file of one's own.
+
+    Raises:
+        UsageError: if it cannot be had.
+    """
+    if isinstance(given, Features):
+        return given.eval().requires_grad_(False)
+    if given == "digits":
+        return load_classifier()
+    if given == "inception":
+        return Inception()
+    return DINOv2() if given == "dinov2" else load_classifier(given)

@@ -1,0 +1,70 @@
+"""Memorisation: whether samples lie nearer to the training set than unseen data does."""
+
+from typing import Any, Literal
+
+from torch import Tensor
+
+from lit_gans.errors import UsageError
+from lit_gans.metrics.distances import kth_distance
+from lit_gans.metrics.feature_sets import FeatureSets
+
+
+class Memorisation(FeatureSets):
+    """Distances of fakes to their nearest training samples, beside those of test samples.
+
+    The comparison of Meehan et al. 2020 (arXiv:2004.05675: a generator copies data if its samples are
+    systematically closer to the training set than test samples are), summed up by the medians and the lower tail
+    instead of by their rank test. A ratio near 1 means no memorising, near 0 copies, above 1 samples that are unlike
+    the data: so read it beside a measure of quality. It does not depend on the numbers of fakes and test samples but
+    on the training samples given, so compare only equally many.
+
+    Args:
+        tail: quantile of the test samples' distances below which a fake counts as close.
+        reset_real: whether `reset` forgets the training and test features too.
+        kwargs: arguments of `Metric`.
+
+    Examples:
+        >>> import torch
+        >>> metric = Memorisation()
+        >>> metric.update(torch.tensor([[0.0], [10.0]]), "train")
+        >>> metric.update(torch.tensor([[1.0], [12.0], [7.0]]), "test")
+        >>> metric.update(torch.tensor([[0.0], [10.5], [10.5], [13.0]]), "fake")
+        >>> metric.compute()
+        {'ratio': tensor(0.2500), 'share_closer': tensor(0.7500)}
+    """
+
+    higher_is_better = None
+
+    def __init__(self, tail: float = 0.01, reset_real: bool = True, **kwargs: Any) -> None:
+        super().__init__(("train", "test", "fake"), ("train", "test"), reset_real, **kwargs)
+        if not 0 <= tail <= 1:
+            raise UsageError(f"tail, a quantile of the test samples' distances, must be in [0, 1], got {tail}")
+        self.tail = tail
+
+    def update(self, features: Tensor, kind: Literal["train", "test", "fake"]) -> None:
+        """Adds (N, d) features of training, test or generated samples.
+
+        Raises:
+            UsageError: if there is no such kind, or they are no matrix, not as wide as those before or not finite.
+        """
+        if kind not in ("train", "test", "fake"):
+            raise UsageError(f"kind must be 'train', 'test' or 'fake', got {kind!r}")
+        self.add(kind, features)
+
+    def compute(self) -> dict[str, Tensor]:
+        """``ratio`` of the median distances, from 0, and ``share_closer``, in [0, 1], both 0-dim.
+
+        ``share_closer`` is the share of fakes that are nearer to a training sample than the ``tail`` quantile of the
+        test samples; about ``tail`` without memorising. Where half of the test samples are copies of training
+        samples, the ratio is infinite or NaN.
+
+        Raises:
+            UsageError: if there are no samples of a kind.
+        """
+        train = self.get("train", 1)
+        test, fake = (kth_distance(self.get(name, 1), train, 1) for name in ("test", "fake"))
+        values = {
+            "ratio": fake.quantile(0.5) / test.quantile(0.5),
+            "share_closer": (fake < test.quantile(self.tail)).double().mean(),
+        }
+        return {name: value.to(self.width.device, self.dtype) for name, value in values.items()}

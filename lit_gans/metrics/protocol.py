@@ -1,0 +1,112 @@
+"""What a score was measured by: scores of unlike protocols do not compare."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from lit_gans.errors import UsageError
+from lit_gans.files import replacing
+
+RESIZE = "bicubic, antialiased, on uint8"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """The card that goes with every score.
+
+    Args:
+        data: the set that was compared with, and what decides its pixels, e.g. ``CelebA 3x64x64 crop=178``.
+        split: of it.
+        real: how many real images.
+        fake: how many generated ones.
+        features: the network's name.
+        resize: how images were brought to their size.
+        averaged: whether the averaged generator drew them.
+        seed: of the drawing.
+    """
+
+    data: str
+    split: str
+    real: int
+    fake: int
+    features: str
+    averaged: bool
+    seed: int
+    resize: str = RESIZE
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores, where they are from, and their card.
+
+    Args:
+        values: by name, e.g. ``fid``.
+        protocol: what they were measured by.
+        model: the model's class.
+        checkpoint: the file, if any.
+        step: batches that the model had trained for.
+    """
+
+    values: dict[str, float]
+    protocol: Protocol
+    model: str = ""
+    checkpoint: str = ""
+    step: int = 0
+
+    def save(self, path: Path) -> None:
+        """Writes them as JSON, to a temporary file that is renamed."""
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "Scores":
+        """Reads what `save` wrote.
+
+        Raises:
+            UsageError: if the file is missing or of another form.
+        """
+        try:
+            content = json.loads(path.read_text())
+            return cls(**{**content, "protocol": Protocol(**content["protocol"])})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{path} holds no scores of 'lit-gans evaluate' ({error})") from None
+
+
+def comparable(scores: list[Scores]) -> None:
+    """Refuses to compare scores of unlike protocols.
+
+    Raises:
+        UsageError: if any two cards differ, saying in what; the seed may.
+    """
+    first = scores[0]
+    for other in scores[1:]:
+        unlike = [
+            f"{field.name}: {getattr(first.protocol, field.name)} and {getattr(other.protocol, field.name)}"
+            for field in fields(Protocol)
+            if field.name != "seed" and getattr(first.protocol, field.name) != getattr(other.protocol, field.name)
+        ]
+        if unlike:
+            raise UsageError(
+                f"scores of unlike protocols do not compare ({'; '.join(unlike)}); measure both alike with "
+                "'lit-gans evaluate'"
+            )
+
+
+def describe_data(data: Any) -> str:
+    """A data module in one line: its class, the shape of its images, and its own settings that decide their pixels."""
+    shape = "x".join(map(str, data.image_shape))
+    told = (
+        "crop",
+        "fit",
+        "categories",
+        "attribute",
+        "characters",
+        "background",
+        "distortion",
+        "noise",
+        "kind",
+        "extra",
+    )
+    settings = [f"{name}={getattr(data, name)}" for name in told if getattr(data, name, None) not in (None, False)]
+    return " ".join([type(data).__name__, shape, *settings])

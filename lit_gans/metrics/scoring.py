@@ -1,0 +1,148 @@
+"""Several scores of a generator from one pass of a feature network over real and generated images."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.image.inception import InceptionScore
+from torchmetrics.image.kid import KernelInceptionDistance
+
+from lit_gans.data.base import ImageData
+from lit_gans.errors import UsageError
+from lit_gans.metrics.features import Classifier, Features
+from lit_gans.metrics.frechet import FrechetDistance, Given
+from lit_gans.metrics.manifold import DensityCoverage, PrecisionRecall
+from lit_gans.metrics.sliced_wasserstein import SlicedWasserstein
+from lit_gans.pictures import to_uint8
+
+SCORES = ("fid", "kid", "is", "precision_recall", "density_coverage", "swd")
+LOWER_IS_BETTER = ("fid", "fid_normalised", "kid", "swd")
+_MANIFOLD = 5_000  # samples of each kind that precision and the like look at: their cost is the square of it
+_CHUNK = 500  # images that go through the network at once
+
+
+class Scoring:
+    """Gathers what some scores need; real features stay over `reset`, so that they are computed once.
+
+    Images are rounded to uint8 first, as a picture file would, so that a score of files is the same.
+
+    Args:
+        scores: which of `SCORES`.
+        features: the network; None for ``swd`` alone, which compares pixels.
+        strict: refuse a Frechet distance of fewer samples than features.
+
+    Raises:
+        UsageError: if a score is unknown or the network does not suit it.
+    """
+
+    def __init__(self, scores: Sequence[str], features: Features | None, strict: bool = True) -> None:
+        if unknown := [name for name in scores if name not in SCORES]:
+            raise UsageError(f"there is no score {unknown[0]!r}; choose from {', '.join(SCORES)}")
+        if features is None and (needing := [name for name in scores if name != "swd"]):
+            raise UsageError(f"{needing[0]} needs a feature network; without one there is swd")
+        if "is" in scores and not isinstance(features, Classifier):
+            raise UsageError("'is' needs the classes that a classifier tells apart; train one with 'lit-gans features'")
+        self.features, self.strict = features, strict
+        self.metrics: dict[str, Any] = {name: self._make(name) for name in scores}
+        self.counts = {True: 0, False: 0}
+
+    def _make(self, name: str) -> Metric:
+        if name == "swd" or self.features is None:
+            return SlicedWasserstein(reset_real=False)
+        width = self.features.num_features
+        if name == "fid":
+            return FrechetDistance(width, self.strict, reset_real_features=False)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*will save all extracted features")  # as they must
+            if name == "kid":
+                return KernelInceptionDistance(feature=Given(width), reset_real_features=False)
+            if name == "is":
+                assert isinstance(self.features, Classifier)
+                return InceptionScore(feature=Given(self.features.num_classes))
+        return (PrecisionRecall if name == "precision_recall" else DensityCoverage)(reset_real=False)
+
+    def to(self, device: torch.device) -> "Scoring":
+        """Moves the network and the metrics."""
+        for part in (self.features, *self.metrics.values()):
+            if part is not None:
+                part.to(device)
+        return self
+
+    @torch.no_grad()
+    def add(self, images: Tensor, real: bool) -> None:
+        """Adds (N, C, H, W) images in [-1, 1].
+
+        Raises:
+            UsageError: if a value is not finite.
+        """
+        if not bool(torch.isfinite(images).all()):
+            raise UsageError(f"the {'real' if real else 'generated'} images hold NaN or infinity; nothing was scored")
+        for part in images.split(_CHUNK):
+            part = to_uint8(part).float().div(127.5).sub(1)
+            features = None if self.features is None else self.features(part)
+            for name, metric in self.metrics.items():
+                self._update(name, metric, part, features, real)
+            self.counts[real] += len(part)
+
+    def _update(self, name: str, metric: Any, images: Tensor, features: Tensor | None, real: bool) -> None:
+        if name == "swd":
+            none = images[:0]
+            metric.update(images if real else none, none if real else images)
+        elif name == "is":
+            if not real:
+                assert isinstance(self.features, Classifier)
+                metric.update(self.features.head(features))
+        elif name in ("precision_recall", "density_coverage"):
+            assert features is not None
+            metric.update(features[: max(0, _MANIFOLD - self.counts[real])], real)
+        else:
+            metric.update(features, real)
+
+    def compute(self) -> dict[str, Tensor]:
+        """All scores by name, 0-dim; those of two parts have two names.
+
+        Raises:
+            UsageError: if there are too few images.
+        """
+        values: dict[str, Tensor] = {}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # KID and IS draw subsets
+            for name, metric in self.metrics.items():
+                if name == "kid":
+                    metric.subset_size = min(1000, *self.counts.values())
+                result = metric.compute()
+                if name in ("kid", "is"):
+                    result = result[0]
+                values |= result if isinstance(result, dict) else {name: result}
+                if name == "fid":
+                    values["fid_normalised"] = metric.compute_normalised()
+        return values
+
+    def reset(self) -> None:
+        """Forgets the generated images."""
+        for metric in self.metrics.values():
+            metric.reset()
+        self.counts[False] = 0
+
+
+def real_images(data: ImageData, split: str, count: int, rank: int = 0, world: int = 1) -> Iterator[Tensor]:
+    """At most ``count`` real images of a split in [-1, 1], in parts; each device gets its share.
+
+    They are a fixed random choice, since the first ones of a file need not be like the others.
+    """
+    if split not in data.splits:
+        data.setup({"train": "fit", "val": "validate"}.get(split, "test"))
+    samples = data.splits[split]
+    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))
+    for rows in order[:count][rank::world].split(_CHUNK):
+        yield data.on_after_batch_transfer(samples[rows], 0)["image"]
+
+
+def drawn(model: Any, count: int, seed: int, rank: int = 0, world: int = 1) -> Iterator[Tensor]:
+    """``count`` samples of a model, in parts; each device draws its share from its own noise."""
+    share = -(-count // world)
+    for start in range(0, share, _CHUNK):
+        yield model.sample(min(_CHUNK, share - start), seed=(1_000 * seed + start // _CHUNK) * world + rank)
