@@ -155,6 +155,10 @@ def _train(arguments: list[str]) -> None:
     import logging
     import warnings
 
+    def short(message: Any, *_: Any, **__: Any) -> str:
+        return f"warning: {' '.join(str(message).split())}\n"
+
+    warnings.formatwarning = short  # the line of code that warns tells a user nothing
     # what Lightning says that is no news to somebody who trains a GAN here
     for noise in (
         "does not have many workers",
@@ -164,6 +168,7 @@ def _train(arguments: list[str]) -> None:
         "could not find the monitored",
         "sync_dist",
         "The dirpath",
+        "manual optimization",
     ):
         warnings.filterwarnings("ignore", f".*{noise}")
     zero = "utilities.rank_zero"

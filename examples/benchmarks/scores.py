@@ -101,7 +101,7 @@ def validation(data, steps):
         trainer.fit(DCGAN(image_shape=data.image_shape, width=64), datamodule=data)
         epoch = (time.perf_counter() - start) / steps * 937
         print(
-            f"a validation with 10,000 fakes: {cost:.1f} s, an epoch ({precision}): {epoch:.0f} s, {cost / epoch:.2f} of it"
+            f"10,000 fakes scored in {cost:.1f} s, an epoch ({precision}) takes {epoch:.0f} s: {cost / epoch:.2f} of it"
         )
 
 

@@ -23,10 +23,14 @@ class CollapseMonitor(Callback):
     - ``generator/gradient_norm`` and ``discriminator/gradient_norm``, whenever losses are logged.
 
     It warns, once each, when samples are alike, when the discriminator is never fooled for three looks in a row, and
-    when it is no better than a coin for as long, saying what to change.
+    when it takes samples for the real images as long, saying what to change.
+
+    Args:
+        after: batches before which nothing is said, since every game begins like that.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, after: int = 500) -> None:
+        self.after = after
         self.real: Tensor | None = None
         self.won = {"discriminator": 0, "generator": 0}
         self.warned: set[str] = set()
@@ -63,16 +67,16 @@ class CollapseMonitor(Callback):
         fake = pl_module.sample(len(real), seed=0).to(real.device)
         diversity = _spread(fake) / _spread(real)
         pl_module.log("val/diversity", diversity, sync_dist=True)
-        if diversity < _ALIKE:
+        if diversity < _ALIKE and trainer.global_step >= self.after:
             self._warn(
                 "collapse",
                 f"the samples are nearly one image: they differ {float(diversity):.3f} times as much as real ones do; "
-                "lower the learning rates, or try another loss (R3GAN, WGAN-GP) or a penalty on the discriminator",
+                "lower the learning rates, try another loss, or penalise the discriminator's gradient",
             )
-        if trainer.global_step:  # before the first step nobody has won
-            self._judge(pl_module, real, fake)
+        if trainer.global_step:  # an untrained discriminator has not won
+            self._judge(pl_module, real, fake, trainer.global_step >= self.after)
 
-    def _judge(self, pl_module: Any, real: Tensor, fake: Tensor) -> None:
+    def _judge(self, pl_module: Any, real: Tensor, fake: Tensor, counts: bool) -> None:
         """Whether the discriminator tells real from fake."""
         training = pl_module.discriminator.training
         try:
@@ -87,13 +91,13 @@ class CollapseMonitor(Callback):
         difference = above[:, None] - below
         auroc = ((difference > 0).float() + 0.5 * (difference == 0).float()).mean()
         pl_module.log("val/discriminator_auroc", auroc, sync_dist=True)
-        self.won["discriminator"] = self.won["discriminator"] + 1 if auroc > 0.999 else 0
-        self.won["generator"] = self.won["generator"] + 1 if auroc < 0.05 else 0
+        self.won["discriminator"] = self.won["discriminator"] + 1 if counts and auroc > 0.999 else 0
+        self.won["generator"] = self.won["generator"] + 1 if counts and auroc < 0.05 else 0
         if self.won["discriminator"] >= _PATIENCE:
             self._warn(
                 "discriminator",
-                "the discriminator is never fooled: lower its learning rate or width, or penalise its gradient "
-                "(R1, WGAN-GP), or the generator has nothing to learn from",
+                "the discriminator is never fooled, so the generator has little to learn from: lower its learning rate "
+                "or width, or penalise its gradient",
             )
         if self.won["generator"] >= _PATIENCE:
             self._warn(

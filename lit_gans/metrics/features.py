@@ -95,7 +95,8 @@ def load_classifier(path: str | Path = SHIPPED) -> Classifier:
         with safe_open(path, "pt") as file:
             described = file.metadata() or {}
         shape = json.loads(described["image_shape"])
-        network = Classifier((shape[0], shape[1], shape[2]), int(described["num_classes"]), described["name"])
+        with torch.random.fork_rng(devices=[]):  # initial weights are drawn, and a run must not notice
+            network = Classifier((shape[0], shape[1], shape[2]), int(described["num_classes"]), described["name"])
         network.load_state_dict(load_file(path))  # which makes them float32 again
     except FileNotFoundError:
         raise UsageError(f"the feature network {path} does not exist; train one with 'lit-gans features'") from None
