@@ -1,6 +1,7 @@
 """Measures of a generator that torchmetrics lacks, the networks they use, and the protocol that goes with a score."""
 
 from lit_gans.metrics.checkerboard import Checkerboard
+from lit_gans.metrics.classification import ClassifierAccuracyScore, ConditionalAccuracy
 from lit_gans.metrics.diversity import PairwiseDistance
 from lit_gans.metrics.features import Classifier, DINOv2, Features, Inception, feature_network, load_classifier
 from lit_gans.metrics.frechet import FrechetDistance
@@ -16,6 +17,8 @@ from lit_gans.metrics.training import accuracy, train_classifier
 __all__ = [
     "Checkerboard",
     "Classifier",
+    "ClassifierAccuracyScore",
+    "ConditionalAccuracy",
     "DINOv2",
     "DensityCoverage",
     "Features",

@@ -101,6 +101,18 @@ def test_scoring_is_its_parts():
     assert all(torch.equal(values[name], again[name]) for name in values)
 
 
+def test_kernel_distance_is_the_definition():
+    """With as many samples of either kind one subset is all of them: the unbiased estimate itself."""
+    x, y = (Means()(pictures(100, seed, low)).double() for seed, low in ((0, 0.0), (1, 0.3)))
+    scoring = Scoring(["kid"], Means())
+    scoring.metrics["kid"].update(x.float(), real=True)
+    scoring.metrics["kid"].update(y.float(), real=False)
+    scoring.counts = {True: 100, False: 100}
+    kernel = [((a @ b.T) / 9 + 1) ** 3 for a, b in ((x, x), (y, y), (x, y))]
+    within = sum((k.sum() - k.trace()) / (100 * 99) for k in kernel[:2])
+    assert float(scoring.compute()["kid"]) == pytest.approx(float(within - 2 * kernel[2].mean()), rel=1e-4)
+
+
 def test_real_features_stay():
     calls = []
     network = Means()
