@@ -28,7 +28,7 @@ def evaluate(
         checkpoint: a checkpoint file.
         data: a data set's name, or a .yaml file with a data section; by default what the run was trained on.
         root: the folder that holds the data.
-        metrics: some of fid, kid, is, precision_recall, density_coverage and swd.
+        metrics: some of fid, kid, is, precision_recall, density_coverage, swd and ppl.
         features: digits (shipped), inception, dinov2, or a file that 'lit-gans features' wrote.
         reference: the split that the real images are of: train, val or test.
         count: how many images to draw.
@@ -43,6 +43,7 @@ def evaluate(
     from lit_gans.metrics.features import feature_network
     from lit_gans.metrics.protocol import Protocol, Scores, describe_data
     from lit_gans.metrics.scoring import Scoring, drawn, real_images
+    from lit_gans.metrics.smoothness import path_length
 
     if count < 2 or real_count < 2:
         raise UsageError(f"evaluate compares at least 2 images, got count={count} and real_count={real_count}")
@@ -54,7 +55,7 @@ def evaluate(
     model = load(checkpoint, device)
     module = open_data(checkpoint, data, root, model.image_shape)
     network = None if set(metrics) == {"swd"} else feature_network(features)
-    scoring = Scoring(metrics, network).to(model.device)
+    scoring = Scoring([name for name in metrics if name != "ppl"], network).to(model.device)
     for images in real_images(module, reference, real_count):
         scoring.add(images.to(model.device), real=True)
     for images in drawn(model, count, seed):
@@ -69,6 +70,8 @@ def evaluate(
         seed=seed,
     )
     values = {name: float(value) for name, value in scoring.compute().items()}
+    if "ppl" in metrics and network is not None:
+        values["ppl"] = path_length(model, network, min(count, 2_000), seed)
     step = int(read(checkpoint).get("global_step", 0))
     scores = Scores(values, card, type(model).__name__, str(checkpoint), step)
     scores.save(target)

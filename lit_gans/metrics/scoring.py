@@ -19,7 +19,7 @@ from lit_gans.metrics.sliced_wasserstein import SlicedWasserstein
 from lit_gans.pictures import to_uint8
 
 SCORES = ("fid", "kid", "is", "precision_recall", "density_coverage", "swd")
-LOWER_IS_BETTER = ("fid", "fid_normalised", "kid", "swd")
+LOWER_IS_BETTER = ("fid", "fid_normalised", "kid", "swd", "ppl")
 _MANIFOLD = 5_000  # samples of each kind that precision and the like look at: their cost is the square of it
 _CHUNK = 500  # images that go through the network at once
 

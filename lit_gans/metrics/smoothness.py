@@ -1,0 +1,62 @@
+"""How smoothly images change with the latent point: torchmetrics' perceptual path length on our features."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchmetrics.functional.image import perceptual_path_length
+from torchmetrics.functional.image.perceptual_path_length import GeneratorType
+
+from lit_gans.errors import UsageError
+from lit_gans.metrics.features import Features
+
+
+class _Generator(GeneratorType):
+    """A generator as torchmetrics wants it: draws latent points, and images in [0, 255]."""
+
+    def __init__(self, network: nn.Module, latent_dim: int, seed: int) -> None:
+        super().__init__()
+        self.network, self.latent_dim = network, latent_dim
+        self.rng = torch.Generator().manual_seed(seed)
+
+    def sample(self, num_samples: int) -> Tensor:
+        return torch.randn(num_samples, self.latent_dim, generator=self.rng)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return (self.network(noise) + 1) * 127.5
+
+
+class _Distance(nn.Module):
+    """Squared distance of the features of two images."""
+
+    def __init__(self, features: Features) -> None:
+        super().__init__()
+        self.features = features
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        return (self.features(first) - self.features(second)).square().sum(1)
+
+
+def path_length(model: Any, features: Features, count: int = 2_000, seed: int = 0) -> float:
+    """The perceptual path length of Karras et al. 2019, arXiv:1812.04948.
+
+    Mean squared change of the features for a step of 1e-4 along the arc between two latent points, over the square of
+    the step.
+
+    Args:
+        model: a game whose fakes are made from noise.
+        features: what images are compared by.
+        count: how many pairs of latent points.
+        seed: of the points.
+
+    Raises:
+        UsageError: if the model makes fakes from something else.
+    """
+    if not isinstance(getattr(model, "latent_dim", None), int):
+        raise UsageError(f"a path length needs latent points, but {type(model).__name__} has no latent_dim")
+    with model.inference_generator() as network:
+        generator = _Generator(network, model.latent_dim, seed)
+        mean, _, _ = perceptual_path_length(
+            generator, count, interpolation_method="slerp_any", sim_net=_Distance(features), device=model.device
+        )
+    return float(mean)
