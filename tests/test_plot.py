@@ -69,6 +69,7 @@ def test_panels():
         "discriminator/fake",
         "discriminator/loss",
         "discriminator/real",
+        "generator/gradient_norm",
         "generator/loss",
         "lr",
         "val/fid",
@@ -76,6 +77,7 @@ def test_panels():
     ]
     assert panels({name: [] for name in names}) == {
         "loss": ["discriminator/loss", "generator/loss"],
+        "gradient norm": ["generator/gradient_norm"],
         "terms of the discriminator": ["discriminator/fake", "discriminator/real"],
         "lr": ["lr"],
         "val/fid": ["val/fid"],

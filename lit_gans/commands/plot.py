@@ -101,9 +101,13 @@ def panels(curves: dict[str, Curve]) -> dict[str, list[str]]:
         >>> panels({"discriminator/loss": [], "generator/fake": [], "generator/loss": [], "val/fid": []})
         {'loss': ['discriminator/loss', 'generator/loss'], 'val/fid': ['val/fid']}
     """
-    panels = {"loss": [f"{player}/loss" for player in _PLAYERS if f"{player}/loss" in curves]}
+    panels = {
+        kind.replace("_", " "): [f"{player}/{kind}" for player in _PLAYERS if f"{player}/{kind}" in curves]
+        for kind in ("loss", "gradient_norm")  # what both players have
+    }
     for player in _PLAYERS:
-        terms = [name for name in curves if name.startswith(f"{player}/") and name not in panels["loss"]]
+        shared = {name for names in panels.values() for name in names}
+        terms = [name for name in curves if name.startswith(f"{player}/") and name not in shared]
         panels[f"terms of the {player}"] = terms if len(terms) > 1 else []  # a single term is the sum
     drawn = {name for names in panels.values() for name in names}
     whole = {name.rpartition("/")[0] for name in panels["loss"]}
