@@ -157,7 +157,10 @@ class DINOv2(Features):
 
 
 def feature_network(given: "str | Features") -> Features:
-    """A network by what a person calls it: ``digits`` (shipped), ``inception``, ``dinov2``, or a file of one's own.
+    """A network by what a person calls it.
+
+    That is ``digits`` (shipped), ``inception``, ``dinov2``, or a file: a classifier of one's own (.safetensors), or
+    Inception's weights (.pth) where nothing can be fetched.
 
     Raises:
         UsageError: if it cannot be had.
@@ -166,6 +169,6 @@ def feature_network(given: "str | Features") -> Features:
         return given.eval().requires_grad_(False)
     if given == "digits":
         return load_classifier()
-    if given == "inception":
-        return Inception()
+    if given == "inception" or given.endswith(".pth"):
+        return Inception(None if given == "inception" else given)
     return DINOv2() if given == "dinov2" else load_classifier(given)
