@@ -126,7 +126,13 @@ def _call(name: str, arguments: list[str]) -> None:
 
 def _lists(command: Any, arguments: list[str]) -> list[str]:
     """Joins the words of an argument that is a list, ``--metrics fid kid``, into one."""
+    import json
     from typing import get_type_hints
+
+    def as_list(words: list[str]) -> str:
+        """Quoted, unless somebody wrote the brackets."""
+        bracketed = len(words) == 1 and words[0][:1] + words[0][-1:] == "[]"
+        return words[0] if bracketed else json.dumps(words, ensure_ascii=False)
 
     lists = [name for name, kind in get_type_hints(command).items() if kind == list[str]]
     joined: list[str] = []
@@ -134,14 +140,16 @@ def _lists(command: Any, arguments: list[str]) -> list[str]:
     words: list[str] = []
     for word in [*arguments, "--"]:
         if word.startswith("-"):
-            if open_list is not None and words:
+            if open_list is not None:
                 positional = open_list == command.__code__.co_varnames[0]
                 joined += [] if positional else [f"--{open_list}"]
-                joined.append(f"[{', '.join(words)}]")
+                joined += [as_list(words)] if words else []  # without a word the parser says that one is missing
             words, open_list = [], None
             flag, _, value = word.removeprefix("--").partition("=")
             if flag in lists and not value:
                 open_list = flag
+            elif flag in lists:
+                joined.append(f"--{flag}={as_list([value])}")
             elif word != "--":
                 joined.append(word)
         elif open_list is not None:

@@ -76,7 +76,11 @@ class Quality(Callback):
     def measure(self, trainer: Trainer, pl_module: Any, stage: str, split: str) -> None:
         """Scores the model as it is and logs the scores as ``<stage>/<name>``."""
         images = self._images(trainer, split)
-        first = next(images)
+        try:
+            first = next(images)
+        except (StopIteration, UsageError) as error:  # nothing to compare with: pairs, say, or no validation data
+            rank_zero_warn(f"not scored: {error or 'there are no real images'}")
+            return
         scoring = self._scoring(split, first)
         scoring.to(pl_module.device)
         if not scoring.counts[True]:

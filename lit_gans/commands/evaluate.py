@@ -38,6 +38,7 @@ def evaluate(
         device: where to compute, for example cpu or cuda.
     """
     from lit_gans.checkpoints import load, read
+    from lit_gans.commands.latents import usable
     from lit_gans.commands.run_data import open_data
     from lit_gans.errors import UsageError
     from lit_gans.metrics.features import feature_network
@@ -45,14 +46,16 @@ def evaluate(
     from lit_gans.metrics.scoring import Scoring, drawn, real_images
     from lit_gans.metrics.smoothness import path_length
 
+    if not metrics:
+        raise UsageError(f"metrics names no score; the default is {', '.join(_METRICS)}")
     if count < 2 or real_count < 2:
         raise UsageError(f"evaluate compares at least 2 images, got count={count} and real_count={real_count}")
     if reference not in ("train", "val", "test"):
         raise UsageError(f"reference must be train, val or test, got {reference!r}")
-    target = Path(output) if output else Path(checkpoint).with_suffix(".json")
-    if target.suffix != ".json":
+    if output is not None and Path(output).suffix != ".json":
         raise UsageError(f"output must end in .json, got {output}")
-    model = load(checkpoint, device)
+    model = load(checkpoint, usable(device))
+    target = Path(checkpoint).with_suffix(".json") if output is None else Path(output)
     module = open_data(checkpoint, data, root, model.image_shape)
     network = None if set(metrics) == {"swd"} else feature_network(features)
     scoring = Scoring([name for name in metrics if name != "ppl"], network).to(model.device)
@@ -122,6 +125,7 @@ def features(
     module.setup()
     train, test = module.splits["train"], module.splits["test"]
     name = "digits" if type(module).__name__ == "MNIST" else type(module).__name__
+    name += f" epochs={epochs}" if epochs != 5 else ""  # scores of other networks do not compare
     label = train.values("label")
     if label is None:
         raise UsageError(f"{type(module).__name__} has no labels to learn from; name a data set that has")
@@ -146,7 +150,7 @@ def _print(scores: "list[Scores]") -> None:
         better = "less" if name in LOWER_IS_BETTER else "more"
         cells: list[Any] = [f"{each.values[name]:.4g}" if name in each.values else "-" for each in scores]
         table.add_row(f"{name} ({better} is better)", *cells)
-    console = Console(width=None if Console().is_terminal else 120)
+    console = Console(width=None if Console().is_terminal else 120, markup=False)  # names may have brackets
     console.print(table)
     for name, value in asdict(scores[0].protocol).items():
         console.print(f"{name}: {value}", highlight=False)
@@ -155,4 +159,5 @@ def _print(scores: "list[Scores]") -> None:
 def _title(scores: "Scores") -> str:
     file = Path(scores.checkpoint)
     run = file.parent.parent
-    return f"{scores.model} {scores.step:,} steps\n{run.parent.name}/{run.name}/{file.name}"
+    place = "/".join(part for part in (run.parent.name, run.name, file.name) if part)
+    return f"{scores.model} {scores.step:,} steps\n{place}"

@@ -53,13 +53,16 @@ def _settings(checkpoint: str, data: str | None) -> tuple[str, dict[str, Any]]:
         except (yaml.YAMLError, AttributeError, UnicodeDecodeError):
             raise UsageError(f"{file} is no configuration of a run") from None
     section = {"class_path": section} if isinstance(section, str) else section
+    arguments = (section.get("init_args") or {}) if isinstance(section, dict) else None
+    if not isinstance(arguments, dict):
+        raise UsageError(f"{file} is no configuration of a run")
     name = str(section.get("class_path", ""))
     if given and not name:
         raise UsageError(f"{file} {'has no data section' if file.is_file() else 'does not exist'}; give --data a name")
     if data is None and not name:
         raise UsageError(f"there is no {file} that says what data {checkpoint} was trained on; add --data, say MNIST")
     if given or data is None or name.rpartition(".")[2] == data.rpartition(".")[2]:
-        return name, dict(section.get("init_args") or {})
+        return name, dict(arguments)
     return data, {}
 
 
@@ -69,7 +72,10 @@ def _data_class(name: str) -> Any:
 
     short = name.removeprefix("lit_gans.")
     if "." in short:
-        return import_class(name)
+        cls = import_class(name)
+        if not (isinstance(cls, type) and issubclass(cls, lit_gans.data.ImageData)):
+            raise UsageError(f"{name} is no data set; name a subclass of lit_gans.data.ImageData")
+        return cls
     if short not in (choices := known("lit_gans.data")):
         raise UsageError(f"unknown data {short!r}{nearest(short, choices)}")
     return getattr(lit_gans.data, short)

@@ -68,8 +68,10 @@ class Scores:
         """
         try:
             content = json.loads(path.read_text())
-            return cls(**{**content, "protocol": Protocol(**content["protocol"])})
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            values = {name: float(value) for name, value in content["values"].items()}
+            typed = {"values": values, "protocol": Protocol(**content["protocol"]), "step": int(content["step"])}
+            return cls(**{**content, **typed})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError(f"{path} holds no scores of 'lit-gans evaluate' ({error})") from None
 
 

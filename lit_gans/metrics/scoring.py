@@ -132,13 +132,22 @@ def real_images(data: ImageData, split: str, count: int, rank: int = 0, world: i
     """At most ``count`` real images of a split in [-1, 1], in parts; each device gets its share.
 
     They are a fixed random choice, since the first ones of a file need not be like the others.
+
+    Raises:
+        UsageError: if the set has none: its samples are pairs, or of two domains.
     """
     if split not in data.splits:
         data.setup({"train": "fit", "val": "validate"}.get(split, "test"))
     samples = data.splits[split]
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))
     for rows in order[:count][rank::world].split(_CHUNK):
-        yield data.on_after_batch_transfer(samples[rows], 0)["image"]
+        batch = data.on_after_batch_transfer(samples[rows], 0)
+        if "image" not in batch:
+            raise UsageError(
+                f"{type(data).__name__} has {' and '.join(batch)} instead of single images, which scores compare; name "
+                "other data"
+            )
+        yield batch["image"]
 
 
 def drawn(model: Any, count: int, seed: int, rank: int = 0, world: int = 1) -> Iterator[Tensor]:

@@ -31,8 +31,10 @@ def train_classifier(
         batch_size: images a step.
 
     Raises:
-        UsageError: if there are no labelled images.
+        UsageError: if there are no labelled images or no epochs.
     """
+    if epochs < 1:
+        raise UsageError(f"epochs must be at least 1, got {epochs}")
     known = (targets >= 0).nonzero()[:, 0] if targets.ndim == 1 else torch.arange(len(targets))
     if len(known) < 2:
         raise UsageError(f"a classifier needs labelled images to learn from, but there are {len(known)}")
