@@ -205,7 +205,7 @@ def _user_caused(error: BaseException | None) -> BaseException | None:
     """The error, or the one that it hides, if a user can mend it."""
     from lit_gans.errors import NonFiniteLoss, UsageError
 
-    kinds: tuple[type[BaseException], ...] = (UsageError, NonFiniteLoss, PermissionError, FileNotFoundError)
+    kinds: tuple[type[BaseException], ...] = (UsageError, NonFiniteLoss, OSError)
     if "lightning" in sys.modules:
         from lightning.fabric.utilities.exceptions import MisconfigurationException
 

@@ -43,7 +43,7 @@ def evaluate(
     from lit_gans.errors import UsageError
     from lit_gans.metrics.features import feature_network
     from lit_gans.metrics.protocol import Protocol, Scores, describe_data
-    from lit_gans.metrics.scoring import Scoring, drawn, real_images
+    from lit_gans.metrics.scoring import SCORES, Scoring, drawn, real_images
     from lit_gans.metrics.smoothness import path_length
 
     if not metrics:
@@ -57,6 +57,8 @@ def evaluate(
     model = load(checkpoint, usable(device))
     target = Path(checkpoint).with_suffix(".json") if output is None else Path(output)
     module = open_data(checkpoint, data, root, model.image_shape)
+    if unknown := [name for name in metrics if name not in (*SCORES, "ppl")]:
+        raise UsageError(f"there is no score {unknown[0]!r}; choose from {', '.join((*SCORES, 'ppl'))}")
     network = None if set(metrics) == {"swd"} else feature_network(features)
     scoring = Scoring([name for name in metrics if name != "ppl"], network).to(model.device)
     for images in real_images(module, reference, real_count):
@@ -116,6 +118,7 @@ def features(
     """
     from lit_gans.commands.run_data import open_data
     from lit_gans.errors import UsageError
+    from lit_gans.metrics.protocol import describe_data
     from lit_gans.metrics.training import accuracy, train_classifier
 
     target = Path(output)
@@ -124,13 +127,12 @@ def features(
     module = open_data("", data, root, None)
     module.setup()
     train, test = module.splits["train"], module.splits["test"]
-    name = "digits" if type(module).__name__ == "MNIST" else type(module).__name__
-    name += f" epochs={epochs}" if epochs != 5 else ""  # scores of other networks do not compare
+    name = f"{describe_data(module)} epochs={epochs} seed={seed}"  # scores of other networks do not compare
     label = train.values("label")
     if label is None:
         raise UsageError(f"{type(module).__name__} has no labels to learn from; name a data set that has")
     images, held = (split[:]["image"] for split in (train, test))
-    network = train_classifier(images, label, module.num_classes, epochs, seed, f"{name} {seed}" if seed else name)
+    network = train_classifier(images, label, module.num_classes, epochs, seed, name)
     network.save(target)
     right = accuracy(network, held, test.values("label"))
     print(f"{network.name}: {right:.2%} of {len(held):,} test images right; weights in {target}")

@@ -100,7 +100,7 @@ def load_classifier(path: str | Path = SHIPPED) -> Classifier:
         network.load_state_dict(load_file(path))  # which makes them float32 again
     except FileNotFoundError:
         raise UsageError(f"the feature network {path} does not exist; train one with 'lit-gans features'") from None
-    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
         raise UsageError(f"{path} holds no feature network ({error}); train one with 'lit-gans features'") from None
     return network.eval().requires_grad_(False)
 
