@@ -1,5 +1,6 @@
 """BaseGAN: the alternating game of two players, and everything about it that no paper says."""
 
+import atexit
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -310,6 +311,9 @@ class BaseGAN(LightningModule, ABC):
             return
         refuse_strategy(self.trainer.strategy)
         checkpoints.prove_loadable(self)
+        if self.trainer.world_size > 1:
+            atexit.unregister(_leave_group)
+            atexit.register(_leave_group)
 
     def on_train_start(self) -> None:
         """Restores the random states of a resumed run; gives every device of a new one its own."""
@@ -370,6 +374,12 @@ def refuse_strategy(strategy: Any) -> None:
             f"a GAN trains on one device or with 'ddp' on several, each in a process of its own, got {name}; leave "
             "trainer.strategy at 'auto'"
         )
+
+
+def _leave_group() -> None:
+    """Ends this process's part in the group: gloo's threads, left running, can abort a process that is done."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def _all_reduce_mean(tensors: list[Tensor]) -> None:

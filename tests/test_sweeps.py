@@ -49,7 +49,8 @@ def test_a_run_of_a_sweep(path, seed, tmp_path):
     short = ["--trainer.max_epochs=1", "--trainer.limit_train_batches=2", "--trainer.limit_val_batches=4"]
     command = [sys.executable, "-m", "lit_gans", *words[1:], *short, "--trainer.accelerator=cpu"]
     command += ["--trainer.enable_progress_bar=false", "--quality.real_count=500"]
-    environment = {**os.environ, "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1", "WANDB_SILENT": "true"}
+    own = {k: v for k, v in os.environ.items() if k != "WANDB_SERVICE"}  # another test's, which would write later
+    environment = {**own, "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1", "WANDB_SILENT": "true"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     (run,) = tmp_path.glob("runs/*/version_0")
