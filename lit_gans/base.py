@@ -20,6 +20,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from lit_gans import checkpoints
 from lit_gans.errors import NonFiniteLoss, UsageError
 from lit_gans.losses import Terms
+from lit_gans.networks.base import evaluating
 from lit_gans.optim import Adam, ExponentialAverage
 
 Batch = dict[str, Tensor]
@@ -191,13 +192,8 @@ class BaseGAN(LightningModule, ABC):
     def inference_generator(self) -> Iterator[nn.Module]:
         """The averaged generator (the plain one if there is no average) in evaluation mode, put back afterwards."""
         network = self.generator if self.generator_ema is None else self.generator_ema.module
-        modes = [(module, module.training) for module in network.modules()]
-        network.eval()
-        try:
+        with evaluating(network):
             yield network
-        finally:
-            for module, training in modes:
-                module.training = training
 
     def _descend(self, player: str, objective: Objective, batch: Batch, fake: Fake) -> Terms:
         with self._turn(player):

@@ -7,6 +7,8 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
+from lit_gans.networks.base import evaluating
+
 _IMAGES = 256  # of each kind that a look takes
 _ALIKE = 0.1  # of the real images' mean distance
 _PATIENCE = 3  # looks in a row before a player has won
@@ -78,13 +80,11 @@ class CollapseMonitor(Callback):
 
     def _judge(self, pl_module: Any, real: Tensor, fake: Tensor, counts: bool) -> None:
         """Whether the discriminator tells real from fake."""
-        training = pl_module.discriminator.training
         try:
-            verdicts = [pl_module.discriminator.eval()(images) for images in (real, fake)]
+            with evaluating(pl_module.discriminator):
+                verdicts = [pl_module.discriminator(images) for images in (real, fake)]
         except TypeError:  # a discriminator that takes more than an image
             return
-        finally:
-            pl_module.discriminator.train(training)
         if not all(isinstance(v, Tensor) and v.numel() == len(real) for v in verdicts):
             return
         above, below = (v.flatten().float() for v in verdicts)

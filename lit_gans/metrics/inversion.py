@@ -1,7 +1,5 @@
 """Latent inversion: how near a generator comes to a given image."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -9,6 +7,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from lit_gans.errors import UsageError
+from lit_gans.networks.base import evaluating
 
 _AT_ONCE = 512  # latent points that are moved together
 
@@ -75,7 +74,7 @@ def invert_images(
         torch.inference_mode(False),
         torch.enable_grad(),
         torch.autocast(images.device.type, enabled=False),
-        _evaluating(generator),
+        evaluating(generator),
     ):
         for part in torch.arange(len(images)).split(max(1, _AT_ONCE // restarts)):
             labels = None if label is None else label[part.to(label.device)].clone()
@@ -133,17 +132,6 @@ def _clip(z: Tensor, limit: float, rng: torch.Generator) -> None:
     if outside.any():
         anew = torch.empty(int(outside.sum())).uniform_(-limit, limit, generator=rng)
         z[outside] = anew.to(z.device)
-
-
-@contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 class ReconstructionError(Metric):
