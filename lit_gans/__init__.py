@@ -12,18 +12,26 @@ if TYPE_CHECKING:
     from lit_gans.base import BaseGAN as BaseGAN
     from lit_gans.checkpoints import load as load
     from lit_gans.data import *  # noqa: F403
+    from lit_gans.encoder_decoder import EncoderDecoder as EncoderDecoder
     from lit_gans.families import LatentGAN as LatentGAN
+    from lit_gans.generative import GenerativeModel as GenerativeModel
     from lit_gans.models import *  # noqa: F403
 
 _NAMES = {
+    "lit_gans.generative": "GenerativeModel",
     "lit_gans.base": "BaseGAN",
     "lit_gans.families": "LatentGAN",
+    "lit_gans.encoder_decoder": "EncoderDecoder",
     "lit_gans.checkpoints": "load",
-    "lit_gans.models": "DCGAN GAN LSGAN",
+    "lit_gans.models": """
+        AutoEncoder BEGAN DCGAN DRAGAN EBGAN GAN HingeGAN LSGAN PacGAN R3GAN RelativisticGAN SAGAN SNGAN
+        StyleGAN2 UnrolledGAN VAE WeightNormGAN WGAN WGANGP
+    """,
     "lit_gans.data": """
         Apple2Orange CaptionedGlyphs Captions CelebA Cezanne2Photo CIFAR10 Cityscapes Edges2Handbags Edges2Shoes
         Facades FashionMNIST Gaussians Glyphs Horse2Zebra ImageFolder LSUN Maps MNIST Monet2Photo Night2Day
-        Paired PairedGlyphs Phone2DSLR Summer2Winter SVHN Ukiyoe2Photo Unpaired UnpairedGlyphs VanGogh2Photo
+        Paired PairedGlyphs Phone2DSLR StackedMNIST Summer2Winter SVHN Ukiyoe2Photo Unpaired UnpairedGlyphs
+        VanGogh2Photo
     """,
 }
 _HOME = {name: home for home, names in _NAMES.items() for name in names.split()}

@@ -22,7 +22,7 @@ from lit_gans.errors import UsageError
 from lit_gans.files import replacing
 
 if TYPE_CHECKING:
-    from lit_gans.base import BaseGAN
+    from lit_gans.generative import GenerativeModel
 
 KEY = "lit_gans"
 RANDOM = "random_states"
@@ -31,7 +31,7 @@ RANDOM = "random_states"
 # -------------------------------------------------------------------- describing a model
 
 
-def save_hyperparameters(model: "BaseGAN") -> dict[str, str]:
+def save_hyperparameters(model: "GenerativeModel") -> dict[str, str]:
     """Stores the arguments of the call that made ``model`` as plain values in ``model.hparams``.
 
     Classes and partials become ``{class_path, init_args}``. On the command line the parsed configuration is stored,
@@ -53,11 +53,12 @@ def save_hyperparameters(model: "BaseGAN") -> dict[str, str]:
     return networks
 
 
-def _outermost_call(model: "BaseGAN") -> dict[str, Any]:
+def _outermost_call(model: "GenerativeModel") -> dict[str, Any]:
     """The arguments of the most derived ``__init__`` that is running: what to repeat to make ``model`` again.
 
     Lightning collects the arguments of every ``__init__`` on the way, and so also what a subclass fixes for its parent,
-    which the subclass would not accept.
+    which the subclass would not accept. The values are those at the time of asking, so an ``__init__`` must not rebind
+    its arguments before it calls its parent's.
     """
     found, frame = None, inspect.currentframe()
     while frame is not None:
@@ -77,7 +78,7 @@ def class_path(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def describe(model: "BaseGAN") -> dict[str, Any]:
+def describe(model: "GenerativeModel") -> dict[str, Any]:
     """What `load` needs besides the weights and the hyper-parameters."""
     return {"class_path": class_path(type(model)), "given_networks": model.given_networks, "version": __version__}
 
@@ -125,7 +126,7 @@ def import_class(path: str) -> Any:
         ) from None
 
 
-def prove_loadable(model: "BaseGAN") -> None:
+def prove_loadable(model: "GenerativeModel") -> None:
     """A round trip of the hyper-parameters as a checkpoint makes it.
 
     Raises:

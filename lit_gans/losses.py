@@ -91,6 +91,25 @@ def relativistic_generator(real: Tensor, fake: Tensor) -> Terms:
     return {"pair": F.softplus(_paired(real, fake)).mean()}
 
 
+def relativistic_average_discriminator(real: Tensor, fake: Tensor) -> Terms:
+    """E softplus(mean D(G(z)) - D(x)) + E softplus(D(G(z)) - mean D(x)), RaSGAN, Jolicoeur-Martineau 2018, eq. 8.
+
+    Each sample is compared with the mean of the other kind, so the two batches may differ in size.
+
+    Args:
+        real: logits of real samples.
+        fake: logits of generated samples.
+    """
+    real, fake = real.float(), fake.float()
+    return {"real": F.softplus(fake.mean() - real).mean(), "fake": F.softplus(fake - real.mean()).mean()}
+
+
+def relativistic_average_generator(real: Tensor, fake: Tensor) -> Terms:
+    """E softplus(D(x) - mean D(G(z))) + E softplus(mean D(x) - D(G(z))), the mirror image, eq. 9."""
+    real, fake = real.float(), fake.float()
+    return {"real": F.softplus(real - fake.mean()).mean(), "fake": F.softplus(real.mean() - fake).mean()}
+
+
 def _paired(left: Tensor, right: Tensor) -> Tensor:
     if left.shape != right.shape:
         raise ValueError(

@@ -41,6 +41,45 @@ class Adam(torch.optim.Adam):
                 group["fused"] = True
 
 
+class AdamWithoutMomentum(Adam):
+    """`Adam` with beta1 = 0, for discriminators that a gradient penalty or spectral norm regularises.
+
+    Gulrajani et al. 2017 (arXiv:1704.00028), Miyato et al. 2018 (arXiv:1802.05957) and their successors: momentum makes
+    such a player overshoot.
+
+    Args:
+        params: parameters or parameter groups.
+        lr: learning rate.
+        betas: decay of the first and second moment.
+        eps: added to the denominator.
+        weight_decay: L2 penalty.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 2e-4,
+        betas: tuple[float, float] = (0.0, 0.9),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+
+class RMSprop(torch.optim.RMSprop):
+    """RMSprop with the learning rate of Arjovsky et al. 2017 (arXiv:1701.07875, algorithm 1).
+
+    Args:
+        params: parameters or parameter groups.
+        lr: learning rate.
+        alpha: decay of the mean square.
+        eps: added to the denominator.
+    """
+
+    def __init__(self, params: Iterable[Any], lr: float = 5e-5, alpha: float = 0.99, eps: float = 1e-8) -> None:
+        super().__init__(params, lr, alpha, eps)
+
+
 class LinearDecay(LRScheduler):
     """Keeps the learning rate until batch ``start``, then moves it on a straight line to ``end`` of it.
 

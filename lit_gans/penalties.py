@@ -33,7 +33,25 @@ def gradient_penalty(
     if mix is None:
         mix = torch.rand(len(real), device=real.device)
     points = torch.lerp(fake, real, mix.view(-1, *[1] * (real.ndim - 1)))
-    return (_gradient(discriminator, points).flatten(1).norm(dim=1) - center).square().mean()
+    return (_gradient(discriminator, points)[1].flatten(1).norm(dim=1) - center).square().mean()
+
+
+def dragan_penalty(discriminator: Network, real: Tensor, spread: float = 0.5) -> Tensor:
+    """E (|grad D(x_mix)|_2 - 1)^2 between reals and their noisy copies, unweighted.
+
+    Kodali et al. 2017, arXiv:1705.07215, section 2.3 (weight 10): the noise is uniform on [0, ``spread`` * std], where
+    std is the deviation of all values of the batch, as in the authors' code.
+
+    Args:
+        discriminator: maps (N, ...) images to outputs of any shape with N rows.
+        real: (N, ...) real images.
+        spread: largest noise, in standard deviations.
+
+    Returns:
+        A 0-dim float32 tensor.
+    """
+    real = real.float()
+    return gradient_penalty(discriminator, real, real + spread * real.std() * torch.rand_like(real))
 
 
 def zero_centered(discriminator: Network, images: Tensor) -> Tensor:
@@ -48,7 +66,22 @@ def zero_centered(discriminator: Network, images: Tensor) -> Tensor:
     Returns:
         A 0-dim float32 tensor.
     """
-    return _gradient(discriminator, images.detach().float()).square().flatten(1).sum(1).mean()
+    return judged(discriminator, images)[1].mean()
+
+
+def judged(discriminator: Network, images: Tensor) -> tuple[Tensor, Tensor]:
+    """What a discriminator says, and the squared norm of its gradient at each image, from one pass in float32.
+
+    Args:
+        discriminator: maps (N, ...) images to outputs of any shape with N rows; no image may influence another's row,
+            as batch norm would let it.
+        images: (N, ...) images.
+
+    Returns:
+        The outputs as they come, and |grad D(x)|_2^2 (N,), both float32 and with their graph.
+    """
+    outputs, gradient = _gradient(discriminator, images.detach().float())
+    return outputs, gradient.square().flatten(1).sum(1)
 
 
 def pull_away(features: Tensor) -> Tensor:
@@ -71,9 +104,10 @@ def pull_away(features: Tensor) -> Tensor:
         return ((unit @ unit.T).square().sum() - n) / (n * (n - 1))
 
 
-def _gradient(discriminator: Network, points: Tensor) -> Tensor:
-    """The gradient of the summed outputs with respect to ``points``, with a graph through it."""
+def _gradient(discriminator: Network, points: Tensor) -> tuple[Tensor, Tensor]:
+    """The outputs, and the gradient of their sum with respect to ``points`` with a graph through it."""
     with torch.autocast(points.device.type, enabled=False), torch.enable_grad():
         points = points.requires_grad_()
-        (gradient,) = torch.autograd.grad(discriminator(points).float().sum(), points, create_graph=True)
-    return gradient
+        outputs = discriminator(points).float()
+        (gradient,) = torch.autograd.grad(outputs.sum(), points, create_graph=True)
+    return outputs, gradient

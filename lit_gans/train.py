@@ -18,10 +18,10 @@ from lightning.pytorch.loggers import CSVLogger, WandbLogger
 import lit_gans.data
 import lit_gans.models  # noqa: F401  (both make short names known)
 from lit_gans import checkpoints
-from lit_gans.base import PLAYERS, BaseGAN, refuse_strategy
 from lit_gans.callbacks import CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
 from lit_gans.cli import TRAINING, fail, known, nearest
 from lit_gans.errors import UsageError
+from lit_gans.generative import GenerativeModel, refuse_strategy
 
 _EPOCHS = 10  # of a run that does not say how long it should take
 _HOMES = {"model": "lit_gans.models", "data": "lit_gans.data"}
@@ -68,7 +68,7 @@ class TrainCLI(LightningCLI):
         """Parses ``arguments``, builds the model, the data and the trainer, and runs."""
         _check_names(arguments)
         cls(
-            BaseGAN,
+            GenerativeModel,
             LightningDataModule,
             save_config_callback=SaveConfig,
             trainer_defaults={"default_root_dir": "runs", "enable_model_summary": False},
@@ -115,7 +115,7 @@ class TrainCLI(LightningCLI):
         given = config["model"].get("init_args") or {}
         for name, old in saved.get("hyper_parameters", {}).items():
             if not name.startswith("_") and name not in _LINKED and name in given and _differs(old, given[name]):
-                state = ", but the optimizer goes on with the saved state" if "_optimizer" in name else ""
+                state = ", but the optimizer goes on with the saved state" if "optimizer" in name else ""
                 print(f"note: {name} was {old!r} in {path} and is now {given[name]!r}{state}", file=sys.stderr)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -131,9 +131,9 @@ class TrainCLI(LightningCLI):
         if trainer["enable_progress_bar"] is not False and not any(isinstance(c, AnyProgressBar) for c in callbacks):
             trainer["callbacks"] = [*callbacks, ProgressBar()]
         if trainer["gradient_clip_val"]:
-            raise UsageError("a GAN clips each player by itself: use --model.clip_norm, not trainer.gradient_clip_val")
+            raise UsageError("a model clips by itself: use --model.clip_norm, not trainer.gradient_clip_val")
         if trainer["accumulate_grad_batches"] not in (None, 1):
-            raise UsageError("a GAN takes turns batch by batch: use a larger --data.batch_size, do not accumulate")
+            raise UsageError("a batch is a step here: use a larger --data.batch_size, do not accumulate")
         try:
             made = super().instantiate_trainer(**kwargs)
         except (ValueError, TypeError) as error:
@@ -148,7 +148,8 @@ class TrainCLI(LightningCLI):
         """Says what is trained and where the run is."""
         folder = self.trainer.log_dir
         if self.trainer.is_global_zero:
-            sizes = [f"{p} {sum(w.numel() for w in getattr(self.model, p).parameters()):,} weights" for p in PLAYERS]
+            players = {name: getattr(self.model, name).parameters() for name in self.model.players}
+            sizes = [f"{name} {sum(w.numel() for w in weights):,} weights" for name, weights in players.items()]
             print(f"{type(self.model).__name__} on {type(self.datamodule).__name__}: {', '.join(sizes)}")
             print(f"run folder: {folder}" if folder else "no run folder: logging is off", flush=True)
 

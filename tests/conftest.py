@@ -10,16 +10,33 @@ import torch
 from lightning.pytorch import Trainer
 
 import lit_gans.models
-from lit_gans import Glyphs
+from lit_gans import BaseGAN, Glyphs
 from lit_gans.callbacks import SaveLast
 from lit_gans.checkpoints import AtomicCheckpointIO
 from lit_gans.errors import UsageError
 
 MODELS = [getattr(lit_gans.models, name) for name in lit_gans.models.__all__]
+GAMES = [model for model in MODELS if issubclass(model, BaseGAN)]
 SMALL = {
+    "AutoEncoder": {"width": 4},
     "GAN": {"generator_hidden": (16,), "discriminator_hidden": (16,)},
+    "BEGAN": {"width": 4},
     "DCGAN": {"width": 4},
+    "DRAGAN": {"width": 4},
+    "EBGAN": {"width": 4},
+    "HingeGAN": {"width": 4},
     "LSGAN": {"width": 4},
+    "PacGAN": {"width": 4},
+    "R3GAN": {"width": 4, "residual": False},
+    "RelativisticGAN": {"width": 4},
+    "SAGAN": {"width": 2, "attention": 8},
+    "SNGAN": {"width": 4, "generator_every": 1},
+    "UnrolledGAN": {"width": 4, "unrolled_steps": 2},
+    "StyleGAN2": {"width": 4, "style_dim": 8},
+    "VAE": {"width": 4},
+    "WGAN": {"width": 4, "generator_every": 1},
+    "WGANGP": {"width": 4, "generator_every": 1},
+    "WeightNormGAN": {"width": 4},
 }
 SHAPE = (1, 16, 16)
 
@@ -27,6 +44,18 @@ SHAPE = (1, 16, 16)
 @pytest.fixture(params=MODELS, ids=lambda cls: cls.__name__)
 def model_class(request):
     return request.param
+
+
+@pytest.fixture(params=GAMES, ids=lambda cls: cls.__name__)
+def game_class(request):
+    """A model of two players who move in turn."""
+    return request.param
+
+
+def paced(cls, kind, value):
+    """The same optimizer or scheduler for every player of a game, or for the one optimizer of another model."""
+    names = [f"{player}_{kind}" for player in cls.players] if issubclass(cls, BaseGAN) else [kind]
+    return dict.fromkeys(names, value)
 
 
 def small(cls, **arguments):

@@ -72,6 +72,20 @@ GAMES = {
         losses.relativistic_generator,
         lambda r, f: {"pair": mean(lambda x, y: -log(sigmoid(y - x)), r, f)},
     ),
+    "relativistic_average_discriminator": (
+        losses.relativistic_average_discriminator,
+        lambda r, f: {
+            "real": mean(lambda x: -log(sigmoid(x - sum(f) / len(f))), r),
+            "fake": mean(lambda x: -log(1 - sigmoid(x - sum(r) / len(r))), f),
+        },
+    ),
+    "relativistic_average_generator": (
+        losses.relativistic_average_generator,
+        lambda r, f: {
+            "real": mean(lambda x: -log(1 - sigmoid(x - sum(f) / len(f))), r),
+            "fake": mean(lambda x: -log(sigmoid(x - sum(r) / len(r))), f),
+        },
+    ),
 }
 game = pytest.mark.parametrize("loss, paper", GAMES.values(), ids=GAMES)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lit_gans.penalties import gradient_penalty, pull_away, zero_centered
+from lit_gans.penalties import dragan_penalty, gradient_penalty, judged, pull_away, zero_centered
 
 SHAPES = [(5, 3), (4, 2, 3, 3)]
 
@@ -88,6 +88,32 @@ def test_zero_centered_loop(shape, outputs):
     assert zero_centered(critic, images).item() == pytest.approx(total / shape[0], rel=1e-5)
 
 
+def test_judged_gives_outputs_and_slopes_of_one_pass():
+    critic, images, calls = mlp(6), draw(5, 6), []
+    critic.register_forward_hook(lambda *_: calls.append(1))
+    outputs, slopes = judged(critic, images)
+    assert len(calls) == 1
+    torch.testing.assert_close(outputs, critic(images))
+    exact = double(critic)
+    expected = torch.stack([gradient_of(exact, image).square().sum() for image in images])
+    torch.testing.assert_close(slopes.double(), expected)
+    (outputs.mean() + slopes.mean()).backward()  # both keep their graph
+    assert all(p.grad is not None for p in critic[1:].parameters())
+
+
+def test_dragan_looks_around_the_reals():
+    """Points are the reals and up to `spread` deviations above them, never elsewhere; the slope is compared with 1."""
+    real, points = draw(64, 3), []
+
+    def critic(x):
+        points.append(x.detach())
+        return 3 * x.sum(1)
+
+    assert dragan_penalty(critic, real, spread=0.5).item() == pytest.approx((3 * 3**0.5 - 1) ** 2, rel=1e-5)
+    shift = (points[0] - real) / real.std()
+    assert shift.min() >= -1e-6 and 0.3 < shift.max() <= 0.5 and 0.08 < shift.mean() < 0.17
+
+
 @pytest.mark.parametrize("shape", [(2, 3), (6, 5), (4, 2, 3)], ids=str)
 def test_pull_away_loop(shape):
     features = draw(*shape)
@@ -112,6 +138,7 @@ def test_pull_away_needs_a_pair():
 PENALTIES = {
     "gradient_penalty": lambda net, x, y: gradient_penalty(net, x, y, mix=torch.linspace(0, 1, len(x))),
     "zero_centered": lambda net, x, y: zero_centered(net, x),
+    "dragan_penalty": lambda net, x, y: dragan_penalty(net, x, spread=0.0),
     "pull_away": lambda net, x, y: pull_away(net[:3](x)),
 }
 
@@ -129,7 +156,7 @@ def test_half_precision_inputs(dtype):
         assert torch.equal(penalty(critic, x, y), penalty(critic, x.float(), y.float()))
 
 
-@pytest.mark.parametrize("name", ["gradient_penalty", "zero_centered"])
+@pytest.mark.parametrize("name", ["gradient_penalty", "zero_centered", "dragan_penalty"])
 @pytest.mark.parametrize("context", [nullcontext, torch.no_grad], ids=["grad", "no_grad"])
 def test_autocast_is_switched_off(name, context):
     critic, x, y = mlp(4), draw(5, 4), draw(5, 4, seed=1)
@@ -144,8 +171,8 @@ def test_autocast_is_switched_off(name, context):
 def test_differentiable_in_parameters(name):
     critic = mlp(4)
     PENALTIES[name](critic, draw(5, 4), draw(5, 4, seed=1)).backward()
-    judged = [critic[1].weight, critic[1].bias] + ([critic[3].weight] if name != "pull_away" else [])
-    assert all(p.grad.isfinite().all() and p.grad.abs().sum() > 0 for p in judged)
+    moved = [critic[1].weight, critic[1].bias] + ([critic[3].weight] if name != "pull_away" else [])
+    assert all(p.grad.isfinite().all() and p.grad.abs().sum() > 0 for p in moved)
 
 
 @pytest.mark.parametrize("name", ["gradient_penalty", "zero_centered"])

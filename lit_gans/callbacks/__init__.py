@@ -3,7 +3,8 @@
 from lit_gans.callbacks.collapse import CollapseMonitor
 from lit_gans.callbacks.progress import ProgressBar
 from lit_gans.callbacks.quality import Quality
+from lit_gans.callbacks.reconstruction import Reconstruction
 from lit_gans.callbacks.sample_grid import SampleGrid
 from lit_gans.callbacks.save_last import SaveLast
 
-__all__ = ["CollapseMonitor", "ProgressBar", "Quality", "SampleGrid", "SaveLast"]
+__all__ = ["CollapseMonitor", "ProgressBar", "Quality", "Reconstruction", "SampleGrid", "SaveLast"]

@@ -22,7 +22,7 @@ class CollapseMonitor(Callback):
     - ``val/discriminator_auroc``: the chance that the discriminator puts a real image above a sample (its scale does
       not matter: logits, distances, critics). 0.5 is a draw, 1 means that it is never fooled. For models whose
       discriminator gives one number an image.
-    - ``generator/gradient_norm`` and ``discriminator/gradient_norm``, whenever losses are logged.
+    - ``<player>/gradient_norm`` of every network that an optimizer moves, whenever losses are logged.
 
     It warns, once each, when samples are alike, when the discriminator is never fooled for three looks in a row, and
     when it takes samples for the real images as long, saying what to change.
@@ -38,14 +38,14 @@ class CollapseMonitor(Callback):
         self.warned: set[str] = set()
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: Any, optimizer: Any) -> None:
-        """Logs the norm of a player's gradient."""
+        """Logs the norm of every network's gradient, of those that this optimizer moves."""
         if not pl_module._logs_this_batch():
             return
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        own = {id(p) for p in pl_module.generator.parameters()}
-        player = "generator" if id(parameters[0]) in own else "discriminator"
-        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        pl_module.log(f"{player}/gradient_norm", norm)
+        moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        for player in pl_module.players:
+            parameters = getattr(pl_module, player).parameters()
+            if gradients := [p.grad for p in parameters if id(p) in moved and p.grad is not None]:
+                pl_module.log(f"{player}/gradient_norm", nn.utils.get_total_norm(gradients))
 
     def on_validation_batch_end(
         self,
@@ -70,12 +70,14 @@ class CollapseMonitor(Callback):
         diversity = _spread(fake) / _spread(real)
         pl_module.log("val/diversity", diversity, sync_dist=True)
         if diversity < _ALIKE and trainer.global_step >= self.after:
+            game = "discriminator" in pl_module.players
+            cure = "try another loss, or penalise the discriminator's gradient" if game else "or a VAE's beta"
             self._warn(
                 "collapse",
                 f"the samples are nearly one image: they differ {float(diversity):.3f} times as much as real ones do; "
-                "lower the learning rates, try another loss, or penalise the discriminator's gradient",
+                f"lower the learning rates, {cure}",
             )
-        if trainer.global_step:  # an untrained discriminator has not won
+        if trainer.global_step and "discriminator" in pl_module.players:  # an untrained one has not won
             self._judge(pl_module, real, fake, trainer.global_step >= self.after)
 
     def _judge(self, pl_module: Any, real: Tensor, fake: Tensor, counts: bool) -> None:

@@ -1,4 +1,4 @@
-"""A progress bar that shows how the game stands."""
+"""A progress bar that shows how training goes."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 
 
 class ProgressBar(TQDMProgressBar):
-    """Lightning's bar with both players' losses, read from the device only when the bar is redrawn.
+    """Lightning's bar with every player's loss, read from the device only when the bar is redrawn.
 
     Args:
         refresh_rate: batches between two redraws.
@@ -28,6 +28,6 @@ class ProgressBar(TQDMProgressBar):
         """The losses of the last batch and what was logged for the bar."""
         shown = {name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
         for name, value in (self._outputs or {}).items():
-            if name.endswith("/loss"):
+            if name.rpartition("/")[2] == "loss":
                 shown[name.removesuffix("/loss")] = f"{float(value):.3f}"
         return shown

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from lit_gans.data.base import ImageData
 from lit_gans.errors import UsageError
+from lit_gans.metrics.coverage import measure_coverage
 from lit_gans.metrics.features import feature_network
 from lit_gans.metrics.protocol import Protocol, Scores, describe_data
-from lit_gans.metrics.scoring import LOWER_IS_BETTER, Scoring, drawn, real_images
+from lit_gans.metrics.scoring import LOWER_IS_BETTER, Scoring, drawn, is_points, real_images
 
 
 class Quality(Callback):
@@ -24,7 +25,9 @@ class Quality(Callback):
     Real features are computed once. The samples are those of the averaged generator from the same noise each time.
     Beside the logged values, every line of ``<run>/scores.jsonl`` has the protocol that they were measured by.
 
-    Points in the plane have no features: they get ``swd``, the sliced Wasserstein distance, alone.
+    Points in the plane have no features: they get ``swd``, the sliced Wasserstein distance, alone. Data whose modes are
+    known, `Gaussians` and `StackedMNIST`, gets their coverage besides, ``val/modes``, ``val/kl`` and so on, from the
+    first 2,500 or 26,000 of the samples if there are as many.
 
     Args:
         scores: which of ``fid``, ``kid``, ``is``, ``precision_recall``, ``density_coverage`` and ``swd``.
@@ -58,7 +61,7 @@ class Quality(Callback):
 
     def monitor(self, image_shape: Sequence[int]) -> str:
         """What tells the best checkpoint: the first score of which less is better."""
-        scores = ("swd",) if _is_points(image_shape) else self.scores
+        scores = ("swd",) if is_points(image_shape) else self.scores
         chosen = next((name for name in scores if name in LOWER_IS_BETTER), None)
         if chosen is None:
             raise UsageError(f"of {', '.join(scores)} more is better: add fid, or set best.monitor and best.mode")
@@ -102,13 +105,15 @@ class Quality(Callback):
         except UsageError as error:
             rank_zero_warn(f"not scored: {error}")
             return
+        data, rank, world = trainer.datamodule, trainer.global_rank, trainer.world_size  # type: ignore[attr-defined]
+        values |= measure_coverage(pl_module, data, self.seed, count, rank, world)
         pl_module.log_dict({f"{stage}/{name}": value for name, value in values.items()})
         self._record(trainer, pl_module, scoring, split, values)
 
     def _scoring(self, split: str, images: Tensor) -> Scoring:
         """What gathers scores against a split; made at the first measurement."""
         if split not in self.scorings:
-            scores = ("swd",) if _is_points(images.shape[1:]) else self.scores
+            scores = ("swd",) if is_points(images.shape[1:]) else self.scores
             network = None if set(scores) == {"swd"} else feature_network(self.features)
             self.scorings[split] = Scoring(scores, network, strict=False)
         return self.scorings[split]
@@ -149,11 +154,6 @@ class Quality(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.experiment.config.update({"protocol": asdict(card)}, allow_val_change=True)
-
-
-def _is_points(shape: Sequence[int]) -> bool:
-    """Whether images are too small for a feature network."""
-    return min(shape[1:]) < 8
 
 
 def _limit(trainer: Trainer, stage: str) -> int:

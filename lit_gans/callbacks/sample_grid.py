@@ -16,6 +16,7 @@ class SampleGrid(Callback):
     """A grid of samples from a fixed noise: a PNG in ``<run>/samples`` always, and in W&B and TensorBoard if they log.
 
     Beside them ``real.png`` shows the first training batch as the model gets it: look at it before you wait for a run.
+    Models that reconstruct also show held-out images beside their reconstructions, after every validation.
 
     Args:
         count: samples in the grid.
@@ -69,6 +70,22 @@ class SampleGrid(Callback):
         """Draws what the run has ended with."""
         self.draw(trainer, pl_module)
 
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Shows the first validation images beside what a model that reconstructs makes of them."""
+        if batch_idx or trainer.sanity_checking or not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        if isinstance(outputs, dict) and "reconstruction" in outputs:
+            pairs = torch.cat([outputs[name][: self.count].float() for name in ("image", "reconstruction")], 3)
+            self._show(trainer, "reconstruction", grid(pairs), trainer.global_step)
+
     def on_predict_batch_end(
         self,
         trainer: Trainer,
@@ -88,10 +105,14 @@ class SampleGrid(Callback):
         if step == self.drawn or not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         self.drawn = step
-        picture = grid(pl_module.sample(self.count, seed=self.seed))
-        write_png(picture, self.folder / f"step_{step:07}.png")
+        self._show(trainer, "step", grid(pl_module.sample(self.count, seed=self.seed)), step)
+
+    def _show(self, trainer: Trainer, kind: str, picture: Tensor, step: int) -> None:
+        """To the run's folder and the loggers that take pictures."""
+        write_png(picture, self.folder / f"{kind}_{step:07}.png")
+        name = "samples" if kind == "step" else kind
         for logger in trainer.loggers:  # as uint8: wandb does not scale float images
             if isinstance(logger, WandbLogger):
-                logger.log_image("samples", [to_image(picture)], step=step)
+                logger.log_image(name, [to_image(picture)], step=step)
             elif isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image("samples", picture, step)
+                logger.experiment.add_image(name, picture, step)

@@ -28,10 +28,11 @@ def evaluate(
         checkpoint: a checkpoint file.
         data: a data set's name, or a .yaml file with a data section; by default what the run was trained on.
         root: the folder that holds the data.
-        metrics: some of fid, kid, is, precision_recall, density_coverage, swd and ppl.
+        metrics: some of fid, kid, is, precision_recall, density_coverage, swd, ppl, and modes if those of the data are
+            known. By default what suits the data.
         features: digits (shipped), inception, dinov2, or a file that 'lit-gans features' wrote.
         reference: the split that the real images are of: train, val or test.
-        count: how many images to draw.
+        count: how many images to draw; for modes always 2,500 points or 26,000 stacked digits.
         real_count: most real images to compare with.
         seed: of the drawing.
         output: a .json file for the scores with their protocol; by default beside the checkpoint.
@@ -41,6 +42,7 @@ def evaluate(
     from lit_gans.commands.latents import usable
     from lit_gans.commands.run_data import open_data
     from lit_gans.errors import UsageError
+    from lit_gans.metrics.coverage import measure_coverage
     from lit_gans.metrics.features import feature_network
     from lit_gans.metrics.protocol import Protocol, Scores, describe_data
     from lit_gans.metrics.scoring import SCORES, Scoring, drawn, real_images
@@ -57,10 +59,9 @@ def evaluate(
     model = load(checkpoint, usable(device))
     target = Path(checkpoint).with_suffix(".json") if output is None else Path(output)
     module = open_data(checkpoint, data, root, model.image_shape)
-    if unknown := [name for name in metrics if name not in (*SCORES, "ppl")]:
-        raise UsageError(f"there is no score {unknown[0]!r}; choose from {', '.join((*SCORES, 'ppl'))}")
-    network = None if set(metrics) == {"swd"} else feature_network(features)
-    scoring = Scoring([name for name in metrics if name != "ppl"], network).to(model.device)
+    metrics = _suited(metrics, module)
+    network = None if set(metrics) <= {"swd", "modes"} else feature_network(features)
+    scoring = Scoring([name for name in metrics if name in SCORES], network).to(model.device)
     for images in real_images(module, reference, real_count):
         scoring.add(images.to(model.device), real=True)
     for images in drawn(model, count, seed):
@@ -77,11 +78,32 @@ def evaluate(
     values = {name: float(value) for name, value in scoring.compute().items()}
     if "ppl" in metrics and network is not None:
         values["ppl"] = path_length(model, network, min(count, 2_000), seed)
+    if "modes" in metrics:
+        values |= {name: float(value) for name, value in measure_coverage(model, module, seed).items()}
     step = int(read(checkpoint).get("global_step", 0))
     scores = Scores(values, card, type(model).__name__, str(checkpoint), step)
     scores.save(target)
     _print([scores])
     print(f"scores and protocol in {target}")
+
+
+def _suited(metrics: list[str], module: Any) -> list[str]:
+    """The scores that were asked for, or by default those that the data allows."""
+    from lit_gans.errors import UsageError
+    from lit_gans.metrics.coverage import mode_coverage
+    from lit_gans.metrics.scoring import SCORES, is_points
+
+    points, countable = is_points(module.image_shape), mode_coverage(module) is not None
+    if metrics == _METRICS:
+        return [*(["swd"] if points else metrics), *(["modes"] if countable else [])]
+    choices = (*SCORES, "ppl", "modes")
+    if unknown := [name for name in metrics if name not in choices]:
+        raise UsageError(f"there is no score {unknown[0]!r}; choose from {', '.join(choices)}")
+    if points and (needing := [name for name in metrics if name not in ("swd", "modes")]):
+        raise UsageError(f"{needing[0]} needs images of at least 8 pixels a side; for points there are swd and modes")
+    if "modes" in metrics and not countable:
+        raise UsageError(f"the modes of {type(module).__name__} are not known; leave modes out of metrics")
+    return metrics
 
 
 def compare(scores: list[str]) -> None:

@@ -12,6 +12,7 @@ from lit_gans.data.mnist import MNIST, FashionMNIST
 from lit_gans.data.paired import Cityscapes, Edges2Handbags, Edges2Shoes, Facades, Maps, Night2Day, Paired
 from lit_gans.data.picture_data import PictureData
 from lit_gans.data.scenes import CaptionedGlyphs, PairedGlyphs, UnpairedGlyphs
+from lit_gans.data.stacked_mnist import StackedMNIST
 from lit_gans.data.svhn import SVHN
 from lit_gans.data.unpaired import (
     Apple2Orange,
@@ -53,6 +54,7 @@ __all__ = [
     "PairedGlyphs",
     "Phone2DSLR",
     "PictureData",
+    "StackedMNIST",
     "Summer2Winter",
     "Ukiyoe2Photo",
     "Unpaired",

@@ -47,7 +47,7 @@ class Gaussians(ImageData):
             self.means, self.sigma, self.scale = torch.cartesian_prod(axis, axis), 0.05, 5.0
         else:
             raise UsageError(f"kind must be 'ring' or 'grid', got {kind!r}")
-        self.num_classes = len(self.means)
+        self.kind, self.num_classes = kind, len(self.means)
 
     def load(self, split: str) -> Samples:
         """Points of a split, a function of seed and split."""

@@ -2,6 +2,7 @@
 
 from lit_gans.metrics.checkerboard import Checkerboard
 from lit_gans.metrics.classification import ClassifierAccuracyScore, ConditionalAccuracy
+from lit_gans.metrics.coverage import PointCoverage, StackCoverage
 from lit_gans.metrics.diversity import PairwiseDistance
 from lit_gans.metrics.features import Classifier, DINOv2, Features, Inception, feature_network, load_classifier
 from lit_gans.metrics.frechet import FrechetDistance
@@ -27,12 +28,14 @@ __all__ = [
     "Memorisation",
     "ModeCoverage",
     "PairwiseDistance",
+    "PointCoverage",
     "PrecisionRecall",
     "Protocol",
     "ReconstructionError",
     "Scores",
     "Sharpness",
     "SlicedWasserstein",
+    "StackCoverage",
     "accuracy",
     "feature_network",
     "load_classifier",

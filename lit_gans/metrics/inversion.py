@@ -1,15 +1,27 @@
 """Latent inversion: how near a generator comes to a given image."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torchmetrics import Metric
 
 from lit_gans.errors import UsageError
 from lit_gans.networks.base import evaluating
 
 _AT_ONCE = 512  # latent points that are moved together
+
+#: the arguments of `invert_images` and `ReconstructionError` by which Xiang & Li 2017 measure while they train
+RUNNING: dict[str, Any] = {
+    "steps": 50,
+    "restarts": 1,
+    "learning_rate": 0.01,
+    "origin": True,
+    "optimizer": partial(torch.optim.RMSprop, alpha=0.9, eps=1e-6),
+}
 
 
 class Inversion(NamedTuple):
@@ -33,6 +45,8 @@ def invert_images(
     seed: int = 0,
     label: Tensor | None = None,
     clip: float | None = None,
+    origin: bool = False,
+    optimizer: Callable[..., Optimizer] | None = None,
 ) -> Inversion:
     """Projects images onto what a generator can draw: min over z of the mean of (G(z) - x)^2.
 
@@ -52,6 +66,8 @@ def invert_images(
         label: (N,) int64, for a conditional generator.
         clip: draw coordinates beyond +-clip anew within it (stochastic clipping, Lipton & Tripathi 2017), so that z
             stays where training drew it from; by default z may go anywhere.
+        origin: start each image at z = 0, the middle of N(0, I), and only once, as Xiang & Li do.
+        optimizer: makes the optimizer from ``[z]`` and ``lr``, which then stays as it is; by default it is Adam.
 
     Raises:
         UsageError: if a number is out of range, or the generator draws another shape than that of ``images``.
@@ -66,8 +82,12 @@ def invert_images(
             "an inversion makes at least one step from at least one start, with a positive learning rate and clip; got "
             f"steps={steps}, restarts={restarts}, latent_dim={latent_dim}, learning_rate={learning_rate}, clip={clip}"
         )
+    if origin and restarts > 1:
+        raise UsageError(f"from the origin every start is the same: set restarts=1, got {restarts}, or origin=False")
     rng = torch.Generator().manual_seed(seed)
     starts = torch.randn(len(images), restarts, latent_dim, generator=rng)
+    if origin:
+        starts.zero_()
     parts = []
     # validation may run in inference mode, whose tensors no gradient passes
     with (
@@ -79,7 +99,8 @@ def invert_images(
         for part in torch.arange(len(images)).split(max(1, _AT_ONCE // restarts)):
             labels = None if label is None else label[part.to(label.device)].clone()
             found = images[part.to(images.device)].detach().clone().float()
-            parts.append(_descend(generator, found, starts[part], steps, learning_rate, labels, clip, rng))
+            descent = (steps, learning_rate, optimizer)
+            parts.append(_descend(generator, found, starts[part], descent, labels, clip, rng))
     return Inversion(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
 
 
@@ -87,19 +108,19 @@ def _descend(
     generator: nn.Module,
     images: Tensor,
     starts: Tensor,
-    steps: int,
-    learning_rate: float,
+    descent: tuple[int, float, Callable[..., Optimizer] | None],
     label: Tensor | None,
     clip: float | None,
     rng: torch.Generator,
 ) -> Inversion:
     """One batch: (N, C, H, W) images and (N, restarts, latent_dim) starts."""
+    steps, learning_rate, make = descent
     n, restarts, latent_dim = starts.shape
     z = starts.flatten(0, 1).to(images.device).requires_grad_()
     target = images.repeat_interleave(restarts, 0)
     given = () if label is None else (label.repeat_interleave(restarts, 0),)
-    optimizer = torch.optim.Adam([z], lr=learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    optimizer = (make or torch.optim.Adam)([z], lr=learning_rate)
+    schedule = None if make else torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     best, best_error = z.detach().clone(), torch.full((len(z),), torch.inf, device=z.device)
     for step in range(steps + 1):
         drawn = generator(z, *given).float()
@@ -116,7 +137,8 @@ def _descend(
             break
         (z.grad,) = torch.autograd.grad(error.sum(), z)  # of z alone: the weights collect nothing
         optimizer.step()
-        schedule.step()
+        if schedule is not None:
+            schedule.step()
         if clip is not None:
             _clip(z, clip, rng)
     errors, winner = best_error.view(n, restarts).min(1)
@@ -150,6 +172,8 @@ class ReconstructionError(Metric):
         seed: of the starts.
         clip: as in `invert_images`. Where the latent space is large an early generator is fitted by points that no
             training draws; with ``clip=1`` such fits do not count, and the error follows the training.
+        origin: as in `invert_images`; ``**RUNNING`` from this module gives all the arguments of Xiang & Li.
+        optimizer: as in `invert_images`.
         kwargs: arguments of `Metric`.
 
     Examples:
@@ -174,11 +198,14 @@ class ReconstructionError(Metric):
         count: int = 64,
         seed: int = 0,
         clip: float | None = None,
+        origin: bool = False,
+        optimizer: Callable[..., Optimizer] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.latent_dim, self.steps, self.restarts = latent_dim, steps, restarts
         self.learning_rate, self.count, self.seed, self.clip = learning_rate, count, seed, clip
+        self.origin, self.optimizer = origin, optimizer
         self.add_state("total", default=torch.zeros(()), dist_reduce_fx="sum")
         self.add_state("seen", default=torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
 
@@ -198,6 +225,8 @@ class ReconstructionError(Metric):
             self.seed + int(self.seen),
             some,
             self.clip,
+            self.origin,
+            self.optimizer,
         ).errors
         self.total += errors.sum()
         self.seen += len(errors)

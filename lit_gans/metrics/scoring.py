@@ -19,7 +19,7 @@ from lit_gans.metrics.sliced_wasserstein import SlicedWasserstein
 from lit_gans.pictures import to_uint8
 
 SCORES = ("fid", "kid", "is", "precision_recall", "density_coverage", "swd")
-LOWER_IS_BETTER = ("fid", "fid_normalised", "kid", "swd", "ppl")
+LOWER_IS_BETTER = ("fid", "fid_normalised", "kid", "swd", "ppl", "kl")
 _MANIFOLD = 5_000  # samples of each kind that precision and the like look at: their cost is the square of it
 _CHUNK = 500  # images that go through the network at once
 
@@ -126,6 +126,11 @@ class Scoring:
         for metric in self.metrics.values():
             metric.reset()
         self.counts[False] = 0
+
+
+def is_points(shape: Sequence[int]) -> bool:
+    """Whether images, (channels, height, width), are too small for a feature network: ``swd`` can still be had."""
+    return min(shape[1:]) < 8
 
 
 def real_images(data: ImageData, split: str, count: int, rank: int = 0, world: int = 1) -> Iterator[Tensor]:

@@ -1,7 +1,43 @@
 """One paper a file: this list is the table of contents."""
 
+from lit_gans.models.autoencoder import AutoEncoder
+from lit_gans.models.began import BEGAN
 from lit_gans.models.dcgan import DCGAN
+from lit_gans.models.dragan import DRAGAN
+from lit_gans.models.ebgan import EBGAN
 from lit_gans.models.gan import GAN
+from lit_gans.models.hinge_gan import HingeGAN
 from lit_gans.models.lsgan import LSGAN
+from lit_gans.models.pac_gan import PacGAN
+from lit_gans.models.r3gan import R3GAN
+from lit_gans.models.relativistic_gan import RelativisticGAN
+from lit_gans.models.sagan import SAGAN
+from lit_gans.models.sngan import SNGAN
+from lit_gans.models.stylegan2 import StyleGAN2
+from lit_gans.models.unrolled_gan import UnrolledGAN
+from lit_gans.models.vae import VAE
+from lit_gans.models.weight_norm_gan import WeightNormGAN
+from lit_gans.models.wgan import WGAN
+from lit_gans.models.wgan_gp import WGANGP
 
-__all__ = ["DCGAN", "GAN", "LSGAN"]
+__all__ = [
+    "BEGAN",
+    "DCGAN",
+    "DRAGAN",
+    "EBGAN",
+    "GAN",
+    "LSGAN",
+    "R3GAN",
+    "SAGAN",
+    "SNGAN",
+    "VAE",
+    "WGAN",
+    "WGANGP",
+    "AutoEncoder",
+    "HingeGAN",
+    "PacGAN",
+    "RelativisticGAN",
+    "StyleGAN2",
+    "UnrolledGAN",
+    "WeightNormGAN",
+]

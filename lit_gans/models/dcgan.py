@@ -1,12 +1,10 @@
 """The convolutional GAN."""
 
-from typing import Any
+from typing import ClassVar
 
-from lit_gans.base import Batch, Fake, ImageShape, Terms
-from lit_gans.families import LatentGAN, required
-from lit_gans.losses import minimax_discriminator, non_saturating_generator
-from lit_gans.networks import DCGANDiscriminator, DCGANGenerator, Discriminator, Generator
-from lit_gans.networks.blocks import Upsampling
+from lit_gans.base import Batch, Fake
+from lit_gans.families import LatentGAN
+from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 
 
 class DCGAN(LatentGAN):
@@ -20,39 +18,17 @@ class DCGAN(LatentGAN):
     The discriminator minimises `-E log D(x) - E log(1 - D(G(z)))`, the generator `-E log D(G(z))`.
 
     Good at: a strong, cheap baseline for images up to 128 pixels. Bad at: covering every mode; it plateaus where
-    regularised games keep improving.
+    regularised games keep improving, as it does itself with `r1` in place of the discriminator's batch norm.
 
-    Args:
-        generator: a network from noise to images; by default `DCGANGenerator`.
-        discriminator: a network from images to logits; by default `DCGANDiscriminator`.
-        image_shape: (channels, height, width), both sides at least 8; needed by the default networks.
-        latent_dim: size of the noise, for the default generator.
-        width: channels of the finest hidden maps, for the default networks.
-        upsampling: ``transposed`` convolutions as in the paper, or ``resize`` and convolve (no checkerboards).
-        base: arguments of `BaseGAN`: optimizers, schedules, ratio, clipping, average.
+    The arguments are `LatentGAN`'s.
 
     Examples:
         >>> DCGAN(image_shape=(3, 48, 64), width=8, upsampling="resize").sample(2, seed=0).shape
         torch.Size([2, 3, 48, 64])
+        >>> regularised = DCGAN(image_shape=(1, 28, 28), width=8, discriminator_norm="none", r1=1.0)
     """
 
-    def __init__(
-        self,
-        generator: Generator | None = None,
-        discriminator: Discriminator | None = None,
-        *,
-        image_shape: ImageShape | None = None,
-        latent_dim: int = 100,
-        width: int = 64,
-        upsampling: Upsampling = "transposed",
-        **base: Any,
-    ) -> None:
-        super().__init__(
-            generator or DCGANGenerator(required(image_shape), latent_dim, width, upsampling),
-            discriminator or DCGANDiscriminator(required(image_shape), width),
-            image_shape=image_shape,
-            **base,
-        )
+    mlp_below: ClassVar[int] = 0
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Real against fake, each in a batch of its own, as batch norm demands."""

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from lit_gans.base import Batch, Fake, ImageShape, Terms
+from lit_gans.base import Batch, Fake
 from lit_gans.families import LatentGAN, required
-from lit_gans.losses import minimax_discriminator, minimax_generator, non_saturating_generator
+from lit_gans.generative import ImageShape
+from lit_gans.losses import Terms, minimax_discriminator, minimax_generator, non_saturating_generator
 from lit_gans.networks import Discriminator, Generator, MLPDiscriminator, MLPGenerator
+from lit_gans.networks.blocks import Norm
 
 
 class GAN(LatentGAN):
@@ -28,7 +30,7 @@ class GAN(LatentGAN):
         discriminator_hidden: widths of the discriminator's hidden layers, from the image inwards.
         dropout: share of hidden units that the discriminator drops while training.
         saturating: play the true minimax game, in which the generator's gradient vanishes where it loses.
-        base: arguments of `BaseGAN`: optimizers, schedules, ratio, clipping, average.
+        latent: arguments of `LatentGAN`.
 
     Examples:
         >>> model = GAN(image_shape=(1, 28, 28), generator_hidden=(128, 256, 512, 1024))
@@ -47,14 +49,14 @@ class GAN(LatentGAN):
         discriminator_hidden: tuple[int, ...] = (128,),
         dropout: float = 0.0,
         saturating: bool = False,
-        **base: Any,
+        **latent: Any,
     ) -> None:
+        norm: Norm = "batch" if len(generator_hidden) > 2 else "none"
         super().__init__(
-            generator
-            or MLPGenerator(required(image_shape), latent_dim, generator_hidden, batch_norm=len(generator_hidden) > 2),
+            generator or MLPGenerator(required(image_shape), latent_dim, generator_hidden, norm),
             discriminator or MLPDiscriminator(required(image_shape), discriminator_hidden, dropout),
             image_shape=image_shape,
-            **base,
+            **latent,
         )
         self.play_generator = minimax_generator if saturating else non_saturating_generator
 

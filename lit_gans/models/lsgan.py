@@ -1,12 +1,11 @@
 """The least-squares game."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from lit_gans.base import Batch, Fake, ImageShape, Terms
-from lit_gans.families import LatentGAN, required
-from lit_gans.losses import least_squares_discriminator, least_squares_generator
-from lit_gans.networks import DCGANDiscriminator, DCGANGenerator, Discriminator, Generator
-from lit_gans.networks.blocks import Upsampling
+from lit_gans.base import Batch, Fake
+from lit_gans.families import LatentGAN
+from lit_gans.losses import Terms, least_squares_discriminator, least_squares_generator
+from lit_gans.networks import Discriminator, Generator
 
 
 class LSGAN(LatentGAN):
@@ -24,40 +23,29 @@ class LSGAN(LatentGAN):
     Args:
         generator: a network from noise to images; by default `DCGANGenerator`.
         discriminator: a network from images to unbounded scores; by default the DCGAN one.
-        image_shape: (channels, height, width), both sides at least 8; needed by the default networks.
-        latent_dim: size of the noise, for the default generator.
-        width: channels of the finest hidden maps, for the default networks.
-        upsampling: ``transposed`` convolutions, or ``resize`` and convolve.
         a: the discriminator's target for fakes.
         b: the discriminator's target for reals.
         c: what the generator wants the discriminator to say of a fake.
-        base: arguments of `BaseGAN`: optimizers, schedules, ratio, clipping, average.
+        latent: arguments of `LatentGAN`.
 
     Examples:
         >>> LSGAN(image_shape=(1, 28, 28), width=8, a=-1, b=1, c=0).sample(2, seed=0).shape
         torch.Size([2, 1, 28, 28])
     """
 
+    scores_have_zero: ClassVar[bool] = False
+
     def __init__(
         self,
         generator: Generator | None = None,
         discriminator: Discriminator | None = None,
         *,
-        image_shape: ImageShape | None = None,
-        latent_dim: int = 100,
-        width: int = 64,
-        upsampling: Upsampling = "transposed",
         a: float = 0.0,
         b: float = 1.0,
         c: float = 1.0,
-        **base: Any,
+        **latent: Any,
     ) -> None:
-        super().__init__(
-            generator or DCGANGenerator(required(image_shape), latent_dim, width, upsampling),
-            discriminator or DCGANDiscriminator(required(image_shape), width),
-            image_shape=image_shape,
-            **base,
-        )
+        super().__init__(generator, discriminator, **latent)
         self.a, self.b, self.c = a, b, c
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:

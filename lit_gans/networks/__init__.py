@@ -1,14 +1,37 @@
 """The players' networks."""
 
+from lit_gans.networks.attention import SelfAttention
 from lit_gans.networks.base import Discriminator, Generator
 from lit_gans.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from lit_gans.networks.encoders import DCGANDecoder, DCGANEncoder, Decoder, Encoder, MLPDecoder, MLPEncoder
 from lit_gans.networks.mlp import MLPDiscriminator, MLPGenerator
+from lit_gans.networks.packing import PackedDiscriminator
+from lit_gans.networks.r3 import R3Discriminator, R3Generator
+from lit_gans.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from lit_gans.networks.style import StyleDiscriminator, StyleGenerator
+from lit_gans.networks.weight_norm import WeightNormDiscriminator, WeightNormGenerator
 
 __all__ = [
+    "DCGANDecoder",
     "DCGANDiscriminator",
+    "DCGANEncoder",
     "DCGANGenerator",
+    "Decoder",
     "Discriminator",
+    "Encoder",
     "Generator",
+    "MLPDecoder",
     "MLPDiscriminator",
+    "MLPEncoder",
     "MLPGenerator",
+    "PackedDiscriminator",
+    "R3Discriminator",
+    "R3Generator",
+    "ResNetDiscriminator",
+    "ResNetGenerator",
+    "SelfAttention",
+    "StyleDiscriminator",
+    "StyleGenerator",
+    "WeightNormDiscriminator",
+    "WeightNormGenerator",
 ]

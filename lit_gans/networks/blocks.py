@@ -1,13 +1,52 @@
 """Layers that several networks share."""
 
+from collections.abc import Sequence
+from math import log2
 from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
 
 from lit_gans.errors import UsageError
 
-Upsampling = Literal["transposed", "resize"]
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+Upsampling = Literal["transposed", "resize", "bilinear", "subpixel"]
+Norm = Literal["batch", "layer", "weight", "spectral", "none"]
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)
+WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
+
+_SMALLEST = 4  # side of the coarsest feature map
+
+
+def doublings(image_shape: Sequence[int]) -> int:
+    """How many times the generator doubles and the discriminator halves: as long as the short side keeps 4 pixels.
+
+    Raises:
+        UsageError: if the image has a side below 8 pixels, which leaves no room for one doubling.
+    """
+    channels, height, width = image_shape
+    if min(height, width) < 2 * _SMALLEST or channels < 1:
+        raise UsageError(
+            f"a convolutional network draws images of at least 8x8 pixels (one doubling from 4x4), got image_shape "
+            f"{tuple(image_shape)} (channels, height, width); use larger images, or GAN, whose MLP draws any shape"
+        )
+    return int(log2(min(height, width) / _SMALLEST))
+
+
+class SubPixel(nn.Sequential):
+    """A 3x3 convolution to four times the channels, which become 2x2 pixels (Shi et al. 2016, arXiv:1609.05158)."""
+
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = False) -> None:
+        super().__init__(nn.Conv2d(in_channels, 4 * out_channels, 3, 1, 1, bias=bias), nn.PixelShuffle(2))
+        self.begin_as_nearest()
+
+    def begin_as_nearest(self) -> None:
+        """Gives the four pixels of an output one kernel, so that no checkerboard is drawn at first (ICNR).
+
+        Aitken et al. 2017, arXiv:1707.02937. It goes after any initialisation of the convolution.
+        """
+        for parameter in self[0].parameters():
+            kernels = parameter.data.unflatten(0, (-1, 4))
+            kernels.copy_(kernels[:, :1].clone().expand_as(kernels))
 
 
 def upsample(in_channels: int, out_channels: int, kind: Upsampling, bias: bool = False) -> nn.Module:
@@ -15,13 +54,68 @@ def upsample(in_channels: int, out_channels: int, kind: Upsampling, bias: bool =
 
     ``transposed`` is a 4x4 transposed convolution of stride 2 (the kernel is a multiple of the stride, so all outputs
     see equally many inputs); ``resize`` is nearest-neighbour resizing and a 3x3 convolution, which cannot draw a
-    checkerboard (Odena et al. 2016, doi:10.23915/distill.00003).
+    checkerboard (Odena et al. 2016, doi:10.23915/distill.00003), ``bilinear`` the same with smoother resizing;
+    ``subpixel`` is `SubPixel`, the cheapest, which draws none at first.
 
     Raises:
-        UsageError: if ``kind`` is neither.
+        UsageError: if ``kind`` is none of them.
     """
     if kind == "transposed":
         return nn.ConvTranspose2d(in_channels, out_channels, 4, 2, 1, bias=bias)
-    if kind == "resize":
-        return nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(in_channels, out_channels, 3, 1, 1, bias=bias))
-    raise UsageError(f"upsampling must be 'transposed' or 'resize', got {kind!r}")
+    if kind == "resize" or kind == "bilinear":
+        resize = nn.Upsample(scale_factor=2) if kind == "resize" else nn.Upsample(scale_factor=2, mode="bilinear")
+        return nn.Sequential(resize, nn.Conv2d(in_channels, out_channels, 3, 1, 1, bias=bias))
+    if kind == "subpixel":
+        return SubPixel(in_channels, out_channels, bias)
+    raise UsageError(f"upsampling must be 'transposed', 'resize', 'bilinear' or 'subpixel', got {kind!r}")
+
+
+def norm_layers(features: int, norm: Norm, maps: bool = True) -> list[nn.Module]:
+    """The layer that normalises ``features`` channels; none for a norm of the weights, which is `reparametrise`'s.
+
+    ``layer`` takes mean and deviation over all of a sample, with a gain and a shift a channel (Ba et al. 2016,
+    arXiv:1607.06450).
+
+    Args:
+        features: channels of a map, or units of a fully connected layer.
+        norm: the kind.
+        maps: whether (N, features, H, W) maps are normalised, or (N, features) units.
+
+    Raises:
+        UsageError: if ``norm`` is unknown.
+    """
+    if norm == "batch":
+        return [nn.BatchNorm2d(features) if maps else nn.BatchNorm1d(features)]
+    if norm == "layer":
+        return [nn.GroupNorm(1, features) if maps else nn.LayerNorm(features)]
+    if norm not in ("weight", "spectral", "none"):
+        raise UsageError(f"norm must be 'batch', 'layer', 'weight', 'spectral' or 'none', got {norm!r}")
+    return []
+
+
+def needs_bias(norm: Norm) -> bool:
+    """Whether the convolution before a norm has to bring the bias, because no norm layer with a shift follows."""
+    return not norm_layers(1, norm)
+
+
+def reparametrise(network: nn.Module, norm: Norm) -> None:
+    """Normalises the weights of all convolutions, linear layers and embeddings; nothing for a norm of activations.
+
+    ``weight`` learns length and direction apart (Salimans & Kingma 2016, arXiv:1602.07868), ``spectral`` divides by the
+    largest singular value (Miyato et al. 2018, arXiv:1802.05957; the kernel as an outputs x rest matrix, one power
+    iteration a forward pass in training). It goes after the initialisation, which needs the plain weights.
+    """
+    needs_bias(norm)  # refuses an unknown one
+    for module in list(network.modules()):
+        if not isinstance(module, WEIGHTED) or parametrize.is_parametrized(module):
+            continue
+        if norm == "weight":  # one length an output, which a transposed kernel has second
+            parametrizations.weight_norm(module, dim=1 if isinstance(module, nn.ConvTranspose2d) else 0)
+        elif norm == "spectral":
+            parametrizations.spectral_norm(module)
+
+
+def crop(image: Tensor, height: int, width: int) -> Tensor:
+    """The middle (height, width) of (N, C, H, W) images, in standard memory order."""
+    top, left = (image.shape[2] - height) // 2, (image.shape[3] - width) // 2
+    return image[:, :, top : top + height, left : left + width].contiguous()

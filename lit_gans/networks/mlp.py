@@ -6,6 +6,7 @@ from math import prod
 from torch import Tensor, nn
 
 from lit_gans.networks.base import Discriminator, Generator
+from lit_gans.networks.blocks import Norm, needs_bias, norm_layers, reparametrise
 
 
 class MLPGenerator(Generator):
@@ -15,7 +16,11 @@ class MLPGenerator(Generator):
         image_shape: (channels, height, width) of the images to draw.
         latent_dim: size of the noise.
         hidden: widths of the hidden layers, from the noise outwards.
-        batch_norm: normalise the hidden layers; deep stacks (four layers) do not train without it.
+        norm: ``batch`` or ``layer`` norm on the hidden layers, ``weight`` or ``spectral`` norm on all weights, or
+            ``none``; deep stacks (four layers) do not train without batch norm.
+
+    Raises:
+        UsageError: if ``norm`` is unknown.
     """
 
     def __init__(
@@ -23,19 +28,18 @@ class MLPGenerator(Generator):
         image_shape: Sequence[int],
         latent_dim: int = 100,
         hidden: Sequence[int] = (128,),
-        batch_norm: bool = False,
+        norm: Norm = "none",
     ) -> None:
         super().__init__()
         self.image_shape, self.latent_dim = tuple(image_shape), latent_dim
         layers: list[nn.Module] = []
         width = latent_dim
         for units in hidden:
-            layers.append(nn.Linear(width, units, bias=not batch_norm))
-            if batch_norm:
-                layers.append(nn.BatchNorm1d(units))
-            layers.append(nn.LeakyReLU(0.2))
+            linear = nn.Linear(width, units, bias=needs_bias(norm))
+            layers += [linear, *norm_layers(units, norm, maps=False), nn.LeakyReLU(0.2)]
             width = units
         self.layers = nn.Sequential(*layers, nn.Linear(width, prod(self.image_shape)), nn.Tanh())
+        reparametrise(self, norm)
 
     def forward(self, noise: Tensor) -> Tensor:
         """(N, latent_dim) to (N, C, H, W) in [-1, 1]."""
@@ -49,18 +53,31 @@ class MLPDiscriminator(Discriminator):
         image_shape: (channels, height, width) of the images to judge.
         hidden: widths of the hidden layers, from the image inwards.
         dropout: share of hidden units dropped while training.
+        norm: ``batch`` or ``layer`` norm on the hidden layers, ``weight`` or ``spectral`` norm on all weights, or
+            ``none``.
+
+    Raises:
+        UsageError: if ``norm`` is unknown.
     """
 
-    def __init__(self, image_shape: Sequence[int], hidden: Sequence[int] = (128,), dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        hidden: Sequence[int] = (128,),
+        dropout: float = 0.0,
+        norm: Norm = "none",
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Flatten()]
         width = prod(image_shape)
         for units in hidden:
-            layers += [nn.Linear(width, units), nn.LeakyReLU(0.2)]
+            linear = nn.Linear(width, units, bias=needs_bias(norm))
+            layers += [linear, *norm_layers(units, norm, maps=False), nn.LeakyReLU(0.2)]
             if dropout:
                 layers.append(nn.Dropout(dropout))
             width = units
         self.layers = nn.Sequential(*layers, nn.Linear(width, 1))
+        reparametrise(self, norm)
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, C, H, W) to logits (N,)."""

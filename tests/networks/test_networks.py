@@ -43,16 +43,16 @@ def test_dcgan_generator(shape, upsampling):
 
 
 @shapes
-@pytest.mark.parametrize("batch_norm", [True, False])
-def test_dcgan_discriminator(shape, batch_norm):
-    check_discriminator(DCGANDiscriminator(shape, width=4, batch_norm=batch_norm), shape)
+@pytest.mark.parametrize("norm", ["batch", "none"])
+def test_dcgan_discriminator(shape, norm):
+    check_discriminator(DCGANDiscriminator(shape, width=4, norm=norm), shape)
 
 
 @pytest.mark.parametrize("shape", [*SHAPES[:4], (2, 1, 1), (1, 4, 4)], ids=str)
 @pytest.mark.parametrize("hidden", [(), (16,), (16, 8)], ids=str)
 @pytest.mark.parametrize("extra", [False, True])
 def test_mlp(shape, hidden, extra):
-    check_generator(MLPGenerator(shape, latent_dim=5, hidden=hidden, batch_norm=extra), shape)
+    check_generator(MLPGenerator(shape, latent_dim=5, hidden=hidden, norm="batch" if extra else "none"), shape)
     check_discriminator(MLPDiscriminator(shape, hidden=hidden, dropout=0.25 * extra), shape)
 
 
@@ -94,8 +94,8 @@ def test_too_small_for_dcgan(net, shape):
 
 
 def test_unknown_upsampling():
-    with pytest.raises(UsageError, match="'transposed' or 'resize', got 'bilinear'"):
-        DCGANGenerator((1, 8, 8), upsampling="bilinear")
+    with pytest.raises(UsageError, match="'transposed', 'resize', 'bilinear' or 'subpixel', got 'cubic'"):
+        DCGANGenerator((1, 8, 8), upsampling="cubic")
 
 
 # -------------------------------------------------------------------- layers
@@ -114,8 +114,8 @@ def test_kind_of_upsampling(upsampling):
         (DCGANGenerator((3, 64, 64), width=4), 4),
         (DCGANGenerator((3, 64, 64), width=4, upsampling="resize"), 4),
         (DCGANDiscriminator((3, 64, 64), width=4), 3),
-        (DCGANDiscriminator((3, 64, 64), width=4, batch_norm=False), 0),
-        (MLPGenerator((1, 8, 8), hidden=(8, 8, 8), batch_norm=True), 3),
+        (DCGANDiscriminator((3, 64, 64), width=4, norm="none"), 0),
+        (MLPGenerator((1, 8, 8), hidden=(8, 8, 8), norm="batch"), 3),
         (MLPGenerator((1, 8, 8)), 0),
         (MLPDiscriminator((1, 8, 8)), 0),
     ],

@@ -1,0 +1,61 @@
+"""The non-saturating game with a gradient penalty around the reals."""
+
+from typing import Any, ClassVar
+
+from lit_gans.base import Batch, Fake
+from lit_gans.families import LatentGAN
+from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
+from lit_gans.networks import Discriminator, Generator
+from lit_gans.networks.blocks import Norm
+from lit_gans.penalties import dragan_penalty
+
+
+class DRAGAN(LatentGAN):
+    """The non-saturating game without the sharp slopes around single reals that make a generator collapse.
+
+    Kodali, Abernethy, Hays & Kira 2017, *On Convergence and Stability of GANs*, arXiv:1705.07215.
+
+    The discriminator minimises `-E log D(x) - E log(1 - D(G(z))) + lambda E (|grad D(x + delta)| - 1)^2`, the generator
+    `-E log D(G(z))`.
+
+    Good at: keeping modes at a penalty for reals alone, one generator step a batch. Bad at: the penalty knows nothing
+    of where the fakes are, so it does not bound the discriminator between them and the reals.
+
+    Args:
+        generator: a network from noise to images; by default `DCGANGenerator`.
+        discriminator: a network from images to logits without batch norm; by default the DCGAN one.
+        penalty: lambda; 10 in the paper.
+        spread: largest noise around a real, in standard deviations of the batch's values.
+        latent: arguments of `LatentGAN`.
+
+    Raises:
+        UsageError: if the discriminator has batch norm.
+
+    Examples:
+        >>> DRAGAN(image_shape=(1, 28, 28), width=8).sample(2, seed=0).shape
+        torch.Size([2, 1, 28, 28])
+    """
+
+    default_norm: ClassVar[Norm] = "none"
+
+    def __init__(
+        self,
+        generator: Generator | None = None,
+        discriminator: Discriminator | None = None,
+        *,
+        penalty: float = 10.0,
+        spread: float = 0.5,
+        **latent: Any,
+    ) -> None:
+        super().__init__(generator, discriminator, **latent)
+        self.refuse_batch_norm("the gradient penalty")
+        self.penalty, self.spread = penalty, spread
+
+    def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
+        """Real against fake, and the cost of other slopes than 1 around the reals."""
+        terms = minimax_discriminator(self.discriminator(batch["image"]), self.discriminator(fake))
+        return {**terms, "penalty": self.penalty * dragan_penalty(self.discriminator, batch["image"], self.spread)}
+
+    def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
+        """Be called real."""
+        return non_saturating_generator(self.discriminator(fake))

@@ -1,0 +1,38 @@
+"""The relativistic average game."""
+
+from typing import ClassVar
+
+from lit_gans.base import Batch, Fake
+from lit_gans.families import LatentGAN
+from lit_gans.losses import Terms, relativistic_average_discriminator, relativistic_average_generator
+
+
+class RelativisticGAN(LatentGAN):
+    """A discriminator that says how much more real a real is than the average fake, and the other way round.
+
+    Jolicoeur-Martineau 2018, *The relativistic discriminator: a key element missing from standard GAN*,
+    arXiv:1807.00734: the average form, RaSGAN. `R3GAN` plays the form of pairs.
+
+    The discriminator minimises `E softplus(mean D(G(z)) - D(x)) + E softplus(D(G(z)) - mean D(x))`, the generator the
+    same with reals and fakes exchanged: it must lower the reals' score too, so its gradient does not vanish when all
+    fakes are rated low.
+
+    Good at: trains where the non-saturating game stalls, at hardly more cost. Bad at: the scores have no zero, so they
+    say nothing about one image by itself.
+
+    The arguments are `LatentGAN`'s.
+
+    Examples:
+        >>> RelativisticGAN(image_shape=(1, 28, 28), width=8).sample(2, seed=0).shape
+        torch.Size([2, 1, 28, 28])
+    """
+
+    scores_have_zero: ClassVar[bool] = False
+
+    def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
+        """Reals above the mean fake, fakes below the mean real."""
+        return relativistic_average_discriminator(self.discriminator(batch["image"]), self.discriminator(fake))
+
+    def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
+        """Fakes above the mean real, reals below the mean fake."""
+        return relativistic_average_generator(self.discriminator(batch["image"]), self.discriminator(fake))

@@ -1,0 +1,247 @@
+"""The players of StyleGAN2 (Karras et al. 2020, arXiv:1912.04958), for any height, width and channel count."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import ceil, log2, sqrt
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lit_gans.errors import UsageError
+from lit_gans.networks.base import Discriminator, Generator
+from lit_gans.networks.blocks import crop
+from lit_gans.networks.modulation import (
+    GAIN,
+    Blur,
+    EqualConv2d,
+    EqualLinear,
+    MinibatchDeviation,
+    ModulatedConv2d,
+    activate,
+)
+
+_SMALLEST = 4  # side of the coarsest map
+_WIDEST = 8  # channels never exceed this many times the width
+_MEAN_DECAY = 0.995  # of the running mean of the styles, a batch
+
+
+def _widths(image_shape: Sequence[int], width: int) -> list[int]:
+    """Channels of the maps from the coarsest, whose short side has 4 to 7 pixels, to the size of the image."""
+    channels, *sides = image_shape
+    if min(sides) < 2 * _SMALLEST or channels < 1:
+        raise UsageError(
+            f"a StyleGAN2 network draws images of at least 8x8 pixels (one doubling from 4x4), got image_shape "
+            f"{tuple(image_shape)} (channels, height, width); use larger images, or GAN, whose MLP draws any shape"
+        )
+    levels = int(log2(min(sides) / _SMALLEST)) + 1
+    return [width * min(2**level, _WIDEST) for level in reversed(range(levels))]
+
+
+class Mapping(nn.Module):
+    """Noise, scaled to unit mean square, through fully connected layers that learn slowly, to a style."""
+
+    def __init__(self, latent_dim: int, style_dim: int, layers: int, lr_multiplier: float = 0.01) -> None:
+        super().__init__()
+        sizes = [latent_dim, *[style_dim] * layers]
+        self.layers = nn.ModuleList(EqualLinear(i, o, 0.0, lr_multiplier, GAIN) for i, o in pairwise(sizes))
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """(N, latent_dim) to (N, style_dim) in float32, which costs nothing here and keeps the mean style exact."""
+        with torch.autocast(noise.device.type, enabled=False):
+            x = noise * torch.rsqrt(noise.square().mean(1, keepdim=True) + 1e-8)
+            for layer in self.layers:
+                x = activate(layer(x))
+        return x
+
+
+class StyleLayer(nn.Module):
+    """A modulated 3x3 convolution, noise and bias, leaky ReLU.
+
+    In training every pixel of every sample gets new noise from the global random state. In evaluation all samples share
+    one fixed map, drawn when the layer was made, so that an image is a function of its style.
+    """
+
+    noise: Tensor
+
+    def __init__(self, inputs: int, outputs: int, style_dim: int, size: tuple[int, int], up: bool) -> None:
+        super().__init__()
+        self.conv = ModulatedConv2d(inputs, outputs, 3, style_dim, up=up, gain=GAIN)
+        self.strength = nn.Parameter(torch.zeros(()))
+        self.bias = nn.Parameter(torch.zeros(1, outputs, 1, 1))
+        self.register_buffer("noise", torch.randn(1, 1, *size))
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """(N, inputs, h, w) and (N, style_dim) to (N, outputs, H, W)."""
+        x = self.conv(x, style)
+        fresh = (len(x), *self.noise.shape[1:])
+        noise = torch.randn(fresh, device=x.device, dtype=x.dtype) if self.training else self.noise.to(x.dtype)
+        shift = noise * (GAIN * self.strength).to(x.dtype)
+        return activate(x + shift + (GAIN * self.bias).to(x.dtype))
+
+
+class StyleBlock(nn.Module):
+    """The layers of one resolution and what they add to the image.
+
+    Each doubles height and width and has two layers, but for the coarsest, which has no inputs and one layer.
+    """
+
+    def __init__(self, inputs: int, outputs: int, channels: int, style_dim: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        layers = [StyleLayer(inputs, outputs, style_dim, size, up=True)] if inputs else []
+        self.layers = nn.ModuleList([*layers, StyleLayer(outputs, outputs, style_dim, size, up=False)])
+        self.to_rgb = ModulatedConv2d(outputs, channels, 1, style_dim, demodulate=False)
+        self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))
+
+    def forward(self, x: Tensor, image: Tensor | None, styles: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """The map and the image of the resolution before, to those of this one; the image in float32."""
+        for layer, style in zip(self.layers, styles, strict=True):
+            x = layer(x, style)
+        shown = self.to_rgb(x, styles[-1]).float() + self.bias
+        if image is not None:  # away from the border this is doubling by the filter [1, 3, 3, 1]
+            shown = shown + F.interpolate(image, scale_factor=2, mode="bilinear", align_corners=False)
+        return x, shown
+
+
+class StyleGenerator(Generator):
+    """Noise, mapped to a style that scales the channels of every convolution; per-pixel noise; skips to the image.
+
+    The learned constant has a short side of 4 to 7 pixels. A side that is not a multiple of the last doubling is drawn
+    a few pixels too large and cropped around the centre. Two deviations from the paper keep the library's contract: a
+    tanh after the sum of all resolutions holds images in [-1, 1] (the paper has nothing there), and the per-pixel noise
+    is fixed in evaluation, so that an image is a function of the latent noise.
+
+    The buffer ``mean_style`` follows the mean of the styles that training draws; ``truncation`` moves styles to it.
+
+    Args:
+        image_shape: (channels, height, width) of the images to draw; both sides at least 8.
+        latent_dim: size of the noise.
+        width: channels of the finest map; each coarser one has twice as many, up to eight times.
+        style_dim: size of a style.
+        mapping_layers: fully connected layers from noise to style; the paper has 8, its small-image settings 2.
+        mixing: share of samples that take their finer layers from a second style while training (0.9 in the paper).
+
+    Raises:
+        UsageError: if a side is below 8 pixels, there is no mapping layer, or ``mixing`` is no share.
+
+    Examples:
+        >>> generator = StyleGenerator((3, 24, 32), latent_dim=16, width=4, style_dim=16).eval()
+        >>> generator(torch.randn(2, 16), truncation=0.7).shape
+        torch.Size([2, 3, 24, 32])
+    """
+
+    mean_style: Tensor
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        latent_dim: int = 128,
+        width: int = 32,
+        style_dim: int = 128,
+        mapping_layers: int = 2,
+        mixing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if mapping_layers < 1:
+            raise UsageError(f"mapping_layers must be at least 1, got {mapping_layers}")
+        if not 0 <= mixing <= 1:
+            raise UsageError(f"mixing is a share of the samples and must be in [0, 1], got {mixing}")
+        widths = _widths(image_shape, width)
+        channels, self.height, self.width = image_shape
+        self.latent_dim, self.style_dim, self.mixing = latent_dim, style_dim, mixing
+        last = len(widths) - 1
+        height, wide = ceil(self.height / 2**last), ceil(self.width / 2**last)
+        self.mapping = Mapping(latent_dim, style_dim, mapping_layers)
+        self.register_buffer("mean_style", torch.zeros(style_dim))
+        self.constant = nn.Parameter(torch.randn(1, widths[0], height, wide))
+        self.blocks = nn.ModuleList(
+            StyleBlock(*pair, channels, style_dim, (height << level, wide << level))
+            for level, pair in enumerate(pairwise([0, *widths]))
+        )
+        self.n_layers = 2 * last + 1
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, noise: Tensor, truncation: float = 1.0) -> Tensor:
+        """(N, latent_dim) to (N, C, H, W) in [-1, 1].
+
+        Args:
+            noise: (N, latent_dim).
+            truncation: distance of the styles from their mean, as a share; below 1 images are more typical and less
+                varied, at 0 all are the same.
+        """
+        style = self.mapping(noise)
+        if self.training:
+            with torch.no_grad():
+                self.mean_style.lerp_(style.mean(0).to(self.mean_style.dtype), 1 - _MEAN_DECAY)
+        if truncation != 1:
+            style = torch.lerp(self.mean_style, style, truncation)
+        if self.training and self.mixing:
+            style = self._mix(style, noise)
+        return self.synthesis(style)
+
+    def synthesis(self, style: Tensor) -> Tensor:
+        """(N, style_dim), or one style a layer (N, n_layers, style_dim), to (N, C, H, W) in [-1, 1]."""
+        styles = [style] * self.n_layers if style.ndim == 2 else style.unbind(1)
+        x = self.constant.expand(len(style), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        x, image = self.blocks[0](x, None, styles[:1])
+        for level, block in enumerate(self.blocks[1:]):
+            x, image = block(x, image, styles[2 * level + 1 : 2 * level + 3])
+        return crop(image.tanh(), self.height, self.width)
+
+    def _mix(self, style: Tensor, noise: Tensor) -> Tensor:
+        """One style a layer, from a random layer on that of other noise."""
+        n = len(style)
+        other = self.mapping(torch.randn_like(noise))
+        start = torch.randint(1, self.n_layers, (n, 1), device=style.device)
+        start = start.masked_fill(torch.rand(n, 1, device=style.device) >= self.mixing, self.n_layers)
+        second = torch.arange(self.n_layers, device=style.device) >= start
+        return torch.where(second[:, :, None], other[:, None], style[:, None])
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions that halve height and width, filtered before, plus a 1x1 shortcut; unit variance is kept."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        half = 1 / sqrt(2)  # two summands of unit variance
+        self.main = EqualConv2d(inputs, inputs, 3, gain=GAIN)
+        self.down = nn.Sequential(Blur(padding=2), EqualConv2d(inputs, outputs, 3, stride=2, gain=GAIN * half))
+        self.shortcut = nn.Sequential(Blur(padding=1), EqualConv2d(inputs, outputs, 1, stride=2, bias=False, gain=half))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) to (N, outputs, H // 2, W // 2)."""
+        return activate(self.down(activate(self.main(x)))) + self.shortcut(x)
+
+
+class StyleDiscriminator(Discriminator):
+    """Residual blocks with filtered halving, the deviation within the minibatch, then two fully connected layers.
+
+    A logit depends on the other images of its group, in evaluation too: judge images of one kind at a time.
+
+    Args:
+        image_shape: (channels, height, width) of the images to judge; both sides at least 8.
+        width: channels at the size of the image; each halving doubles them, up to eight times.
+        group: samples that the minibatch deviation is taken over, see `MinibatchDeviation`; any batch size works.
+
+    Raises:
+        UsageError: if a side is below 8 pixels or ``group`` below 2.
+    """
+
+    def __init__(self, image_shape: Sequence[int], width: int = 32, group: int = 4) -> None:
+        super().__init__()
+        channels, height, image_width = image_shape
+        widths = _widths(image_shape, width)[::-1]
+        n, last = len(widths) - 1, widths[-1]
+        self.from_rgb = EqualConv2d(channels, widths[0], 1, gain=GAIN)
+        self.blocks = nn.Sequential(*(ResidualBlock(i, o) for i, o in pairwise(widths)))
+        self.deviation = MinibatchDeviation(group)
+        self.final = EqualConv2d(last + 1, last, 3, gain=GAIN)
+        self.hidden = EqualLinear(last * (height >> n) * (image_width >> n), last, gain=GAIN)
+        self.judge = EqualLinear(last, 1)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) to logits (N,)."""
+        x = activate(self.from_rgb(image.contiguous(memory_format=torch.channels_last)))
+        x = activate(self.final(self.deviation(self.blocks(x))))
+        return self.judge(activate(self.hidden(x.flatten(1)))).squeeze(1)

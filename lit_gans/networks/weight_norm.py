@@ -1,0 +1,193 @@
+"""The strictly weight-normalised players of Xiang & Li 2017, for any height, width and channel count from 8 by 8 up."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import ceil, prod
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from lit_gans.networks.base import Discriminator, Generator
+from lit_gans.networks.blocks import crop, doublings
+
+_WIDEST = 8  # channels never exceed this many times the width
+_EPS = 1e-12  # of a squared length: below that of any weight that has not died
+_FIRST = 0.01  # what the initial weights of a generator's first layer are multiplied by
+
+Layer = TypeVar("Layer", nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+
+
+class StrictNorm(nn.Module):
+    """A weight divided by its length, output unit by output unit: the parametrization w / |w|.
+
+    An output is then a projection of its input onto a direction, and has unit variance if the inputs are uncorrelated
+    and have. A transposed convolution of stride s shows each output only one in s^2 entries of its kernel, so there the
+    length is taken over that share: sqrt(sum w^2 / s^2).
+
+    Unlike the usual weight normalisation (Salimans & Kingma 2016, arXiv:1602.07868) it learns no length; ``gain`` adds
+    one, which with the layer's bias makes the paper's affine layer.
+
+    Args:
+        dim: of the weight that counts the output units.
+        stride: of a transposed convolution.
+        gain: how many output units get a learned length, which begins at 1; 0 for none.
+    """
+
+    def __init__(self, dim: int = 0, stride: int = 1, gain: int = 0) -> None:
+        super().__init__()
+        self.dim, self.stride = dim, stride
+        self.gain = nn.Parameter(torch.ones(gain)) if gain else None
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """A weight of the same shape and type."""
+        others = [dim for dim in range(weight.ndim) if dim != self.dim]
+        exact = weight.to(torch.promote_types(weight.dtype, torch.float32))
+        scale = self.stride * torch.rsqrt(exact.square().sum(others, keepdim=True) + _EPS)
+        if self.gain is not None:
+            scale = scale * self.gain.view_as(scale)
+        return weight * scale.to(weight.dtype)
+
+
+def normalised(layer: Layer, affine: bool = False, init: float = 1.0) -> Layer:
+    """Draws a layer's weight from U(-1, 1) / sqrt(n) with n entries an output unit, and normalises it strictly.
+
+    Args:
+        layer: without a bias, or with one if it is ``affine``.
+        affine: give it a gain, as the paper gives each network's last layer.
+        init: factor of the initial weight. It changes no output, only how fast the direction turns: steps of one length
+            turn a shorter vector further.
+    """
+    transposed = isinstance(layer, nn.ConvTranspose2d)
+    dim = 1 if transposed else 0
+    units = layer.weight.shape[dim]
+    bound = init / (layer.weight.numel() / units) ** 0.5
+    nn.init.uniform_(layer.weight, -bound, bound)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    stride = layer.stride[0] if isinstance(layer, nn.ConvTranspose2d) else 1
+    parametrize.register_parametrization(layer, "weight", StrictNorm(dim, stride, units if affine else 0))
+    return layer
+
+
+class _UnitInterval(torch.autograd.Function):
+    """Clamps to [0, 1]. Outside, the gradient passes only if a step along it leads back, so nothing is ever stuck."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        """The clamped values."""
+        ctx.save_for_backward(value)
+        return value.clamp(0, 1)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        """The gradient without what would lead further out."""
+        (value,) = ctx.saved_tensors
+        return grad.masked_fill(((value < 0) & (grad > 0)) | ((value > 1) & (grad < 0)), 0)
+
+
+class TPReLU(nn.Module):
+    """Translated parametric ReLU: the bend of a PReLU, moved to where each channel wants it, Xiang & Li 2017.
+
+    ``f(x) = x`` above the threshold a and ``a + b (x - a)`` below it, that is PReLU_b(x - a) + a, so f(a) = a. A
+    strictly normalised layer has no bias with which to choose where its units switch on: the threshold does it in the
+    bias's place, and the next layer absorbs the shift. Threshold and slope, one each a channel, are learned; the slope
+    is used clamped to [0, 1], so that f never falls and never bends the other way.
+
+    Args:
+        channels: of the input, its second dimension.
+        slope: initial b of every channel; the thresholds begin at 0.
+
+    Examples:
+        >>> activation = TPReLU(1)
+        >>> _ = activation.threshold.data.fill_(-1.0), activation.slope.data.fill_(0.5)
+        >>> activation(torch.tensor([[-3.0], [-1.0], [2.0]])).flatten().tolist()
+        [-2.0, -1.0, 2.0]
+    """
+
+    def __init__(self, channels: int, slope: float = 0.25) -> None:
+        super().__init__()
+        self.threshold = nn.Parameter(torch.zeros(channels))
+        self.slope = nn.Parameter(torch.full((channels,), slope))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(N, C, ...) to the same shape."""
+        shape = (-1, *[1] * (inputs.ndim - 2))
+        a = self.threshold.to(inputs.dtype).view(shape)
+        b = _UnitInterval.apply(self.slope).to(inputs.dtype).view(shape)
+        above = inputs + -a  # not inputs - a, whose backward negates a whole map
+        return torch.relu(above) * (1 - b) + b * above + a  # half the time of prelu, whose channels sum slowly
+
+
+class WeightNormGenerator(Generator):
+    """Noise, projected to a coarse map and doubled by transposed convolutions until it covers the image, then tanh.
+
+    The DCGAN generator with strictly normalised layers and `TPReLU` in place of batch norm and ReLU; the last layer has
+    a gain and a bias. A side that is not a multiple of the last doubling is drawn a few pixels too large and cropped.
+
+    Args:
+        image_shape: (channels, height, width) of the images to draw; both sides at least 8.
+        latent_dim: size of the noise.
+        width: channels of the finest hidden map; each coarser one has twice as many, up to eight times.
+
+    Raises:
+        UsageError: if a side is below 8 pixels.
+
+    Examples:
+        >>> WeightNormGenerator((3, 30, 40), latent_dim=10, width=4)(torch.randn(2, 10)).shape
+        torch.Size([2, 3, 30, 40])
+    """
+
+    def __init__(self, image_shape: Sequence[int], latent_dim: int = 100, width: int = 64) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        channels, self.height, self.width = image_shape
+        n = doublings(image_shape)
+        widths = [width * min(2**level, _WIDEST) for level in reversed(range(n))]
+        self.coarse = (widths[0], ceil(self.height / 2**n), ceil(self.width / 2**n))
+        self.project = normalised(nn.Linear(latent_dim, prod(self.coarse), bias=False), init=_FIRST)
+        layers: list[nn.Module] = [TPReLU(widths[0])]
+        for wide, narrow in pairwise(widths):
+            layers += [normalised(nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False)), TPReLU(narrow)]
+        last = normalised(nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1), affine=True)
+        self.layers = nn.Sequential(*layers, last, nn.Tanh())
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """(N, latent_dim) to (N, C, H, W) in [-1, 1]."""
+        coarse = self.project(noise).view(-1, *self.coarse).contiguous(memory_format=torch.channels_last)
+        return crop(self.layers(coarse), self.height, self.width)
+
+
+class WeightNormDiscriminator(Discriminator):
+    """Strictly normalised strided convolutions with `TPReLU`, then one linear logit with a gain and a bias.
+
+    Args:
+        image_shape: (channels, height, width) of the images to judge; both sides at least 8.
+        width: channels after the first convolution; each further one has twice as many, up to eight times.
+
+    Raises:
+        UsageError: if a side is below 8 pixels.
+
+    Examples:
+        >>> WeightNormDiscriminator((3, 30, 40), width=4)(torch.randn(2, 3, 30, 40)).shape
+        torch.Size([2])
+    """
+
+    def __init__(self, image_shape: Sequence[int], width: int = 64) -> None:
+        super().__init__()
+        n = doublings(image_shape)
+        channels, height, image_width = image_shape
+        layers: list[nn.Module] = []
+        for level in range(n):
+            features = width * min(2**level, _WIDEST)
+            layers += [normalised(nn.Conv2d(channels, features, 4, 2, 1, bias=False)), TPReLU(features)]
+            channels = features
+        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.judge = normalised(nn.Linear(channels * (height >> n) * (image_width >> n), 1), affine=True)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) to logits (N,)."""
+        return self.judge(self.layers(image.contiguous(memory_format=torch.channels_last))).squeeze(1)
