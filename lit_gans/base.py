@@ -54,6 +54,8 @@ class BaseGAN(GenerativeModel):
     players: ClassVar[tuple[str, ...]] = PLAYERS
     #: what a schedule on a plateau watches; by default the player's own loss
     plateau: ClassVar[str | None] = None
+    #: whether D(x) is an energy, low for reals and not a score that is high for them
+    judges_by_energy: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -80,7 +80,7 @@ class LatentGAN(BaseGAN):
         discriminator_norm: Norm | None = None,
         r1: float = 0.0,
         r1_every: int = 16,
-        augment: Sequence[str] = (),
+        augment: Sequence[str] | str = (),
         augment_p: float | None = None,
         augment_target: float | None = None,
         **base: Any,
@@ -155,15 +155,15 @@ class LatentGAN(BaseGAN):
                 "with the others'; use discriminator_norm='none', 'layer' or 'spectral'"
             )
 
-    def _augmentation(self, policies: Sequence[str], p: float | None, target: float | None) -> Augment | None:
+    def _augmentation(self, policies: Sequence[str] | str, p: float | None, target: float | None) -> Augment | None:
         if not policies:
             if p is not None or target is not None:
                 raise UsageError("augment_p and augment_target need augment, the names of what to apply")
             return None
         if target is not None and not self.scores_have_zero:
             raise UsageError(
-                f"augment_target watches the sign of D(x), which means nothing in {type(self).__name__}, whose scores "
-                "count only by their differences; set augment_p, without augment_target"
+                f"augment_target watches the sign of D(x), which means nothing in {type(self).__name__}, where no zero "
+                "parts real from fake; set augment_p, without augment_target"
             )
         augment = Augment(policies, p, target)
         # hooks rather than a method: a user's discriminator_loss calls self.discriminator and need not know

@@ -44,6 +44,9 @@ class Parser(LightningArgumentParser):
             fail(f"unknown {key[1]} {name[1]!r}{nearest(name[1], choices)}", 2)
         if key and (other := re.search(r"(Import path does not correspond to a subclass of \w+)", text)):
             fail(f"{key[1]}: {other[1][0].lower()}{other[1][1:]}: {text.rpartition('Given value: ')[2]}", 2)
+        if key and (words := re.search(r"Expected a typing\.Literal\[([^]]+)\]", text)):
+            got = re.search(r"(?:Given|Got) value: (.+?)$", text)
+            fail(f"{key[1]} must be one of {words[1]}, got {got[1] if got else 'something else'}", 2)
         fail(text, 2)
 
 

@@ -12,6 +12,7 @@ import yaml
 from conftest import run_cli
 from PIL import Image
 
+from lit_gans import load
 from lit_gans.cli import main
 
 TINY = [
@@ -169,16 +170,35 @@ def test_a_class_in_the_working_directory_is_found(folder):
     assert done.returncode == 0 and (folder / "mine.png").is_file(), done.stderr
 
 
+@pytest.mark.parametrize(("model", "policies"), [("DCGAN", "[color,translation,cutout]"), ("LSGAN", "color")])
+def test_a_list_of_augmentations_or_one(model, policies, folder):
+    main(["fit", "--model", model, "--model.augment", policies, *TINY, "--trainer.max_steps=2"])
+    (last,) = folder.glob("runs/*/version_0/checkpoints/last.ckpt")
+    assert load(last).augment.policies == tuple(policies.strip("[]").split(","))
+
+
 @pytest.mark.parametrize(
     ("arguments", "words", "code"),
     [
-        (["fit", "--model", "DCGN"], "unknown model 'DCGN'; did you mean DCGAN? choose from DCGAN, GAN, LSGAN", 2),
+        (["fit", "--model", "DCGN"], "unknown model 'DCGN'; did you mean DCGAN? choose from AutoEncoder, BEGAN", 2),
         (["fit", "--data=MNST"], "unknown data 'MNST'; did you mean MNIST?", 2),
         (["fit", "--model", "my_own.Thing"], "'my_own.Thing' cannot be used: No module named 'my_own'", 2),
-        (["fit", "--model=torch.nn.Linear"], "not correspond to a subclass of BaseGAN", 2),
+        (["fit", "--model=torch.nn.Linear"], "not correspond to a subclass of GenerativeModel", 2),
         (["fitt"], "unknown command 'fitt'; did you mean fit?", 2),
         (["fit", "--model.wdth=3"], "'wdth' is not accepted", 2),
         (["fit", "--model.width=wide"], "width", 2),
+        (["fit", "--model.r1=much"], "\"r1\": Expected a <class 'float'>. Got value: much", 2),
+        (["fit", "--model.r1=-1"], "r1 must not be negative", 1),
+        (["fit", "--model.r1=1"], "use discriminator_norm='none', 'layer' or 'spectral'", 1),
+        (["fit", "--model.r1=1", "--model.r1_every=0"], "r1_every at least 1 batch, got 1.0 and 0", 1),
+        (["fit", "--model.augment=[colour]"], "are color, translation, cutout, blit, geometry, tone, got 'colour'", 1),
+        (["fit", "--model.augment=color", "--model.augment_p=2"], "must be in [0, 1], got p=2.0", 1),
+        (["fit", "--model.augment_p=0.5"], "augment_p and augment_target need augment", 1),
+        (["fit", "--model=WGAN", "--model.augment=blit", "--model.augment_target=0.6"], "means nothing in WGAN", 1),
+        (["fit", "--model.discriminator_norm=group"], "discriminator_norm must be one of 'batch', 'layer'", 2),
+        (["fit", "--model.discriminator_norm=group"], "'spectral', 'none', got group", 2),
+        (["fit", "--model=VAE", "--model.likelihood=cauchy"], "one of 'gaussian', 'bernoulli', got cauchy", 2),
+        (["fit", "--model=VAE", "--model.r1=1"], "'r1' is not accepted", 2),
         (["fit", "--trainer.max_epocs=3"], "unrecognized arguments: --trainer.max_epocs", 2),
         (["fit", "--config=nowhere.yaml"], "File does not exist", 2),
         (["fit", "--data=MNIST", "--data.root=nowhere"], "the data folder nowhere, from data.root, does not exist", 1),
@@ -228,7 +248,7 @@ def test_a_nan_loss_stops_the_run(folder):
 def test_help_and_version_import_nothing_heavy():
     done = run_cli("--help", cwd="/")
     assert done.returncode == 0 and "lit-gans fit --model DCGAN --data MNIST" in done.stdout
-    assert "models: DCGAN, GAN, LSGAN" in done.stdout
+    assert "models: AutoEncoder, BEGAN, DCGAN" in done.stdout
     for flag in ("--help", "--version", "sample --help"):
         code = "import sys, contextlib\nfrom lit_gans.cli import main\n"
         code += f"with contextlib.suppress(SystemExit): main({flag.split()!r})\n"
@@ -239,3 +259,17 @@ def test_help_and_version_import_nothing_heavy():
 def test_the_whole_help_of_fit(folder):
     done = run_cli("fit", "--help", cwd=folder)
     assert done.returncode == 0 and "--data CONFIG" in done.stdout and "--samples.every_n_epochs" in done.stdout
+
+
+def test_the_help_of_a_model_explains_its_options(folder, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["fit", "--model.help", "R3GAN"])
+    help = " ".join(capsys.readouterr().out.split())
+    assert ended.value.code == 0
+    for option, explained in (
+        ("--model.r1 R1", "gamma of the penalty"),
+        ("--model.augment AUGMENT", "names of `Augment`'s policies"),
+        ("--model.discriminator_norm DISCRIMINATOR_NORM", "the same for the default discriminator"),
+        ("--model.residual {true,false}", "take the paper's networks"),
+    ):
+        assert f"{option} {explained}" in re.sub(rf", {option.split()[0]}\+ \S+", "", help), option

@@ -9,7 +9,7 @@ from conftest import assert_equal, fit, glyphs, refused, small, trainer, trainin
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader, TensorDataset
 
-from lit_gans import DCGAN, GAN, Gaussians
+from lit_gans import BEGAN, DCGAN, EBGAN, GAN, Gaussians
 from lit_gans.callbacks import CollapseMonitor, Quality
 from lit_gans.metrics import Features
 
@@ -153,6 +153,27 @@ def test_a_player_that_has_won_is_noticed(tmp_path, verdict, message):
     with pytest.warns(UserWarning, match=message):
         fit(tmp_path, model, data, callbacks=[monitor], max_epochs=4, max_steps=-1)
     assert len(monitor.warned - {"collapse"}) == 1
+
+
+@pytest.mark.parametrize("cls", [BEGAN, EBGAN])
+def test_energies_are_not_taken_for_scores(tmp_path, cls):
+    """Reals of energy 0 and fakes of a high one are what these games want, and no generator that has won."""
+
+    class Copies(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, images):
+            return self.scale.abs() * (1 - images[:, 0, 0, 0])
+
+    data = glyphs(count=160)
+    data.setup()
+    for split in data.splits.values():
+        split.groups[0]["image"][:, :, 0, 0] = 255
+    monitor = CollapseMonitor(after=0)
+    fit(tmp_path, small(cls, discriminator=Copies()), data, callbacks=[monitor], max_epochs=4, max_steps=-1)
+    assert not monitor.warned - {"collapse"} and not any(monitor.won.values())
 
 
 def test_a_healthy_game_is_left_in_peace(tmp_path):

@@ -31,11 +31,13 @@ from lit_gans.optim import Adam, LinearDecay
 # What every game gets. `end` is the last learning rate as a share of the first; what `players` and `arguments` do not
 # take goes to the model's class.
 PLANE = {
-    "steps": 7_000,
+    "steps": 6_000,
     "batch_size": 256,
     "precision": "32-true",
     "latent_dim": 2,
-    "hidden": (256, 256, 256),
+    "generator_hidden": (256, 256, 256, 256),
+    "discriminator_hidden": (128, 128, 128),
+    "octaves": 5,
     "optimizer": Adam,
     "betas": (0.0, 0.99),
     "lr": 1e-3,
@@ -50,13 +52,13 @@ DATA = {"ring": PLANE, "grid": PLANE, "stacked": IMAGES}
 MODELS = {
     "GAN": {},
     "LSGAN": {},
-    "WGAN": {"all": {"optimizer": torch.optim.RMSprop, "lr": 5e-5, "end": 1.0}},
-    "WGANGP": {},
-    "DRAGAN": {},
+    "WGAN": {"all": {"optimizer": torch.optim.RMSprop, "lr": 5e-4, "clamp": 0.1}, "stacked": {"clamp": 0.03}},
+    "WGANGP": {"all": {"penalty": 0.1, "generator_every": 2}, "stacked": {"penalty": 10.0, "lr": 5e-4}},
+    "DRAGAN": {"all": {"penalty": 0.1}, "stacked": {"penalty": 10.0}},
     "SNGAN": {"all": {"discriminator_norm": "spectral"}},
     "UnrolledGAN": {},
     "PacGAN": {"all": {"packing": 2}},
-    "R3GAN": {},
+    "R3GAN": {"all": {"penalty": 0.1}, "stacked": {"penalty": 1.0}},
 }
 SCORES = ("modes", "high_quality", "kl", "confidence")
 
@@ -70,11 +72,12 @@ def settings_of(name, data, steps=None):
 def players(cls, shape, given):
     """The networks, of the settings that describe them, which are taken out."""
     packed = (shape[0] * given.get("packing", 1), *shape[1:])
-    latent_dim, hidden, width = given.pop("latent_dim"), given.pop("hidden"), given.pop("width", None)
+    latent_dim, width, octaves = given.pop("latent_dim"), given.pop("width", None), given.pop("octaves")
+    hidden = given.pop("generator_hidden"), given.pop("discriminator_hidden")
     norms = given.pop("generator_norm", None), given.pop("discriminator_norm", None)
     if width is None:
-        generator = MLPGenerator(shape, latent_dim, hidden, norms[0] or "none")
-        return generator, MLPDiscriminator(packed, hidden, norm=norms[1] or "none")
+        generator = MLPGenerator(shape, latent_dim, hidden[0], norms[0] or "none")
+        return generator, MLPDiscriminator(packed, hidden[1], norm=norms[1] or "none", octaves=octaves)
     generator = DCGANGenerator(shape, latent_dim, width, "transposed", norms[0] or "batch")
     return generator, DCGANDiscriminator(packed, width, norms[1] or cls.default_norm)
 

@@ -21,7 +21,7 @@ class CollapseMonitor(Callback):
       healthy; near 0 all samples are one image.
     - ``val/discriminator_auroc``: the chance that the discriminator puts a real image above a sample (its scale does
       not matter: logits, distances, critics). 0.5 is a draw, 1 means that it is never fooled. For models whose
-      discriminator gives one number an image.
+      discriminator gives one score an image; not for energies, which a game may hold at any ratio by design.
     - ``<player>/gradient_norm`` of every network that an optimizer moves, whenever losses are logged.
 
     It warns, once each, when samples are alike, when the discriminator is never fooled for three looks in a row, and
@@ -77,7 +77,8 @@ class CollapseMonitor(Callback):
                 f"the samples are nearly one image: they differ {float(diversity):.3f} times as much as real ones do; "
                 f"lower the learning rates, {cure}",
             )
-        if trainer.global_step and "discriminator" in pl_module.players:  # an untrained one has not won
+        scores = "discriminator" in pl_module.players and not pl_module.judges_by_energy
+        if scores and trainer.global_step:  # an untrained one has not won
             self._judge(pl_module, real, fake, trainer.global_step >= self.after)
 
     def _judge(self, pl_module: Any, real: Tensor, fake: Tensor, counts: bool) -> None:

@@ -51,7 +51,7 @@ class BEGAN(LatentGAN):
         vanishing: batches over which residual connections in the default networks fade, which helps large images; 16000
             in the paper, 0 is none.
         gamma: E(G(z)) / E(x) at the balance, in (0, 1]: lower is sharper, higher more diverse; 0.3 to 0.7 for faces.
-        k_rate: lambda_k, how fast k moves.
+        k_rate: lambda_k, how fast k moves; 0.001 in the paper, more for runs of less than some 100,000 batches.
         latent: arguments of `LatentGAN`.
 
     Raises:
@@ -62,6 +62,7 @@ class BEGAN(LatentGAN):
         torch.Size([2, 3, 32, 40])
     """
 
+    judges_by_energy: ClassVar[bool] = True
     scores_have_zero: ClassVar[bool] = False
     plateau: ClassVar[str | None] = "state/convergence_mean"
     k: Tensor

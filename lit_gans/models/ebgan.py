@@ -49,6 +49,7 @@ class EBGAN(LatentGAN):
         torch.Size([2, 1, 28, 28])
     """
 
+    judges_by_energy: ClassVar[bool] = True
     scores_have_zero: ClassVar[bool] = False
 
     def __init__(

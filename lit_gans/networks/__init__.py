@@ -1,6 +1,7 @@
 """The players' networks."""
 
 from lit_gans.networks.attention import SelfAttention
+from lit_gans.networks.autoencoder import AutoEncoderDiscriminator, ConvDecoder
 from lit_gans.networks.base import Discriminator, Generator
 from lit_gans.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from lit_gans.networks.encoders import DCGANDecoder, DCGANEncoder, Decoder, Encoder, MLPDecoder, MLPEncoder
@@ -12,6 +13,8 @@ from lit_gans.networks.style import StyleDiscriminator, StyleGenerator
 from lit_gans.networks.weight_norm import WeightNormDiscriminator, WeightNormGenerator
 
 __all__ = [
+    "AutoEncoderDiscriminator",
+    "ConvDecoder",
     "DCGANDecoder",
     "DCGANDiscriminator",
     "DCGANEncoder",

@@ -10,13 +10,12 @@ from torch import Tensor, nn
 from lit_gans.errors import UsageError
 from lit_gans.networks.base import Discriminator, Generator
 from lit_gans.networks.blocks import WEIGHTED, Norm, Upsampling, crop, norm_layers, reparametrise, upsample
-from lit_gans.networks.dcgan import DCGANGenerator, doublings
-from lit_gans.networks.init import normal
+from lit_gans.networks.dcgan import DCGANGenerator, halving, initialise
 
 _COARSE = 8  # side of the coarsest map, as nearly as halving comes to it
 
 
-def halvings(image_shape: Sequence[int]) -> int:
+def levels(image_shape: Sequence[int]) -> int:
     """How many times the encoder halves and the decoder doubles: the short side ends with 6 to 11 pixels.
 
     Raises:
@@ -73,7 +72,7 @@ class ConvEncoder(nn.Module):
     ) -> None:
         super().__init__()
         channels, height, image_width = image_shape
-        n = halvings(image_shape)
+        n = levels(image_shape)
         layers: list[nn.Module] = [_block(channels, width, norm)]
         for level in range(n + 1):
             features = width * (level + 1)
@@ -124,7 +123,7 @@ class ConvDecoder(Generator):
         super().__init__()
         self.latent_dim, self.skip, self.bounded = latent_dim, skip, bounded
         channels, self.height, self.width = image_shape
-        n = halvings(image_shape)
+        n = levels(image_shape)
         self.coarse = (width, ceil(self.height / 2**n), ceil(self.width / 2**n))
         self.project = nn.Linear(latent_dim, prod(self.coarse))
         self.levels, self.doubles = nn.ModuleList(), nn.ModuleList()
@@ -225,16 +224,9 @@ def _double(features: int, kind: Upsampling, norm: Norm) -> nn.Module:
 
 def _strided_encoder(image_shape: Sequence[int], code_dim: int, width: int, norm: Norm) -> nn.Module:
     """DCGAN's discriminator with a code in place of a logit, and a norm after its first convolution too."""
-    n = doublings(image_shape)
-    channels, height, image_width = image_shape
-    layers: list[nn.Module] = []
-    for level in range(n):
-        features = width * min(2**level, 8)
-        layers += [nn.Conv2d(channels, features, 4, 2, 1), *norm_layers(features, norm), nn.LeakyReLU(0.2)]
-        channels = features
-    size = channels * (height >> n) * (image_width >> n)
-    encoder = nn.Sequential(*layers, nn.Flatten(), nn.Linear(size, code_dim))
-    encoder.apply(normal)
+    layers, size = halving(image_shape, width, norm, normalise_first=True)
+    encoder = nn.Sequential(*layers, nn.Linear(size, code_dim))
+    initialise(encoder, norm)
     reparametrise(encoder, norm)
     return encoder.to(memory_format=torch.channels_last)
 

@@ -32,6 +32,19 @@ def doublings(image_shape: Sequence[int]) -> int:
     return int(log2(min(height, width) / _SMALLEST))
 
 
+def halvings(image_shape: Sequence[int]) -> int:
+    """How many strided convolutions a discriminator takes: as long as they leave the short side 3 pixels.
+
+    One more than the generator's doublings where 7 or 6 pixels would be left, so that its linear layer judges whole
+    figures and not their parts.
+
+    Raises:
+        UsageError: if the image has a side below 8 pixels.
+    """
+    n = doublings(image_shape)
+    return n + (min(image_shape[1:]) >> (n + 1) >= 3)
+
+
 class SubPixel(nn.Sequential):
     """A 3x3 convolution to four times the channels, which become 2x2 pixels (Shi et al. 2016, arXiv:1609.05158)."""
 

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from lit_gans.networks.base import Generator
 from lit_gans.networks.blocks import Norm, Upsampling, crop, needs_bias, norm_layers, reparametrise
-from lit_gans.networks.dcgan import _WIDEST, DCGANGenerator, doublings
-from lit_gans.networks.init import normal
+from lit_gans.networks.dcgan import DCGANGenerator, halving, initialise
 from lit_gans.networks.mlp import MLPGenerator
 
 _MEMORY = 0.99  # share of the old statistics that a batch of codes leaves, at most
@@ -57,17 +56,9 @@ class DCGANEncoder(Encoder):
 
     def __init__(self, image_shape: Sequence[int], outputs: int, width: int = 32, norm: Norm = "layer") -> None:
         super().__init__()
-        n = doublings(image_shape)
-        channels, height, image_width = image_shape
-        layers: list[nn.Module] = []
-        for level in range(n):
-            features = width * min(2**level, _WIDEST)
-            layers.append(nn.Conv2d(channels, features, 4, 2, 1, bias=needs_bias(norm)))
-            layers += [*norm_layers(features, norm), nn.LeakyReLU(0.2)]
-            channels = features
-        self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.encode = nn.Linear(channels * (height >> n) * (image_width >> n), outputs)
-        self.apply(normal)
+        self.layers, size = halving(image_shape, width, norm, normalise_first=True)
+        self.encode = nn.Linear(size, outputs)
+        initialise(self, norm)
         reparametrise(self, norm)
         self.to(memory_format=torch.channels_last)
 

@@ -1,8 +1,9 @@
 """Multi-layer perceptrons, for any image shape and for points in the plane."""
 
 from collections.abc import Sequence
-from math import prod
+from math import pi, prod
 
+import torch
 from torch import Tensor, nn
 
 from lit_gans.networks.base import Discriminator, Generator
@@ -46,6 +47,28 @@ class MLPGenerator(Generator):
         return self.layers(noise).view(-1, *self.image_shape)
 
 
+class FourierFeatures(nn.Module):
+    """Appends sin(2^k pi x) and cos(2^k pi x) of every value, k = 0, 1, ..., to a sample (N, D).
+
+    An MLP learns what varies slowly first; with these it sees small differences of points at once (Tancik et al. 2020,
+    *Fourier Features Let Networks Learn High Frequency Functions*, arXiv:2006.10739).
+
+    Args:
+        octaves: how many frequencies.
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, octaves: int) -> None:
+        super().__init__()
+        self.register_buffer("frequencies", pi * 2.0 ** torch.arange(octaves), persistent=False)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(N, D) to (N, D * (1 + 2 * octaves))."""
+        angles = (values.unsqueeze(-1) * self.frequencies).flatten(1)
+        return torch.cat([values, angles.sin(), angles.cos()], 1)
+
+
 class MLPDiscriminator(Discriminator):
     """A flattened image through fully connected layers to one logit.
 
@@ -55,6 +78,7 @@ class MLPDiscriminator(Discriminator):
         dropout: share of hidden units dropped while training.
         norm: ``batch`` or ``layer`` norm on the hidden layers, ``weight`` or ``spectral`` norm on all weights, or
             ``none``.
+        octaves: of Fourier features of every value, for points in the plane; none by default.
 
     Raises:
         UsageError: if ``norm`` is unknown.
@@ -66,10 +90,13 @@ class MLPDiscriminator(Discriminator):
         hidden: Sequence[int] = (128,),
         dropout: float = 0.0,
         norm: Norm = "none",
+        octaves: int = 0,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Flatten()]
-        width = prod(image_shape)
+        if octaves:
+            layers.append(FourierFeatures(octaves))
+        width = prod(image_shape) * (1 + 2 * octaves)
         for units in hidden:
             linear = nn.Linear(width, units, bias=needs_bias(norm))
             layers += [linear, *norm_layers(units, norm, maps=False), nn.LeakyReLU(0.2)]

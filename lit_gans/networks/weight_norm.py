@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from lit_gans.networks.base import Discriminator, Generator
-from lit_gans.networks.blocks import crop, doublings
+from lit_gans.networks.blocks import crop, doublings, halvings
 
 _WIDEST = 8  # channels never exceed this many times the width
 _EPS = 1e-12  # of a squared length: below that of any weight that has not died
@@ -177,7 +177,7 @@ class WeightNormDiscriminator(Discriminator):
 
     def __init__(self, image_shape: Sequence[int], width: int = 64) -> None:
         super().__init__()
-        n = doublings(image_shape)
+        n = halvings(image_shape)
         channels, height, image_width = image_shape
         layers: list[nn.Module] = []
         for level in range(n):

@@ -10,7 +10,7 @@ from lit_gans.networks.autoencoder import (
     ConvDecoder,
     ConvEncoder,
     VanishingResidual,
-    halvings,
+    levels,
 )
 
 SHAPES = [(1, 8, 8), (3, 9, 8), (4, 15, 16), (1, 28, 28), (3, 17, 31), (1, 12, 40), (3, 64, 64)]
@@ -19,7 +19,7 @@ shapes = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
 @pytest.mark.parametrize("side, n", [(8, 0), (11, 0), (12, 1), (16, 1), (28, 2), (32, 2), (64, 3), (128, 4)])
 def test_the_coarsest_map_is_about_8_pixels(side, n):
-    assert halvings((3, side, 2 * side)) == n and 5 < side / 2**n < 12
+    assert levels((3, side, 2 * side)) == n and 5 < side / 2**n < 12
 
 
 @shapes

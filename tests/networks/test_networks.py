@@ -67,6 +67,27 @@ def test_eval_judges_samples_one_by_one():
         torch.testing.assert_close(net(images), torch.cat([net(image[None]) for image in images]))
 
 
+@pytest.mark.parametrize(
+    "side, coarse", [(8, 4), (9, 4), (12, 3), (16, 4), (24, 3), (28, 3), (32, 4), (46, 5), (64, 4)]
+)
+def test_discriminator_halves_until_it_judges_whole_figures(side, coarse):
+    net, maps = DCGANDiscriminator((1, side, side), width=4), []
+    net.layers[-1].register_forward_hook(lambda module, inputs, output: maps.append(inputs[0].shape))
+    net(torch.zeros(2, 1, side, side))
+    assert maps[0][2:] == (coarse, coarse)
+
+
+def test_fourier_features():
+    """An MLP over them starts with the value, then sines and cosines of each octave."""
+    net = MLPDiscriminator((2, 1, 1), hidden=(8,), octaves=3)
+    features, x = net.layers[1], torch.tensor([[0.25, -0.5]])
+    waves = [2.0**k * torch.pi * value for value in (0.25, -0.5) for k in range(3)]
+    expected = torch.tensor([[0.25, -0.5, *torch.tensor(waves).sin(), *torch.tensor(waves).cos()]])
+    torch.testing.assert_close(features(x), expected)
+    assert net.layers[2].in_features == 14 and net(torch.zeros(4, 2, 1, 1)).shape == (4,)
+    assert not any("frequencies" in name for name in net.state_dict())
+
+
 def test_dropout_only_while_training():
     net, image = MLPDiscriminator((1, 8, 8), hidden=(64,), dropout=0.5), torch.rand(2, 1, 8, 8)
     assert not torch.equal(net(image), net(image))
