@@ -18,7 +18,7 @@ from lit_gans.networks import MLPDiscriminator, MLPGenerator
 from lit_gans.optim import LinearDecay
 
 
-class HingeGAN(LatentGAN):
+class GeometricGAN(LatentGAN):
     """A user's own game, as the README has it."""
 
     def discriminator_loss(self, batch, fake):
@@ -38,8 +38,8 @@ class Fixed(LatentGAN):
         shape = base["image_shape"]
         super().__init__(MLPGenerator(shape, 8, (hidden,)), MLPDiscriminator(shape), generator_every=2, **base)
 
-    discriminator_loss = HingeGAN.discriminator_loss
-    generator_loss = HingeGAN.generator_loss
+    discriminator_loss = GeometricGAN.discriminator_loss
+    generator_loss = GeometricGAN.generator_loss
 
 
 def test_a_users_own_game(tmp_path):
@@ -51,14 +51,14 @@ def test_a_users_own_game(tmp_path):
 
 @pytest.mark.parametrize("shape", [(3, 24, 16), (2, 1, 1)])
 def test_a_family_has_networks_for_any_shape(shape):
-    assert HingeGAN(image_shape=shape).sample(2).shape == (2, *shape)
+    assert GeometricGAN(image_shape=shape).sample(2).shape == (2, *shape)
 
 
 def test_live_networks_are_named_when_missing(tmp_path):
     def networks():
         return {"generator": MLPGenerator(SHAPE, 8), "discriminator": MLPDiscriminator(SHAPE)}
 
-    model = HingeGAN(**networks(), image_shape=SHAPE)
+    model = GeometricGAN(**networks(), image_shape=SHAPE)
     fit(tmp_path, model)
     path = tmp_path / "checkpoints" / "last.ckpt"
     with pytest.raises(UsageError, match=r"generator passed as an object .*MLPGenerator.*generator=MLPGenerator"):
@@ -174,7 +174,7 @@ def test_wrong_arguments(arguments, message):
 
 def test_a_generator_must_say_its_noise():
     with pytest.raises(UsageError, match="latent_dim"):
-        HingeGAN(nn.Linear(2, 2), nn.Linear(2, 1))
+        GeometricGAN(nn.Linear(2, 2), nn.Linear(2, 1))
 
 
 def test_hyperparameters_must_load_back(tmp_path):

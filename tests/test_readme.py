@@ -30,7 +30,9 @@ def test_readme_commands(tmp_path, monkeypatch):
     assert ["fit"] in [c[:1] for c in commands] and ["sample"] in [c[:1] for c in commands]
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    (tmp_path / "my_project.py").write_text(next(b for b in blocks(ROOT / "README.md", "python") if "class Hinge" in b))
+    (tmp_path / "my_project.py").write_text(
+        next(b for b in blocks(ROOT / "README.md", "python") if "class GeometricGAN" in b)
+    )
     short = ["--trainer.max_epochs=-1", "--trainer.max_steps=2", "--trainer.limit_val_batches=1"]
     for command in commands:
         if "MNIST" in " ".join(command) or "mnist" in " ".join(command):
