@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from lit_gans.networks.base import Generator
-from lit_gans.networks.blocks import Norm, Upsampling, crop, needs_bias, norm_layers, reparametrise
+from lit_gans.networks.blocks import Norm, Upsampling, crop, reparametrise
 from lit_gans.networks.dcgan import DCGANGenerator, halving, initialise
-from lit_gans.networks.mlp import MLPGenerator
+from lit_gans.networks.mlp import MLPGenerator, perceptron
 
 _MEMORY = 0.99  # share of the old statistics that a batch of codes leaves, at most
 
@@ -119,13 +119,7 @@ class MLPEncoder(Encoder):
         self, image_shape: Sequence[int], outputs: int, hidden: Sequence[int] = (512, 512), norm: Norm = "none"
     ) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Flatten()]
-        units = prod(image_shape)
-        for width in hidden:
-            linear = nn.Linear(units, width, bias=needs_bias(norm))
-            layers += [linear, *norm_layers(width, norm, maps=False), nn.LeakyReLU(0.2)]
-            units = width
-        self.layers = nn.Sequential(*layers, nn.Linear(units, outputs))
+        self.layers = nn.Sequential(nn.Flatten(), *perceptron(prod(image_shape), hidden, outputs, norm))
         reparametrise(self, norm)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -10,6 +10,22 @@ from lit_gans.networks.base import Discriminator, Generator
 from lit_gans.networks.blocks import Norm, needs_bias, norm_layers, reparametrise
 
 
+def perceptron(inputs: int, hidden: Sequence[int], outputs: int, norm: Norm, dropout: float = 0.0) -> list[nn.Module]:
+    """Fully connected layers with leaky ReLU, a norm and dropout in between; the last layer is plain.
+
+    Raises:
+        UsageError: if ``norm`` is unknown.
+    """
+    layers: list[nn.Module] = []
+    for units in hidden:
+        linear = nn.Linear(inputs, units, bias=needs_bias(norm))
+        layers += [linear, *norm_layers(units, norm, maps=False), nn.LeakyReLU(0.2)]
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+        inputs = units
+    return [*layers, nn.Linear(inputs, outputs)]
+
+
 class MLPGenerator(Generator):
     """Noise through fully connected layers to an image squashed by tanh.
 
@@ -33,13 +49,7 @@ class MLPGenerator(Generator):
     ) -> None:
         super().__init__()
         self.image_shape, self.latent_dim = tuple(image_shape), latent_dim
-        layers: list[nn.Module] = []
-        width = latent_dim
-        for units in hidden:
-            linear = nn.Linear(width, units, bias=needs_bias(norm))
-            layers += [linear, *norm_layers(units, norm, maps=False), nn.LeakyReLU(0.2)]
-            width = units
-        self.layers = nn.Sequential(*layers, nn.Linear(width, prod(self.image_shape)), nn.Tanh())
+        self.layers = nn.Sequential(*perceptron(latent_dim, hidden, prod(self.image_shape), norm), nn.Tanh())
         reparametrise(self, norm)
 
     def forward(self, noise: Tensor) -> Tensor:
@@ -93,17 +103,9 @@ class MLPDiscriminator(Discriminator):
         octaves: int = 0,
     ) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Flatten()]
-        if octaves:
-            layers.append(FourierFeatures(octaves))
+        features = [nn.Flatten(), *([FourierFeatures(octaves)] if octaves else [])]
         width = prod(image_shape) * (1 + 2 * octaves)
-        for units in hidden:
-            linear = nn.Linear(width, units, bias=needs_bias(norm))
-            layers += [linear, *norm_layers(units, norm, maps=False), nn.LeakyReLU(0.2)]
-            if dropout:
-                layers.append(nn.Dropout(dropout))
-            width = units
-        self.layers = nn.Sequential(*layers, nn.Linear(width, 1))
+        self.layers = nn.Sequential(*features, *perceptron(width, hidden, 1, norm, dropout))
         reparametrise(self, norm)
 
     def forward(self, image: Tensor) -> Tensor:
