@@ -31,7 +31,7 @@ from lit_gans.optim import Adam, LinearDecay
 # What every game gets. `end` is the last learning rate as a share of the first; what `players` and `arguments` do not
 # take goes to the model's class.
 PLANE = {
-    "steps": 6_000,
+    "steps": 8_000,
     "batch_size": 256,
     "precision": "32-true",
     "latent_dim": 2,
@@ -58,7 +58,7 @@ MODELS = {
     "SNGAN": {"all": {"discriminator_norm": "spectral"}},
     "UnrolledGAN": {},
     "PacGAN": {"all": {"packing": 2}},
-    "R3GAN": {"all": {"penalty": 0.1}, "stacked": {"penalty": 1.0}},
+    "R3GAN": {"all": {"penalty": 0.02}, "stacked": {"penalty": 1.0}},
 }
 SCORES = ("modes", "high_quality", "kl", "confidence")
 

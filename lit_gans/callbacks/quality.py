@@ -16,7 +16,7 @@ from lit_gans.errors import UsageError
 from lit_gans.metrics.coverage import measure_coverage
 from lit_gans.metrics.features import feature_network
 from lit_gans.metrics.protocol import Protocol, Scores, describe_data
-from lit_gans.metrics.scoring import LOWER_IS_BETTER, Scoring, drawn, is_points, real_images
+from lit_gans.metrics.scoring import LOWER_IS_BETTER, OF_PIXELS, Scoring, drawn, is_points, real_images
 
 
 class Quality(Callback):
@@ -30,7 +30,8 @@ class Quality(Callback):
     first 2,500 or 26,000 of the samples if there are as many.
 
     Args:
-        scores: which of ``fid``, ``kid``, ``is``, ``precision_recall``, ``density_coverage`` and ``swd``.
+        scores: which of ``fid``, ``kid``, ``is``, ``precision_recall``, ``density_coverage``, ``swd``, ``sharpness``
+            and ``checkerboard``.
         features: ``digits`` (shipped: a small classifier of MNIST), ``inception``, ``dinov2``, or a file that
             'lit-gans features' wrote.
         count: samples to draw; fewer if the trainer limits the validation batches.
@@ -114,7 +115,7 @@ class Quality(Callback):
         """What gathers scores against a split; made at the first measurement."""
         if split not in self.scorings:
             scores = ("swd",) if is_points(images.shape[1:]) else self.scores
-            network = None if set(scores) == {"swd"} else feature_network(self.features)
+            network = None if set(scores) <= set(OF_PIXELS) else feature_network(self.features)
             self.scorings[split] = Scoring(scores, network, strict=False)
         return self.scorings[split]
 

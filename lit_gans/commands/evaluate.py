@@ -28,8 +28,8 @@ def evaluate(
         checkpoint: a checkpoint file.
         data: a data set's name, or a .yaml file with a data section; by default what the run was trained on.
         root: the folder that holds the data.
-        metrics: some of fid, kid, is, precision_recall, density_coverage, swd, ppl, and modes if those of the data are
-            known. By default what suits the data.
+        metrics: some of fid, kid, is, precision_recall, density_coverage, swd, sharpness, checkerboard, ppl, and modes
+            if those of the data are known. By default what suits the data.
         features: digits (shipped), inception, dinov2, or a file that 'lit-gans features' wrote.
         reference: the split that the real images are of: train, val or test.
         count: how many images to draw; for modes always 2,500 points or 26,000 stacked digits.
@@ -45,7 +45,7 @@ def evaluate(
     from lit_gans.metrics.coverage import measure_coverage
     from lit_gans.metrics.features import feature_network
     from lit_gans.metrics.protocol import Protocol, Scores, describe_data
-    from lit_gans.metrics.scoring import SCORES, Scoring, drawn, real_images
+    from lit_gans.metrics.scoring import OF_PIXELS, SCORES, Scoring, drawn, real_images
     from lit_gans.metrics.smoothness import path_length
 
     if not metrics:
@@ -60,7 +60,7 @@ def evaluate(
     target = Path(checkpoint).with_suffix(".json") if output is None else Path(output)
     module = open_data(checkpoint, data, root, model.image_shape)
     metrics = _suited(metrics, module)
-    network = None if set(metrics) <= {"swd", "modes"} else feature_network(features)
+    network = None if set(metrics) <= {*OF_PIXELS, "modes"} else feature_network(features)
     scoring = Scoring([name for name in metrics if name in SCORES], network).to(model.device)
     for images in real_images(module, reference, real_count):
         scoring.add(images.to(model.device), real=True)

@@ -12,13 +12,16 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from lit_gans.data.base import ImageData
 from lit_gans.errors import UsageError
+from lit_gans.metrics.checkerboard import Checkerboard
 from lit_gans.metrics.features import Classifier, Features
 from lit_gans.metrics.frechet import FrechetDistance, Given
 from lit_gans.metrics.manifold import DensityCoverage, PrecisionRecall
+from lit_gans.metrics.sharpness import Sharpness
 from lit_gans.metrics.sliced_wasserstein import SlicedWasserstein
 from lit_gans.pictures import to_uint8
 
-SCORES = ("fid", "kid", "is", "precision_recall", "density_coverage", "swd")
+SCORES = ("fid", "kid", "is", "precision_recall", "density_coverage", "swd", "sharpness", "checkerboard")
+OF_PIXELS = ("swd", "sharpness", "checkerboard")  # these need no network
 LOWER_IS_BETTER = ("fid", "fid_normalised", "kid", "swd", "ppl", "kl")
 _MANIFOLD = 5_000  # samples of each kind that precision and the like look at: their cost is the square of it
 _CHUNK = 500  # images that go through the network at once
@@ -31,7 +34,7 @@ class Scoring:
 
     Args:
         scores: which of `SCORES`.
-        features: the network; None for ``swd`` alone, which compares pixels.
+        features: the network; None for scores of pixels alone: `OF_PIXELS`.
         strict: refuse a Frechet distance of fewer samples than features.
 
     Raises:
@@ -41,15 +44,21 @@ class Scoring:
     def __init__(self, scores: Sequence[str], features: Features | None, strict: bool = True) -> None:
         if unknown := [name for name in scores if name not in SCORES]:
             raise UsageError(f"there is no score {unknown[0]!r}; choose from {', '.join(SCORES)}")
-        if features is None and (needing := [name for name in scores if name != "swd"]):
-            raise UsageError(f"{needing[0]} needs a feature network; without one there is swd")
+        if features is None and (needing := [name for name in scores if name not in OF_PIXELS]):
+            raise UsageError(f"{needing[0]} needs a feature network; without one there are {', '.join(OF_PIXELS)}")
         if "is" in scores and not isinstance(features, Classifier):
             raise UsageError("'is' needs the classes that a classifier tells apart; train one with 'lit-gans features'")
         self.features, self.strict = features, strict
         self.metrics: dict[str, Any] = {name: self._make(name) for name in scores}
+        # what says something about images by themselves is measured on the real ones too
+        self.of_real = {name: self._make(name) for name in scores if name in ("sharpness", "checkerboard")}
         self.counts = {True: 0, False: 0}
 
     def _make(self, name: str) -> Metric:
+        if name == "sharpness":
+            return Sharpness()
+        if name == "checkerboard":
+            return Checkerboard()
         if name == "swd" or self.features is None:
             return SlicedWasserstein(reset_real=False)
         width = self.features.num_features
@@ -66,7 +75,7 @@ class Scoring:
 
     def to(self, device: torch.device) -> "Scoring":
         """Moves the network and the metrics."""
-        for part in (self.features, *self.metrics.values()):
+        for part in (self.features, *self.metrics.values(), *self.of_real.values()):
             if part is not None:
                 part.to(device)
         return self
@@ -91,6 +100,8 @@ class Scoring:
         if name == "swd":
             none = images[:0]
             metric.update(images if real else none, none if real else images)
+        elif name in self.of_real:
+            (self.of_real[name] if real else metric).update(images)
         elif name == "is":
             if not real:
                 assert isinstance(self.features, Classifier)
@@ -119,6 +130,8 @@ class Scoring:
                 values |= result if isinstance(result, dict) else {name: result}
                 if name == "fid":
                     values["fid_normalised"] = metric.compute_normalised()
+                if name in self.of_real:
+                    values[f"{name}_real"] = self.of_real[name].compute()
         return values
 
     def reset(self) -> None:

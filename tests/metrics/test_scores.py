@@ -192,3 +192,22 @@ def test_unlike_cards_do_not_compare():
     same = Protocol("MNIST 1x28x28", "train", 60_000, 10_000, "digits", True, 9)
     comparable([Scores({}, CARD), Scores({}, same)])  # another seed is what one compares over
     refused(lambda: comparable([Scores({}, CARD), Scores({}, other)]), "split: train and test", "real: 60000 and 10000")
+
+
+def test_what_images_show_by_themselves_is_shown_of_real_ones_too():
+    """Blurred copies with a chequered pattern: less sharp than the real ones, more chequered; reset keeps the real."""
+    torch.manual_seed(0)
+    real = torch.rand(60, 1, 16, 16) * 2 - 1
+    blurred = torch.nn.functional.avg_pool2d(real, 3, 1, 1, count_include_pad=False)
+    spoilt = (blurred + 0.2 * torch.tensor([0.0, 1.0]).repeat(8)).clamp(-1, 1)
+    scoring = Scoring(["sharpness", "checkerboard"], None)
+    scoring.add(real, real=True)
+    scoring.add(spoilt, real=False)
+    scores = scoring.compute()
+    assert scores.keys() == {"sharpness", "sharpness_real", "checkerboard", "checkerboard_real"}
+    assert scores["sharpness"] < 0.5 * scores["sharpness_real"]
+    assert scores["checkerboard"] > 3 * scores["checkerboard_real"]
+    scoring.reset()
+    scoring.add(real, real=False)
+    again = scoring.compute()
+    assert again["sharpness"] == again["sharpness_real"] == scores["sharpness_real"]
