@@ -24,7 +24,8 @@ SCORES = ("fid", "kid", "is", "precision_recall", "density_coverage", "swd", "sh
 OF_PIXELS = ("swd", "sharpness", "checkerboard")  # these need no network
 LOWER_IS_BETTER = ("fid", "fid_normalised", "kid", "swd", "ppl", "kl")
 _MANIFOLD = 5_000  # samples of each kind that precision and the like look at: their cost is the square of it
-_CHUNK = 500  # images that go through the network at once
+_CHUNK = 500  # images drawn or read at once
+_SCORED = 100  # images that go through the network at once: larger maps leave a CPU's cache
 
 
 class Scoring:
@@ -48,7 +49,9 @@ class Scoring:
             raise UsageError(f"{needing[0]} needs a feature network; without one there are {', '.join(OF_PIXELS)}")
         if "is" in scores and not isinstance(features, Classifier):
             raise UsageError("'is' needs the classes that a classifier tells apart; train one with 'lit-gans features'")
-        self.features, self.strict = features, strict
+        # with the chunks, a quarter of the time on a CPU
+        self.features = None if features is None else features.to(memory_format=torch.channels_last)
+        self.strict = strict
         self.metrics: dict[str, Any] = {name: self._make(name) for name in scores}
         # what says something about images by themselves is measured on the real ones too
         self.of_real = {name: self._make(name) for name in scores if name in ("sharpness", "checkerboard")}
@@ -89,7 +92,7 @@ class Scoring:
         """
         if not bool(torch.isfinite(images).all()):
             raise UsageError(f"the {'real' if real else 'generated'} images hold NaN or infinity; nothing was scored")
-        for part in images.split(_CHUNK):
+        for part in images.split(_SCORED):
             part = to_uint8(part).float().div(127.5).sub(1)
             features = None if self.features is None else self.features(part)
             for name, metric in self.metrics.items():
