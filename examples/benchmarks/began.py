@@ -35,10 +35,8 @@ def main():
     for step, k, now, mean, fid in rows:
         print(f"| {step:,} | {k:.3f} | {now:.4f} | {mean:.4f} | {fid:.0f} |")
     if len(rows) > 2:
-        correlation = spearmanr([row[3] for row in rows], [row[4] for row in rows])
-        print(
-            f"\nrank correlation of the running mean with val/fid: {correlation.statistic:.2f} ({len(rows)} validations)"
-        )
+        found = spearmanr([row[3] for row in rows], [row[4] for row in rows])
+        print(f"\nrank correlation of the running mean with val/fid: {found.statistic:.2f} ({len(rows)} validations)")
 
 
 if __name__ == "__main__":
