@@ -35,7 +35,7 @@ PLANE = {
     "batch_size": 256,
     "precision": "32-true",
     "latent_dim": 2,
-    "generator_hidden": (256, 256, 256, 256),
+    "generator_hidden": (256,) * 6,
     "discriminator_hidden": (128, 128, 128),
     "octaves": 5,
     "optimizer": Adam,
