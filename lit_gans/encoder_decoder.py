@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lit_gans.errors import UsageError
-from lit_gans.families import draw, noise_size
+from lit_gans.families import draw, noise_size, required
 from lit_gans.generative import Batch, GenerativeModel, ImageShape
 from lit_gans.likelihoods import bernoulli
 from lit_gans.losses import Terms
@@ -225,7 +225,7 @@ def default_encoder(image_shape: ImageShape | None, outputs: int, width: int) ->
     Raises:
         UsageError: if there is no shape.
     """
-    shape = _required(image_shape)
+    shape = required(image_shape, "an encoder and a generator")
     if min(shape[1:]) < _MLP_BELOW:
         return MLPEncoder(shape, outputs, (4 * width,) * 2)
     return DCGANEncoder(shape, outputs, width)
@@ -233,7 +233,7 @@ def default_encoder(image_shape: ImageShape | None, outputs: int, width: int) ->
 
 def default_decoder(image_shape: ImageShape | None, latent_dim: int, width: int) -> Generator:
     """The counterpart of `default_encoder`."""
-    shape = _required(image_shape)
+    shape = required(image_shape, "an encoder and a generator")
     if min(shape[1:]) < _MLP_BELOW:
         return MLPDecoder(shape, latent_dim, (4 * width,) * 2)
     return DCGANDecoder(shape, latent_dim, width)
@@ -247,12 +247,3 @@ def fitted(decoder: nn.Module) -> GaussianCodes:
     """
     noise_size(decoder)
     return GaussianCodes(decoder)
-
-
-def _required(image_shape: ImageShape | None) -> ImageShape:
-    if image_shape is None:
-        raise UsageError(
-            "the default networks need image_shape=(channels, height, width); pass it, or pass both an encoder and a "
-            "generator of your own"
-        )
-    return image_shape

@@ -229,15 +229,14 @@ def noise_size(generator: nn.Module) -> int:
     return size
 
 
-def required(image_shape: ImageShape | None) -> ImageShape:
-    """The shape that default networks are built for.
+def required(image_shape: ImageShape | None, both: str = "a generator and a discriminator") -> ImageShape:
+    """The shape that default networks are built for, where a model takes ``both`` players.
 
     Raises:
         UsageError: if there is none.
     """
     if image_shape is None:
         raise UsageError(
-            "the default networks need image_shape=(channels, height, width); pass it, or pass both a generator and a "
-            "discriminator of your own"
+            f"the default networks need image_shape=(channels, height, width); pass it, or pass both {both} of your own"
         )
     return image_shape
