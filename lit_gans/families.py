@@ -205,13 +205,18 @@ class LatentGAN(BaseGAN):
 
 
 @torch.no_grad()
-def draw(model: GenerativeModel, latent_dim: int, n: int, seed: int | None, noise: Tensor | None) -> Tensor:
-    """Images of a model's averaged generator from noise (n, latent_dim), a draw from N(0, I) where there is none."""
+def draw(
+    model: GenerativeModel, latent_dim: int, n: int, seed: int | None, noise: Tensor | None, **options: Any
+) -> Tensor:
+    """Images of a model's averaged generator from noise (n, latent_dim), a draw from N(0, I) where there is none.
+
+    ``options`` are further arguments of the generator's forward.
+    """
     if noise is None:
         rng = None if seed is None else torch.Generator().manual_seed(seed)
         noise = torch.randn(n, latent_dim, generator=rng)
     with model.inference_generator() as generator:
-        return torch.cat([generator(chunk.to(model.device)).float() for chunk in noise.split(_CHUNK)])
+        return torch.cat([generator(chunk.to(model.device), **options).float() for chunk in noise.split(_CHUNK)])
 
 
 def noise_size(generator: nn.Module) -> int:

@@ -9,14 +9,13 @@ from torch import Tensor
 
 from lit_gans.base import Batch, Fake
 from lit_gans.errors import UsageError
-from lit_gans.families import LatentGAN, required
+from lit_gans.families import LatentGAN, draw, required
 from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 from lit_gans.networks import Discriminator, Generator, StyleDiscriminator, StyleGenerator
 from lit_gans.optim import Adam
 
 _PATH_DECAY = 0.01  # share of a new mean path length in the running one
-_CHUNK = 500  # samples drawn at once
 
 
 class StyleAdam(Adam):
@@ -187,9 +186,4 @@ class StyleGAN2(LatentGAN):
                 f"truncation moves styles towards their mean, but {type(self.generator).__name__} is no "
                 "StyleGenerator; use one, or truncation=1"
             )
-        if noise is None:
-            rng = None if seed is None else torch.Generator().manual_seed(seed)
-            noise = torch.randn(n, self.latent_dim, generator=rng)
-        with self.inference_generator() as generator:
-            images = [generator(chunk.to(self.device), truncation).float() for chunk in noise.split(_CHUNK)]
-        return torch.cat(images)
+        return draw(self, self.latent_dim, n, seed, noise, truncation=truncation)
