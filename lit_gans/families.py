@@ -85,8 +85,12 @@ class LatentGAN(BaseGAN):
         augment_target: float | None = None,
         **base: Any,
     ) -> None:
-        options = {"width": width, "upsampling": upsampling, "generator_norm": generator_norm}
-        options["discriminator_norm"] = discriminator_norm
+        options = {
+            "width": width,
+            "upsampling": upsampling,
+            "generator_norm": generator_norm,
+            "discriminator_norm": discriminator_norm,
+        }
         if generator and discriminator and (given := [name for name, value in options.items() if value is not None]):
             raise UsageError(
                 f"{', '.join(given)} would shape default networks, which {type(self).__name__} has none of here; give "
@@ -120,7 +124,9 @@ class LatentGAN(BaseGAN):
     @classmethod
     def _default_discriminator(cls, image_shape: ImageShape, width: int, norm: Norm | None) -> Discriminator:
         if min(image_shape[1:]) < cls.mlp_below:
-            return MLPDiscriminator(image_shape, (width,) * 3, norm=norm or "none")
+            # what bounds a paper's discriminator bounds its MLP too, but points have no use for batch norm
+            bound: Norm = "none" if cls.default_norm == "batch" else cls.default_norm
+            return MLPDiscriminator(image_shape, (width,) * 3, norm=norm or bound)
         return DCGANDiscriminator(image_shape, width, norm or cls.default_norm)
 
     def generate(self, batch: Batch) -> Fake:

@@ -220,3 +220,8 @@ def test_points_get_multi_layer_perceptrons(cls):
     plain = {"residual": False} if cls is R3GAN else {}
     model = cls(image_shape=(2, 1, 1), width=8, latent_dim=2, **plain)
     assert model.sample(5).shape == (5, 2, 1, 1)
+
+
+def test_what_bounds_the_discriminator_bounds_it_for_points_too():
+    layers = [m for m in SNGAN(image_shape=(2, 1, 1), width=8).discriminator.modules() if isinstance(m, nn.Linear)]
+    assert len(layers) == 4 and all(hasattr(layer, "parametrizations") for layer in layers)
