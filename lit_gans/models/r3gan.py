@@ -36,7 +36,7 @@ class R3GAN(LatentGAN):
         latent_dim: size of the noise, for the default generator.
         width: channels of the finest hidden maps, for the default networks.
         residual: take the paper's networks. Without, the players are DCGAN's (an MLP below 8 pixels), whose step takes
-            a tenth of the time on a CPU.
+            a small part of the time on a CPU.
         penalty: gamma. Images of 28 to 32 pixels want about 1, points in the plane 0.1, large images more.
         penalty_end: where gamma ends, along half a cosine, as in the paper's burn-in; by default it stays.
         penalty_steps: after how many batches it has arrived there.
