@@ -73,8 +73,8 @@ class R3GAN(LatentGAN):
     ) -> None:
         shaped = residual and not (generator and discriminator)
         super().__init__(
-            R3Generator(required(image_shape), latent_dim, width or 32) if shaped and not generator else generator,
-            R3Discriminator(required(image_shape), width or 32) if shaped and not discriminator else discriminator,
+            generator or (R3Generator(required(image_shape), latent_dim, width or 32) if residual else None),
+            discriminator or (R3Discriminator(required(image_shape), width or 32) if residual else None),
             image_shape=image_shape,
             latent_dim=latent_dim,
             width=None if shaped else width,

@@ -61,8 +61,8 @@ class SNGAN(LatentGAN):
     ) -> None:
         shaped = residual and not (generator and discriminator)
         super().__init__(
-            ResNetGenerator(required(image_shape), latent_dim, width or 64) if shaped and not generator else generator,
-            ResNetDiscriminator(required(image_shape), width or 64) if shaped and not discriminator else discriminator,
+            generator or (ResNetGenerator(required(image_shape), latent_dim, width or 64) if residual else None),
+            discriminator or (ResNetDiscriminator(required(image_shape), width or 64) if residual else None),
             image_shape=image_shape,
             latent_dim=latent_dim,
             width=None if shaped else width,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lit_gans.errors import UsageError
 from lit_gans.networks.base import Discriminator, Generator
-from lit_gans.networks.blocks import WEIGHTED, Norm, Upsampling, crop, norm_layers, reparametrise, upsample
+from lit_gans.networks.blocks import WEIGHTED, Norm, Upsampling, crop, doublings, norm_layers, reparametrise, upsample
 from lit_gans.networks.dcgan import DCGANGenerator, halving, initialise
 
 _COARSE = 8  # side of the coarsest map, as nearly as halving comes to it
@@ -21,13 +21,8 @@ def levels(image_shape: Sequence[int]) -> int:
     Raises:
         UsageError: if a side is below 8 pixels.
     """
-    channels, height, width = image_shape
-    if min(height, width) < _COARSE or channels < 1:
-        raise UsageError(
-            f"a convolutional autoencoder takes images of at least 8x8 pixels, got image_shape {tuple(image_shape)} "
-            "(channels, height, width); use larger images, or GAN, whose MLP draws any shape"
-        )
-    return round(log2(min(height, width) / _COARSE))
+    doublings(image_shape)  # refuses what is too small
+    return round(log2(min(image_shape[1:]) / _COARSE))
 
 
 class VanishingResidual(nn.Module):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_gans.networks.base import Generator
-from lit_gans.networks.blocks import Norm, Upsampling, crop, reparametrise
+from lit_gans.networks.blocks import Norm, Upsampling, reparametrise
 from lit_gans.networks.dcgan import DCGANGenerator, halving, initialise
 from lit_gans.networks.mlp import MLPGenerator, perceptron
 
@@ -95,8 +95,7 @@ class DCGANDecoder(DCGANGenerator, Decoder):
 
     def logits(self, code: Tensor) -> Tensor:
         """(N, latent_dim) to unbounded (N, C, H, W)."""
-        coarse = self.project(code).view(-1, *self.coarse).contiguous(memory_format=torch.channels_last)
-        return crop(self.layers(coarse), self.height, self.width)
+        return super().forward(code)  # the generator's, whose tanh is gone
 
     forward = Decoder.forward
 
@@ -153,7 +152,7 @@ class MLPDecoder(MLPGenerator, Decoder):
 
     def logits(self, code: Tensor) -> Tensor:
         """(N, latent_dim) to unbounded (N, C, H, W)."""
-        return self.layers(code).view(-1, *self.image_shape)
+        return super().forward(code)  # the generator's, whose tanh is gone
 
     forward = Decoder.forward
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import ceil, log2, sqrt
+from math import ceil, sqrt
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lit_gans.errors import UsageError
 from lit_gans.networks.base import Discriminator, Generator
-from lit_gans.networks.blocks import crop
+from lit_gans.networks.blocks import crop, doublings
 from lit_gans.networks.modulation import (
     GAIN,
     Blur,
@@ -21,20 +21,13 @@ from lit_gans.networks.modulation import (
     activate,
 )
 
-_SMALLEST = 4  # side of the coarsest map
 _WIDEST = 8  # channels never exceed this many times the width
 _MEAN_DECAY = 0.995  # of the running mean of the styles, a batch
 
 
 def _widths(image_shape: Sequence[int], width: int) -> list[int]:
     """Channels of the maps from the coarsest, whose short side has 4 to 7 pixels, to the size of the image."""
-    channels, *sides = image_shape
-    if min(sides) < 2 * _SMALLEST or channels < 1:
-        raise UsageError(
-            f"a StyleGAN2 network draws images of at least 8x8 pixels (one doubling from 4x4), got image_shape "
-            f"{tuple(image_shape)} (channels, height, width); use larger images, or GAN, whose MLP draws any shape"
-        )
-    levels = int(log2(min(sides) / _SMALLEST)) + 1
+    levels = doublings(image_shape) + 1
     return [width * min(2**level, _WIDEST) for level in reversed(range(levels))]
 
 
