@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lit_gans.checkpoints import load as load
     from lit_gans.data import *  # noqa: F403
     from lit_gans.encoder_decoder import EncoderDecoder as EncoderDecoder
+    from lit_gans.families import LabelGAN as LabelGAN
     from lit_gans.families import LatentGAN as LatentGAN
     from lit_gans.generative import GenerativeModel as GenerativeModel
     from lit_gans.models import *  # noqa: F403
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 _NAMES = {
     "lit_gans.generative": "GenerativeModel",
     "lit_gans.base": "BaseGAN",
-    "lit_gans.families": "LatentGAN",
+    "lit_gans.families": "LabelGAN LatentGAN",
     "lit_gans.encoder_decoder": "EncoderDecoder",
     "lit_gans.checkpoints": "load",
     "lit_gans.models": """
-        AutoEncoder BEGAN DCGAN DRAGAN EBGAN GAN HingeGAN LSGAN PacGAN R3GAN RelativisticGAN SAGAN SNGAN
-        StyleGAN2 UnrolledGAN VAE WeightNormGAN WGAN WGANGP
+        ACGAN AutoEncoder BEGAN CGAN DCGAN DRAGAN EBGAN GAN HingeGAN LSGAN PacGAN ProjectionGAN R3GAN
+        RelativisticGAN SAGAN SNGAN StyleGAN2 UnrolledGAN VAE WeightNormGAN WGAN WGANGP
     """,
     "lit_gans.data": """
         Apple2Orange CaptionedGlyphs Captions CelebA Cezanne2Photo CIFAR10 Cityscapes Edges2Handbags Edges2Shoes

@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch import Trainer
 
 import lit_gans.models
-from lit_gans import BaseGAN, Glyphs
+from lit_gans import BaseGAN, Glyphs, LabelGAN
 from lit_gans.callbacks import SaveLast
 from lit_gans.checkpoints import AtomicCheckpointIO
 from lit_gans.errors import UsageError
@@ -18,15 +18,18 @@ from lit_gans.errors import UsageError
 MODELS = [getattr(lit_gans.models, name) for name in lit_gans.models.__all__]
 GAMES = [model for model in MODELS if issubclass(model, BaseGAN)]
 SMALL = {
+    "ACGAN": {"width": 4},
     "AutoEncoder": {"width": 4},
     "GAN": {"generator_hidden": (16,), "discriminator_hidden": (16,)},
     "BEGAN": {"width": 4},
+    "CGAN": {"width": 4},
     "DCGAN": {"width": 4},
     "DRAGAN": {"width": 4},
     "EBGAN": {"width": 4},
     "HingeGAN": {"width": 4},
     "LSGAN": {"width": 4},
     "PacGAN": {"width": 4},
+    "ProjectionGAN": {"width": 4, "residual": False, "generator_every": 1},
     "R3GAN": {"width": 4, "residual": False},
     "RelativisticGAN": {"width": 4},
     "SAGAN": {"width": 2, "attention": 8},
@@ -61,7 +64,12 @@ def paced(cls, kind, value):
 def small(cls, **arguments):
     """A model of a few thousand weights; every model in lit_gans.models needs its entry in SMALL."""
     torch.manual_seed(0)
-    return cls(**{"image_shape": SHAPE, "latent_dim": 8, **SMALL[cls.__name__], **arguments})
+    return cls(**{**shaped(cls), "latent_dim": 8, **SMALL[cls.__name__], **arguments})
+
+
+def shaped(cls):
+    """What the command line takes from the data."""
+    return {"image_shape": SHAPE, **({"num_classes": 2} if issubclass(cls, LabelGAN) else {})}
 
 
 def glyphs(**arguments):

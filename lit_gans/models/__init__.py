@@ -1,7 +1,9 @@
 """One paper a file: this list is the table of contents."""
 
+from lit_gans.models.acgan import ACGAN
 from lit_gans.models.autoencoder import AutoEncoder
 from lit_gans.models.began import BEGAN
+from lit_gans.models.cgan import CGAN
 from lit_gans.models.dcgan import DCGAN
 from lit_gans.models.dragan import DRAGAN
 from lit_gans.models.ebgan import EBGAN
@@ -9,6 +11,7 @@ from lit_gans.models.gan import GAN
 from lit_gans.models.hinge_gan import HingeGAN
 from lit_gans.models.lsgan import LSGAN
 from lit_gans.models.pac_gan import PacGAN
+from lit_gans.models.projection_gan import ProjectionGAN
 from lit_gans.models.r3gan import R3GAN
 from lit_gans.models.relativistic_gan import RelativisticGAN
 from lit_gans.models.sagan import SAGAN
@@ -21,7 +24,9 @@ from lit_gans.models.wgan import WGAN
 from lit_gans.models.wgan_gp import WGANGP
 
 __all__ = [
+    "ACGAN",
     "BEGAN",
+    "CGAN",
     "DCGAN",
     "DRAGAN",
     "EBGAN",
@@ -36,6 +41,7 @@ __all__ = [
     "AutoEncoder",
     "HingeGAN",
     "PacGAN",
+    "ProjectionGAN",
     "RelativisticGAN",
     "StyleGAN2",
     "UnrolledGAN",

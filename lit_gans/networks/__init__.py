@@ -3,6 +3,12 @@
 from lit_gans.networks.attention import SelfAttention
 from lit_gans.networks.autoencoder import AutoEncoderDiscriminator, ConvDecoder
 from lit_gans.networks.base import Discriminator, Generator
+from lit_gans.networks.conditional import (
+    AuxiliaryDiscriminator,
+    ConditionalDiscriminator,
+    ConditionalGenerator,
+    ProjectionDiscriminator,
+)
 from lit_gans.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from lit_gans.networks.encoders import DCGANDecoder, DCGANEncoder, Decoder, Encoder, MLPDecoder, MLPEncoder
 from lit_gans.networks.mlp import MLPDiscriminator, MLPGenerator
@@ -14,6 +20,9 @@ from lit_gans.networks.weight_norm import WeightNormDiscriminator, WeightNormGen
 
 __all__ = [
     "AutoEncoderDiscriminator",
+    "AuxiliaryDiscriminator",
+    "ConditionalDiscriminator",
+    "ConditionalGenerator",
     "ConvDecoder",
     "DCGANDecoder",
     "DCGANDiscriminator",
@@ -28,6 +37,7 @@ __all__ = [
     "MLPEncoder",
     "MLPGenerator",
     "PackedDiscriminator",
+    "ProjectionDiscriminator",
     "R3Discriminator",
     "R3Generator",
     "ResNetDiscriminator",

@@ -92,9 +92,13 @@ class DCGANDiscriminator(Discriminator):
         reparametrise(self, norm)
         self.to(memory_format=torch.channels_last)
 
+    def features(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) to what the last layer judges by, (N, features)."""
+        return self.layers(image.contiguous(memory_format=torch.channels_last))
+
     def forward(self, image: Tensor) -> Tensor:
         """(N, C, H, W) to logits (N,)."""
-        return self.judge(self.layers(image.contiguous(memory_format=torch.channels_last))).squeeze(1)
+        return self.judge(self.features(image)).squeeze(1)
 
 
 def halving(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import pi, prod
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -107,6 +108,15 @@ class MLPDiscriminator(Discriminator):
         width = prod(image_shape) * (1 + 2 * octaves)
         self.layers = nn.Sequential(*features, *perceptron(width, hidden, 1, norm, dropout))
         reparametrise(self, norm)
+
+    @property
+    def judge(self) -> nn.Linear:
+        """The last layer."""
+        return cast(nn.Linear, self.layers[-1])
+
+    def features(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) to what the last layer judges by, (N, features)."""
+        return self.layers[:-1](image)
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, C, H, W) to logits (N,)."""

@@ -183,10 +183,13 @@ class ResNetDiscriminator(Discriminator):
         reparametrise(self, norm)
         self.to(memory_format=torch.channels_last)
 
+    def features(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) to what the last layer judges by, (N, features)."""
+        return self.layers(image.contiguous(memory_format=torch.channels_last)).sum((2, 3))
+
     def forward(self, image: Tensor) -> Tensor:
         """(N, C, H, W) to logits (N,)."""
-        maps = self.layers(image.contiguous(memory_format=torch.channels_last))
-        return self.judge(maps.sum((2, 3))).squeeze(1)
+        return self.judge(self.features(image)).squeeze(1)
 
 
 def _attend(blocks: list[nn.Module], widths: Sequence[int], sides: Sequence[int], wanted: int) -> None:

@@ -1,6 +1,6 @@
-"""What a fake is made from: one abstract class a kind of input."""
+"""Games in which a fake is made from noise."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -37,6 +37,7 @@ class LatentGAN(BaseGAN):
         discriminator: any module that maps (N, C, H, W) to what the variant's losses expect, mostly logits (N,); by
             default the generator's counterpart.
         image_shape: (channels, height, width); needed by the default networks.
+        num_classes: number of classes of the data; the command line takes it from there.
         latent_dim: size of the noise, for the default generator.
         width: channels of the finest hidden maps (units of an MLP's layers), for the default networks; 64.
         upsampling: how the default generator doubles a map: ``transposed`` convolutions (the default), ``resize`` or
@@ -59,7 +60,7 @@ class LatentGAN(BaseGAN):
             augmentation a game whose scores have no zero.
     """
 
-    needs = ("image",)
+    needs: tuple[str, ...] = ("image",)
     #: what normalises the default discriminator
     default_norm: ClassVar[Norm] = "batch"
     #: images with a side below so many pixels get MLPs by default
@@ -73,6 +74,7 @@ class LatentGAN(BaseGAN):
         discriminator: Discriminator | None = None,
         *,
         image_shape: ImageShape | None = None,
+        num_classes: int | None = None,
         latent_dim: int = 100,
         width: int | None = None,
         upsampling: Upsampling | None = None,
@@ -99,9 +101,13 @@ class LatentGAN(BaseGAN):
         # the arguments are not rebound, because a checkpoint reads them from this call
         units = 64 if width is None else width
         super().__init__(
-            generator or self._default_generator(required(image_shape), latent_dim, units, upsampling, generator_norm),
-            discriminator or self._default_discriminator(required(image_shape), units, discriminator_norm),
+            generator
+            or self._default_generator(
+                required(image_shape), latent_dim, units, upsampling, generator_norm, num_classes
+            ),
+            discriminator or self._default_discriminator(required(image_shape), units, discriminator_norm, num_classes),
             image_shape=image_shape,
+            num_classes=num_classes,
             **base,
         )
         self.latent_dim = noise_size(self.generator)
@@ -115,14 +121,22 @@ class LatentGAN(BaseGAN):
 
     @classmethod
     def _default_generator(
-        cls, image_shape: ImageShape, latent_dim: int, width: int, upsampling: Upsampling | None, norm: Norm | None
+        cls,
+        image_shape: ImageShape,
+        latent_dim: int,
+        width: int,
+        upsampling: Upsampling | None,
+        norm: Norm | None,
+        num_classes: int | None = None,
     ) -> Generator:
         if min(image_shape[1:]) < cls.mlp_below:
             return MLPGenerator(image_shape, latent_dim, (width,) * 3, norm or "none")
         return DCGANGenerator(image_shape, latent_dim, width, upsampling or "transposed", norm or "batch")
 
     @classmethod
-    def _default_discriminator(cls, image_shape: ImageShape, width: int, norm: Norm | None) -> Discriminator:
+    def _default_discriminator(
+        cls, image_shape: ImageShape, width: int, norm: Norm | None, num_classes: int | None = None
+    ) -> Discriminator:
         if min(image_shape[1:]) < cls.mlp_below:
             # what bounds a paper's discriminator bounds its MLP too, but points have no use for batch norm
             bound: Norm = "none" if cls.default_norm == "batch" else cls.default_norm
@@ -138,7 +152,11 @@ class LatentGAN(BaseGAN):
         """R1 where it is due."""
         if not self.r1 or self.batch_number % self.r1_every:
             return {}
-        return {"r1": self.r1 / 2 * self.r1_every * zero_centered(self.discriminator, batch["image"])}
+        return {"r1": self.r1 / 2 * self.r1_every * zero_centered(self.realness(batch), batch["image"])}
+
+    def realness(self, batch: Batch) -> Callable[[Tensor], Tensor]:
+        """What maps images, one for each of the batch, to how real they look, which penalties keep flat."""
+        return self.discriminator
 
     def discriminator_step(self, batch: Batch, fake: Fake) -> Terms:
         """The discriminator's turn; adaptive augmentation looks at its verdict on the reals."""
@@ -185,10 +203,10 @@ class LatentGAN(BaseGAN):
         self._judges_reals = inputs[0] is self._reals
         return (self.augment(inputs[0]), *inputs[1:])
 
-    def _after_judging(self, module: nn.Module, inputs: tuple[Any, ...], scores: Tensor) -> None:
+    def _after_judging(self, module: nn.Module, inputs: tuple[Any, ...], verdict: Tensor | tuple[Tensor, ...]) -> None:
         if module.training and self._judges_reals:
             assert self.augment is not None
-            self.augment.update(scores)
+            self.augment.update(verdict if isinstance(verdict, Tensor) else verdict[0])
             self._reals = None
 
     @torch.no_grad()
@@ -212,17 +230,25 @@ class LatentGAN(BaseGAN):
 
 @torch.no_grad()
 def draw(
-    model: GenerativeModel, latent_dim: int, n: int, seed: int | None, noise: Tensor | None, **options: Any
+    model: GenerativeModel,
+    latent_dim: int,
+    n: int,
+    seed: int | None,
+    noise: Tensor | None,
+    *inputs: Tensor,
+    **options: Any,
 ) -> Tensor:
     """Images of a model's averaged generator from noise (n, latent_dim), a draw from N(0, I) where there is none.
 
-    ``options`` are further arguments of the generator's forward.
+    ``inputs`` go to the generator beside the noise, a row for each of its rows; ``options`` are further arguments of
+    its forward.
     """
     if noise is None:
         rng = None if seed is None else torch.Generator().manual_seed(seed)
         noise = torch.randn(n, latent_dim, generator=rng)
+    chunks = zip(*(rows.split(_CHUNK) for rows in (noise, *inputs)), strict=True)
     with model.inference_generator() as generator:
-        return torch.cat([generator(chunk.to(model.device), **options).float() for chunk in noise.split(_CHUNK)])
+        return torch.cat([generator(*(rows.to(model.device) for rows in c), **options).float() for c in chunks])
 
 
 def noise_size(generator: nn.Module) -> int:

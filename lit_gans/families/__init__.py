@@ -1,0 +1,6 @@
+"""What a fake is made from: one abstract class a kind of input."""
+
+from lit_gans.families.label import LabelGAN
+from lit_gans.families.latent import LatentGAN, draw, noise_size, required
+
+__all__ = ["LabelGAN", "LatentGAN", "draw", "noise_size", "required"]

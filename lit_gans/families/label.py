@@ -1,0 +1,200 @@
+"""Games in which a fake is made from noise and a label."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lit_gans.base import Batch, Fake
+from lit_gans.errors import UsageError
+from lit_gans.families.latent import LatentGAN, draw
+from lit_gans.generative import ImageShape
+from lit_gans.networks import Discriminator, Generator
+from lit_gans.networks.blocks import Norm, Upsampling
+from lit_gans.networks.conditional import ConditionalGenerator, Conditioning
+
+_REMEMBERED = 64  # rows of attributes from training, which samples without a label take
+
+Label = int | Sequence[int] | Tensor
+
+
+class LabelGAN(LatentGAN):
+    """A game in which a fake is made from noise and a label: ``generator(noise, condition)``.
+
+    The networks get a label as a condition (N, num_classes): a row of zeros with a one for its class, or of zeros and
+    ones for attributes. What lies between two rows is a mixture of them, which `sample` draws as well.
+
+    A fake takes the label of the real image at its place in the batch, so that labels are as frequent among fakes as
+    among reals; where that is unlabelled, any class. A `Fake` is ``{"image": (N, C, H, W), "label": (N,)}``.
+
+    Args:
+        generator: any module that maps noise (N, latent_dim) and a condition (N, num_classes) to (N, C, H, W) in
+            [-1, 1] and has an int ``latent_dim``; by default `LatentGAN`'s in a `ConditionalGenerator`.
+        discriminator: what the variant says; by default built on `LatentGAN`'s.
+        num_classes: number of classes, or of attributes; the command line takes it from the data.
+        multi_label: labels are (N, num_classes) attributes, any of which may hold at once, and not classes (N,).
+        latent: arguments of `LatentGAN`.
+
+    Raises:
+        UsageError: if there are no classes, or an argument is out of range.
+    """
+
+    needs = ("image", "label")
+    #: whether images without a label, which have -1, take part
+    takes_unlabelled: ClassVar[bool] = False
+    #: how the default generator learns of the condition
+    conditioning: ClassVar[Conditioning] = "input"
+
+    label_counts: Tensor
+    remembered: Tensor
+
+    def __init__(
+        self,
+        generator: Generator | None = None,
+        discriminator: Discriminator | None = None,
+        *,
+        num_classes: int | None = None,
+        multi_label: bool = False,
+        **latent: Any,
+    ) -> None:
+        self._classes(num_classes)
+        super().__init__(generator, discriminator, num_classes=num_classes, **latent)
+        self.multi_label = multi_label
+        # what training has shown, for samples that nobody gives a label
+        self.register_buffer("label_counts", torch.zeros(self._classes(num_classes), dtype=torch.long))
+        self.register_buffer("remembered", torch.zeros(_REMEMBERED if multi_label else 0, len(self.label_counts)))
+        self._labels_inspected = False
+
+    @classmethod
+    def _classes(cls, num_classes: int | None) -> int:
+        """The number of classes, if there are any."""
+        if num_classes is None or num_classes < 1:
+            raise UsageError(
+                f"{cls.__name__} learns from labels, of which num_classes says how many there are, got {num_classes}; "
+                "pass it, or use a data set that has labels"
+            )
+        return num_classes
+
+    @classmethod
+    def _default_generator(
+        cls,
+        image_shape: ImageShape,
+        latent_dim: int,
+        width: int,
+        upsampling: Upsampling | None,
+        norm: Norm | None,
+        num_classes: int | None = None,
+    ) -> Generator:
+        classes = cls._classes(num_classes)
+        inputs = latent_dim + classes if cls.conditioning == "input" else latent_dim
+        plain = super()._default_generator(image_shape, inputs, width, upsampling, norm)
+        return ConditionalGenerator(plain, classes, cls.conditioning)
+
+    # ---------------------------------------------------------------- labels
+
+    def condition(self, label: Tensor) -> Tensor:
+        """Classes (N,), or attributes or a mixture (N, num_classes), as the networks take them: (N, num_classes)."""
+        return label.float() if label.ndim == 2 else F.one_hot(label.long(), len(self.label_counts)).float()
+
+    def generate(self, batch: Batch) -> Fake:
+        """A fake of every label in the batch."""
+        label = self._inspect_labels(batch["label"])
+        if self.multi_label:
+            self.remembered = torch.cat([label.float(), self.remembered])[:_REMEMBERED]
+        else:
+            self.label_counts += torch.bincount(label[label >= 0], minlength=len(self.label_counts))
+            if self.takes_unlabelled:
+                label = torch.where(label >= 0, label, torch.randint_like(label, len(self.label_counts)))
+        noise = torch.randn(len(label), self.latent_dim, device=label.device)
+        return {"image": self.generator(noise, self.condition(label)), "label": label}
+
+    def realness(self, batch: Batch) -> Callable[[Tensor], Tensor]:
+        """The discriminator under the batch's own labels."""
+        condition = self.condition(batch["label"])
+        return lambda image: self.discriminator(image, condition)
+
+    def _inspect_labels(self, label: Tensor) -> Tensor:
+        """The labels, if they are what the model was built for; on an accelerator only the first, to save syncs."""
+        if self._labels_inspected and label.device.type != "cpu":
+            return label
+        self._labels_inspected = True
+        classes, name = len(self.label_counts), type(self).__name__
+        if label.ndim != 1 + self.multi_label or (self.multi_label and label.shape[1] != classes):
+            wanted = f"(N, {classes}), since multi_label is true" if self.multi_label else "(N,), one class each"
+            raise UsageError(f"{name} needs labels of shape {wanted}, but the batch has {tuple(label.shape)}")
+        least, most = int(label.min()), int(label.max())
+        if least == -1 and not self.takes_unlabelled:
+            raise UsageError(
+                f"{name} needs a label for every image, but some have -1, which is none; leave labels_per_class and "
+                "label_fraction away, or use a model that learns from unlabelled images too: ACGAN or SGAN"
+            )
+        if not (0 if self.multi_label else -1) <= least <= most <= (1 if self.multi_label else classes - 1):
+            wanted = "0 or 1" if self.multi_label else f"0 to {classes - 1} (num_classes={classes}), or -1 for none"
+            raise UsageError(f"{name} needs labels of {wanted}, but the batch has {least} to {most}")
+        return label
+
+    # ---------------------------------------------------------------- samples
+
+    @property
+    def columns(self) -> int:
+        """In how many columns a grid of samples shows one class each; 0 for attributes."""
+        return 0 if self.multi_label else len(self._known())
+
+    def _known(self) -> Tensor:
+        """The classes that training has shown; all of them before."""
+        known = self.label_counts.nonzero()[:, 0]
+        return known if len(known) else torch.arange(len(self.label_counts), device=known.device)
+
+    @torch.no_grad()
+    def sample(
+        self, n: int = 64, *, seed: int | None = None, noise: Tensor | None = None, label: Label | None = None
+    ) -> Tensor:
+        """Draws images from the averaged generator (the plain one if ``ema_decay=0``).
+
+        Args:
+            n: how many images.
+            seed: makes the draw repeatable, on any device; without it the global random state is used.
+            noise: (n, latent_dim) noise to use in place of a draw; ``n`` and ``seed`` are then ignored.
+            label: a class, classes that take turns, or conditions (n, num_classes), which may be mixtures. By default
+                all classes that training has shown take turns, or the last rows of attributes.
+
+        Returns:
+            (n, C, H, W) float32 in [-1, 1].
+
+        Raises:
+            UsageError: if a class is unknown, or had no example in training.
+        """
+        n = n if noise is None else len(noise)
+        return draw(self, self.latent_dim, n, seed, noise, self._conditions(label, n))
+
+    def _conditions(self, label: Label | None, n: int) -> Tensor:
+        if label is None:
+            label = self.remembered if self.multi_label else self._known()
+        rows = torch.as_tensor(label, device=self.label_counts.device)
+        classes = len(self.label_counts)
+        if rows.ndim == 2 or (self.multi_label and rows.ndim == 1 and len(rows) == classes):
+            rows = rows.view(-1, rows.shape[-1])
+            if rows.shape[1] != classes or not len(rows):
+                raise UsageError(f"a label must have num_classes={classes} values a row, got {tuple(rows.shape)}")
+        elif self.multi_label:
+            raise UsageError(f"a label must be rows of num_classes={classes} zeros and ones, got {label!r}")
+        else:
+            rows = self._refuse_unknown(rows.view(-1))
+        return self.condition(rows[torch.arange(n, device=rows.device) % len(rows)])
+
+    def _refuse_unknown(self, rows: Tensor) -> Tensor:
+        classes, known = len(self.label_counts), self._known().tolist()
+        for row in dict.fromkeys(rows.tolist()):
+            if not 0 <= row < classes:
+                raise UsageError(f"label must be a class from 0 to {classes - 1}, got {row}")
+            if row not in known:
+                raise UsageError(f"class {row} had no example in training, so it cannot be drawn; there are {known}")
+        if not len(rows):
+            raise UsageError(f"label names no class; there are {known}")
+        return rows
+
+    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
+        """As many fakes as the batch has images, the same ones at every validation."""
+        return {"fake": self.sample(len(self.receive(batch)["image"]), seed=batch_idx)}

@@ -1,0 +1,96 @@
+"""The game with an auxiliary classifier."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from lit_gans.base import Batch, Fake
+from lit_gans.errors import UsageError
+from lit_gans.families import LabelGAN
+from lit_gans.generative import ImageShape
+from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
+from lit_gans.networks import AuxiliaryDiscriminator, Discriminator, Generator
+from lit_gans.networks.blocks import Norm
+from lit_gans.networks.conditional import Conditioning
+
+
+class ACGAN(LabelGAN):
+    """The discriminator also says which class an image is of, and both players want it to be right.
+
+    Odena, Olah & Shlens 2016, *Conditional Image Synthesis With Auxiliary Classifier GANs*, arXiv:1610.09585.
+
+    With the source loss L_S, real or fake, and the cross-entropy L_C of the class, on reals and on fakes, the
+    discriminator minimises `L_S + classes L_C`, the generator the non-saturating `L_S' + generator_classes L_C(fake)`.
+
+    Good at: samples that show their class beyond doubt; images without a label help too. Bad at: diversity, since a
+    fake that is typical of its class is classified best; a small ``generator_classes`` eases that.
+
+    Args:
+        generator: a network from noise and condition to images; by default DCGAN's in a `ConditionalGenerator` by norm.
+        discriminator: a network from images to logits (N,) and class logits (N, num_classes); by default DCGAN's in an
+            `AuxiliaryDiscriminator`.
+        classes: weight of the cross-entropy in the discriminator's loss, 1 in the paper.
+        generator_classes: the same in the generator's, 1 in the paper.
+        label: arguments of `LabelGAN`.
+
+    Raises:
+        UsageError: if a weight is negative.
+
+    Examples:
+        >>> ACGAN(image_shape=(1, 28, 28), num_classes=10, width=8).sample(2, seed=0, label=[3, 8]).shape
+        torch.Size([2, 1, 28, 28])
+    """
+
+    takes_unlabelled: ClassVar[bool] = True
+    conditioning: ClassVar[Conditioning] = "norm"
+
+    def __init__(
+        self,
+        generator: Generator | None = None,
+        discriminator: Discriminator | None = None,
+        *,
+        classes: float = 1.0,
+        generator_classes: float = 1.0,
+        **label: Any,
+    ) -> None:
+        super().__init__(generator, discriminator, **label)
+        if min(classes, generator_classes) < 0:
+            raise UsageError(
+                f"classes and generator_classes must not be negative, got {classes} and {generator_classes}"
+            )
+        self.classes, self.generator_classes = classes, generator_classes
+
+    @classmethod
+    def _default_discriminator(
+        cls, image_shape: ImageShape, width: int, norm: Norm | None, num_classes: int | None = None
+    ) -> Discriminator:
+        plain = super()._default_discriminator(image_shape, width, norm)
+        return AuxiliaryDiscriminator(plain, cls._classes(num_classes), norm or "none")
+
+    def realness(self, batch: Batch) -> Callable[[Tensor], Tensor]:
+        """The first head, which knows of no label."""
+        return lambda image: self.discriminator(image)[0]
+
+    def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
+        """Tell reals from fakes, and the classes of both."""
+        (real, guess), (fooled, fake_guess) = self.discriminator(batch["image"]), self.discriminator(fake["image"])
+        return {
+            **minimax_discriminator(real, fooled),
+            "class_real": self.classes * self.cross_entropy(guess, batch["label"]),
+            "class_fake": self.classes * self.cross_entropy(fake_guess, fake["label"]),
+        }
+
+    def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
+        """Be called real, and of the right class."""
+        source, guess = self.discriminator(fake["image"])
+        classes = self.generator_classes * self.cross_entropy(guess, fake["label"])
+        return {**non_saturating_generator(source), "class": classes}
+
+    def cross_entropy(self, guess: Tensor, label: Tensor) -> Tensor:
+        """Mean over the labelled of the batch, 0 if there are none: over classes, or over attributes by themselves."""
+        if self.multi_label:
+            return F.binary_cross_entropy_with_logits(guess.float(), label.float())
+        total = F.cross_entropy(guess.float(), label, ignore_index=-1, reduction="sum")
+        return total / (label >= 0).sum().clamp(min=1)
