@@ -15,23 +15,25 @@ if TYPE_CHECKING:
     from lit_gans.encoder_decoder import EncoderDecoder as EncoderDecoder
     from lit_gans.families import LabelGAN as LabelGAN
     from lit_gans.families import LatentGAN as LatentGAN
+    from lit_gans.families import PairedGAN as PairedGAN
+    from lit_gans.families import UnpairedGAN as UnpairedGAN
     from lit_gans.generative import GenerativeModel as GenerativeModel
     from lit_gans.models import *  # noqa: F403
 
 _NAMES = {
     "lit_gans.generative": "GenerativeModel",
     "lit_gans.base": "BaseGAN",
-    "lit_gans.families": "LabelGAN LatentGAN",
+    "lit_gans.families": "LabelGAN LatentGAN PairedGAN UnpairedGAN",
     "lit_gans.encoder_decoder": "EncoderDecoder",
     "lit_gans.checkpoints": "load",
     "lit_gans.models": """
-        ACGAN AutoEncoder BEGAN CGAN DCGAN DRAGAN EBGAN GAN HingeGAN LSGAN PacGAN ProjectionGAN R3GAN
-        RelativisticGAN SAGAN SNGAN StyleGAN2 UnrolledGAN VAE WeightNormGAN WGAN WGANGP
+        ACGAN AutoEncoder BEGAN CGAN Colorizer CycleGAN DCGAN DRAGAN EBGAN GAN HingeGAN InfoGAN LSGAN PacGAN Pix2Pix
+        ProjectionGAN R3GAN RelativisticGAN SAGAN SGAN SNGAN StyleGAN2 UnrolledGAN VAE WeightNormGAN WGAN WGANGP CUT
     """,
     "lit_gans.data": """
         Apple2Orange CaptionedGlyphs Captions CelebA Cezanne2Photo CIFAR10 Cityscapes Edges2Handbags Edges2Shoes
         Facades FashionMNIST Gaussians Glyphs Horse2Zebra ImageFolder LSUN Maps MNIST Monet2Photo Night2Day
-        Paired PairedGlyphs Phone2DSLR StackedMNIST Summer2Winter SVHN Ukiyoe2Photo Unpaired UnpairedGlyphs
+        Paired PairedGlyphs Phone2DSLR StackedMNIST Summer2Winter SVHN SVHN2MNIST Ukiyoe2Photo Unpaired UnpairedGlyphs
         VanGogh2Photo
     """,
 }

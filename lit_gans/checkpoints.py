@@ -45,6 +45,8 @@ def save_hyperparameters(model: "GenerativeModel") -> dict[str, str]:
     """
     if _given_hyperparameters.get() is not None:
         model.save_hyperparameters()
+        if model.hparams.get("source_shape") is None:  # the command line links it to models that do not know it, too
+            model.hparams.pop("source_shape", None)
         return {}
     arguments = _outermost_call(model)
     networks = {name: class_path(type(value)) for name, value in arguments.items() if isinstance(value, nn.Module)}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from lit_gans.commands.colorize import colorize
 from lit_gans.commands.evaluate import compare, evaluate, features
 from lit_gans.commands.explore import arithmetic, interpolate
 from lit_gans.commands.inversion import invert
@@ -31,6 +32,7 @@ from a checkpoint alone:
   interpolate  draw what lies between latent points:  lit-gans interpolate runs/.../last.ckpt --output between.webp
   arithmetic   smiling woman - woman + man:  lit-gans arithmetic runs/.../last.ckpt --expression "7 - 1 + 4"
   invert       project pictures onto what a generator draws:  lit-gans invert runs/.../last.ckpt digit.png
+  colorize     give a grey photo colours:  lit-gans colorize runs/.../last.ckpt grey.jpg --hint 60,80,#c08040
   evaluate     score against a data set:  lit-gans evaluate runs/.../best.ckpt --metrics fid kid
 
 from what the others have written:
@@ -52,6 +54,7 @@ COMMANDS: dict[str, Any] = {
     "interpolate": interpolate,
     "arithmetic": arithmetic,
     "invert": invert,
+    "colorize": colorize,
     "evaluate": evaluate,
     "compare": compare,
     "features": features,
@@ -129,12 +132,14 @@ def _lists(command: Any, arguments: list[str]) -> list[str]:
     import json
     from typing import get_type_hints
 
-    def as_list(words: list[str]) -> str:
-        """Quoted, unless somebody wrote the brackets."""
-        bracketed = len(words) == 1 and words[0][:1] + words[0][-1:] == "[]"
-        return words[0] if bracketed else json.dumps(words, ensure_ascii=False)
+    def as_list(name: str, words: list[str]) -> str:
+        """Quoted, unless they are numbers or somebody wrote the brackets."""
+        if len(words) == 1 and words[0][:1] + words[0][-1:] == "[]":
+            return words[0]
+        return json.dumps(words, ensure_ascii=False) if lists[name] == list[str] else f"[{', '.join(words)}]"
 
-    lists = [name for name, kind in get_type_hints(command).items() if kind == list[str]]
+    kinds = (list[str], list[int] | None)
+    lists = {name: kind for name, kind in get_type_hints(command).items() if kind in kinds}
     joined: list[str] = []
     open_list = next((name for name in lists if command.__code__.co_varnames[0] == name), None)  # a positional one
     words: list[str] = []
@@ -143,13 +148,14 @@ def _lists(command: Any, arguments: list[str]) -> list[str]:
             if open_list is not None:
                 positional = open_list == command.__code__.co_varnames[0]
                 joined += [] if positional else [f"--{open_list}"]
-                joined += [as_list(words)] if words else []  # without a word the parser says that one is missing
+                # without a word the parser says that one is missing
+                joined += [as_list(open_list, words)] if words else []
             words, open_list = [], None
             flag, _, value = word.removeprefix("--").partition("=")
             if flag in lists and not value:
                 open_list = flag
             elif flag in lists:
-                joined.append(f"--{flag}={as_list([value])}")
+                joined.append(f"--{flag}={as_list(flag, [value])}")
             elif word != "--":
                 joined.append(word)
         elif open_list is not None:

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lit_gans.errors import UsageError
 from lit_gans.families import draw, noise_size, required
-from lit_gans.generative import Batch, GenerativeModel, ImageShape
+from lit_gans.generative import GenerativeModel, ImageShape
 from lit_gans.likelihoods import bernoulli
 from lit_gans.losses import Terms
 from lit_gans.networks.base import Generator, evaluating
@@ -182,22 +182,25 @@ class EncoderDecoder(GenerativeModel):
         if self.encoder_ema is not None:
             self.encoder_ema.updates = None
 
-    def validation_step(self, batch: Any, batch_idx: int) -> Batch:
+    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
         """Logs what the variant says of held-out images, and the mean squared error of their reconstructions.
 
         In a validation the names begin with ``val/``, in a test with ``test/``; ``val/mse`` is a mean over pixels, of
         values in [-1, 1].
 
         Returns:
-            As many samples as the batch has images, as ``fake``, the same ones at every validation; the images, as
-            ``image``, and their ``reconstruction``.
+            As many samples as the batch has images, as ``fake``, the same ones at every validation, and ``shown``, the
+            images and their reconstructions, to be looked at side by side.
         """
         images = self.receive(batch)["image"]
         stage = "test" if self.trainer.testing else "val"
         reconstruction = self.reconstruct(images)
         terms = {**self.held_out(images, batch_idx), "mse": (reconstruction - images).square().mean()}
         self.log_dict({f"{stage}/{name}": term for name, term in terms.items()}, batch_size=len(images), sync_dist=True)
-        return {"fake": self.sample(len(images), seed=batch_idx), "image": images, "reconstruction": reconstruction}
+        return {
+            "fake": self.sample(len(images), seed=batch_idx),
+            "shown": {"image": images, "reconstruction": reconstruction},
+        }
 
     def configure_optimizers(self) -> Any:
         """One optimizer and, if wanted, one schedule, over all parameters that are not frozen."""

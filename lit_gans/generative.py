@@ -48,6 +48,8 @@ class GenerativeModel(LightningModule, ABC):
     players: ClassVar[tuple[str, ...]]
     #: names that a batch must have
     needs: tuple[str, ...] = ()
+    #: whether `sample` draws from noise; what makes images of images does not
+    draws: ClassVar[bool] = True
 
     def __init__(
         self,

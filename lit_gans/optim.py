@@ -139,3 +139,39 @@ class ExponentialAverage(AveragedModel):
             torch._foreach_copy_(buffers, list(model.buffers()))
         self.updates += 1
         self.n_averaged.fill_(self.updates)
+
+
+class HistoricalMean(nn.Module):
+    """The mean of all values that some parameters have had, for historical averaging.
+
+    Salimans et al. 2016, *Improved Techniques for Training GANs*, arXiv:1606.03498, section 3.3: a player that is held
+    near its mean does not orbit.
+
+    Args:
+        parameters: what to follow.
+    """
+
+    count: Tensor
+
+    def __init__(self, parameters: Iterable[Tensor]) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.zeros(()))
+        for number, parameter in enumerate(parameters):
+            self.register_buffer(f"mean_{number}", parameter.detach().clone())
+
+    @property
+    def means(self) -> list[Tensor]:
+        """In the order of the parameters."""
+        return [buffer for name, buffer in self.named_buffers() if name != "count"]
+
+    @torch.no_grad()
+    def update(self, parameters: Iterable[Tensor]) -> None:
+        """Counts the parameters' present values in."""
+        self.count += 1
+        for mean, parameter in zip(self.means, parameters, strict=True):
+            mean.lerp_(parameter, 1 / self.count)
+
+    def distance(self, parameters: Iterable[Tensor]) -> Tensor:
+        """The squared distance of the parameters from their means."""
+        pairs = zip(parameters, self.means, strict=True)
+        return torch.stack([(parameter.float() - mean).square().sum() for parameter, mean in pairs]).sum()

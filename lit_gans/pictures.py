@@ -1,6 +1,7 @@
 """Images in [-1, 1] as pictures a person can open."""
 
 import os
+from collections.abc import Sequence
 
 import torch
 from PIL import Image
@@ -34,6 +35,12 @@ def grid(images: Tensor, columns: int | None = None) -> Tensor:
         images = images[:, :3] if images.shape[1] > 3 else images.mean(1, keepdim=True)
     columns = columns or max(1, round(len(images) ** 0.5 + 0.4))
     return make_grid(to_uint8(images), nrow=columns, padding=2)
+
+
+def beside(images: Sequence[Tensor]) -> Tensor:
+    """Batches (N, C, H, W) side by side, (N, C', H, n W); grey ones as colour if any is."""
+    channels = max(image.shape[1] for image in images)
+    return torch.cat([image.expand(-1, channels, -1, -1) for image in images], 3)
 
 
 def write_png(picture: Tensor, path: str | os.PathLike[str]) -> None:

@@ -25,7 +25,7 @@ from lit_gans.generative import GenerativeModel, refuse_strategy
 
 _EPOCHS = 10  # of a run that does not say how long it should take
 _HOMES = {"model": "lit_gans.models", "data": "lit_gans.data"}
-_LINKED = ("image_shape", "num_classes")  # what the model takes from the data
+_LINKED = ("image_shape", "source_shape", "num_classes")  # what the model takes from the data
 _DEFAULTS = {"model": "lit_gans.DCGAN", "data": "lit_gans.Glyphs"}
 
 

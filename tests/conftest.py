@@ -10,12 +10,12 @@ import torch
 from lightning.pytorch import Trainer
 
 import lit_gans.models
-from lit_gans import BaseGAN, Glyphs, LabelGAN
+from lit_gans import SGAN, BaseGAN, Glyphs, LabelGAN
 from lit_gans.callbacks import SaveLast
 from lit_gans.checkpoints import AtomicCheckpointIO
 from lit_gans.errors import UsageError
 
-MODELS = [getattr(lit_gans.models, name) for name in lit_gans.models.__all__]
+MODELS = [model for name in lit_gans.models.__all__ if (model := getattr(lit_gans.models, name)).draws]
 GAMES = [model for model in MODELS if issubclass(model, BaseGAN)]
 SMALL = {
     "ACGAN": {"width": 4},
@@ -27,12 +27,14 @@ SMALL = {
     "DRAGAN": {"width": 4},
     "EBGAN": {"width": 4},
     "HingeGAN": {"width": 4},
+    "InfoGAN": {"width": 4, "categories": (2,), "continuous": 1},
     "LSGAN": {"width": 4},
     "PacGAN": {"width": 4},
     "ProjectionGAN": {"width": 4, "residual": False, "generator_every": 1},
     "R3GAN": {"width": 4, "residual": False},
     "RelativisticGAN": {"width": 4},
     "SAGAN": {"width": 2, "attention": 8},
+    "SGAN": {"width": 4},
     "SNGAN": {"width": 4, "generator_every": 1},
     "UnrolledGAN": {"width": 4, "unrolled_steps": 2},
     "StyleGAN2": {"width": 4, "style_dim": 8},
@@ -69,7 +71,7 @@ def small(cls, **arguments):
 
 def shaped(cls):
     """What the command line takes from the data."""
-    return {"image_shape": SHAPE, **({"num_classes": 2} if issubclass(cls, LabelGAN) else {})}
+    return {"image_shape": SHAPE, **({"num_classes": 2} if issubclass(cls, (LabelGAN, SGAN)) else {})}
 
 
 def glyphs(**arguments):

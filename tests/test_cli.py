@@ -180,7 +180,7 @@ def test_a_list_of_augmentations_or_one(model, policies, folder):
 @pytest.mark.parametrize(
     ("arguments", "words", "code"),
     [
-        (["fit", "--model", "DCGN"], "unknown model 'DCGN'; did you mean DCGAN? choose from AutoEncoder, BEGAN", 2),
+        (["fit", "--model", "DCGN"], "unknown model 'DCGN'; did you mean DCGAN? choose from ACGAN, AutoEncoder", 2),
         (["fit", "--data=MNST"], "unknown data 'MNST'; did you mean MNIST?", 2),
         (["fit", "--model", "my_own.Thing"], "'my_own.Thing' cannot be used: No module named 'my_own'", 2),
         (["fit", "--model=torch.nn.Linear"], "not correspond to a subclass of GenerativeModel", 2),
@@ -195,7 +195,11 @@ def test_a_list_of_augmentations_or_one(model, policies, folder):
         (["fit", "--model.augment=color", "--model.augment_p=2"], "must be in [0, 1], got p=2.0", 1),
         (["fit", "--model.augment_p=0.5"], "augment_p and augment_target need augment", 1),
         (["fit", "--model=WGAN", "--model.augment=blit", "--model.augment_target=0.6"], "means nothing in WGAN", 1),
-        (["fit", "--model.discriminator_norm=group"], "discriminator_norm must be one of 'batch', 'layer'", 2),
+        (
+            ["fit", "--model.discriminator_norm=group"],
+            "discriminator_norm must be one of 'batch', 'instance', 'layer'",
+            2,
+        ),
         (["fit", "--model.discriminator_norm=group"], "'spectral', 'none', got group", 2),
         (["fit", "--model=VAE", "--model.likelihood=cauchy"], "one of 'gaussian', 'bernoulli', got cauchy", 2),
         (["fit", "--model=VAE", "--model.r1=1"], "'r1' is not accepted", 2),
@@ -248,7 +252,7 @@ def test_a_nan_loss_stops_the_run(folder):
 def test_help_and_version_import_nothing_heavy():
     done = run_cli("--help", cwd="/")
     assert done.returncode == 0 and "lit-gans fit --model DCGAN --data MNIST" in done.stdout
-    assert "models: AutoEncoder, BEGAN, DCGAN" in done.stdout
+    assert "models: ACGAN, AutoEncoder, BEGAN, CGAN" in done.stdout
     for flag in ("--help", "--version", "sample --help"):
         code = "import sys, contextlib\nfrom lit_gans.cli import main\n"
         code += f"with contextlib.suppress(SystemExit): main({flag.split()!r})\n"

@@ -9,7 +9,7 @@ from lightning.pytorch import Callback
 from torch.utils.data import DataLoader, TensorDataset
 
 import lit_gans
-from lit_gans import LabelGAN
+from lit_gans import InfoGAN, LabelGAN
 from lit_gans.optim import Adam, LinearDecay
 
 
@@ -116,10 +116,11 @@ def test_sample_is_the_average(model_class, tmp_path):
     fit(tmp_path, model)
     noise, images = torch.randn(3, 8), {}
     inputs = (noise, torch.eye(2)[[0, 1, 0]]) if issubclass(model_class, LabelGAN) else (noise,)
+    given = {"code": model.codes(3)} if issubclass(model_class, InfoGAN) else {}
     for name, network in (("average", model.generator_ema.module), ("last", model.generator)):
-        images[name] = network.eval()(*inputs)
-    torch.testing.assert_close(model.sample(noise=noise), images["average"])
-    assert not torch.equal(model.sample(noise=noise), images["last"])
+        images[name] = network.eval()(*inputs, *given.values())
+    torch.testing.assert_close(model.sample(noise=noise, **given), images["average"])
+    assert not torch.equal(model.sample(noise=noise, **given), images["last"])
     assert small(model_class, ema_decay=0).generator_ema is None
 
 

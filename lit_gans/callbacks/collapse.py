@@ -57,7 +57,7 @@ class CollapseMonitor(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keeps the first real images."""
-        if batch_idx == 0:
+        if batch_idx == 0 and pl_module.draws:
             self.real = pl_module.receive(batch).get("image")
 
     @torch.no_grad()

@@ -81,7 +81,8 @@ class Reconstruction(Callback):
         settings = RUNNING | {"steps": self.steps}
         with pl_module.inference_generator() as generator:
             if _takes_label(generator):
-                settings["label"] = torch.cat(self.labels)
+                label = torch.cat(self.labels)
+                settings["label"] = pl_module.condition(label) if hasattr(pl_module, "condition") else label
             found = invert_images(generator, torch.cat(self.real), pl_module.latent_dim, **settings)
         self.real, self.labels = [], []
         pl_module.log("val/reconstruction", found.errors.mean(), sync_dist=True)

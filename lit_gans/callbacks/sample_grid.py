@@ -9,14 +9,20 @@ from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 
 from lit_gans.errors import UsageError
-from lit_gans.pictures import grid, to_image, write_png
+from lit_gans.pictures import beside, grid, to_image, write_png
+
+_ROWS = 8  # of translations
+_WIDEST = 50  # classes beside each other that can still be told apart on a screen
 
 
 class SampleGrid(Callback):
     """A grid of samples from a fixed noise: a PNG in ``<run>/samples`` always, and in W&B and TensorBoard if they log.
 
+    Of a model that draws by class every column is a class, and ``count`` is rounded down to whole rows.
+
     Beside them ``real.png`` shows the first training batch as the model gets it: look at it before you wait for a run.
-    Models that reconstruct also show held-out images beside their reconstructions, after every validation.
+    Models that reconstruct also show held-out images beside their reconstructions, after every validation; models that
+    translate show then, in place of samples, held-out images beside what they make of them, a row each.
 
     Args:
         count: samples in the grid.
@@ -37,6 +43,7 @@ class SampleGrid(Callback):
         self.count, self.every_n_epochs, self.every_n_steps, self.seed = count, every_n_epochs, every_n_steps, seed
         self.folder = Path("samples")
         self.drawn = -1
+        self.rows: list[Tensor] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Finds the run's folder (on every device, since they have to agree on it)."""
@@ -50,9 +57,7 @@ class SampleGrid(Callback):
         images = [v for v in pl_module.receive(batch).values() if isinstance(v, Tensor) and v.ndim == 4]
         if not images:
             return
-        channels = max(image.shape[1] for image in images)
-        beside = [image[: self.count].expand(-1, channels, -1, -1) for image in images]
-        write_png(grid(torch.cat(beside, 3)), self.folder / "real.png")
+        write_png(grid(beside(images)[: self.count]), self.folder / "real.png")
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -79,12 +84,20 @@ class SampleGrid(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Shows the first validation images beside what a model that reconstructs makes of them."""
-        if batch_idx or trainer.sanity_checking or not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
+        """Keeps the first validation images beside what a model that reconstructs or translates makes of them."""
+        if trainer.sanity_checking or not isinstance(outputs, dict) or "shown" not in outputs:
             return
-        if isinstance(outputs, dict) and "reconstruction" in outputs:
-            pairs = torch.cat([outputs[name][: self.count].float() for name in ("image", "reconstruction")], 3)
-            self._show(trainer, "reconstruction", grid(pairs), trainer.global_step)
+        if (missing := self.count - sum(len(row) for row in self.rows)) > 0:
+            self.rows.append(beside(list(outputs["shown"].values())).float()[:missing].cpu())
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """Shows what was kept."""
+        rows, self.rows = self.rows, []
+        if rows and trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            if pl_module.draws:
+                self._show(trainer, "reconstruction", grid(torch.cat(rows)), trainer.global_step)
+            else:
+                self._show(trainer, "step", grid(torch.cat(rows)[:_ROWS], 1), trainer.global_step)
 
     def on_predict_batch_end(
         self,
@@ -102,10 +115,14 @@ class SampleGrid(Callback):
     def draw(self, trainer: Trainer, pl_module: Any) -> None:
         """Draws one grid now, unless this step has one."""
         step = trainer.global_step
-        if step == self.drawn or not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
+        silent = not trainer.is_global_zero or trainer.fast_dev_run  # type: ignore[attr-defined]
+        if step == self.drawn or silent or not pl_module.draws:
             return
         self.drawn = step
-        self._show(trainer, "step", grid(pl_module.sample(self.count, seed=self.seed)), step)
+        columns = getattr(pl_module, "columns", 0)  # of a class each
+        columns = columns if 0 < columns <= _WIDEST else None
+        count = self.count if columns is None else max(1, self.count // columns) * columns
+        self._show(trainer, "step", grid(pl_module.sample(count, seed=self.seed), columns), step)
 
     def _show(self, trainer: Trainer, kind: str, picture: Tensor, step: int) -> None:
         """To the run's folder and the loggers that take pictures."""

@@ -28,8 +28,9 @@ def evaluate(
         checkpoint: a checkpoint file.
         data: a data set's name, or a .yaml file with a data section; by default what the run was trained on.
         root: the folder that holds the data.
-        metrics: some of fid, kid, is, precision_recall, density_coverage, swd, sharpness, checkerboard, ppl, and modes
-            if those of the data are known. By default what suits the data.
+        metrics: some of fid, kid, is, precision_recall, density_coverage, swd, sharpness, checkerboard, ppl, modes if
+            those of the data are known, and for models that draw by class accuracy, class_coverage and cas (a
+            classifier learns from samples; minutes). By default what suits the model and the data.
         features: digits (shipped), inception, dinov2, or a file that 'lit-gans features' wrote.
         reference: the split that the real images are of: train, val or test.
         count: how many images to draw; for modes always 2,500 points or 26,000 stacked digits.
@@ -42,10 +43,11 @@ def evaluate(
     from lit_gans.commands.latents import usable
     from lit_gans.commands.run_data import open_data
     from lit_gans.errors import UsageError
+    from lit_gans.metrics import conditional
     from lit_gans.metrics.coverage import measure_coverage
     from lit_gans.metrics.features import feature_network
     from lit_gans.metrics.protocol import Protocol, Scores, describe_data
-    from lit_gans.metrics.scoring import OF_PIXELS, SCORES, Scoring, drawn, real_images
+    from lit_gans.metrics.scoring import OF_PIXELS, SCORES, Scoring, drawn, real_batches
     from lit_gans.metrics.smoothness import path_length
 
     if not metrics:
@@ -59,13 +61,18 @@ def evaluate(
     model = load(checkpoint, usable(device))
     target = Path(checkpoint).with_suffix(".json") if output is None else Path(output)
     module = open_data(checkpoint, data, root, model.image_shape)
+    by_default = metrics == _METRICS
     metrics = _suited(metrics, module)
-    network = None if set(metrics) <= {*OF_PIXELS, "modes"} else feature_network(features)
+    network = None if set(metrics) <= {*OF_PIXELS, "modes", "cas"} else feature_network(features)
+    conditional.refuse_unlabelled(metrics, model, network)
+    if by_default and conditional.tells_classes(network, model):
+        metrics = [*metrics, "accuracy"]
     scoring = Scoring([name for name in metrics if name in SCORES], network).to(model.device)
-    for images in real_images(module, reference, real_count):
-        scoring.add(images.to(model.device), real=True)
+    for batch in real_batches(module, reference, real_count):
+        scoring.add(batch["image"].to(model.device), real=True, label=batch.get("label"))
+    by_class = conditional.draws_classes(model)
     for images in drawn(model, count, seed):
-        scoring.add(images, real=False)
+        scoring.add(images, real=False, label=conditional.turns(model, len(images)) if by_class else None)
     card = Protocol(
         data=describe_data(module),
         split=reference,
@@ -76,6 +83,11 @@ def evaluate(
         seed=seed,
     )
     values = {name: float(value) for name, value in scoring.compute().items()}
+    values = conditional.without_guesses(values) if by_default else values
+    if "class_coverage" in metrics and network is not None:
+        values |= conditional.class_coverage(model, module, reference, network, seed)
+    if "cas" in metrics:
+        values["cas"] = conditional.classifier_accuracy_score(model, module, seed)
     if "ppl" in metrics and network is not None:
         values["ppl"] = path_length(model, network, min(count, 2_000), seed)
     if "modes" in metrics:
@@ -96,7 +108,7 @@ def _suited(metrics: list[str], module: Any) -> list[str]:
     points, countable = is_points(module.image_shape), mode_coverage(module) is not None
     if metrics == _METRICS:
         return [*(["swd"] if points else metrics), *(["modes"] if countable else [])]
-    choices = (*SCORES, "ppl", "modes")
+    choices = (*SCORES, "class_coverage", "cas", "ppl", "modes")
     if unknown := [name for name in metrics if name not in choices]:
         raise UsageError(f"there is no score {unknown[0]!r}; choose from {', '.join(choices)}")
     if points and (needing := [name for name in metrics if name not in ("swd", "modes")]):
@@ -153,6 +165,8 @@ def features(
     label = train.values("label")
     if label is None:
         raise UsageError(f"{type(module).__name__} has no labels to learn from; name a data set that has")
+    if label.ndim != 1:
+        raise UsageError(f"{type(module).__name__} has several attributes an image; name one, or data with classes")
     images, held = (split[:]["image"] for split in (train, test))
     network = train_classifier(images, label, module.num_classes, epochs, seed, name)
     network.save(target)

@@ -22,10 +22,11 @@ def interpolate(
     steps: int = 10,
     mode: Literal["spherical", "linear"] = "spherical",
     seed: int | None = None,
+    label: list[int] | None = None,
     output: str = "interpolation.png",
     device: str = "cpu",
 ) -> None:
-    """Draws what lies between pairs of latent points.
+    """Draws what lies between pairs of latent points, or between two classes.
 
     Args:
         checkpoint: a checkpoint file of a model that draws from noise.
@@ -33,10 +34,12 @@ def interpolate(
         steps: images from one end to the other, both included.
         mode: spherical turns from one point to the other, linear takes the straight line.
         seed: makes the draw repeatable; without it every call draws anew.
+        label: two classes, say 3 8, of a model that draws by class (or two attributes): draws the way from the first to
+            the second, on which the latent point stays. Without it the label stays, and each pair has its own.
         output: a .png for a row of images a pair, or a .gif or .webp that goes to and fro between them for ever.
         device: where to compute, for example cpu or cuda.
     """
-    from lit_gans.commands.latents import draw, load_latent, path
+    from lit_gans.commands.latents import load_latent
     from lit_gans.commands.sheet import ANIMATED, write_animation
     from lit_gans.errors import UsageError
     from lit_gans.pictures import grid, to_image, write_png
@@ -48,10 +51,7 @@ def interpolate(
         raise UsageError(f"output must end in .png (strips) or {' or '.join(ANIMATED)} (an animation), got {output}")
     if steps < 2:
         raise UsageError(f"steps counts the images from end to end and must be at least 2, got {steps}")
-    model = load_latent(checkpoint, device)
-    start, end = draw(2 * count, model.latent_dim, seed).chunk(2)
-    points = path(start, end, steps, mode)
-    images = model.sample(noise=points.flatten(0, 1))
+    images = _between(load_latent(checkpoint, device), count, steps, mode, seed, label)
     if kind == ".png":
         write_png(grid(images, steps), output)
     else:
@@ -59,6 +59,27 @@ def interpolate(
         shown = [_REST if step in (0, steps - 1) else _FRAME for step in range(steps)]
         write_animation(frames + frames[-2:0:-1], output, shown + shown[-2:0:-1])
     print(f"{count} x {steps} images in {output}")
+
+
+def _between(
+    model: Any, count: int, steps: int, mode: Literal["spherical", "linear"], seed: int | None, label: list[int] | None
+) -> "Tensor":
+    """Strip after strip, (count * steps, C, H, W)."""
+    from lit_gans.commands.latents import draw, labels, path, rows
+    from lit_gans.errors import UsageError
+
+    if label is None:
+        start, end = draw(2 * count, model.latent_dim, seed).chunk(2)
+        by_strip = model.conditions(None, count) if hasattr(model, "conditions") else None
+        given = {} if by_strip is None else {"label": by_strip.repeat_interleave(steps, 0)}
+        return model.sample(noise=path(start, end, steps, mode).flatten(0, 1), **given)
+    labels(model, label)  # refuses them for a model that takes none
+    if len(label) != 2:
+        raise UsageError(f"label must be two, where the way begins and where it ends, got {len(label)}")
+    first, last = rows(model, label).split(1)
+    conditions = path(first, last, steps, "linear").flatten(0, 1).repeat(count, 1)
+    noise = draw(count, model.latent_dim, seed).repeat_interleave(steps, 0)
+    return model.sample(noise=noise, label=conditions)
 
 
 def arithmetic(

@@ -63,6 +63,8 @@ def invert(
         labels = _labels(generator, label, len(files), model.num_classes)
         images = read_images(files, _shape(model, generator, labels), crop).to(device)
         given = None if labels is None else labels.to(device)
+        if given is not None and hasattr(model, "condition"):
+            given = model.condition(given)
         found = invert_images(generator, images, model.latent_dim, steps, restarts, learning_rate, seed, given, clip)
     write_picture(_sheet(images, found.reconstructions), output)
     if latents is not None:
@@ -154,6 +156,8 @@ def _shape(model: Any, generator: "nn.Module", labels: "Tensor | None") -> tuple
     import torch
 
     given = () if labels is None else (labels[:1].to(model.device),)
+    if given and hasattr(model, "condition"):
+        given = (model.condition(given[0]),)
     with torch.no_grad():
         _, channels, height, width = generator(torch.zeros(1, model.latent_dim, device=model.device), *given).shape
     return channels, height, width

@@ -44,6 +44,35 @@ def usable(device: str) -> str:
     return device
 
 
+def labels(model: Any, label: list[int] | None) -> dict[str, Any]:
+    """A label of the command line as an argument of `sample`: classes that take turns, or one row of attributes.
+
+    Raises:
+        UsageError: if the model draws without labels, or has no such attribute.
+    """
+    if label is None:
+        return {}
+    if "label" not in inspect.signature(model.sample).parameters:
+        raise UsageError(f"{type(model).__name__} draws without labels: leave --label out")
+    if not getattr(model, "multi_label", False):
+        return {"label": label}
+    return {"label": rows(model, label).sum(0, keepdim=True).clamp(max=1)}
+
+
+def rows(model: Any, label: list[int]) -> Tensor:
+    """The conditions (len(label), num_classes) of classes, or of attributes one by one.
+
+    Raises:
+        UsageError: if there is no such class or attribute, or training had no example of the class.
+    """
+    if not model.multi_label:
+        return model.conditions(label, len(label))
+    last = len(model.label_counts) - 1
+    if wrong := next((number for number in label if not 0 <= number <= last), None):
+        raise UsageError(f"label must be numbers of attributes from 0 to {last}, got {wrong}")
+    return model.condition(torch.tensor(label, dtype=torch.long, device=model.device))
+
+
 def draw(n: int, latent_dim: int, seed: int | None = None) -> Tensor:
     """(n, latent_dim) from N(0, I), on the CPU; without a seed from the global random state."""
     rng = None if seed is None else torch.Generator().manual_seed(seed)

@@ -7,6 +7,7 @@ def sample(
     checkpoint: str,
     count: int = 64,
     seed: int | None = None,
+    label: list[int] | None = None,
     output: str = "samples.png",
     columns: int | None = None,
     device: str = "cpu",
@@ -17,11 +18,14 @@ def sample(
         checkpoint: a checkpoint file, say runs/DCGAN-Glyphs/version_0/checkpoints/last.ckpt.
         count: how many images.
         seed: makes the draw repeatable; without it every call draws anew.
+        label: for models that draw by class the number of one, or of several that take turns; for models that draw
+            attributes the numbers of those that hold. By default what training has shown takes turns.
         output: a .png file for a grid, or a folder for one file an image.
-        columns: images in a row of the grid; by default about as many as there are rows.
+        columns: images in a row of the grid; by default a column for each class, or about as many as there are rows.
         device: where to compute, for example cpu or cuda.
     """
     from lit_gans.checkpoints import load
+    from lit_gans.commands.latents import labels, usable
     from lit_gans.errors import UsageError
     from lit_gans.pictures import grid, to_uint8, write_png
 
@@ -32,8 +36,13 @@ def sample(
         raise UsageError(f"output must end in .png (a grid) or be a folder (one file an image), got {output}")
     if target.is_file() and not target.suffix:
         raise UsageError(f"output {output} is a file; name a folder, or a .png file for a grid")
-    images = load(checkpoint, device).sample(count, seed=seed)
+    model = load(checkpoint, usable(device))
+    images = model.sample(count, seed=seed, **labels(model, label))
     if target.suffix:
+        classes = getattr(model, "columns", 0)  # none if there are attributes instead
+        taking_turns = classes if label is None else len(label) if classes and len(label) > 1 else 0
+        if columns is None and 0 < taking_turns <= count:
+            columns = taking_turns
         write_png(grid(images, columns), target)
     else:
         for number, image in enumerate(to_uint8(images)):

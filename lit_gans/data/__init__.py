@@ -14,6 +14,7 @@ from lit_gans.data.picture_data import PictureData
 from lit_gans.data.scenes import CaptionedGlyphs, PairedGlyphs, UnpairedGlyphs
 from lit_gans.data.stacked_mnist import StackedMNIST
 from lit_gans.data.svhn import SVHN
+from lit_gans.data.svhn2mnist import SVHN2MNIST
 from lit_gans.data.unpaired import (
     Apple2Orange,
     Cezanne2Photo,
@@ -31,6 +32,7 @@ __all__ = [
     "LSUN",
     "MNIST",
     "SVHN",
+    "SVHN2MNIST",
     "Apple2Orange",
     "ArrayData",
     "CaptionedGlyphs",

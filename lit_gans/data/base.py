@@ -39,7 +39,8 @@ class ImageData(LightningDataModule, ABC):
             validation looks at the test split (without one, at the training samples), as is customary for generators;
             hold some out to select a classifier.
         labels_per_class: show so many labels of every class in training and -1 for the rest, for semi-supervised
-            games.
+            games. Unless that is all or none, each training batch then has as many labelled images beside ``image``
+            and ``label``: ``labelled`` and ``labelled_label``, drawn from the labelled ones alone, again and again.
         label_fraction: the same as a share of the training samples, spread evenly over the classes.
 
     Raises:
@@ -48,6 +49,8 @@ class ImageData(LightningDataModule, ABC):
 
     image_shape: tuple[int, int, int]
     num_classes: int | None = None
+    #: of the images that translations begin with, where the set has any
+    source_shape: tuple[int, int, int] | None = None
 
     def __init__(
         self,
@@ -135,7 +138,12 @@ class ImageData(LightningDataModule, ABC):
         whole[slice(None) if rows_of_group is None else rows_of_group] = hidden
         shown = Samples({**samples.groups[0], "label": whole})
         shown.rows = samples.rows
-        return shown
+        labelled = (hidden >= 0).nonzero()[:, 0]
+        if not 0 < len(labelled) < len(hidden):
+            return shown
+        pool = Samples({"labelled": samples.groups[0]["image"], "labelled_label": whole})
+        pool.rows = samples.rows
+        return shown.beside(pool.subset(labelled))  # the same tensors: no image is copied
 
     # ---------------------------------------------------------------- loaders
 

@@ -1,5 +1,7 @@
 """CelebA: aligned faces with forty attributes."""
 
+import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,8 @@ class CelebA(PictureData):
         root: the folder that holds the data sets, or the set's own; by default ``$LIT_GANS_DATA``, else ``./data``.
         size: side length or (height, width) in pixels.
         crop: side of the middle square that is shown: 108, 140, 148 or 178.
-        attribute: makes ``label`` of an attribute: 1 who has it, 0 who has not, e.g. ``Smiling``.
+        attribute: makes ``label`` of an attribute: 1 who has it, 0 who has not, e.g. ``Smiling``. Of several, (N, A)
+            such rows in the order of their names, for models with ``multi_label``.
         download: fetch the 1.4 GB if they are missing.
         pictures: arguments of `PictureData` and `ImageData`: channels, fit, load_size, skip_corrupt, cache,
             batch_size, num_workers, seed, flip, labels_per_class and label_fraction.
@@ -55,13 +58,21 @@ class CelebA(PictureData):
         root: str | None = None,
         size: Sized = 64,
         crop: int = 178,
-        attribute: str | None = None,
+        attribute: Sequence[str] | str | None = None,
         download: bool = False,
         **pictures: Any,
     ) -> None:
         super().__init__(root, size, **pictures)
         self.crop, self.attribute, self.download = crop, attribute, download
-        self.num_classes = None if attribute is None else 2
+        self.num_classes = None if attribute is None else 2 if isinstance(attribute, str) else len(attribute)
+        if self.num_classes == 0:
+            raise UsageError("attribute names none: give one, several, or leave it out")
+        hidden = self.labels_per_class is not None or self.label_fraction is not None
+        if hidden and not isinstance(attribute, (str, type(None))):
+            raise UsageError(
+                "labels_per_class and label_fraction show the labels of some images of every class, but several "
+                "attributes are no classes; name one attribute, or leave them out"
+            )
         if not 1 <= crop <= 178:
             raise UsageError(f"crop must fit into pictures of 178x218 pixels: 1 to 178, usually 108 to 178, got {crop}")
 
@@ -87,14 +98,26 @@ class CelebA(PictureData):
         wanted = [name for name in source.names if partition[Path(name).name][0] == _SPLITS.index(split)]
         if not wanted:
             raise UsageError(f"{folder}/list_eval_partition puts none of the pictures in {place} into {split!r}")
-        if self.attribute is not None and self.attribute not in self.attribute_names:
-            raise UsageError(f"CelebA has no attribute {self.attribute!r}; it has {', '.join(self.attribute_names)}")
         has = torch.from_numpy(np.array([attributes[Path(name).name] for name in wanted])) > 0
         more: dict[str, Any] = {"attributes": has}
         if self.attribute is not None:
-            more["label"] = has[:, self.attribute_names.index(self.attribute)].long()
+            more["label"] = has[:, self._columns()].long()
         part = ("image", source.select(wanted), {"crop": self.crop})
         return self.decode(f"CelebA-{split}", split, part, **more)
+
+    def _columns(self) -> int | list[int]:
+        """Where the attributes of the label are."""
+        assert self.attribute is not None
+        names = [self.attribute] if isinstance(self.attribute, str) else self.attribute
+        for name in names:
+            if name not in self.attribute_names:
+                near = difflib.get_close_matches(name.lower(), [each.lower() for each in self.attribute_names], n=1)
+                hint = [f"did you mean {each}? " for each in self.attribute_names if [each.lower()] == near]
+                raise UsageError(
+                    f"CelebA has no attribute {name!r}; {''.join(hint)}it has {', '.join(self.attribute_names)}"
+                )
+        columns = [self.attribute_names.index(name) for name in names]
+        return columns[0] if isinstance(self.attribute, str) else columns
 
     def _folder(self) -> Path | None:
         return find_folder(self.root, "celeba", "CelebA", "celeba-dataset", marks=_PICTURES)

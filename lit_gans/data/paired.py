@@ -39,6 +39,7 @@ class Paired(PictureData):
 
     #: the set's name at its official place
     official: str | None = None
+    source_shape: tuple[int, int, int]
 
     def __init__(
         self,

@@ -2,5 +2,6 @@
 
 from lit_gans.families.label import LabelGAN
 from lit_gans.families.latent import LatentGAN, draw, noise_size, required
+from lit_gans.families.translation import PairedGAN, TranslationGAN, UnpairedGAN
 
-__all__ = ["LabelGAN", "LatentGAN", "draw", "noise_size", "required"]
+__all__ = ["LabelGAN", "LatentGAN", "PairedGAN", "TranslationGAN", "UnpairedGAN", "draw", "noise_size", "required"]

@@ -167,9 +167,10 @@ class LabelGAN(LatentGAN):
             UsageError: if a class is unknown, or had no example in training.
         """
         n = n if noise is None else len(noise)
-        return draw(self, self.latent_dim, n, seed, noise, self._conditions(label, n))
+        return draw(self, self.latent_dim, n, seed, noise, self.conditions(label, n))
 
-    def _conditions(self, label: Label | None, n: int) -> Tensor:
+    def conditions(self, label: Label | None, n: int) -> Tensor:
+        """A label as `sample` takes it, as ``n`` conditions (n, num_classes)."""
         if label is None:
             label = self.remembered if self.multi_label else self._known()
         rows = torch.as_tensor(label, device=self.label_counts.device)

@@ -2,17 +2,19 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from lit_gans.data.base import ImageData
+from lit_gans.data.samples import Batch
 from lit_gans.errors import UsageError
 from lit_gans.metrics.checkerboard import Checkerboard
+from lit_gans.metrics.classification import ConditionalAccuracy
 from lit_gans.metrics.features import Classifier, Features
 from lit_gans.metrics.frechet import FrechetDistance, Given
 from lit_gans.metrics.manifold import DensityCoverage, PrecisionRecall
@@ -20,7 +22,7 @@ from lit_gans.metrics.sharpness import Sharpness
 from lit_gans.metrics.sliced_wasserstein import SlicedWasserstein
 from lit_gans.pictures import to_uint8
 
-SCORES = ("fid", "kid", "is", "precision_recall", "density_coverage", "swd", "sharpness", "checkerboard")
+SCORES = ("fid", "kid", "is", "precision_recall", "density_coverage", "swd", "sharpness", "checkerboard", "accuracy")
 OF_PIXELS = ("swd", "sharpness", "checkerboard")  # these need no network
 LOWER_IS_BETTER = ("fid", "fid_normalised", "kid", "swd", "ppl", "kl")
 _MANIFOLD = 5_000  # samples of each kind that precision and the like look at: their cost is the square of it
@@ -47,14 +49,17 @@ class Scoring:
             raise UsageError(f"there is no score {unknown[0]!r}; choose from {', '.join(SCORES)}")
         if features is None and (needing := [name for name in scores if name not in OF_PIXELS]):
             raise UsageError(f"{needing[0]} needs a feature network; without one there are {', '.join(OF_PIXELS)}")
-        if "is" in scores and not isinstance(features, Classifier):
-            raise UsageError("'is' needs the classes that a classifier tells apart; train one with 'lit-gans features'")
+        for name in scores:
+            if name in ("is", "accuracy") and not isinstance(features, Classifier):
+                raise UsageError(
+                    f"{name!r} needs the classes that a classifier tells apart; train one with 'lit-gans features'"
+                )
         # with the chunks, a quarter of the time on a CPU
         self.features = None if features is None else features.to(memory_format=torch.channels_last)
         self.strict = strict
         self.metrics: dict[str, Any] = {name: self._make(name) for name in scores}
         # what says something about images by themselves is measured on the real ones too
-        self.of_real = {name: self._make(name) for name in scores if name in ("sharpness", "checkerboard")}
+        self.of_real = {name: self._make(name) for name in scores if name in ("sharpness", "checkerboard", "accuracy")}
         self.counts = {True: 0, False: 0}
 
     def _make(self, name: str) -> Metric:
@@ -74,6 +79,9 @@ class Scoring:
             if name == "is":
                 assert isinstance(self.features, Classifier)
                 return InceptionScore(feature=Given(self.features.num_classes))
+            if name == "accuracy":
+                assert isinstance(self.features, Classifier)
+                return ConditionalAccuracy(cast(Classifier, _Head(self.features)))
         return (PrecisionRecall if name == "precision_recall" else DensityCoverage)(reset_real=False)
 
     def to(self, device: torch.device) -> "Scoring":
@@ -84,19 +92,23 @@ class Scoring:
         return self
 
     @torch.no_grad()
-    def add(self, images: Tensor, real: bool) -> None:
-        """Adds (N, C, H, W) images in [-1, 1].
+    def add(self, images: Tensor, real: bool, label: Tensor | None = None) -> None:
+        """Adds (N, C, H, W) images in [-1, 1], for ``accuracy`` with their (N,) classes, of which -1 is none.
 
         Raises:
             UsageError: if a value is not finite.
         """
         if not bool(torch.isfinite(images).all()):
             raise UsageError(f"the {'real' if real else 'generated'} images hold NaN or infinity; nothing was scored")
-        for part in images.split(_SCORED):
+        label = label if label is not None and label.ndim == 1 else torch.full((len(images),), -1)
+        for part, classes in zip(images.split(_SCORED), label.to(images.device).split(_SCORED), strict=True):
             part = to_uint8(part).float().div(127.5).sub(1)
             features = None if self.features is None else self.features(part)
             for name, metric in self.metrics.items():
-                self._update(name, metric, part, features, real)
+                if name != "accuracy":
+                    self._update(name, metric, part, features, real)
+                elif features is not None and bool((known := classes >= 0).any()):
+                    (self.of_real[name] if real else metric).update(features[known], classes[known])
             self.counts[real] += len(part)
 
     def _update(self, name: str, metric: Any, images: Tensor, features: Tensor | None, real: bool) -> None:
@@ -127,6 +139,9 @@ class Scoring:
             for name, metric in self.metrics.items():
                 if name == "kid":
                     metric.subset_size = min(1000, *self.counts.values())
+                if name == "accuracy":
+                    values |= self._accuracy()
+                    continue
                 result = metric.compute()
                 if name in ("kid", "is"):
                     result = result[0]
@@ -137,11 +152,29 @@ class Scoring:
                     values[f"{name}_real"] = self.of_real[name].compute()
         return values
 
+    def _accuracy(self) -> dict[str, Tensor]:
+        """How many show their class: of the samples, of the worst class of them, and of the real ones, if labelled."""
+        found = self.metrics["accuracy"].compute()
+        values = {"accuracy": found["accuracy"], "accuracy_worst": found["worst_class"]}
+        real = self.of_real["accuracy"]
+        return {**values, "accuracy_real": real.compute()["accuracy"]} if real.update_called else values
+
     def reset(self) -> None:
         """Forgets the generated images."""
         for metric in self.metrics.values():
             metric.reset()
         self.counts[False] = 0
+
+
+class _Head(nn.Module):
+    """A classifier of the features that its own lower layers gave."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.num_classes, self.head = classifier.num_classes, classifier.head
+
+    def logits(self, features: Tensor) -> Tensor:
+        return self.head(features)
 
 
 def is_points(shape: Sequence[int]) -> bool:
@@ -150,7 +183,13 @@ def is_points(shape: Sequence[int]) -> bool:
 
 
 def real_images(data: ImageData, split: str, count: int, rank: int = 0, world: int = 1) -> Iterator[Tensor]:
-    """At most ``count`` real images of a split in [-1, 1], in parts; each device gets its share.
+    """At most ``count`` real images of a split in [-1, 1], in parts; each device gets its share."""
+    for batch in real_batches(data, split, count, rank, world):
+        yield batch["image"]
+
+
+def real_batches(data: ImageData, split: str, count: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+    """The same as batches, which have a label if the data has.
 
     They are a fixed random choice, since the first ones of a file need not be like the others.
 
@@ -168,7 +207,7 @@ def real_images(data: ImageData, split: str, count: int, rank: int = 0, world: i
                 f"{type(data).__name__} has {' and '.join(batch)} instead of single images, which scores compare; name "
                 "other data"
             )
-        yield batch["image"]
+        yield batch
 
 
 def drawn(model: Any, count: int, seed: int, rank: int = 0, world: int = 1) -> Iterator[Tensor]:

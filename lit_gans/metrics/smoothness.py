@@ -14,16 +14,23 @@ from lit_gans.metrics.features import Features
 class _Generator(GeneratorType):
     """A generator as torchmetrics wants it: draws latent points, and images in [0, 255]."""
 
-    def __init__(self, network: nn.Module, latent_dim: int, seed: int) -> None:
+    def __init__(self, network: nn.Module, latent_dim: int, seed: int, conditions: Tensor | None) -> None:
         super().__init__()
         self.network, self.latent_dim = network, latent_dim
         self.rng = torch.Generator().manual_seed(seed)
+        self.conditions = conditions
+
+    @property
+    def num_classes(self) -> int:
+        """Of how many conditions torchmetrics draws one for a pair."""
+        return 0 if self.conditions is None else len(self.conditions)
 
     def sample(self, num_samples: int) -> Tensor:
         return torch.randn(num_samples, self.latent_dim, generator=self.rng)
 
-    def forward(self, noise: Tensor) -> Tensor:
-        return (self.network(noise) + 1) * 127.5
+    def forward(self, noise: Tensor, row: Tensor | None = None) -> Tensor:
+        given = () if row is None or self.conditions is None else (self.conditions[row],)
+        return (self.network(noise, *given) + 1) * 127.5
 
 
 class _Distance(nn.Module):
@@ -41,7 +48,7 @@ def path_length(model: Any, features: Features, count: int = 2_000, seed: int = 
     """The perceptual path length of Karras et al. 2019, arXiv:1812.04948.
 
     Mean squared change of the features for a step of 1e-4 along the arc between two latent points, over the square of
-    the step.
+    the step. Of a model that is told a label both points of a pair have the same one.
 
     Args:
         model: a game whose fakes are made from noise.
@@ -54,9 +61,17 @@ def path_length(model: Any, features: Features, count: int = 2_000, seed: int = 
     """
     if not isinstance(getattr(model, "latent_dim", None), int):
         raise UsageError(f"a path length needs latent points, but {type(model).__name__} has no latent_dim")
-    with model.inference_generator() as network:
-        generator = _Generator(network, model.latent_dim, seed)
+    conditions = None
+    if hasattr(model, "conditions"):
+        conditions = model.conditions(None, model.columns or len(model.remembered))
+    with model.inference_generator() as network, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # of the labels
         mean, _, _ = perceptual_path_length(
-            generator, count, interpolation_method="slerp_any", sim_net=_Distance(features), device=model.device
+            _Generator(network, model.latent_dim, seed, conditions),
+            count,
+            conditional=conditions is not None,
+            interpolation_method="slerp_any",
+            sim_net=_Distance(features),
+            device=model.device,
         )
     return float(mean)

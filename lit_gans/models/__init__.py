@@ -4,17 +4,23 @@ from lit_gans.models.acgan import ACGAN
 from lit_gans.models.autoencoder import AutoEncoder
 from lit_gans.models.began import BEGAN
 from lit_gans.models.cgan import CGAN
+from lit_gans.models.colorizer import Colorizer
+from lit_gans.models.cut import CUT
+from lit_gans.models.cyclegan import CycleGAN
 from lit_gans.models.dcgan import DCGAN
 from lit_gans.models.dragan import DRAGAN
 from lit_gans.models.ebgan import EBGAN
 from lit_gans.models.gan import GAN
 from lit_gans.models.hinge_gan import HingeGAN
+from lit_gans.models.info_gan import InfoGAN
 from lit_gans.models.lsgan import LSGAN
 from lit_gans.models.pac_gan import PacGAN
+from lit_gans.models.pix2pix import Pix2Pix
 from lit_gans.models.projection_gan import ProjectionGAN
 from lit_gans.models.r3gan import R3GAN
 from lit_gans.models.relativistic_gan import RelativisticGAN
 from lit_gans.models.sagan import SAGAN
+from lit_gans.models.sgan import SGAN
 from lit_gans.models.sngan import SNGAN
 from lit_gans.models.stylegan2 import StyleGAN2
 from lit_gans.models.unrolled_gan import UnrolledGAN
@@ -27,6 +33,7 @@ __all__ = [
     "ACGAN",
     "BEGAN",
     "CGAN",
+    "CUT",
     "DCGAN",
     "DRAGAN",
     "EBGAN",
@@ -34,13 +41,18 @@ __all__ = [
     "LSGAN",
     "R3GAN",
     "SAGAN",
+    "SGAN",
     "SNGAN",
     "VAE",
     "WGAN",
     "WGANGP",
     "AutoEncoder",
+    "Colorizer",
+    "CycleGAN",
     "HingeGAN",
+    "InfoGAN",
     "PacGAN",
+    "Pix2Pix",
     "ProjectionGAN",
     "RelativisticGAN",
     "StyleGAN2",

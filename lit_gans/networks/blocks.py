@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import log2
-from typing import Literal
+from typing import Literal, get_args
 
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
@@ -10,7 +10,7 @@ from torch.nn.utils import parametrizations, parametrize
 from lit_gans.errors import UsageError
 
 Upsampling = Literal["transposed", "resize", "bilinear", "subpixel"]
-Norm = Literal["batch", "layer", "weight", "spectral", "none"]
+Norm = Literal["batch", "instance", "layer", "weight", "spectral", "none"]
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)
 WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
 
@@ -87,7 +87,7 @@ def norm_layers(features: int, norm: Norm, maps: bool = True) -> list[nn.Module]
     """The layer that normalises ``features`` channels; none for a norm of the weights, which is `reparametrise`'s.
 
     ``layer`` takes mean and deviation over all of a sample, with a gain and a shift a channel (Ba et al. 2016,
-    arXiv:1607.06450).
+    arXiv:1607.06450), ``instance`` over each of its channels, without (Ulyanov et al. 2016, arXiv:1607.08022).
 
     Args:
         features: channels of a map, or units of a fully connected layer.
@@ -101,8 +101,12 @@ def norm_layers(features: int, norm: Norm, maps: bool = True) -> list[nn.Module]
         return [nn.BatchNorm2d(features) if maps else nn.BatchNorm1d(features)]
     if norm == "layer":
         return [nn.GroupNorm(1, features) if maps else nn.LayerNorm(features)]
-    if norm not in ("weight", "spectral", "none"):
-        raise UsageError(f"norm must be 'batch', 'layer', 'weight', 'spectral' or 'none', got {norm!r}")
+    if norm == "instance" and maps:
+        return [nn.InstanceNorm2d(features)]
+    if norm not in get_args(Norm):
+        raise UsageError(f"norm must be one of {', '.join(get_args(Norm))}, got {norm!r}")
+    if norm == "instance":
+        raise UsageError("instance norm is for maps; fully connected layers take 'layer' or 'batch'")
     return []
 
 

@@ -409,6 +409,22 @@ def test_celeba(tmp_path, form, own):
         assert sample["label"].tolist() == [n >> 2 & 1 for n in expected] and sample["label"].dtype == torch.int64
 
 
+def test_several_attributes_of_celeba(tmp_path):
+    write_celeba(tmp_path)
+    data = ready(CelebA(str(tmp_path), size=8, attribute=["Smiling", "Bald", "Young"], batch_size=4))
+    assert data.num_classes == 3 and CelebA(str(tmp_path), attribute=["Male"]).num_classes == 1
+    expected = [[n >> 2 & 1, n & 1, n >> 3 & 1] for n, part in enumerate(PARTS) if part == 0]
+    assert data.splits["train"][:]["label"].tolist() == expected
+    batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+    assert batch["label"].dtype == torch.int64 and batch["label"].shape == (4, 3)  # uint8 would become an image
+    refused(
+        lambda: ready(CelebA(str(tmp_path), attribute=["Male", "smilin"])), "'smilin'", "did you mean Smiling? it has"
+    )
+    refused(lambda: CelebA(str(tmp_path), attribute=[]), "attribute names none")
+    for hidden in ({"labels_per_class": 2}, {"label_fraction": 0.5}):
+        refused(lambda h=hidden: CelebA(str(tmp_path), attribute=["Male"], **h), "several attributes are no classes")
+
+
 @pytest.mark.parametrize("crop", [108, 140, 148, 178])
 def test_how_much_of_a_face_is_shown(tmp_path, crop):
     folder = write_celeba(tmp_path)
@@ -502,7 +518,9 @@ def test_what_celeba_does_not_have(tmp_path):
     refused(lambda: CelebA(str(tmp_path)).prepare_data(), "CelebA", tmp_path, "data.download=true", "data.root")
     write_celeba(tmp_path)
     refused(
-        lambda: CelebA(str(tmp_path), attribute="smiling").prepare_data(), "'smiling'", "it has Bald, Male, Smiling"
+        lambda: CelebA(str(tmp_path), attribute="smiling").prepare_data(),
+        "'smiling'",
+        "mean Smiling? it has Bald, Male, Smiling",
     )
     refused(lambda: CelebA(str(tmp_path), crop=200), "crop", "178x218")
     refused(lambda: CelebA(str(tmp_path), val_size=2).prepare_data(), "leave val_size at 0")

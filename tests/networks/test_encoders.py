@@ -42,7 +42,7 @@ def test_norms(norm):
         hidden = 2 if isinstance(net, DCGANEncoder) else 1
         assert found == (hidden if norm in ("batch", "layer") else 0)
         assert ("parametrizations" in str(list(net.state_dict()))) == (norm in ("weight", "spectral"))
-    refused(lambda: DCGANEncoder(shape, 6, 4, "instance"), "norm must be", "instance")
+    refused(lambda: DCGANEncoder(shape, 6, 4, "group"), "norm must be", "group")
     refused(lambda: DCGANEncoder((1, 7, 8), 6), "at least 8x8")
 
 

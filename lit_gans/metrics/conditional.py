@@ -1,0 +1,205 @@
+"""How well a model that draws by class does so: what `Scoring` cannot see, because it asks for classes by name."""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lit_gans.data.base import ImageData
+from lit_gans.errors import UsageError
+from lit_gans.metrics.features import Classifier, Features
+from lit_gans.metrics.manifold import DensityCoverage
+from lit_gans.metrics.training import accuracy, train_classifier
+from lit_gans.pictures import to_uint8
+
+CONDITIONAL = ("accuracy", "class_coverage", "cas")
+_KNOWN = 0.5  # of the real images: a network for other classes, digits on photographs, knows fewer
+_NEIGHBOURS = 5  # the k of coverage
+_OF_A_CLASS = 1_000  # samples of each kind that coverage looks at in a class
+_LEARNT_FROM = 60_000  # most samples that a classifier learns from
+_CHUNK = 500  # images drawn or read at once
+
+
+def draws_classes(model: Any) -> bool:
+    """Whether a model draws a class that it is told: ``sample(label=...)``, and not attributes."""
+    return takes_label(model) and hasattr(model, "label_counts") and not getattr(model, "multi_label", False)
+
+
+def takes_label(model: Any) -> bool:
+    """Whether a model's `sample` takes a label."""
+    return "label" in inspect.signature(model.sample).parameters
+
+
+def tells_classes(network: Features | None, model: Any) -> bool:
+    """Whether a feature network is a classifier with as many classes as the model draws."""
+    return draws_classes(model) and isinstance(network, Classifier) and network.num_classes == len(model.label_counts)
+
+
+def drawable(model: Any) -> Tensor:
+    """The classes that a model can draw: those that training has shown, of an untrained one all."""
+    counts = model.label_counts
+    return counts.nonzero()[:, 0] if bool(counts.any()) else torch.arange(len(counts), device=counts.device)
+
+
+def turns(model: Any, n: int) -> Tensor:
+    """The classes (n,) of the ``n`` samples of one draw that nobody gave a label: they take turns."""
+    classes = drawable(model)
+    return classes[torch.arange(n, device=classes.device) % len(classes)]
+
+
+def without_guesses(values: dict[str, Any]) -> dict[str, Any]:
+    """Scores without ``accuracy`` where the network does not know half of the real images' classes either."""
+    if values.get("accuracy_real", 1) >= _KNOWN:
+        return values
+    return {name: value for name, value in values.items() if not name.startswith("accuracy")}
+
+
+def refuse_unlabelled(metrics: Sequence[str], model: Any, network: Features | None) -> None:
+    """Refuses measures of how a model follows labels where there is nothing to follow.
+
+    Raises:
+        UsageError: if one of `CONDITIONAL` is asked for and the model draws no classes, or ``accuracy`` and the network
+            does not tell them apart.
+    """
+    asked = next((name for name in metrics if name in CONDITIONAL), None)
+    if asked is None:
+        return
+    name = type(model).__name__
+    if not takes_label(model):
+        raise UsageError(
+            f"{asked} measures how a model follows labels, but {name} draws without any; leave it out, or use a model "
+            "that is told a class, say ACGAN"
+        )
+    if not draws_classes(model):
+        raise UsageError(f"{asked} needs one class an image, but this {name} draws attributes; leave it out")
+    if "accuracy" in metrics and not tells_classes(network, model):
+        classes = len(model.label_counts)
+        does = f"tell {network.num_classes} apart" if isinstance(network, Classifier) else "classify nothing"
+        raise UsageError(
+            f"accuracy needs features that tell the model's {classes} classes apart, but those of "
+            f"{'no network' if network is None else network.name!r} {does}; train a network with 'lit-gans features'"
+        )
+
+
+def class_coverage(
+    model: Any, data: ImageData, split: str, network: Features, seed: int = 0, count: int = _OF_A_CLASS
+) -> dict[str, float]:
+    """Coverage (`DensityCoverage`, k = 5) of the real images of a class by samples of it, for each class by itself.
+
+    Every class has as many samples as real images: ``count``, or what the rarest class has.
+
+    Args:
+        model: draws by class.
+        data: the real images.
+        split: of them.
+        network: what images are compared by.
+        seed: of the drawing.
+        count: most samples of a class.
+
+    Returns:
+        ``class_coverage``, the mean over the classes, and ``class_coverage_worst``.
+
+    Raises:
+        UsageError: if the data has no classes or too few images of one.
+    """
+    label = _labels(data, split)
+    classes = drawable(model).tolist()
+    available = {k: int((label == k).sum()) for k in classes}
+    rarest = min(available, key=lambda k: available[k])
+    count = min(count, available[rarest])
+    if count <= _NEIGHBOURS:
+        raise UsageError(
+            f"class_coverage needs more than {_NEIGHBOURS} real images of every class, but the {split} split has "
+            f"{count} of class {rarest}"
+        )
+    network = network.to(model.device).to(memory_format=torch.channels_last)
+    values = []
+    for number in classes:
+        metric = DensityCoverage(_NEIGHBOURS).to(model.device)
+        rows = (label == number).nonzero()[:, 0]
+        for images, _ in _real(data, split, rows[_shuffled(len(rows))][:count]):
+            metric.update(_features(network, images.to(model.device)), real=True)
+        own = torch.full((count,), number)
+        for images in _drawn(model, own, 1_000 * seed + number):
+            metric.update(_features(network, images), real=False)
+        values.append(float(metric.compute()["coverage"]))
+    return {"class_coverage": sum(values) / len(values), "class_coverage_worst": min(values)}
+
+
+def classifier_accuracy_score(model: Any, data: ImageData, seed: int = 0, epochs: int = 4) -> float:
+    """The accuracy on the real test split of a classifier that has learnt from a model's samples alone.
+
+    Ravuri & Vinyals 2019, arXiv:1905.10887: every training image, of at most 60,000, is replaced by a sample of its
+    class. Where some labels are hidden, those that are shown stand for all.
+
+    Args:
+        model: draws by class.
+        data: says how many samples of which class, and has the test split.
+        seed: of the drawing and the classifier.
+        epochs: passes of the classifier over the samples.
+
+    Raises:
+        UsageError: if the data has no classes, or classes that the model does not draw.
+    """
+    shown = _labels(data, "train")
+    count = min(len(shown), _LEARNT_FROM)
+    shown = shown[_shuffled(len(shown))]
+    shown = shown[shown >= 0]
+    label = shown[torch.arange(count) % len(shown)]
+    # as bytes: a quarter of the memory, and what a file of them would hold
+    images = torch.cat([to_uint8(part) for part in _drawn(model, label, 1_000 * seed)])
+    with torch.inference_mode(False), torch.enable_grad():
+        network = train_classifier(
+            images, label.to(images.device), len(model.label_counts), epochs, seed, "a classifier on samples"
+        )
+    truth = _labels(data, "test")
+    rows = (truth >= 0).nonzero()[:, 0]
+    right = sum(
+        accuracy(network, real.to(images.device), seen.to(images.device)) * len(seen)
+        for real, seen in _real(data, "test", rows)
+    )
+    return right / len(rows)
+
+
+def _labels(data: ImageData, split: str) -> Tensor:
+    """The classes (N,) of a split, -1 for none.
+
+    Raises:
+        UsageError: if it has none, or attributes instead.
+    """
+    if split not in data.splits:
+        data.setup({"train": "fit", "val": "validate"}.get(split, "test"))
+    label = data.splits[split].values("label")
+    if label is None or label.ndim != 1 or not bool((label >= 0).any()):
+        raise UsageError(
+            f"{type(data).__name__} has no labels that say of which class an image is; name data that has, or leave "
+            "class_coverage and cas out"
+        )
+    return label
+
+
+def _shuffled(n: int) -> Tensor:
+    """A fixed random order, since the first images of a file need not be like the others."""
+    return torch.randperm(n, generator=torch.Generator().manual_seed(0))
+
+
+def _real(data: ImageData, split: str, rows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Rows of a split in parts: images in [-1, 1] and their labels."""
+    for part in rows.split(_CHUNK):
+        batch = data.on_after_batch_transfer(data.splits[split][part], 0)
+        yield batch["image"], batch["label"]
+
+
+def _drawn(model: Any, label: Tensor, seed: int) -> Iterator[Tensor]:
+    """A sample of every class in ``label`` (n,), in parts."""
+    for number, part in enumerate(label.split(_CHUNK)):
+        yield model.sample(len(part), seed=1_000 * seed + number, label=part)
+
+
+@torch.no_grad()
+def _features(network: Features, images: Tensor) -> Tensor:
+    """The features of images that are rounded as a picture file would."""
+    parts = images.split(100)  # larger maps leave a CPU's cache
+    return torch.cat([network(to_uint8(part).float().div(127.5).sub(1)) for part in parts])

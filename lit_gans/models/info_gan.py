@@ -1,0 +1,272 @@
+"""The game with codes that the images must show."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lit_gans.base import Batch, Fake
+from lit_gans.errors import UsageError
+from lit_gans.families import LatentGAN, draw, required
+from lit_gans.generative import ImageShape
+from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
+from lit_gans.networks import AuxiliaryDiscriminator, ConditionalGenerator, Discriminator, Generator
+from lit_gans.networks.base import evaluating
+from lit_gans.networks.blocks import Norm, Upsampling
+
+_CODES = 1 << 31  # turned in a seed, so that codes are drawn from other numbers than noise of the same seed
+_CHUNK = 500  # images guessed at once
+
+
+class InfoGAN(LatentGAN):
+    """Part of the input is a code, which a second head of the discriminator must be able to read off the image.
+
+    Chen, Duan, Houthooft, Schulman, Sutskever & Abbeel 2016, *InfoGAN: Interpretable Representation Learning by
+    Information Maximizing Generative Adversarial Nets*, arXiv:1606.03657. Without labels, codes come to mean what the
+    images differ by most: on digits, the categorical one the digit, continuous ones slant and width of the stroke.
+
+    With codes c and the second head's guess Q(c | x), the discriminator minimises
+    `-E log D(x) - E log(1 - D(G(z, c))) - lambda E log Q(c | G(z, c))`, the generator
+    `-E log D(G(z, c)) - lambda E log Q(c | G(z, c))`. The last term bounds the mutual information of code and image:
+    `I(c; G(z, c)) >= H(c) + E log Q(c | G(z, c))`.
+
+    For a categorical code `-log Q` is the cross-entropy in nats; for a continuous one Q is a Gaussian of unit variance
+    around the guess, so it is half the squared error and a constant. A learnt variance has no lower bound: the nearer
+    the guess, the more a still smaller variance gains.
+
+    A `Fake` is ``{"image": (N, C, H, W), "code": (N, codes)}``, where a code is a one-hot row for each categorical
+    code, then the continuous ones.
+
+    Good at: finding classes and directions of variation that nobody named. Bad at: promising which; a category may
+    mix two classes, another seed finds others, and continuous codes share what they show.
+
+    Args:
+        generator: a network from noise and codes to images; by default `LatentGAN`'s in a `ConditionalGenerator`, with
+            the codes beside the noise.
+        discriminator: a network from images to logits (N,) and guesses (N, codes); by default `LatentGAN`'s in an
+            `AuxiliaryDiscriminator`.
+        categories: how many values each categorical code has, all equally likely.
+        continuous: number of continuous codes, uniform on [-1, 1].
+        information: weight lambda of the categorical codes, 1 in the paper.
+        continuous_information: weight lambda of the continuous codes; the paper's is smaller than the other.
+        image_shape: (channels, height, width); needed by the default networks.
+        latent_dim: size of the noise, without the codes, for the default generator; 62 in the paper for digits.
+        width: as `upsampling`, `generator_norm` and `discriminator_norm` an option of `LatentGAN`'s default networks.
+        upsampling: see `LatentGAN`.
+        generator_norm: see `LatentGAN`.
+        discriminator_norm: see `LatentGAN`; ``batch`` by default, as in the paper.
+        latent: arguments of `LatentGAN`.
+
+    Raises:
+        UsageError: if there is no code, a categorical one has less than 2 values, or a weight is negative.
+
+    Examples:
+        >>> model = InfoGAN(image_shape=(1, 28, 28), width=8, categories=(10,), continuous=2)
+        >>> images = model.sample(4, seed=0, category=[3, 7])
+        >>> {name: len(guess[0]) for name, guess in model.guess(images).items()}
+        {'category0': 10, 'continuous': 2}
+    """
+
+    def __init__(
+        self,
+        generator: Generator | None = None,
+        discriminator: Discriminator | None = None,
+        *,
+        categories: Sequence[int] = (10,),
+        continuous: int = 2,
+        information: float = 1.0,
+        continuous_information: float = 0.1,
+        image_shape: ImageShape | None = None,
+        latent_dim: int = 62,
+        width: int | None = None,
+        upsampling: Upsampling | None = None,
+        generator_norm: Norm | None = None,
+        discriminator_norm: Norm | None = None,
+        **latent: Any,
+    ) -> None:
+        # the arguments keep their names and values: checkpoints read them from this call
+        _refuse_codes(categories, continuous, information, continuous_information)
+        codes, units = sum(categories) + continuous, 64 if width is None else width
+        players = generator, discriminator
+        if generator is None:
+            sizes = required(image_shape), latent_dim + codes, units
+            plain = self._default_generator(*sizes, upsampling, generator_norm)
+            players = ConditionalGenerator(plain, codes, "input"), discriminator
+        if discriminator is None:
+            judge = self._default_discriminator(required(image_shape), units, discriminator_norm)
+            players = players[0], AuxiliaryDiscriminator(judge, codes, discriminator_norm or "none")
+        own = generator is not None and discriminator is not None  # options are then refused, else used up by now
+        super().__init__(
+            *players,
+            image_shape=image_shape,
+            width=width if own else None,
+            upsampling=upsampling if own else None,
+            generator_norm=generator_norm if own else None,
+            discriminator_norm=discriminator_norm if own else None,
+            **latent,
+        )
+        self.categories, self.continuous = tuple(categories), continuous
+        self.information, self.continuous_information = information, continuous_information
+
+    # ---------------------------------------------------------------- the game
+
+    def generate(self, batch: Batch) -> Fake:
+        """As many fakes as the batch has images, every one of a random code."""
+        n, device = len(batch["image"]), batch["image"].device
+        drawn = [F.one_hot(torch.randint(size, (n,), device=device), size).float() for size in self.categories]
+        code = torch.cat([*drawn, torch.rand(n, self.continuous, device=device) * 2 - 1], 1)
+        return {"image": self.generator(torch.randn(n, self.latent_dim, device=device), code), "code": code}
+
+    def realness(self, batch: Batch) -> Callable[[Tensor], Tensor]:
+        """The first head, which knows of no code."""
+        return lambda image: self.discriminator(image)[0]
+
+    def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
+        """Tell reals from fakes, and read the fakes' codes."""
+        real, (fooled, guess) = self.discriminator(batch["image"])[0], self.discriminator(fake["image"])
+        return {**minimax_discriminator(real, fooled), **self.information_loss(guess, fake["code"])}
+
+    def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
+        """Be called real, and show the code."""
+        fooled, guess = self.discriminator(fake["image"])
+        return {**non_saturating_generator(fooled), **self.information_loss(guess, fake["code"])}
+
+    def information_loss(self, guess: Tensor, code: Tensor) -> Terms:
+        """-lambda E log Q(c | x) without its constants, eq. 5 of the paper: the bound's part that depends on weights.
+
+        Args:
+            guess: (N, codes) of the second head: logits for each categorical code, then means of the continuous ones.
+            code: (N, codes) that the images were drawn from.
+
+        Returns:
+            ``categorical`` and ``continuous``, each the sum over its codes, if there are any.
+        """
+        (*logits, means), (*classes, values) = self._parts(guess.float()), self._parts(code.float())
+        terms = {}
+        if self.categories:
+            entropies = [F.cross_entropy(logit, one_hot) for logit, one_hot in zip(logits, classes, strict=True)]
+            terms["categorical"] = self.information * torch.stack(entropies).sum()
+        if self.continuous:
+            terms["continuous"] = self.continuous_information * (means - values).square().sum(1).mean() / 2
+        return terms
+
+    def _parts(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """(N, codes) as one part for each categorical code and one for all continuous ones."""
+        return rows.split([*self.categories, self.continuous], 1)
+
+    # ---------------------------------------------------------------- codes and samples
+
+    @property
+    def columns(self) -> int:
+        """In how many columns a grid of samples shows one category each; 0 without categorical codes."""
+        return self.categories[0] if self.categories else 0
+
+    def codes(self, n: int, *, seed: int | None = None, category: int | Sequence[int] | None = None) -> Tensor:
+        """Codes as the generator takes them.
+
+        Args:
+            n: how many.
+            seed: makes the draw repeatable; without it the global random state is used.
+            category: value of the first categorical code, or values that take turns; by default all take turns. The
+                other codes are drawn.
+
+        Returns:
+            (n, codes) on the CPU.
+
+        Raises:
+            UsageError: if the first categorical code has no such value.
+        """
+        rng = None if seed is None else torch.Generator().manual_seed(seed ^ _CODES)
+        classes = [torch.randint(size, (n,), generator=rng) for size in self.categories]
+        if self.categories or category is not None:
+            turns = self._turns(category)
+            classes[0] = turns[torch.arange(n) % len(turns)]
+        one_hot = [F.one_hot(rows, size).float() for rows, size in zip(classes, self.categories, strict=True)]
+        return torch.cat([*one_hot, torch.rand(n, self.continuous, generator=rng) * 2 - 1], 1)
+
+    def _turns(self, category: int | Sequence[int] | None) -> Tensor:
+        """The values that the first categorical code takes in turn."""
+        if not self.categories:
+            raise UsageError(
+                f"category fixes a categorical code, but this model has none; leave it away, got {category}"
+            )
+        turns = torch.as_tensor(range(self.columns) if category is None else category).view(-1)
+        if not len(turns) or turns.is_floating_point() or not 0 <= int(turns.min()) <= int(turns.max()) < self.columns:
+            raise UsageError(
+                f"category must be values of the first categorical code, from 0 to {self.columns - 1}, got {category}"
+            )
+        return turns
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int = 64,
+        *,
+        seed: int | None = None,
+        noise: Tensor | None = None,
+        code: Tensor | None = None,
+        category: int | Sequence[int] | None = None,
+    ) -> Tensor:
+        """Draws images from the averaged generator (the plain one if ``ema_decay=0``).
+
+        Args:
+            n: how many images.
+            seed: makes the draw repeatable, on any device; without it the global random state is used.
+            noise: (n, latent_dim) noise to use in place of a draw; ``n`` is then ignored.
+            code: rows (m, codes) that take turns, in place of a draw by `codes`; they may be mixtures, or continuous
+                codes beyond the [-1, 1] of training.
+            category: value of the first categorical code, or values that take turns; by default all take turns.
+
+        Returns:
+            (n, C, H, W) float32 in [-1, 1].
+
+        Raises:
+            UsageError: if there is no such category, or rows of code have another length.
+        """
+        n = n if noise is None else len(noise)
+        if code is None:
+            return draw(self, self.latent_dim, n, seed, noise, self.codes(n, seed=seed, category=category))
+        if category is not None:
+            raise UsageError("code says everything that category would; pass only one of them")
+        size = sum(self.categories) + self.continuous
+        rows = code if code.ndim == 2 else code.reshape(1, -1)
+        if rows.shape[1] != size or not len(rows):
+            raise UsageError(
+                f"code must be rows of {size} values, one-hot categories, then continuous, got {tuple(code.shape)}"
+            )
+        return draw(self, self.latent_dim, n, seed, noise, rows[torch.arange(n, device=rows.device) % len(rows)])
+
+    @torch.no_grad()
+    def guess(self, images: Tensor) -> dict[str, Tensor]:
+        """What Q reads off images, real or drawn, with the discriminator in evaluation mode.
+
+        Args:
+            images: (N, C, H, W) in [-1, 1].
+
+        Returns:
+            ``category0``, ``category1``, ...: probabilities (N, values) of each categorical code; ``continuous``: the
+            means (N, continuous). Only codes that there are.
+        """
+        with evaluating(self.discriminator):
+            rows = torch.cat([self.discriminator(part.to(self.device))[1].float() for part in images.split(_CHUNK)])
+        *logits, means = self._parts(rows)
+        found = {f"category{number}": logit.softmax(1) for number, logit in enumerate(logits)}
+        return found | ({"continuous": means} if self.continuous else {})
+
+
+def _refuse_codes(
+    categories: Sequence[int], continuous: int, information: float, continuous_information: float
+) -> None:
+    """Raises a `UsageError` for codes that cannot be drawn or weights that would hide them."""
+    if any(size < 2 for size in categories) or continuous < 0 or not (len(categories) or continuous):
+        raise UsageError(
+            "categories are the numbers of values of categorical codes, each at least 2, and continuous counts codes; "
+            f"there must be a code, got categories={list(categories)} and continuous={continuous}"
+        )
+    if min(information, continuous_information) < 0:
+        raise UsageError(
+            "information and continuous_information must not be negative, got "
+            f"{information} and {continuous_information}"
+        )

@@ -1,0 +1,220 @@
+"""The players of Salimans et al. 2016 for learning from few labels: classifiers that also say how real an image is."""
+
+from collections.abc import Sequence
+from math import ceil, pi, prod
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from lit_gans.errors import UsageError
+from lit_gans.networks.base import Discriminator, Generator
+from lit_gans.networks.blocks import Norm, doublings, norm_layers
+from lit_gans.networks.minibatch import MinibatchDiscrimination
+
+_EPS = 1e-12  # of a length: below that of any weight that has not died
+_LAST = 0.1  # deviation of the first logits
+_SLOPE = 0.2
+# variances of what a layer gets: pixels spread evenly over [0, 1], and a unit normal that was rectified, leakily or not
+_PIXELS = 1 / 12
+_RECTIFIED = 1 / 2 - 1 / (2 * pi)
+_LEAKY = (1 + _SLOPE**2) / 2 - (1 - _SLOPE) ** 2 / (2 * pi)
+_LEAKY_DROPPED = 1 + _SLOPE**2 - (1 - _SLOPE) ** 2 / (2 * pi)  # half of the values are 0, the others doubled
+
+Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
+
+
+class FixedNorm(nn.Module):
+    """A weight with one length for all its output units: the parametrization scale * w / |w|.
+
+    Weight normalisation (Salimans & Kingma 2016, arXiv:1602.07868) whose length is not learned, so that units cannot
+    drown the noise between layers by growing.
+
+    Args:
+        scale: the length. One over the deviation of the inputs makes outputs of deviation 1.
+        learned: how many output units learn a length of their own, which begins at ``scale``; 0 for none.
+    """
+
+    def __init__(self, scale: float, learned: int = 0) -> None:
+        super().__init__()
+        self.scale = scale
+        self.gain = nn.Parameter(torch.full((learned,), scale)) if learned else None
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """A weight of the same shape."""
+        length = torch.linalg.vector_norm(weight.flatten(1), dim=1).clamp_min(_EPS)
+        gain = self.scale if self.gain is None else self.gain
+        return weight * (gain / length).view(-1, *[1] * (weight.ndim - 1))
+
+
+class GaussianNoise(nn.Module):
+    """Adds noise while training, from the global random state.
+
+    Args:
+        sigma: its standard deviation.
+    """
+
+    def __init__(self, sigma: float) -> None:
+        super().__init__()
+        self.sigma = sigma
+
+    def forward(self, values: Tensor) -> Tensor:
+        """The same shape."""
+        return values + self.sigma * torch.randn_like(values) if self.training else values
+
+
+class SemiSupervisedDiscriminator(Discriminator):
+    """Base of the two below: ``discriminator(image)`` gives logits (N, outputs) and features (N, size).
+
+    Features are what the last layer judges by, before the noise and `MinibatchDiscrimination`.
+
+    Args:
+        size: how many features an image has.
+        outputs: number of logits.
+        minibatch: kernels of `MinibatchDiscrimination` before the last layer; 0 is none.
+        noise: standard deviation of the noise before the last layer, while training.
+        variance: of the features.
+    """
+
+    def __init__(self, size: int, outputs: int, minibatch: int, noise: float, variance: float) -> None:
+        super().__init__()
+        if minibatch < 0 or outputs < 1:
+            raise UsageError(f"minibatch must be at least 0 kernels and outputs at least 1, got {minibatch}, {outputs}")
+        before: list[nn.Module] = [MinibatchDiscrimination(size, minibatch)] if minibatch else []
+        before += [GaussianNoise(noise)] if noise else []
+        last = nn.Linear(size + minibatch, outputs)
+        self.judge = nn.Sequential(*before, _normalised(last, _LAST * (variance + noise**2) ** -0.5, learned=outputs))
+        #: whether what it says of an image does not depend on the others of the batch
+        self.independent = not minibatch
+
+    def features(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, size)."""
+        raise NotImplementedError
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, C, H, W) to logits (N, outputs) and features (N, size)."""
+        features = self.features(image)
+        return self.judge(features), features
+
+
+class SemiSupervisedMLPDiscriminator(SemiSupervisedDiscriminator):
+    """Six fully connected layers with noise before each, as the paper classifies MNIST.
+
+    Pixels are taken to [0, 1] and get noise of deviation 0.3; hidden layers (1000, 500, 250, 250, 250 units) are
+    rectified and get noise of 0.5. Weights have fixed lengths, see `FixedNorm`, such that units have deviation 1 at
+    first: the paper measures them on the first images, here they are computed for pixels spread evenly. The last layer
+    learns its lengths.
+
+    Args:
+        image_shape: (channels, height, width) of the images to judge.
+        outputs: number of logits.
+        width: 64 gives the paper's layers; they are in proportion to it.
+        minibatch: kernels of `MinibatchDiscrimination` before the last layer; 0 is none.
+
+    Examples:
+        >>> discriminator = SemiSupervisedMLPDiscriminator((1, 28, 28), outputs=10, width=8)
+        >>> [tuple(part.shape) for part in discriminator(torch.zeros(2, 1, 28, 28))]
+        [(2, 10), (2, 31)]
+    """
+
+    def __init__(self, image_shape: Sequence[int], outputs: int, width: int = 64, minibatch: int = 0) -> None:
+        hidden = [max(units * width // 64, 1) for units in (1000, 500, 250, 250, 250)]
+        super().__init__(hidden[-1], outputs, minibatch, noise=0.5, variance=_RECTIFIED)
+        layers: list[nn.Module] = [nn.Flatten()]
+        inputs, variance, sigma = prod(image_shape), _PIXELS, 0.3
+        for units in hidden:
+            layers += [GaussianNoise(sigma), _normalised(nn.Linear(inputs, units), (variance + sigma**2) ** -0.5)]
+            layers.append(nn.ReLU())
+            inputs, variance, sigma = units, _RECTIFIED, 0.5
+        self.layers = nn.Sequential(*layers)
+
+    def features(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) to the last hidden layer."""
+        return self.layers((image + 1) / 2)
+
+
+class SemiSupervisedConvDiscriminator(SemiSupervisedDiscriminator):
+    """Nine convolutions with dropout, pooled over the whole map, as the paper classifies SVHN and CIFAR-10.
+
+    Three 3x3 convolutions, of which the last halves the map, twice; one more and two of 1x1; leaky ReLU. A fifth of the
+    pixels is dropped, and half of the values after each halving. Weights have fixed lengths, see `FixedNorm`.
+
+    Args:
+        image_shape: (channels, height, width) of the images to judge; both sides at least 8.
+        outputs: number of logits.
+        width: channels of the first three maps; the others have twice as many. 64 for SVHN in the paper, 96 for
+            CIFAR-10.
+        minibatch: kernels of `MinibatchDiscrimination` before the last layer; 0 is none.
+
+    Raises:
+        UsageError: if a side is below 8 pixels.
+
+    Examples:
+        >>> discriminator = SemiSupervisedConvDiscriminator((3, 32, 40), outputs=11, width=8)
+        >>> [tuple(part.shape) for part in discriminator(torch.zeros(2, 3, 32, 40))]
+        [(2, 11), (2, 16)]
+    """
+
+    def __init__(self, image_shape: Sequence[int], outputs: int, width: int = 64, minibatch: int = 0) -> None:
+        doublings(image_shape)  # refuses what is too small
+        super().__init__(2 * width, outputs, minibatch, noise=0.0, variance=_LEAKY)
+        inner = 0 if ceil(min(image_shape[1:]) / 4) >= 3 else 1  # the paper's map shrinks, a tiny one must not
+        plan = [(width, 3, 1, 1), (width, 3, 1, 1), (width, 3, 2, 1)]
+        plan += [(2 * width, 3, 1, 1), (2 * width, 3, 1, 1), (2 * width, 3, 2, 1)]
+        plan += [(2 * width, 3, 1, inner), (2 * width, 1, 1, 0), (2 * width, 1, 1, 0)]
+        layers: list[nn.Module] = [nn.Dropout(0.2)]
+        inputs, variance = image_shape[0], 4 * _PIXELS / 0.8  # of pixels in [-1, 1], a fifth of them dropped
+        for channels, kernel, stride, padding in plan:
+            convolution = nn.Conv2d(inputs, channels, kernel, stride, padding)
+            layers += [_normalised(convolution, variance**-0.5), nn.LeakyReLU(_SLOPE)]
+            layers += [nn.Dropout(0.5)] if stride == 2 else []
+            inputs, variance = channels, _LEAKY_DROPPED if stride == 2 else _LEAKY
+        self.layers = nn.Sequential(*layers)
+        self.to(memory_format=torch.channels_last)
+
+    def features(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) to means over the last map."""
+        return self.layers(image.contiguous(memory_format=torch.channels_last)).mean((2, 3))
+
+
+class SemiSupervisedMLPGenerator(Generator):
+    """Noise through two layers of softplus units to an image squashed by tanh, as the paper draws MNIST.
+
+    Args:
+        image_shape: (channels, height, width) of the images to draw.
+        latent_dim: size of the noise.
+        width: 64 gives the paper's two layers of 500 units; they are in proportion to it.
+        norm: ``batch`` norm as in the paper or ``layer`` norm on the hidden layers, or ``none``. The last layer's
+            weight is normalised, with learned lengths that begin at 1.
+
+    Examples:
+        >>> SemiSupervisedMLPGenerator((1, 28, 28), latent_dim=10, width=8)(torch.randn(2, 10)).shape
+        torch.Size([2, 1, 28, 28])
+    """
+
+    def __init__(
+        self, image_shape: Sequence[int], latent_dim: int = 100, width: int = 64, norm: Norm = "batch"
+    ) -> None:
+        super().__init__()
+        self.image_shape, self.latent_dim = tuple(image_shape), latent_dim
+        units = max(500 * width // 64, 1)
+        layers: list[nn.Module] = []
+        for inputs in (latent_dim, units):
+            norms = norm_layers(units, norm, maps=False)
+            layers += [nn.Linear(inputs, units, bias=not norms), *norms, nn.Softplus()]
+        pixels = prod(self.image_shape)
+        self.layers = nn.Sequential(*layers, _normalised(nn.Linear(units, pixels), 1.0, learned=pixels))
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """(N, latent_dim) to (N, C, H, W) in [-1, 1]."""
+        return torch.tanh(self.layers(noise) / 2).view(-1, *self.image_shape)  # the paper's sigmoid, in this range
+
+
+def _normalised(layer: Layer, scale: float, learned: int = 0) -> Layer:
+    """Fixes the length of a layer's output units, and draws its weight such that one step turns them by little."""
+    nn.init.normal_(layer.weight, std=0.1)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    parametrize.register_parametrization(layer, "weight", FixedNorm(scale, learned))
+    return layer

@@ -1,0 +1,252 @@
+"""The contract of the games that translate images, and what their papers say."""
+
+from functools import partial
+
+import pytest
+import torch
+from conftest import assert_equal, fit, refused, trainer, training_state
+from lightning.pytorch import Callback
+from torch import nn
+from torch.utils.data import DataLoader
+
+import lit_gans
+from lit_gans import CUT, CycleGAN, PairedGlyphs, Pix2Pix, UnpairedGlyphs
+from lit_gans.networks import ImagePool, PatchDiscriminator, ResNetTranslator, UNet
+from lit_gans.optim import LinearDecay
+
+SIDE = 16
+SMALL = {
+    "CUT": {"width": 4, "blocks": 1, "features": 8},
+    "CycleGAN": {"width": 4, "blocks": 1, "pool": 10},
+    "Pix2Pix": {"width": 4},
+}
+GAMES = [Pix2Pix, CycleGAN, CUT]
+
+
+@pytest.fixture(params=GAMES, ids=lambda cls: cls.__name__)
+def game(request):
+    return request.param
+
+
+def pairs(cls, **arguments):
+    data = PairedGlyphs if cls.needs == ("source", "target") else UnpairedGlyphs
+    return data(**{"size": SIDE, "count": 24, "batch_size": 2, **arguments})
+
+
+def small(cls, **arguments):
+    torch.manual_seed(0)
+    shape = pairs(cls)
+    given = {"image_shape": shape.image_shape, "source_shape": shape.source_shape}
+    return cls(**{**given, **SMALL[cls.__name__], **arguments})
+
+
+class Outputs(Callback):
+    """Keeps what every batch gave."""
+
+    def __init__(self):
+        self.outputs = []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.outputs.append(outputs)
+
+
+def test_both_players_move(game, tmp_path):
+    model, watch = small(game), Outputs()
+    before = [[p.detach().clone() for p in player.parameters()] for player in (model.generator, model.discriminator)]
+    fit(tmp_path, model, pairs(game), callbacks=[watch], max_steps=3)
+    for player, old in zip((model.generator, model.discriminator), before, strict=True):
+        moved = [not torch.equal(p, q) for p, q in zip(player.parameters(), old, strict=True) if p.ndim > 1]
+        assert moved and all(moved)
+    for outputs in watch.outputs:
+        for player in ("discriminator", "generator"):
+            terms = [v for k, v in outputs.items() if k.startswith(player) and not k.endswith("/loss")]
+            torch.testing.assert_close(sum(terms), outputs[f"{player}/loss"])
+
+
+@pytest.mark.parametrize("stop, workers", [(7, 0), (7, 2)])
+def test_resume_is_exact(game, tmp_path, stop, workers):
+    """In the middle of an epoch; CycleGAN's pool of ten is then past half, and full soon after."""
+
+    def parts():
+        schedule = partial(LinearDecay, steps=18, end=0.1)
+        schedules = {"generator_scheduler": schedule, "discriminator_scheduler": schedule}
+        return small(game, **schedules), pairs(game, num_workers=workers, batch_size=1)
+
+    straight = fit(tmp_path / "straight", *parts(), max_steps=2 * stop)
+    first = fit(tmp_path / "first", *parts(), max_steps=stop)
+    if game is CycleGAN:
+        assert int(first["state_dict"]["pool_a.kept"]) == stop < SMALL["CycleGAN"]["pool"]
+        assert int(straight["state_dict"]["pool_a.kept"]) == SMALL["CycleGAN"]["pool"]
+    torch.manual_seed(99)
+    last = tmp_path / "first" / "checkpoints" / "last.ckpt"
+    resumed = fit(tmp_path / "second", *parts(), max_steps=2 * stop, ckpt_path=last)
+    assert_equal(training_state(straight), training_state(resumed))
+
+
+def test_checkpoint_describes_itself(game, tmp_path):
+    model = small(game)
+    fit(tmp_path, model, pairs(game))
+    loaded = lit_gans.load(tmp_path / "checkpoints" / "last.ckpt")
+    assert type(loaded) is game
+    images = torch.rand(2, *model.source_shape) * 2 - 1
+    assert torch.equal(loaded.translate(images, seed=0), model.translate(images, seed=0))
+
+
+def test_bf16(game, tmp_path):
+    watch = Outputs()
+    fit(tmp_path, small(game), pairs(game), callbacks=[watch], precision="bf16-mixed", max_steps=6)
+    assert all(torch.isfinite(v) and v.dtype == torch.float32 for o in watch.outputs for v in o.values())
+
+
+def test_translate(game):
+    model = small(game)
+    images = torch.rand(3, *model.source_shape) * 2 - 1
+    made = model.translate(images, seed=1)
+    assert made.shape == (3, *model.image_shape) and made.abs().max() <= 1 and not made.requires_grad
+    assert torch.equal(made, model.translate(images, seed=1))
+    state = torch.get_rng_state()
+    model.translate(images, seed=1)
+    assert torch.equal(state, torch.get_rng_state())
+    other = torch.rand(1, model.source_shape[0], 21, 38) * 2 - 1
+    assert model.translate(other).shape == (1, model.image_shape[0], 21, 38)
+    refused(lambda: model.sample(2), game.__name__, "translate")
+
+
+def test_grey_to_colour_and_back(game, tmp_path):
+    """The two sides may have different channels."""
+    source, target = ("source", "target") if game is Pix2Pix else ("a", "b")
+    entry = {source: torch.rand(1, SIDE, SIDE) * 2 - 1, target: torch.rand(3, SIDE, SIDE) * 2 - 1}
+    options = {} if game is Pix2Pix else {"identity": 0.0}
+    model = small(game, image_shape=(3, SIDE, SIDE), source_shape=(1, SIDE, SIDE), **options)
+    run = trainer(tmp_path, max_steps=2)
+    run.fit(model, DataLoader([entry] * 4, batch_size=2), DataLoader([entry] * 2, batch_size=2))
+    assert model.translate(entry[source][None]).shape == (1, 3, SIDE, SIDE)
+
+
+def test_wrong_data_is_refused(game, tmp_path):
+    loader = DataLoader(torch.rand(4, 1, SIDE, SIDE) * 2 - 1, batch_size=2)
+    refused(lambda: trainer(tmp_path).fit(small(game), loader), game.__name__, *game.needs)
+
+
+# -------------------------------------------------------------------- pix2pix
+
+
+def test_pix2pix_losses():
+    model = small(Pix2Pix, l1=7.0)
+    model.discriminator = nn.Conv2d(sum(s[0] for s in (model.source_shape, model.image_shape)), 1, 4, 2)
+    batch = {"source": torch.rand(2, *model.source_shape), "target": torch.rand(2, *model.image_shape)}
+    fake = model.generate(batch)
+    real = model.discriminator(torch.cat([batch["source"], batch["target"]], 1))
+    fooled = model.discriminator(torch.cat([batch["source"], fake], 1))
+    cross = nn.functional.binary_cross_entropy_with_logits
+    terms = model.discriminator_loss(batch, fake)
+    wanted = (cross(real, torch.ones_like(real)) + cross(fooled, torch.zeros_like(fooled))) / 2
+    torch.testing.assert_close(terms["real"] + terms["fake"], wanted)
+    terms = model.generator_loss(batch, fake)
+    torch.testing.assert_close(terms["fake"], cross(fooled, torch.ones_like(fooled)))
+    torch.testing.assert_close(terms["l1"], 7 * nn.functional.l1_loss(fake, batch["target"]))
+    model.adversarial = 0.0
+    assert list(model.generator_loss(batch, fake)) == ["l1"]
+
+
+def test_dropout_is_the_noise_of_a_translation():
+    model = small(Pix2Pix)
+    images = torch.rand(1, *model.source_shape)
+    assert not torch.equal(model.translate(images, seed=0), model.translate(images, seed=1))
+
+
+def test_a_patch_sees_seventy_pixels():
+    """The paper's 70x70: no pixel further away moves a logit, and the farthest within does."""
+    network = PatchDiscriminator((1, 256, 256), width=2, norm="none")
+    image = torch.randn(1, 1, 256, 256, requires_grad=True)
+    logits = network(image)
+    assert logits.shape == (1, 1, 30, 30)
+    logits[0, 0, 15, 15].backward()
+    rows = image.grad[0, 0].abs().sum(1).nonzero()[:, 0]
+    assert int(rows.max() - rows.min()) + 1 == 70
+
+
+def test_u_net_has_the_papers_size():
+    assert sum(p.numel() for p in UNet((3, 256, 256)).parameters()) == 54_404_675
+    assert len(UNet((3, 256, 256)).down) == 8 and UNet((3, 32, 32)).stride == 32
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 31), (40, 24), (9, 64)])
+@pytest.mark.parametrize("network", [UNet, ResNetTranslator])
+def test_any_size(network, size):
+    made = network((3, 32, 32), (1, 32, 32), width=4).eval()(torch.rand(1, 1, *size))
+    assert made.shape == (1, 3, *size)
+
+
+def test_padding_keeps_the_place():
+    """A shift-invariant translator gives an image with a side off the stride what it gives the whole one."""
+
+    class Same(ResNetTranslator):
+        def translate(self, image):
+            return image
+
+    image = torch.rand(1, 3, 18, 23)
+    assert torch.equal(Same((3, 32, 32), width=2, blocks=0)(image), image)
+
+
+# -------------------------------------------------------------------- CycleGAN
+
+
+def test_the_pool_gives_back_each_fake_until_it_is_full():
+    torch.manual_seed(0)
+    pool = ImagePool(4, (1, 1, 1))
+    first = torch.arange(4.0).view(4, 1, 1, 1)
+    assert torch.equal(pool(first), first) and int(pool.kept) == 4
+    seen, older = set(range(4)), 0
+    for number in range(4, 404):
+        (given,) = pool(torch.full((1, 1, 1, 1), float(number))).flatten().tolist()
+        seen.add(number)
+        assert given in seen
+        older += given != number
+    assert 150 < older < 250  # every second one, by the toss of a coin
+    assert torch.equal(ImagePool(0, (1, 1, 1))(first), first)
+
+
+def test_the_pool_gives_what_it_had_not_what_replaced_it():
+    torch.manual_seed(0)
+    pool = ImagePool(1, (1, 1, 1))
+    pool(torch.zeros(1, 1, 1, 1))
+    given = [float(pool(torch.full((1, 1, 1, 1), float(n)))) for n in range(1, 20)]
+    old = [g for n, g in enumerate(given, 1) if g != n]
+    assert old and all(g < n for n, g in enumerate(given, 1) if g != n)
+
+
+def test_a_forward_for_each_fake_and_each_way_back(tmp_path):
+    """Two translations and two ways back a batch; the identity adds one of each generator."""
+    for identity, forwards in ((0.0, 2), (0.5, 3)):
+        model, calls = small(CycleGAN, identity=identity), []
+        for network in model.generator.values():
+            network.register_forward_hook(partial(lambda calls, *_: calls.append(1), calls))
+        fit(tmp_path / str(identity), model, pairs(CycleGAN), max_steps=3, limit_val_batches=0)
+        assert len(calls) == 2 * 3 * forwards
+
+
+def test_cyclegan_losses():
+    model = small(CycleGAN, cycle=10.0, identity=0.5, pool=0)
+    batch = {"a": torch.rand(2, *model.source_shape), "b": torch.rand(2, *model.image_shape)}
+    fake = model.generate(batch)
+    there, back = model.generator["a_to_b"], model.generator["b_to_a"]
+    torch.testing.assert_close(fake["b"], there(batch["a"]))
+    terms = model.generator_loss(batch, fake)
+    torch.testing.assert_close(terms["cycle_a"], 10 * (back(fake["b"]) - batch["a"]).abs().mean())
+    torch.testing.assert_close(terms["identity_b"], 5 * (there(batch["b"]) - batch["b"]).abs().mean())
+    torch.testing.assert_close(terms["validity_a"], (model.discriminator["a"](fake["a"]) - 1).square().mean())
+    terms = model.discriminator_loss(batch, fake)
+    torch.testing.assert_close(terms["real_b"], (model.discriminator["b"](batch["b"]) - 1).square().mean() / 2)
+    torch.testing.assert_close(terms["fake_b"], model.discriminator["b"](fake["b"]).square().mean() / 2)
+
+
+def test_identity_needs_equal_channels():
+    refused(lambda: CycleGAN(image_shape=(3, 16, 16), source_shape=(1, 16, 16), width=4), "identity", "3", "1")
+
+
+def test_directions():
+    model = small(CycleGAN)
+    image = torch.rand(1, *model.source_shape)
+    assert not torch.equal(model.translate(image, direction="AtoB"), model.translate(image, direction="BtoA"))
+    refused(lambda: model.translate(image, direction="atob"), "AtoB or BtoA", "atob")
