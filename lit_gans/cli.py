@@ -15,6 +15,7 @@ from lit_gans.commands.explore import arithmetic, interpolate
 from lit_gans.commands.inversion import invert
 from lit_gans.commands.plot import plot
 from lit_gans.commands.sample import sample
+from lit_gans.commands.translate import translate
 
 TRAINING = ("fit", "validate", "test", "predict")
 HELP = """usage: lit-gans COMMAND [options]
@@ -32,6 +33,7 @@ from a checkpoint alone:
   interpolate  draw what lies between latent points:  lit-gans interpolate runs/.../last.ckpt --output between.webp
   arithmetic   smiling woman - woman + man:  lit-gans arithmetic runs/.../last.ckpt --expression "7 - 1 + 4"
   invert       project pictures onto what a generator draws:  lit-gans invert runs/.../last.ckpt digit.png
+  translate    make pictures of pictures:  lit-gans translate runs/.../last.ckpt horses --output zebras
   colorize     give a grey photo colours:  lit-gans colorize runs/.../last.ckpt grey.jpg --hint 60,80,#c08040
   evaluate     score against a data set:  lit-gans evaluate runs/.../best.ckpt --metrics fid kid
 
@@ -54,6 +56,7 @@ COMMANDS: dict[str, Any] = {
     "interpolate": interpolate,
     "arithmetic": arithmetic,
     "invert": invert,
+    "translate": translate,
     "colorize": colorize,
     "evaluate": evaluate,
     "compare": compare,

@@ -126,7 +126,8 @@ def test_losses():
     terms = model.discriminator_loss(batch, fake)
     wanted = (cross(real, torch.ones_like(real)) + cross(fooled, torch.zeros_like(fooled))) / 2
     torch.testing.assert_close(terms["real"] + terms["fake"], wanted)
-    assert float(model.generator_loss(batch, {**fake, "mask": torch.zeros_like(fake["mask"])})["hint"]) == 0
+    none = {**fake, "mask": torch.zeros_like(fake["mask"])}
+    assert model.generator_loss(batch, none)["hint"] == 0
     model.adversarial = model.hint = 0.0
     assert list(model.generator_loss(batch, fake)) == ["regression"]
 
@@ -279,7 +280,8 @@ def test_the_command_keeps_size_and_lightness(checkpoint, photo, tmp_path, capsy
 
 def test_hints_are_of_the_photograph(photo):
     """Colours are found at a smaller size, and yet where the photograph has the hint."""
-    from lit_gans.commands.colorize import in_colour, read_photo
+    from lit_gans.commands.colorize import in_colour
+    from lit_gans.commands.photos import read_photo
 
     model = small(generator=Repeats())
     made = rgb_to_lab(in_colour(model, read_photo(str(photo)), [(49, 0, (130, 60, 60))], 15))[0, 1:]

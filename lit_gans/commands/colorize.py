@@ -42,6 +42,7 @@ def colorize(
     """
     from lit_gans.checkpoints import load
     from lit_gans.commands.latents import usable
+    from lit_gans.commands.photos import read_photo
     from lit_gans.errors import UsageError
     from lit_gans.models import Colorizer
     from lit_gans.pictures import to_uint8, write_png
@@ -87,29 +88,6 @@ def parse_hint(text: str) -> "Hint":
             f"{name!r} in the hint {text!r} is no colour; write it as #rrggbb, say #c08040, or by its name"
         )
     return x, y, colour
-
-
-def read_photo(file: str) -> "Tensor":
-    """A picture in its own size, upright, (1, 3, H, W) in [-1, 1].
-
-    Raises:
-        UsageError: if it is not there or cannot be decoded.
-    """
-    from PIL import Image, ImageOps
-
-    from lit_gans.data.sources import CorruptPicture, Frame
-    from lit_gans.errors import UsageError
-
-    path = Path(file)
-    if not path.is_file():
-        raise UsageError(f"there is no file {file}; name a picture")
-    try:
-        with Image.open(path) as picture:
-            width, height = ImageOps.exif_transpose(picture).size
-        pixels = Frame(size=(height, width))(path.read_bytes())
-    except (CorruptPicture, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UsageError(f"{file} cannot be used as a picture: {error}") from None
-    return pixels[None].float() / 127.5 - 1
 
 
 def in_colour(model: "Colorizer", photo: "Tensor", hints: "list[Hint]", side: int) -> "Tensor":

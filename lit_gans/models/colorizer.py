@@ -52,7 +52,8 @@ class Colorizer(TranslationGAN):
         hint: weight of the same over hinted pixels alone, which the paper has not. They are one in a hundred, so that
             nothing else makes a short training obey them.
         adversarial: weight of the generator's other term; 0 leaves the paper's plain regression. A judge asks for
-            colours that are lively, not for those of the hints: the more it weighs, the less these are obeyed.
+            colours that are lively, not for those of the hints: the more it weighs, the further colours are from the
+            true ones and, a little, from the hints.
         translation: arguments of `TranslationGAN`.
 
     Raises:
@@ -78,7 +79,7 @@ class Colorizer(TranslationGAN):
         norm: Norm = "batch",
         regression: float = 100.0,
         hint: float = 10.0,
-        adversarial: float = 1.0,
+        adversarial: float = 0.3,
         **translation: Any,
     ) -> None:
         if image_shape is not None and image_shape[0] != 3:

@@ -1,0 +1,48 @@
+"""Pictures of any size and kind, in and out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_QUALITY = 95  # of lossy files
+
+
+def read_photo(file: str, channels: int = 3) -> "Tensor":
+    """A picture in its own size, upright, (1, channels, H, W) in [-1, 1].
+
+    Raises:
+        UsageError: if it is not there or cannot be decoded.
+    """
+    from PIL import Image, ImageOps
+
+    from lit_gans.data.sources import CorruptPicture, Frame
+    from lit_gans.errors import UsageError
+
+    path = Path(file)
+    if not path.is_file():
+        raise UsageError(f"there is no file {file}; name a picture")
+    try:
+        with Image.open(path) as picture:
+            width, height = ImageOps.exif_transpose(picture).size
+        pixels = Frame(size=(height, width), channels=channels)(path.read_bytes())
+    except (CorruptPicture, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UsageError(f"{file} cannot be used as a picture: {error}") from None
+    return pixels[None].float() / 127.5 - 1
+
+
+def write_photo(image: "Tensor", path: Path) -> None:
+    """Writes (C, H, W) in [-1, 1] in the form that the file's ending says, to a temporary file that is then renamed.
+
+    Raises:
+        OSError: if the folder cannot be written to.
+    """
+    from PIL import Image
+
+    from lit_gans.files import replacing
+    from lit_gans.pictures import to_image, to_uint8
+
+    form = Image.registered_extensions()[path.suffix.lower()]
+    with replacing(path) as temporary:
+        to_image(to_uint8(image)).save(temporary, format=form, quality=_QUALITY)
