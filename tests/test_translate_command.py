@@ -14,7 +14,10 @@ def checkpoints(tmp_path_factory):
     """Of every kind, hardly trained."""
     folder = tmp_path_factory.mktemp("checkpoints")
     models = {
-        "cycle": (CycleGAN(image_shape=(3, 16, 16), width=4, blocks=1), UnpairedGlyphs(size=16, count=20, batch_size=4)),
+        "cycle": (
+            CycleGAN(image_shape=(3, 16, 16), width=4, blocks=1),
+            UnpairedGlyphs(size=16, count=20, batch_size=4),
+        ),
         "pix": (Pix2Pix(image_shape=(3, 16, 16), width=4), PairedGlyphs(size=16, count=20, batch_size=4)),
         "dcgan": (small(DCGAN), None),
     }
