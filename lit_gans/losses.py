@@ -110,6 +110,20 @@ def relativistic_average_generator(real: Tensor, fake: Tensor) -> Terms:
     return {"real": F.softplus(real - fake.mean()).mean(), "fake": F.softplus(real.mean() - fake).mean()}
 
 
+def labelled_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
+    """-E log softmax(l)_y over the samples that have a label; 0 if none has.
+
+    Args:
+        logits: (N, K).
+        label: (N,) classes, -1 for unlabelled.
+
+    Returns:
+        A 0-dim float32 tensor.
+    """
+    total = F.cross_entropy(logits.float(), label, ignore_index=-1, reduction="sum")
+    return total / (label >= 0).sum().clamp(min=1)
+
+
 def _paired(left: Tensor, right: Tensor) -> Tensor:
     if left.shape != right.shape:
         raise ValueError(

@@ -70,12 +70,7 @@ class LabelGAN(LatentGAN):
     @classmethod
     def _classes(cls, num_classes: int | None) -> int:
         """The number of classes, if there are any."""
-        if num_classes is None or num_classes < 1:
-            raise UsageError(
-                f"{cls.__name__} learns from labels, of which num_classes says how many there are, got {num_classes}; "
-                "pass it, or use a data set that has labels"
-            )
-        return num_classes
+        return required_classes(cls.__name__, num_classes)
 
     @classmethod
     def _default_generator(
@@ -100,7 +95,7 @@ class LabelGAN(LatentGAN):
 
     def generate(self, batch: Batch) -> Fake:
         """A fake of every label in the batch."""
-        label = self._inspect_labels(batch["label"])
+        label = self._known_labels(batch["label"])
         if self.multi_label:
             self.remembered = torch.cat([label.float(), self.remembered])[:_REMEMBERED]
         else:
@@ -115,24 +110,12 @@ class LabelGAN(LatentGAN):
         condition = self.condition(batch["label"])
         return lambda image: self.discriminator(image, condition)
 
-    def _inspect_labels(self, label: Tensor) -> Tensor:
+    def _known_labels(self, label: Tensor) -> Tensor:
         """The labels, if they are what the model was built for; on an accelerator only the first, to save syncs."""
-        if self._labels_inspected and label.device.type != "cpu":
-            return label
-        self._labels_inspected = True
-        classes, name = len(self.label_counts), type(self).__name__
-        if label.ndim != 1 + self.multi_label or (self.multi_label and label.shape[1] != classes):
-            wanted = f"(N, {classes}), since multi_label is true" if self.multi_label else "(N,), one class each"
-            raise UsageError(f"{name} needs labels of shape {wanted}, but the batch has {tuple(label.shape)}")
-        least, most = int(label.min()), int(label.max())
-        if least == -1 and not self.takes_unlabelled:
-            raise UsageError(
-                f"{name} needs a label for every image, but some have -1, which is none; leave labels_per_class and "
-                "label_fraction away, or use a model that learns from unlabelled images too: ACGAN or SGAN"
-            )
-        if not (0 if self.multi_label else -1) <= least <= most <= (1 if self.multi_label else classes - 1):
-            wanted = "0 or 1" if self.multi_label else f"0 to {classes - 1} (num_classes={classes}), or -1 for none"
-            raise UsageError(f"{name} needs labels of {wanted}, but the batch has {least} to {most}")
+        if not self._labels_inspected or label.device.type == "cpu":
+            name, classes = type(self).__name__, len(self.label_counts)
+            inspect_labels(name, label, classes, self.multi_label, self.takes_unlabelled)
+            self._labels_inspected = True
         return label
 
     # ---------------------------------------------------------------- samples
@@ -199,3 +182,35 @@ class LabelGAN(LatentGAN):
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """As many fakes as the batch has images, the same ones at every validation."""
         return {"fake": self.sample(len(self.receive(batch)["image"]), seed=batch_idx)}
+
+
+def required_classes(name: str, num_classes: int | None) -> int:
+    """The number of classes that a model of that name is built for.
+
+    Raises:
+        UsageError: if there are none.
+    """
+    if num_classes is None or num_classes < 1:
+        raise UsageError(
+            f"{name} learns from labels, of which num_classes says how many there are, got {num_classes}; pass it, or "
+            "use a data set that has labels"
+        )
+    return num_classes
+
+
+def inspect_labels(
+    name: str, label: Tensor, classes: int, multi_label: bool = False, takes_unlabelled: bool = True
+) -> None:
+    """Raises a `UsageError` for labels that are not what the model of that name was built for."""
+    if label.ndim != 1 + multi_label or (multi_label and label.shape[1] != classes):
+        wanted = f"(N, {classes}), since multi_label is true" if multi_label else "(N,), one class each"
+        raise UsageError(f"{name} needs labels of shape {wanted}, but the batch has {tuple(label.shape)}")
+    least, most = int(label.min()), int(label.max())
+    if least == -1 and not takes_unlabelled:
+        raise UsageError(
+            f"{name} needs a label for every image, but some have -1, which is none; leave labels_per_class and "
+            "label_fraction away, or use a model that learns from unlabelled images too: ACGAN or SGAN"
+        )
+    if not (0 if multi_label else -1) <= least <= most <= (1 if multi_label else classes - 1):
+        wanted = "0 or 1" if multi_label else f"0 to {classes - 1} (num_classes={classes}), or -1 for none"
+        raise UsageError(f"{name} needs labels of {wanted}, but the batch has {least} to {most}")

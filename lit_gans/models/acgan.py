@@ -10,7 +10,7 @@ from lit_gans.base import Batch, Fake
 from lit_gans.errors import UsageError
 from lit_gans.families import LabelGAN
 from lit_gans.generative import ImageShape
-from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
+from lit_gans.losses import Terms, labelled_cross_entropy, minimax_discriminator, non_saturating_generator
 from lit_gans.networks import AuxiliaryDiscriminator, Discriminator, Generator
 from lit_gans.networks.blocks import Norm
 from lit_gans.networks.conditional import Conditioning
@@ -92,5 +92,4 @@ class ACGAN(LabelGAN):
         """Mean over the labelled of the batch, 0 if there are none: over classes, or over attributes by themselves."""
         if self.multi_label:
             return F.binary_cross_entropy_with_logits(guess.float(), label.float())
-        total = F.cross_entropy(guess.float(), label, ignore_index=-1, reduction="sum")
-        return total / (label >= 0).sum().clamp(min=1)
+        return labelled_cross_entropy(guess, label)

@@ -10,9 +10,9 @@ from torchmetrics import MeanMetric
 
 from lit_gans.base import PLAYERS, Batch, Fake
 from lit_gans.errors import UsageError
-from lit_gans.families import LatentGAN, required
+from lit_gans.families import LatentGAN, inspect_labels, required, required_classes
 from lit_gans.generative import ImageShape
-from lit_gans.losses import Terms
+from lit_gans.losses import Terms, labelled_cross_entropy
 from lit_gans.networks import (
     DCGANGenerator,
     Discriminator,
@@ -167,14 +167,16 @@ class SGAN(LatentGAN):
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Classify what is labelled; tell what is not from the fakes."""
         beside = "labelled" in batch and "labelled_label" in batch
-        label = self._inspect_labels(batch["labelled_label" if beside else "label"])
+        label = self._known_labels(batch["labelled_label" if beside else "label"])
         images = {"labelled": batch["labelled"]} if beside else {}
         if self.unlabelled or not beside:
             images["image"] = batch["image"]
         if self.unlabelled:
             images["fake"] = fake
         judged = self.verdicts(**images)
-        terms = {"labelled": self.cross_entropy(judged["labelled" if beside else "image"][0], label)}
+        # over the classes alone, given that the image is real
+        logits = judged["labelled" if beside else "image"][0][:, : self.classes]
+        terms = {"labelled": labelled_cross_entropy(logits, label)}
         if self.unlabelled:
             real, made = (self.realness_logit(judged[name][0]) for name in ("image", "fake"))
             terms["unlabelled"] = self.unlabelled / 2 * F.softplus(-real).mean()
@@ -215,11 +217,6 @@ class SGAN(LatentGAN):
         if self.classifier_ema is not None:
             self.classifier_ema.updates = None
 
-    def cross_entropy(self, logits: Tensor, label: Tensor) -> Tensor:
-        """Mean over the labelled, 0 if there are none; over the classes alone, given that the image is real."""
-        total = F.cross_entropy(logits[:, : self.classes].float(), label, ignore_index=-1, reduction="sum")
-        return total / (label >= 0).sum().clamp(min=1)
-
     def _remember(self, player: str) -> None:
         if self.historical:
             self._history(player).update(getattr(self, player).parameters())
@@ -245,19 +242,11 @@ class SGAN(LatentGAN):
             )
         return verdict
 
-    def _inspect_labels(self, label: Tensor) -> Tensor:
+    def _known_labels(self, label: Tensor) -> Tensor:
         """The labels, if they are classes; on an accelerator only the first, to save syncs."""
-        if self._labels_inspected and label.device.type != "cpu":
-            return label
-        self._labels_inspected = True
-        if label.ndim != 1:
-            raise UsageError(f"SGAN needs labels of shape (N,), one class each, but the batch has {tuple(label.shape)}")
-        least, most = int(label.min()), int(label.max())
-        if not -1 <= least <= most < self.classes:
-            raise UsageError(
-                f"SGAN needs labels of 0 to {self.classes - 1} (num_classes={self.classes}), or -1 for none, but the "
-                f"batch has {least} to {most}"
-            )
+        if not self._labels_inspected or label.device.type == "cpu":
+            inspect_labels("SGAN", label, self.classes)
+            self._labels_inspected = True
         return label
 
     # ---------------------------------------------------------------- the classifier
@@ -280,7 +269,7 @@ class SGAN(LatentGAN):
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """As many fakes as the batch has images; beside that, how many of the labelled images are classified right."""
         batch = self.receive(batch)
-        label = self._inspect_labels(batch["label"])
+        label = self._known_labels(batch["label"])
         right = self.classify(batch["image"]).argmax(1) == label
         self.right.update(right.float(), (label >= 0).float())
         return super().validation_step(batch, batch_idx)
@@ -302,16 +291,11 @@ class SGAN(LatentGAN):
 
 def _checked(num_classes: int | None, historical: float, unlabelled: float, classifier_decay: float) -> int:
     """The number of classes, if all of these are in range."""
-    if num_classes is None or num_classes < 1:
-        raise UsageError(
-            f"SGAN learns from labels, of which num_classes says how many there are, got {num_classes}; pass it, or "
-            "use a data set that has labels"
-        )
     if min(historical, unlabelled) < 0:
         raise UsageError(f"historical and unlabelled must not be negative, got {historical} and {unlabelled}")
     if not 0 <= classifier_decay < 1:
         raise UsageError(f"classifier_decay must be in [0, 1), where 0 keeps no average, got {classifier_decay}")
-    return num_classes
+    return required_classes("SGAN", num_classes)
 
 
 def _default_judge(
