@@ -181,17 +181,25 @@ def _print(scores: "list[Scores]") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from lit_gans.metrics.scoring import LOWER_IS_BETTER
-
     table = Table("score", *(_title(each) for each in scores))
     for name in dict.fromkeys(name for each in scores for name in each.values):
-        better = "less" if name in LOWER_IS_BETTER else "more"
         cells: list[Any] = [f"{each.values[name]:.4g}" if name in each.values else "-" for each in scores]
-        table.add_row(f"{name} ({better} is better)", *cells)
+        table.add_row(f"{name}{_better(name)}", *cells)
     console = Console(width=None if Console().is_terminal else 120, markup=False)  # names may have brackets
     console.print(table)
     for name, value in asdict(scores[0].protocol).items():
         console.print(f"{name}: {value}", highlight=False)
+
+
+def _better(name: str) -> str:
+    """What is wanted of a score."""
+    from lit_gans.metrics.scoring import LOWER_IS_BETTER, OF_PIXELS
+
+    if name.endswith("_real"):
+        return ""
+    if name in OF_PIXELS and name not in LOWER_IS_BETTER:
+        return " (as of real images)"
+    return f" ({'less' if name in LOWER_IS_BETTER else 'more'} is better)"
 
 
 def _title(scores: "Scores") -> str:
