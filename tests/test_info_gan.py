@@ -353,3 +353,13 @@ def test_script_refuses_what_it_cannot_show(script, tmp_path, capsys):
         with pytest.raises(SystemExit):
             script.main(arguments)
         assert part in capsys.readouterr().err
+
+
+def test_a_code_is_no_point_of_the_latent_space(tmp_path):
+    """What walks through latent points would draw another code at each."""
+    from lit_gans.callbacks import Reconstruction
+    from lit_gans.commands.latents import load_latent
+
+    fit(tmp_path, small(InfoGAN), max_steps=1, limit_val_batches=0)
+    refused(lambda: load_latent(str(tmp_path / "checkpoints" / "last.ckpt")), "InfoGAN", "latent space alone")
+    refused(lambda: Reconstruction().setup(None, small(InfoGAN), "fit"), "InfoGAN", "noise alone")

@@ -8,6 +8,7 @@ from lightning.pytorch import Callback, Trainer
 from torch import Tensor, nn
 
 from lit_gans.errors import UsageError
+from lit_gans.metrics.conditional import has_latent_points
 from lit_gans.metrics.inversion import RUNNING, invert_images
 
 
@@ -43,10 +44,10 @@ class Reconstruction(Callback):
 
     def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
         """Refuses a model without noise before anything is trained."""
-        if not isinstance(getattr(pl_module, "latent_dim", None), int):
+        if not has_latent_points(pl_module):
             raise UsageError(
-                f"Reconstruction looks for the noise that draws an image, but {type(pl_module).__name__} has no "
-                "latent_dim; leave the callback out, or use a model that draws from noise"
+                f"Reconstruction looks for the noise that draws an image, but {type(pl_module).__name__} does not draw "
+                "from noise alone; leave the callback out, or use a model that does"
             )
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:

@@ -19,13 +19,13 @@ def load_latent(checkpoint: str, device: str = "cpu") -> Any:
         UsageError: if the file is no checkpoint, the device is none, or the model draws from something else.
     """
     from lit_gans.checkpoints import load
+    from lit_gans.metrics.conditional import has_latent_points
 
     model = load(checkpoint, usable(device))
-    noise = "noise" in inspect.signature(model.sample).parameters
-    if not noise or not isinstance(getattr(model, "latent_dim", None), int):
+    if not has_latent_points(model):
         raise UsageError(
-            f"{checkpoint} holds a {type(model).__name__}, which does not draw from points of a latent space; use a "
-            "checkpoint of a model that draws from noise, say a DCGAN"
+            f"{checkpoint} holds a {type(model).__name__}, which does not draw from points of a latent space alone; "
+            "use a checkpoint of a model that draws from noise, say a DCGAN"
         )
     return model.eval()
 

@@ -32,6 +32,12 @@ def takes_label(model: Any) -> bool:
     return "label" in inspect.signature(model.sample).parameters
 
 
+def has_latent_points(model: Any) -> bool:
+    """Whether noise, beside a label at most, says what a model draws, and no code that would have to be told too."""
+    accepted = inspect.signature(model.sample).parameters
+    return "noise" in accepted and "code" not in accepted and isinstance(getattr(model, "latent_dim", None), int)
+
+
 def tells_classes(network: Features | None, model: Any) -> bool:
     """Whether a feature network is a classifier with as many classes as the model draws."""
     return draws_classes(model) and isinstance(network, Classifier) and network.num_classes == len(model.label_counts)

@@ -8,6 +8,7 @@ from torchmetrics.functional.image import perceptual_path_length
 from torchmetrics.functional.image.perceptual_path_length import GeneratorType
 
 from lit_gans.errors import UsageError
+from lit_gans.metrics.conditional import has_latent_points
 from lit_gans.metrics.features import Features
 
 
@@ -59,8 +60,8 @@ def path_length(model: Any, features: Features, count: int = 2_000, seed: int = 
     Raises:
         UsageError: if the model makes fakes from something else.
     """
-    if not isinstance(getattr(model, "latent_dim", None), int):
-        raise UsageError(f"a path length needs latent points, but {type(model).__name__} has no latent_dim")
+    if not has_latent_points(model):
+        raise UsageError(f"a path length needs latent points, from which alone {type(model).__name__} does not draw")
     conditions = None
     if hasattr(model, "conditions"):
         conditions = model.conditions(None, model.columns or len(model.remembered))

@@ -153,7 +153,7 @@ def test_a_model_without_noise(tmp_path):
         def sample(self, n=64, *, seed=None): ...
 
     model = Copies(nn.Linear(1, 1), nn.Linear(1, 1))
-    refused(lambda: trainer(tmp_path, callbacks=[Reconstruction()]).fit(model, glyphs()), "Copies", "latent_dim")
+    refused(lambda: trainer(tmp_path, callbacks=[Reconstruction()]).fit(model, glyphs()), "Copies", "from noise alone")
 
 
 @pytest.mark.parametrize("name", ["images", "steps", "every_n_epochs"])

@@ -37,4 +37,6 @@ def test_a_linear_generator(slope):
 
 
 def test_other_models_are_refused():
-    refused(lambda: path_length(SimpleNamespace(), Pixels()), "no latent_dim")
+    refused(
+        lambda: path_length(SimpleNamespace(sample=lambda n: n), Pixels()), "needs latent points", "SimpleNamespace"
+    )
