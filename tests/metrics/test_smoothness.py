@@ -37,6 +37,5 @@ def test_a_linear_generator(slope):
 
 
 def test_other_models_are_refused():
-    refused(
-        lambda: path_length(SimpleNamespace(sample=lambda n: n), Pixels()), "needs latent points", "SimpleNamespace"
-    )
+    model = SimpleNamespace(sample=lambda n: n)
+    refused(lambda: path_length(model, Pixels()), "needs latent points", "SimpleNamespace")
