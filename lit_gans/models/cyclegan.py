@@ -47,6 +47,7 @@ class CycleGAN(UnpairedGAN):
         UsageError: if an argument is negative, or ``identity`` meets domains of different channels.
 
     Examples:
+        >>> import torch
         >>> model = CycleGAN(image_shape=(3, 32, 32), source_shape=(1, 32, 32), width=8, blocks=1, identity=0)
         >>> model.translate(torch.zeros(2, 1, 48, 40)).shape
         torch.Size([2, 3, 48, 40])

@@ -128,5 +128,5 @@ def halving(
 
 def initialise(network: nn.Module, norm: Norm) -> None:
     """The paper's N(0, 0.02) where a norm restores the scale of the maps; PyTorch's own where nothing does."""
-    if norm in ("batch", "layer"):
+    if norm in ("batch", "instance", "layer"):
         network.apply(normal)

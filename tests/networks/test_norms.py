@@ -211,8 +211,19 @@ def test_reparametrised_after_the_initialisation(norm):
 
 def test_unknown_norm():
     for make in (make for players in PLAYERS.values() for make in players):
-        refused(lambda make=make: make("instance"), "'batch', 'layer', 'weight', 'spectral' or 'none'", "'instance'")
-    refused(lambda: MLPGenerator(SHAPE, hidden=(), norm="instance"), "'instance'")
+        refused(lambda make=make: make("group"), "batch, instance, layer, weight, spectral, none", "'group'")
+    refused(lambda: MLPGenerator(SHAPE, hidden=(), norm="group"), "'group'")
+    refused(lambda: MLPGenerator(SHAPE, norm="instance"), "for maps")
+
+
+def test_instance_norm():
+    """Every channel of every image by itself; no image changes another."""
+    (layer,) = norm_layers(3, "instance")
+    maps = torch.randn(4, 3, 5, 6) * 7 + 2
+    made = layer(maps)
+    torch.testing.assert_close(made.mean((2, 3)), torch.zeros(4, 3), atol=1e-6, rtol=0)
+    torch.testing.assert_close(made.var((2, 3), correction=0), torch.ones(4, 3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(layer(maps[:1]), made[:1])
 
 
 # -------------------------------------------------------------------- upsampling
