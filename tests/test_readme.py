@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 PAGES = [p for p in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if "```python" in p.read_text()]
@@ -30,6 +31,7 @@ def test_readme_commands(tmp_path, monkeypatch):
     assert ["fit"] in [c[:1] for c in commands] and ["sample"] in [c[:1] for c in commands]
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
+    Image.effect_noise((40, 30), 60).save(tmp_path / "photo.jpg")  # a picture of the reader's
     (tmp_path / "my_project.py").write_text(
         next(b for b in blocks(ROOT / "README.md", "python") if "class GeometricGAN" in b)
     )
