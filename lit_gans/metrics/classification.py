@@ -90,7 +90,10 @@ class ClassifierAccuracyScore(Metric):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
     def update(self, images: Tensor, label: Tensor, real: bool) -> None:
-        """Adds (N, C, H, W) images in [-1, 1] with their (N,) classes: samples to learn from, or real ones to test."""
+        """Adds (N, C, H, W) images with their (N,) classes: samples to learn from, or real ones to test.
+
+        Both are in [-1, 1]; samples may be uint8, which takes a quarter of the memory.
+        """
         (self.real_images if real else self.images).append(images)
         (self.real_labels if real else self.labels).append(label)
 

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from lit_gans.data.base import ImageData
 from lit_gans.errors import UsageError
+from lit_gans.metrics.classification import ClassifierAccuracyScore
 from lit_gans.metrics.features import Classifier, Features
 from lit_gans.metrics.manifold import DensityCoverage
-from lit_gans.metrics.training import accuracy, train_classifier
 from lit_gans.pictures import to_uint8
 
 CONDITIONAL = ("accuracy", "class_coverage", "cas")
@@ -156,17 +156,11 @@ def classifier_accuracy_score(model: Any, data: ImageData, seed: int = 0, epochs
     label = shown[torch.arange(count) % len(shown)]
     # as bytes: a quarter of the memory, and what a file of them would hold
     images = torch.cat([to_uint8(part) for part in _drawn(model, label, 1_000 * seed)])
-    with torch.inference_mode(False), torch.enable_grad():
-        network = train_classifier(
-            images, label.to(images.device), len(model.label_counts), epochs, seed, "a classifier on samples"
-        )
-    truth = _labels(data, "test")
-    rows = (truth >= 0).nonzero()[:, 0]
-    right = sum(
-        accuracy(network, real.to(images.device), seen.to(images.device)) * len(seen)
-        for real, seen in _real(data, "test", rows)
-    )
-    return right / len(rows)
+    score = ClassifierAccuracyScore(len(model.label_counts), epochs, seed)
+    score.update(images, label.to(images.device), real=False)
+    for real, seen in _real(data, "test", (_labels(data, "test") >= 0).nonzero()[:, 0]):
+        score.update(real.to(images.device), seen.to(images.device), real=True)
+    return float(score.compute())
 
 
 def _labels(data: ImageData, split: str) -> Tensor:
