@@ -216,6 +216,7 @@ def test_a_list_of_augmentations_or_one(model, policies, folder):
         (["fit", "--trainer.accumulate_grad_batches=2"], "use a larger --data.batch_size", 1),
         (["fit", "--trainer.strategy=ddp_spawn", "--trainer.devices=1"], "leave trainer.strategy at 'auto'", 1),
         (["sample", "x.ckpt", "--count=many"], "count", 2),
+        (["evaluate", "x.ckpt", "--data.root=data"], "--data.root is an option of fit; evaluate has none", 2),
         (["sample", "x.ckpt", "--count=0"], "count must be at least 1", 1),
         (["sample", "x.ckpt", "--output=x.jpg"], ".png", 1),
     ],
