@@ -6,6 +6,7 @@ from conftest import assert_equal, refused
 from PIL import Image
 
 from lit_gans import Glyphs, ImageFolder
+from lit_gans.data.base import ImageData
 from lit_gans.data.samples import Samples
 
 
@@ -86,6 +87,24 @@ def test_more_labelled_than_unlabelled_and_a_pool_smaller_than_a_batch():
     assert (batches(most)[0]["labelled_label"] >= 0).all()
     one = few(labels_per_class=1, batch_size=50)
     assert sorted(batches(one)[0]["labelled_label"].bincount(minlength=4).tolist()) == [12, 12, 13, 13]
+
+
+@pytest.mark.parametrize(
+    ("fraction", "shown"), [(1.0, [10, 40, 20]), (0.5, [10, 13, 13]), (0.2, [5, 5, 5]), (0.01, [1, 1, 1])]
+)
+def test_a_share_of_unbalanced_classes_is_spread_as_evenly_as_they_allow(fraction, shown):
+    label = torch.arange(3).repeat_interleave(torch.tensor([10, 40, 20]))
+
+    class Unbalanced(ImageData):
+        image_shape, num_classes = (1, 8, 8), 3
+
+        def load(self, split):
+            return Samples({"image": torch.zeros(70, 1, 8, 8, dtype=torch.uint8), "label": label})
+
+    data = ready(Unbalanced, label_fraction=fraction, batch_size=8)
+    left = data.splits["train"].values("label")
+    assert left[left >= 0].bincount(minlength=3).tolist() == shown
+    assert ((left == label) | (left == -1)).all()
 
 
 def test_other_splits_are_unchanged():

@@ -2,6 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,8 @@ class ImageData(LightningDataModule, ABC):
         labels_per_class: show so many labels of every class in training and -1 for the rest, for semi-supervised
             games. Unless that is all or none, each training batch then has as many labelled images beside ``image``
             and ``label``: ``labelled`` and ``labelled_label``, drawn from the labelled ones alone, again and again.
-        label_fraction: the same as a share of the training samples, spread evenly over the classes.
+        label_fraction: the same as a share of the training samples, spread over the classes as evenly as their sizes
+            allow; every class shows at least one, and 1 shows all.
 
     Raises:
         UsageError: if a number is out of range.
@@ -122,17 +124,21 @@ class ImageData(LightningDataModule, ABC):
         label = samples.values("label")
         if label is None:
             raise UsageError(f"{type(self).__name__} has no labels: leave labels_per_class and label_fraction alone")
-        classes = self.num_classes or int(label.max()) + 1
-        wanted = self.labels_per_class
-        if wanted is None:
-            wanted = max(1, round((self.label_fraction or 0) * len(label) / classes)) if self.label_fraction else 0
+        examples = torch.bincount(label[label >= 0], minlength=self.num_classes or 0).tolist()
+        if self.labels_per_class is None:
+            # the same number of every class, all of those that have fewer, and together the share at least
+            share = self.label_fraction or 0
+            total, numbers = max(round(share * len(label)), 1 if share else 0), range(max(examples, default=0) + 1)
+            most = bisect_left(numbers, total, key=lambda number: sum(min(number, there) for there in examples))
+            shown_of = [min(most, there) for there in examples]
+        else:
+            shown_of = [self.labels_per_class] * len(examples)
         hidden, rng = torch.full_like(label, -1), torch.Generator().manual_seed(self.seed)
-        for number in range(classes):
+        for number, (wanted, there) in enumerate(zip(shown_of, examples, strict=True)):
+            if there < wanted:
+                raise UsageError(f"labels_per_class={wanted}, but class {number} has {there} training samples")
             rows = (label == number).nonzero()[:, 0]
-            if len(rows) < wanted and self.labels_per_class is not None:
-                raise UsageError(f"labels_per_class={wanted}, but class {number} has {len(rows)} training samples")
-            rows = rows[torch.randperm(len(rows), generator=rng)[:wanted]]
-            hidden[rows] = number
+            hidden[rows[torch.randperm(there, generator=rng)[:wanted]]] = number
         (rows_of_group,) = samples.rows
         whole = torch.full((len(samples.groups[0]["label"]),), -1)
         whole[slice(None) if rows_of_group is None else rows_of_group] = hidden
