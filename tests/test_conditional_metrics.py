@@ -45,6 +45,10 @@ class Painter:
         self.real, self.shift, self.same = data.splits["train"][:], shift, same
         self.label_counts = torch.bincount(self.real["label"], minlength=data.num_classes)
 
+    @property
+    def known_classes(self):
+        return self.label_counts.nonzero()[:, 0]
+
     def sample(self, n=64, *, seed=None, noise=None, label=None):
         rng, images = torch.Generator().manual_seed(seed), []
         asked = torch.as_tensor(turns(self, n) if label is None else label)

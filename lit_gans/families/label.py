@@ -123,9 +123,10 @@ class LabelGAN(LatentGAN):
     @property
     def columns(self) -> int:
         """In how many columns a grid of samples shows one class each; 0 for attributes."""
-        return 0 if self.multi_label else len(self._known())
+        return 0 if self.multi_label else len(self.known_classes)
 
-    def _known(self) -> Tensor:
+    @property
+    def known_classes(self) -> Tensor:
         """The classes that training has shown; all of them before."""
         known = self.label_counts.nonzero()[:, 0]
         return known if len(known) else torch.arange(len(self.label_counts), device=known.device)
@@ -155,7 +156,7 @@ class LabelGAN(LatentGAN):
     def conditions(self, label: Label | None, n: int) -> Tensor:
         """A label as `sample` takes it, as ``n`` conditions (n, num_classes)."""
         if label is None:
-            label = self.remembered if self.multi_label else self._known()
+            label = self.remembered if self.multi_label else self.known_classes
         rows = torch.as_tensor(label, device=self.label_counts.device)
         classes = len(self.label_counts)
         if rows.ndim == 2 or (self.multi_label and rows.ndim == 1 and len(rows) == classes):
@@ -169,7 +170,7 @@ class LabelGAN(LatentGAN):
         return self.condition(rows[torch.arange(n, device=rows.device) % len(rows)])
 
     def _refuse_unknown(self, rows: Tensor) -> Tensor:
-        classes, known = len(self.label_counts), self._known().tolist()
+        classes, known = len(self.label_counts), self.known_classes.tolist()
         for row in dict.fromkeys(rows.tolist()):
             if not 0 <= row < classes:
                 raise UsageError(f"label must be a class from 0 to {classes - 1}, got {row}")

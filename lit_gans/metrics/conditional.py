@@ -24,7 +24,7 @@ _CHUNK = 500  # images drawn or read at once
 
 def draws_classes(model: Any) -> bool:
     """Whether a model draws a class that it is told: ``sample(label=...)``, and not attributes."""
-    return takes_label(model) and hasattr(model, "label_counts") and not getattr(model, "multi_label", False)
+    return takes_label(model) and hasattr(model, "known_classes") and not getattr(model, "multi_label", False)
 
 
 def takes_label(model: Any) -> bool:
@@ -43,15 +43,9 @@ def tells_classes(network: Features | None, model: Any) -> bool:
     return draws_classes(model) and isinstance(network, Classifier) and network.num_classes == len(model.label_counts)
 
 
-def drawable(model: Any) -> Tensor:
-    """The classes that a model can draw: those that training has shown, of an untrained one all."""
-    counts = model.label_counts
-    return counts.nonzero()[:, 0] if bool(counts.any()) else torch.arange(len(counts), device=counts.device)
-
-
 def turns(model: Any, n: int) -> Tensor:
     """The classes (n,) of the ``n`` samples of one draw that nobody gave a label: they take turns."""
-    classes = drawable(model)
+    classes = model.known_classes
     return classes[torch.arange(n, device=classes.device) % len(classes)]
 
 
@@ -111,7 +105,7 @@ def class_coverage(
         UsageError: if the data has no classes or too few images of one.
     """
     label = _labels(data, split)
-    classes = drawable(model).tolist()
+    classes = model.known_classes.tolist()
     available = {k: int((label == k).sum()) for k in classes}
     rarest = min(available, key=lambda k: available[k])
     count = min(count, available[rarest])
