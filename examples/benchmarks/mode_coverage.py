@@ -39,11 +39,11 @@ PLANE = {
     "discriminator_hidden": (128, 128, 128),
     "octaves": 0,
     "optimizer": Adam,
-    "betas": (0.5, 0.99),
+    "betas": (0.0, 0.99),
     "lr": 1e-3,
     "end": 0.05,
 }
-IMAGES = {**PLANE, "batch_size": 64, "precision": "bf16-mixed", "latent_dim": 100, "width": 48}
+IMAGES = {**PLANE, "batch_size": 64, "precision": "bf16-mixed", "latent_dim": 100, "width": 48, "betas": (0.5, 0.99)}
 DATA = {"ring": PLANE, "grid": PLANE, "stacked": IMAGES}
 
 # What a game has of its own, on all sets or on one: {"all": {...}, "ring": {...}, "grid": {...}, "stacked": {...}}.
@@ -58,7 +58,7 @@ MODELS = {
     "WGANGP": {"all": {**PENALISED, "penalty": 0.1, "generator_every": 2}, "stacked": {"penalty": 10.0, "lr": 5e-4}},
     "DRAGAN": {"all": {**PENALISED, "penalty": 0.1}, "stacked": {"penalty": 10.0}},
     "SNGAN": {"all": {**PENALISED, "octaves": 2, "discriminator_norm": "spectral"}},
-    "UnrolledGAN": {"all": {"discriminator_lr": 1e-4}},
+    "UnrolledGAN": {"all": {"unrolled_steps": 2, "discriminator_lr": 1e-4}},
     "PacGAN": {"all": {"packing": 2}},
     "R3GAN": {"all": {**PENALISED, "penalty": 0.02}, "stacked": {"penalty": 1.0}},
 }
