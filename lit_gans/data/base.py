@@ -125,20 +125,10 @@ class ImageData(LightningDataModule, ABC):
         if label is None:
             raise UsageError(f"{type(self).__name__} has no labels: leave labels_per_class and label_fraction alone")
         examples = torch.bincount(label[label >= 0], minlength=self.num_classes or 0).tolist()
-        if self.labels_per_class is None:
-            # the same number of every class, all of those that have fewer, and together the share at least
-            share = self.label_fraction or 0
-            total, numbers = max(round(share * len(label)), 1 if share else 0), range(max(examples, default=0) + 1)
-            most = bisect_left(numbers, total, key=lambda number: sum(min(number, there) for there in examples))
-            shown_of = [min(most, there) for there in examples]
-        else:
-            shown_of = [self.labels_per_class] * len(examples)
         hidden, rng = torch.full_like(label, -1), torch.Generator().manual_seed(self.seed)
-        for number, (wanted, there) in enumerate(zip(shown_of, examples, strict=True)):
-            if there < wanted:
-                raise UsageError(f"labels_per_class={wanted}, but class {number} has {there} training samples")
+        for number, wanted in enumerate(self._to_show(examples, len(label))):
             rows = (label == number).nonzero()[:, 0]
-            hidden[rows[torch.randperm(there, generator=rng)[:wanted]]] = number
+            hidden[rows[torch.randperm(len(rows), generator=rng)[:wanted]]] = number
         (rows_of_group,) = samples.rows
         whole = torch.full((len(samples.groups[0]["label"]),), -1)
         whole[slice(None) if rows_of_group is None else rows_of_group] = hidden
@@ -150,6 +140,20 @@ class ImageData(LightningDataModule, ABC):
         pool = Samples({"labelled": samples.groups[0]["image"], "labelled_label": whole})
         pool.rows = samples.rows
         return shown.beside(pool.subset(labelled))  # the same tensors: no image is copied
+
+    def _to_show(self, examples: list[int], images: int) -> list[int]:
+        """How many labels to show of each class, of which there are so many examples."""
+        wanted = self.labels_per_class
+        if wanted is None:
+            # the same number of every class, all of those that have fewer, and together the share at least
+            share, numbers = self.label_fraction or 0, range(max(examples, default=0) + 1)
+            total = max(round(share * images), 1) if share else 0
+            most = bisect_left(numbers, total, key=lambda number: sum(min(number, there) for there in examples))
+            return [min(most, there) for there in examples]
+        for number, there in enumerate(examples):
+            if there < wanted:
+                raise UsageError(f"labels_per_class={wanted}, but class {number} has {there} training samples")
+        return [wanted] * len(examples)
 
     # ---------------------------------------------------------------- loaders
 
