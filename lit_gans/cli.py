@@ -126,9 +126,9 @@ def _call(name: str, arguments: list[str]) -> None:
         def error(self, message: str, ex: Exception | None = None) -> NoReturn:
             fail(f"{' '.join(str(message).split())}; 'lit-gans {name} --help' lists the options", 2)
 
-    flags = [word.partition("=")[0] for word in arguments if word.startswith("--")]
-    for flag in (flag for flag in flags if "." in flag):
-        fail(f"{flag} is an option of fit; {name} has none with a dot, 'lit-gans {name} --help' lists its own", 2)
+    flags = (word.partition("=")[0] for word in arguments if word.startswith("--"))
+    if nested := next((flag for flag in flags if "." in flag), None):
+        fail(f"{nested} is an option of fit; {name} has none with a dot, 'lit-gans {name} --help' lists its own", 2)
     arguments = _lists(COMMANDS[name], arguments)
     auto_cli(COMMANDS[name], args=arguments, prog=f"lit-gans {name}", as_positional=True, parser_class=Parser)
 
