@@ -13,7 +13,6 @@ from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, labelled_cross_entropy, minimax_discriminator, non_saturating_generator
 from lit_gans.networks import AuxiliaryDiscriminator, Discriminator, Generator
 from lit_gans.networks.blocks import Norm
-from lit_gans.networks.conditional import Conditioning
 
 
 class ACGAN(LabelGAN):
@@ -28,7 +27,8 @@ class ACGAN(LabelGAN):
     fake that is typical of its class is classified best; a small ``generator_classes`` eases that.
 
     Args:
-        generator: a network from noise and condition to images; by default DCGAN's in a `ConditionalGenerator` by norm.
+        generator: a network from noise and condition to images; by default DCGAN's in a `ConditionalGenerator`, with
+            the label beside the noise.
         discriminator: a network from images to logits (N,) and class logits (N, num_classes); by default DCGAN's in an
             `AuxiliaryDiscriminator`.
         classes: weight of the cross-entropy in the discriminator's loss, 1 in the paper.
@@ -44,7 +44,6 @@ class ACGAN(LabelGAN):
     """
 
     takes_unlabelled: ClassVar[bool] = True
-    conditioning: ClassVar[Conditioning] = "norm"
 
     def __init__(
         self,
