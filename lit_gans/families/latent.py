@@ -63,6 +63,8 @@ class LatentGAN(BaseGAN):
     needs: tuple[str, ...] = ("image",)
     #: what normalises the default discriminator
     default_norm: ClassVar[Norm] = "batch"
+    #: units of a fully connected layer in DCGAN's networks, for each of the width
+    dense: ClassVar[int] = 0
     #: images with a side below so many pixels get MLPs by default
     mlp_below: ClassVar[int] = 8
     #: whether D(x) > 0 says "real", which adaptive augmentation needs
@@ -131,7 +133,8 @@ class LatentGAN(BaseGAN):
     ) -> Generator:
         if min(image_shape[1:]) < cls.mlp_below:
             return MLPGenerator(image_shape, latent_dim, (width,) * 3, norm or "none")
-        return DCGANGenerator(image_shape, latent_dim, width, upsampling or "transposed", norm or "batch")
+        shape = image_shape, latent_dim, width
+        return DCGANGenerator(*shape, upsampling or "transposed", norm or "batch", cls.dense * width)
 
     @classmethod
     def _default_discriminator(
@@ -141,7 +144,7 @@ class LatentGAN(BaseGAN):
             # what bounds a paper's discriminator bounds its MLP too, but points have no use for batch norm
             bound: Norm = "none" if cls.default_norm == "batch" else cls.default_norm
             return MLPDiscriminator(image_shape, (width,) * 3, norm=norm or bound)
-        return DCGANDiscriminator(image_shape, width, norm or cls.default_norm)
+        return DCGANDiscriminator(image_shape, width, norm or cls.default_norm, cls.dense * width)
 
     def generate(self, batch: Batch) -> Fake:
         """As many fakes as the batch has images."""

@@ -1,7 +1,7 @@
 """The game with codes that the images must show."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -12,12 +12,13 @@ from lit_gans.errors import UsageError
 from lit_gans.families import LatentGAN, draw, required
 from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
-from lit_gans.networks import AuxiliaryDiscriminator, ConditionalGenerator, Discriminator, Generator
+from lit_gans.networks import AuxiliaryDiscriminator, ConditionalGenerator, Discriminator, Generator, MLPDiscriminator
 from lit_gans.networks.base import evaluating
 from lit_gans.networks.blocks import Norm, Upsampling
 
 _CODES = 1 << 31  # turned in a seed, so that codes are drawn from other numbers than noise of the same seed
 _CHUNK = 500  # images guessed at once
+_HIDDEN = 128  # units of the second head, as in the paper
 
 
 class InfoGAN(LatentGAN):
@@ -43,10 +44,10 @@ class InfoGAN(LatentGAN):
     mix two classes, another seed finds others, and continuous codes share what they show.
 
     Args:
-        generator: a network from noise and codes to images; by default `LatentGAN`'s in a `ConditionalGenerator`, with
-            the codes beside the noise.
-        discriminator: a network from images to logits (N,) and guesses (N, codes); by default `LatentGAN`'s in an
-            `AuxiliaryDiscriminator`.
+        generator: a network from noise and codes to images; by default DCGAN's with a fully connected layer, as the
+            paper's for digits, in a `ConditionalGenerator` with the codes beside the noise.
+        discriminator: a network from images to logits (N,) and guesses (N, codes); by default DCGAN's with a fully
+            connected layer in an `AuxiliaryDiscriminator` with a hidden one.
         categories: how many values each categorical code has, all equally likely.
         continuous: number of continuous codes, uniform on [-1, 1].
         information: weight lambda of the categorical codes, 1 in the paper.
@@ -68,6 +69,8 @@ class InfoGAN(LatentGAN):
         >>> {name: len(guess[0]) for name, guess in model.guess(images).items()}
         {'category0': 10, 'continuous': 2}
     """
+
+    dense: ClassVar[int] = 16  # the paper's 1,024 for a width of 64
 
     def __init__(
         self,
@@ -96,7 +99,8 @@ class InfoGAN(LatentGAN):
             players = ConditionalGenerator(plain, codes, "input"), discriminator
         if discriminator is None:
             judge = self._default_discriminator(required(image_shape), units, discriminator_norm)
-            players = players[0], AuxiliaryDiscriminator(judge, codes, discriminator_norm or "none")
+            norm: Norm = "none" if isinstance(judge, MLPDiscriminator) else self.default_norm
+            players = players[0], AuxiliaryDiscriminator(judge, codes, discriminator_norm or norm, _HIDDEN)
         own = generator is not None and discriminator is not None  # options are then refused, else used up by now
         super().__init__(
             *players,

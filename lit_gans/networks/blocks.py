@@ -115,6 +115,13 @@ def needs_bias(norm: Norm) -> bool:
     return not norm_layers(1, norm)
 
 
+def dense_layers(inputs: int, units: int, norm: Norm, activation: nn.Module) -> list[nn.Module]:
+    """A fully connected layer with norm and activation; nothing for no units."""
+    if not units:
+        return []
+    return [nn.Linear(inputs, units, bias=needs_bias(norm)), *norm_layers(units, norm, maps=False), activation]
+
+
 def reparametrise(network: nn.Module, norm: Norm) -> None:
     """Normalises the weights of all convolutions, linear layers and embeddings; nothing for a norm of activations.
 

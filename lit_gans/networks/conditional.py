@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lit_gans.errors import UsageError
 from lit_gans.networks.base import Discriminator, Generator
-from lit_gans.networks.blocks import NORMS, Norm, reparametrise
+from lit_gans.networks.blocks import NORMS, Norm, dense_layers, reparametrise
 
 Conditioning = Literal["input", "norm"]
 
@@ -162,20 +162,24 @@ class AuxiliaryDiscriminator(Discriminator):
     Args:
         discriminator: a network with ``features`` and ``judge``, such as `DCGANDiscriminator`.
         outputs: how many values the second head has, e.g. the number of classes.
-        norm: ``spectral`` or ``weight`` norm for it too, as the discriminator has it.
+        norm: of the second head, as the discriminator has it.
+        hidden: units of a hidden layer of the second head, with norm and leaky ReLU; 0 is none.
     """
 
-    def __init__(self, discriminator: Discriminator, outputs: int, norm: Norm = "none") -> None:
+    def __init__(self, discriminator: Discriminator, outputs: int, norm: Norm = "none", hidden: int = 0) -> None:
         super().__init__()
         self.discriminator = discriminator
-        self.guess = nn.Linear(features_of(discriminator), outputs)
+        size = features_of(discriminator)
+        self.hidden = nn.Sequential(*dense_layers(size, hidden, norm, nn.LeakyReLU(0.2)))
+        self.guess = nn.Linear(hidden or size, outputs)
+        reparametrise(self.hidden, norm)
         reparametrise(self.guess, norm)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """(N, C, H, W) to logits (N,) and guesses (N, outputs)."""
         network = cast(Judging, self.discriminator)
         features = network.features(image)
-        return network.judge(features).squeeze(1), self.guess(features)
+        return network.judge(features).squeeze(1), self.guess(self.hidden(features))
 
 
 def features_of(discriminator: nn.Module) -> int:

@@ -12,6 +12,7 @@ from lit_gans.networks.blocks import (
     Norm,
     Upsampling,
     crop,
+    dense_layers,
     doublings,
     halvings,
     needs_bias,
@@ -37,6 +38,8 @@ class DCGANGenerator(Generator):
             convolution, or ``subpixel`` convolutions, which begin as nearest resizing.
         norm: ``batch`` norm as in the paper or ``layer`` norm on all hidden maps, or ``weight`` or ``spectral`` norm on
             all weights, or ``none``.
+        dense: units of a fully connected layer between noise and coarse map, with norm and ReLU; 0 is none, as in the
+            paper.
 
     Raises:
         UsageError: if a side is below 8 pixels, or ``upsampling`` or ``norm`` is unknown.
@@ -49,6 +52,7 @@ class DCGANGenerator(Generator):
         width: int = 64,
         upsampling: Upsampling = "transposed",
         norm: Norm = "batch",
+        dense: int = 0,
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
@@ -56,7 +60,8 @@ class DCGANGenerator(Generator):
         n = doublings(image_shape)
         widths = [width * min(2**level, _WIDEST) for level in reversed(range(n))]
         self.coarse = (widths[0], ceil(self.height / 2**n), ceil(self.width / 2**n))
-        self.project = nn.Linear(latent_dim, prod(self.coarse), bias=needs_bias(norm))
+        self.dense = nn.Sequential(*dense_layers(latent_dim, dense, norm, nn.ReLU()))
+        self.project = nn.Linear(dense or latent_dim, prod(self.coarse), bias=needs_bias(norm))
         layers = [*norm_layers(widths[0], norm), nn.ReLU()]
         for wide, narrow in pairwise(widths):
             layers += [upsample(wide, narrow, upsampling, needs_bias(norm)), *norm_layers(narrow, norm), nn.ReLU()]
@@ -67,7 +72,7 @@ class DCGANGenerator(Generator):
 
     def forward(self, noise: Tensor) -> Tensor:
         """(N, latent_dim) to (N, C, H, W) in [-1, 1]."""
-        coarse = self.project(noise).view(-1, *self.coarse).contiguous(memory_format=torch.channels_last)
+        coarse = self.project(self.dense(noise)).view(-1, *self.coarse).contiguous(memory_format=torch.channels_last)
         return crop(self.layers(coarse), self.height, self.width)
 
 
@@ -79,15 +84,19 @@ class DCGANDiscriminator(Discriminator):
         width: channels after the first convolution; each further one has twice as many, up to eight times.
         norm: ``batch`` norm as in the paper or ``layer`` norm on all but the first map, or ``weight`` or ``spectral``
             norm on all weights, or ``none``. Under a gradient penalty, which is about single images, not ``batch``.
+        dense: units of a fully connected layer before the last, with norm and leaky ReLU; 0 is none, as in the paper.
 
     Raises:
         UsageError: if a side is below 8 pixels or ``norm`` is unknown.
     """
 
-    def __init__(self, image_shape: Sequence[int], width: int = 64, norm: Norm = "batch") -> None:
+    def __init__(self, image_shape: Sequence[int], width: int = 64, norm: Norm = "batch", dense: int = 0) -> None:
         super().__init__()
-        self.layers, size = halving(image_shape, width, norm)
-        self.judge = nn.Linear(size, 1)
+        # a fully connected layer judges whole figures by itself and needs no last halving
+        count = doublings(image_shape) if dense else halvings(image_shape)
+        self.layers, size = halving(image_shape, width, norm, count=count)
+        self.layers.extend(dense_layers(size, dense, norm, nn.LeakyReLU(0.2)))
+        self.judge = nn.Linear(dense or size, 1)
         initialise(self, norm)
         reparametrise(self, norm)
         self.to(memory_format=torch.channels_last)
@@ -102,7 +111,7 @@ class DCGANDiscriminator(Discriminator):
 
 
 def halving(
-    image_shape: Sequence[int], width: int, norm: Norm, normalise_first: bool = False
+    image_shape: Sequence[int], width: int, norm: Norm, normalise_first: bool = False, count: int | None = None
 ) -> tuple[nn.Sequential, int]:
     """Strided 4x4 convolutions with leaky ReLU, flattened, and how many values a sample then has.
 
@@ -111,11 +120,12 @@ def halving(
         width: channels after the first convolution; each further one has twice as many, up to eight times.
         norm: what follows every convolution but the first.
         normalise_first: whether it follows the first too.
+        count: how many; by default `halvings`.
 
     Raises:
         UsageError: if a side is below 8 pixels or ``norm`` is unknown.
     """
-    n = halvings(image_shape)
+    n = halvings(image_shape) if count is None else count
     channels, height, image_width = image_shape
     layers: list[nn.Module] = []
     for level in range(n):

@@ -183,3 +183,18 @@ def test_initial_weights(kind):
     gains = torch.cat([m.weight.detach() for m in leaves(net) if isinstance(m, NORMS)])
     assert float(gains.mean()) == pytest.approx(1, abs=0.005) and float(gains.std()) == pytest.approx(0.02, rel=0.25)
     assert not any(m.bias.any() for m in leaves(net) if isinstance(m, NORMS))
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer", "weight", "spectral", "none"])
+def test_a_fully_connected_layer_sees_the_whole_map(norm):
+    """In place of the last halving, and its units are all that the judge gets."""
+    judge = DCGANDiscriminator((1, 28, 28), 4, norm, dense=32)
+    assert judge.features(torch.randn(2, 1, 28, 28)).shape == (2, 32) and judge(torch.randn(2, 1, 28, 28)).shape == (2,)
+    strides = [layer for layer in judge.layers if isinstance(layer, nn.Conv2d)]
+    assert (
+        len(strides) == 2
+        and len([x for x in DCGANDiscriminator((1, 28, 28), 4).layers if isinstance(x, nn.Conv2d)]) == 3
+    )
+    generator = DCGANGenerator((1, 28, 28), 8, 4, norm=norm, dense=32)
+    assert generator(torch.randn(2, 8)).shape == (2, 1, 28, 28) and generator.project.in_features == 32
+    assert "dense.0.bias" not in generator.state_dict() or norm not in ("batch", "layer")
