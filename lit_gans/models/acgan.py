@@ -24,7 +24,7 @@ class ACGAN(LabelGAN):
     discriminator minimises `L_S + classes L_C`, the generator the non-saturating `L_S' + generator_classes L_C(fake)`.
 
     Good at: samples that show their class beyond doubt; images without a label help too. Bad at: diversity, since a
-    fake that is typical of its class is classified best; a small ``generator_classes`` eases that.
+    fake that is typical of its class is classified best.
 
     Args:
         generator: a network from noise and condition to images; by default DCGAN's in a `ConditionalGenerator`, with
