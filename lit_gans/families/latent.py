@@ -133,18 +133,25 @@ class LatentGAN(BaseGAN):
     ) -> Generator:
         if min(image_shape[1:]) < cls.mlp_below:
             return MLPGenerator(image_shape, latent_dim, (width,) * 3, norm or "none")
-        shape = image_shape, latent_dim, width
-        return DCGANGenerator(*shape, upsampling or "transposed", norm or "batch", cls.dense * width)
+        return DCGANGenerator(
+            image_shape, latent_dim, width, upsampling or "transposed", norm or "batch", cls.dense * width
+        )
 
     @classmethod
     def _default_discriminator(
         cls, image_shape: ImageShape, width: int, norm: Norm | None, num_classes: int | None = None
     ) -> Discriminator:
+        norm = cls._discriminator_norm(image_shape, norm)
         if min(image_shape[1:]) < cls.mlp_below:
-            # what bounds a paper's discriminator bounds its MLP too, but points have no use for batch norm
-            bound: Norm = "none" if cls.default_norm == "batch" else cls.default_norm
-            return MLPDiscriminator(image_shape, (width,) * 3, norm=norm or bound)
-        return DCGANDiscriminator(image_shape, width, norm or cls.default_norm, cls.dense * width)
+            return MLPDiscriminator(image_shape, (width,) * 3, norm=norm)
+        return DCGANDiscriminator(image_shape, width, norm, cls.dense * width)
+
+    @classmethod
+    def _discriminator_norm(cls, image_shape: ImageShape, norm: Norm | None) -> Norm:
+        """What normalises the default discriminator, if a norm is asked for and if none is."""
+        # what bounds a paper's discriminator bounds its MLP too, but points have no use for batch norm
+        points = min(image_shape[1:]) < cls.mlp_below
+        return norm or ("none" if points and cls.default_norm == "batch" else cls.default_norm)
 
     def generate(self, batch: Batch) -> Fake:
         """As many fakes as the batch has images."""

@@ -12,7 +12,7 @@ from lit_gans.errors import UsageError
 from lit_gans.families import LatentGAN, draw, required
 from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
-from lit_gans.networks import AuxiliaryDiscriminator, ConditionalGenerator, Discriminator, Generator, MLPDiscriminator
+from lit_gans.networks import AuxiliaryDiscriminator, ConditionalGenerator, Discriminator, Generator
 from lit_gans.networks.base import evaluating
 from lit_gans.networks.blocks import Norm, Upsampling
 
@@ -99,8 +99,8 @@ class InfoGAN(LatentGAN):
             players = ConditionalGenerator(plain, codes, "input"), discriminator
         if discriminator is None:
             judge = self._default_discriminator(required(image_shape), units, discriminator_norm)
-            norm: Norm = "none" if isinstance(judge, MLPDiscriminator) else self.default_norm
-            players = players[0], AuxiliaryDiscriminator(judge, codes, discriminator_norm or norm, _HIDDEN)
+            norm = self._discriminator_norm(required(image_shape), discriminator_norm)
+            players = players[0], AuxiliaryDiscriminator(judge, codes, norm, _HIDDEN)
         own = generator is not None and discriminator is not None  # options are then refused, else used up by now
         super().__init__(
             *players,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_gans.networks.base import Discriminator, Generator
-from lit_gans.networks.blocks import Norm, needs_bias, norm_layers, reparametrise
+from lit_gans.networks.blocks import Norm, dense_layers, reparametrise
 
 
 def perceptron(inputs: int, hidden: Sequence[int], outputs: int, norm: Norm, dropout: float = 0.0) -> list[nn.Module]:
@@ -19,8 +19,7 @@ def perceptron(inputs: int, hidden: Sequence[int], outputs: int, norm: Norm, dro
     """
     layers: list[nn.Module] = []
     for units in hidden:
-        linear = nn.Linear(inputs, units, bias=needs_bias(norm))
-        layers += [linear, *norm_layers(units, norm, maps=False), nn.LeakyReLU(0.2)]
+        layers += dense_layers(inputs, units, norm, nn.LeakyReLU(0.2))
         if dropout:
             layers.append(nn.Dropout(dropout))
         inputs = units
