@@ -245,6 +245,25 @@ def test_identity_needs_equal_channels():
     refused(lambda: CycleGAN(image_shape=(3, 16, 16), source_shape=(1, 16, 16), width=4), "identity", "3", "1")
 
 
+def test_layer_norm_keeps_brightness():
+    """Instance norm takes a map's mean away, so that an image and a lighter one become the same."""
+    dark = torch.rand(1, 3, 16, 16) - 1
+    light = dark + 1
+    for norm, same in (("instance", True), ("layer", False)):
+        model = small(CycleGAN, norm=norm, image_shape=(3, 16, 16))
+        for network in (*model.generator.values(), *model.discriminator.values()):
+            kinds = {type(module) for module in network.modules()}
+            assert (torch.nn.InstanceNorm2d in kinds) == same and (torch.nn.GroupNorm in kinds) != same
+        there = model.generator["a_to_b"]
+        assert torch.allclose(there(dark), there(light), atol=1e-2) == same
+
+
+@pytest.mark.parametrize("network", [UNet, ResNetTranslator])
+def test_norms_of_the_weights_reach_a_translator(network):
+    made = network((3, 16, 16), width=4, norm="spectral")
+    assert all(hasattr(layer, "parametrizations") for layer in made.modules() if isinstance(layer, torch.nn.Conv2d))
+
+
 def test_directions():
     model = small(CycleGAN)
     image = torch.rand(1, *model.source_shape)

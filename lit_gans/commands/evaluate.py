@@ -1,12 +1,15 @@
 """``lit-gans evaluate``, ``compare`` and ``features``: scores, their protocol, and networks to score by."""
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from lit_gans.metrics.protocol import Scores
+    from lit_gans.metrics.scoring import Scoring
 
 _METRICS = ["fid", "kid", "is", "precision_recall", "density_coverage"]
+_OF_TRANSLATIONS = ["fid", "kid", "swd", "sharpness"]
 
 
 def evaluate(
@@ -19,10 +22,14 @@ def evaluate(
     count: int = 10_000,
     real_count: int = 60_000,
     seed: int = 0,
+    direction: Literal["AtoB", "BtoA"] = "AtoB",
     output: str | None = None,
     device: str = "cpu",
 ) -> None:
     """Scores a checkpoint's samples against a data set, and says by what protocol.
+
+    What a model makes of images is scored by its translations of a split, beside that split's images of the target
+    domain.
 
     Args:
         checkpoint: a checkpoint file.
@@ -36,18 +43,21 @@ def evaluate(
         count: how many images to draw; for modes always 2,500 points or 26,000 stacked digits.
         real_count: most real images to compare with.
         seed: of the drawing.
+        direction: BtoA scores the other way of a model that translates both ways.
         output: a .json file for the scores with their protocol; by default beside the checkpoint.
         device: where to compute, for example cpu or cuda.
     """
     from lit_gans.checkpoints import load, read
     from lit_gans.commands.latents import usable
     from lit_gans.commands.run_data import open_data
+    from lit_gans.commands.translate import way
     from lit_gans.errors import UsageError
+    from lit_gans.families import TranslationGAN
     from lit_gans.metrics import conditional
     from lit_gans.metrics.coverage import measure_coverage
     from lit_gans.metrics.features import feature_network
     from lit_gans.metrics.protocol import Protocol, Scores, describe_data
-    from lit_gans.metrics.scoring import OF_PIXELS, SCORES, Scoring, drawn, real_batches
+    from lit_gans.metrics.scoring import OF_PIXELS, SCORES, Scoring
     from lit_gans.metrics.smoothness import path_length
 
     if not metrics:
@@ -60,21 +70,28 @@ def evaluate(
         raise UsageError(f"output must end in .json, got {output}")
     model = load(checkpoint, usable(device))
     target = Path(checkpoint).with_suffix(".json") if output is None else Path(output)
+    if direction != "AtoB":
+        way(model, direction)  # refuses what translates one way only, or nothing
     module = open_data(checkpoint, data, root, model.image_shape)
+    translates = isinstance(model, TranslationGAN)
     by_default = metrics == _METRICS
-    metrics = _suited(metrics, module)
+    metrics = _OF_TRANSLATIONS if by_default and translates else _suited(metrics, module)
+    if translates and (alone := [name for name in metrics if name not in SCORES or name == "accuracy"]):
+        raise UsageError(f"{alone[0]} measures what is drawn from noise, but {type(model).__name__} translates images")
     network = None if set(metrics) <= {*OF_PIXELS, "modes", "cas"} else feature_network(features)
     conditional.refuse_unlabelled(metrics, model, network)
     if by_default and conditional.tells_classes(network, model):
         metrics = [*metrics, "accuracy"]
     scoring = Scoring([name for name in metrics if name in SCORES], network).to(model.device)
-    for batch in real_batches(module, reference, real_count):
-        scoring.add(batch["image"].to(model.device), real=True, label=batch.get("label"))
-    by_class = conditional.draws_classes(model)
-    for images in drawn(model, count, seed):
-        scoring.add(images, real=False, label=conditional.turns(model, len(images)) if by_class else None)
+    if translates:
+        _add_translations(scoring, model, module, reference, min(count, real_count), seed, direction)
+        if by_default and network is not None and min(scoring.counts.values()) <= network.num_features:
+            del scoring.metrics["fid"]
+            print(f"fid is left out: it takes more than {network.num_features} images of each kind", file=sys.stderr)
+    else:
+        _add_samples(scoring, model, module, reference, count, real_count, seed)
     card = Protocol(
-        data=describe_data(module),
+        data=describe_data(module) + (f" {direction}" if direction != "AtoB" else ""),
         split=reference,
         real=scoring.counts[True],
         fake=scoring.counts[False],
@@ -97,6 +114,30 @@ def evaluate(
     scores.save(target)
     _print([scores])
     print(f"scores and protocol in {target}")
+
+
+def _add_samples(scoring: "Scoring", model: Any, data: Any, split: str, count: int, real_count: int, seed: int) -> None:
+    """Gathers real images of a split and what a model draws from noise."""
+    from lit_gans.metrics import conditional
+    from lit_gans.metrics.scoring import drawn, real_batches
+
+    for batch in real_batches(data, split, real_count):
+        scoring.add(batch["image"].to(model.device), real=True, label=batch.get("label"))
+    by_class = conditional.draws_classes(model)
+    for images in drawn(model, count, seed):
+        scoring.add(images, real=False, label=conditional.turns(model, len(images)) if by_class else None)
+
+
+def _add_translations(
+    scoring: "Scoring", model: Any, data: Any, split: str, count: int, seed: int, direction: str
+) -> None:
+    """Gathers translations of a split's images, and those of the target domain."""
+    from lit_gans.metrics.scoring import translated
+
+    for fakes, real in translated(model, data, split, count, seed, direction):
+        for images, is_real in ((real, True), (fakes, False)):
+            if len(images):
+                scoring.add(images.to(model.device), is_real)
 
 
 def _suited(metrics: list[str], module: Any) -> list[str]:

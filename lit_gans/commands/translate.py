@@ -53,7 +53,7 @@ def translate(
             f"{checkpoint} holds a {type(model).__name__}, which draws from noise and translates nothing; use "
             "'lit-gans sample', or a checkpoint of a Pix2Pix, CycleGAN, CUT or Colorizer"
         )
-    how = _how(model, direction)
+    how = way(model, direction)
     done, skipped = _translate_all(model, files, how | {"seed": seed}, size, batch)
     for file, reason in skipped:
         print(f"skipped {file}: {reason}", file=sys.stderr)
@@ -83,16 +83,22 @@ def _places(given: Path, output: Path) -> list[tuple[Path, Path]]:
     return pairs
 
 
-def _how(model: Any, direction: str) -> dict[str, Any]:
-    """The arguments of a model's `translate`."""
+def way(model: Any, direction: str) -> dict[str, Any]:
+    """The arguments of a model's `translate` that say which way it goes.
+
+    Raises:
+        UsageError: if it does not go that way.
+    """
     import inspect
 
     from lit_gans.errors import UsageError
 
-    if "direction" in inspect.signature(model.translate).parameters:
+    translate = getattr(model, "translate", None)
+    if translate and "direction" in inspect.signature(translate).parameters:
         return {"direction": direction}
     if direction != "AtoB":
-        raise UsageError(f"a {type(model).__name__} translates one way only; leave --direction away")
+        does = "translates one way only" if translate else "translates nothing"
+        raise UsageError(f"a {type(model).__name__} {does}; leave --direction away")
     return {}
 
 

@@ -71,6 +71,10 @@ class Samples(Dataset[Batch]):
         both.rows = [*self.rows, *other.rows]
         return both
 
+    def size(self, name: str) -> int:
+        """Number of samples of the group that has a name."""
+        return next(size for group, size in zip(self.groups, self.sizes, strict=True) if name in group)
+
     def values(self, name: str) -> Any:
         """All values of a name, e.g. ``label``, or None."""
         for group, rows in zip(self.groups, self.rows, strict=True):

@@ -11,7 +11,7 @@ from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from lit_gans.data.base import ImageData
-from lit_gans.data.samples import Batch
+from lit_gans.data.samples import Batch, Samples
 from lit_gans.errors import UsageError
 from lit_gans.metrics.checkerboard import Checkerboard
 from lit_gans.metrics.classification import ConditionalAccuracy
@@ -196,9 +196,7 @@ def real_batches(data: ImageData, split: str, count: int, rank: int = 0, world: 
     Raises:
         UsageError: if the set has none: its samples are pairs, or of two domains.
     """
-    if split not in data.splits:
-        data.setup({"train": "fit", "val": "validate"}.get(split, "test"))
-    samples = data.splits[split]
+    samples = _opened(data, split)
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))
     for rows in order[:count][rank::world].split(_CHUNK):
         batch = data.on_after_batch_transfer(samples[rows], 0)
@@ -215,3 +213,36 @@ def drawn(model: Any, count: int, seed: int, rank: int = 0, world: int = 1) -> I
     share = -(-count // world)
     for start in range(0, share, _CHUNK):
         yield model.sample(min(_CHUNK, share - start), seed=(1_000 * seed + start // _CHUNK) * world + rank)
+
+
+def translated(
+    model: Any, data: ImageData, split: str, count: int, seed: int = 0, direction: str = "AtoB"
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Translations of a split's first ``count`` sources and as many images of the target domain, in parts.
+
+    Each domain's images are there once: a part of a split whose smaller domain has ended holds none of that one.
+
+    Raises:
+        UsageError: if the data has no such domains.
+    """
+    names = [model.needs[0], model.needs[-1]]
+    source, target = names if direction == "AtoB" else reversed(names)
+    how = {"direction": direction} if direction != "AtoB" else {}
+    samples = _opened(data, split)
+    for rows in torch.arange(min(count, len(samples))).split(_CHUNK):
+        batch = data.on_after_batch_transfer(samples[rows], 0)
+        if missing := [name for name in names if name not in batch]:
+            raise UsageError(
+                f"{type(model).__name__} translates images named {missing[0]}, but {type(data).__name__} has "
+                f"{' and '.join(batch)}; name other data"
+            )
+        sources, targets = (batch[name][: max(0, samples.size(name) - int(rows[0]))] for name in (source, target))
+        fakes = model.translate(sources, seed=1_000 * seed + int(rows[0]) // _CHUNK, **how) if len(sources) else sources
+        yield fakes, targets
+
+
+def _opened(data: ImageData, split: str) -> Samples:
+    """A split's samples, made if they are not there yet."""
+    if split not in data.splits:
+        data.setup({"train": "fit", "val": "validate"}.get(split, "test"))
+    return data.splits[split]

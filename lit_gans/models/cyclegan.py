@@ -10,6 +10,7 @@ from lit_gans.families import UnpairedGAN, required
 from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, least_squares_discriminator, least_squares_generator
 from lit_gans.networks import Discriminator, Generator, ImagePool, PatchDiscriminator, ResNetTranslator
+from lit_gans.networks.blocks import Norm
 
 
 class CycleGAN(UnpairedGAN):
@@ -36,6 +37,8 @@ class CycleGAN(UnpairedGAN):
         source_shape: of domain a; by default the same. Only the channels may differ.
         width: channels of the finest hidden maps, for the default networks.
         blocks: residual blocks of the default generators; by default 9 from 256 pixels up and 6 below.
+        norm: of the default networks, ``instance`` in the paper. It takes every map's mean away, and with it an image's
+            brightness and colour, the more thoroughly the smaller images are; ``layer`` keeps them.
         validity: weight of the discriminators' verdict, 1 in the paper.
         cycle: weight of the way there and back, 10 in the paper.
         identity: weight of leaving alone what is there already, as a share of ``cycle``; 0.5 in the paper, where it is
@@ -67,6 +70,7 @@ class CycleGAN(UnpairedGAN):
         source_shape: ImageShape | None = None,
         width: int = 64,
         blocks: int | None = None,
+        norm: Norm = "instance",
         validity: float = 1.0,
         cycle: float = 10.0,
         identity: float = 0.5,
@@ -76,10 +80,13 @@ class CycleGAN(UnpairedGAN):
         b = required(image_shape, "generators and discriminators")
         a = source_shape or b
         generators = {
-            "a_to_b": a_to_b or ResNetTranslator(b, a, width, blocks),
-            "b_to_a": b_to_a or ResNetTranslator(a, b, width, blocks),
+            "a_to_b": a_to_b or ResNetTranslator(b, a, width, blocks, norm),
+            "b_to_a": b_to_a or ResNetTranslator(a, b, width, blocks, norm),
         }
-        judges = {"a": judge_a or PatchDiscriminator(a, width), "b": judge_b or PatchDiscriminator(b, width)}
+        judges = {
+            "a": judge_a or PatchDiscriminator(a, width, norm=norm),
+            "b": judge_b or PatchDiscriminator(b, width, norm=norm),
+        }
         super().__init__(
             nn.ModuleDict(generators),
             nn.ModuleDict(judges),

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_gans.networks.base import Generator
-from lit_gans.networks.blocks import Norm, Upsampling, norm_layers, upsample
+from lit_gans.networks.blocks import Norm, Upsampling, norm_layers, reparametrise, upsample
 from lit_gans.networks.init import normal
 
 _WIDEST = 8  # channels never exceed this many times the width
@@ -90,6 +90,7 @@ class UNet(Translator):
             noise = [Noise(dropout)] if dropout and level and levels - 4 <= level - 1 < levels - 1 else []
             self.up.append(nn.Sequential(nn.ReLU(), upsample(i, o, upsampling, bias=not after), *after, *noise))
         self.apply(normal)
+        reparametrise(self, norm)
         self.to(memory_format=torch.channels_last)
 
     def translate(self, image: Tensor) -> Tensor:
@@ -160,6 +161,7 @@ class ResNetTranslator(Translator):
         ]
         self.encoder, self.decoder = nn.Sequential(*encoder), nn.Sequential(*decoder)
         self.apply(normal)
+        reparametrise(self, norm)
         self.to(memory_format=torch.channels_last)
 
     def translate(self, image: Tensor) -> Tensor:
