@@ -13,6 +13,7 @@ from lit_gans.families import UnpairedGAN, required
 from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, least_squares_discriminator, least_squares_generator
 from lit_gans.networks import Discriminator, Generator, PatchDiscriminator, PatchProjector, ResNetTranslator
+from lit_gans.networks.blocks import Norm
 from lit_gans.networks.contrast import (
     draw_places,
     encode,
@@ -52,6 +53,8 @@ class CUT(UnpairedGAN):
             the mean of its channels.
         width: channels of the finest hidden maps, for the default networks.
         blocks: residual blocks of the default generator; by default 9 from 256 pixels up and 6 below.
+        norm: of the default networks, ``instance`` in the paper; ``layer`` keeps the brightness and the colours of small
+            images, see `CycleGAN`.
         validity: weight of the discriminator's verdict, 1 in the paper.
         contrast: weight of the patches of translations, 1 in the paper and 10 in its FastCUT.
         identity: weight of the patches of domain b, translated though they are there already; 1 in the paper and 0 in
@@ -84,6 +87,7 @@ class CUT(UnpairedGAN):
         source_shape: ImageShape | None = None,
         width: int = 64,
         blocks: int | None = None,
+        norm: Norm = "instance",
         validity: float = 1.0,
         contrast: float = 1.0,
         identity: float = 1.0,
@@ -101,13 +105,13 @@ class CUT(UnpairedGAN):
                 f"identity translates images of domain b as if they were of a, but they have {b[0]} and {a[0]} "
                 "channels; set identity to 0"
             )
-        translator = a_to_b or ResNetTranslator(b, a, width, blocks)
+        translator = a_to_b or ResNetTranslator(b, a, width, blocks, norm)
         encoder = encoder_of(translator)
         compared = spread_layers(encoder) if layers is None else tuple(layers)
         heads = PatchProjector(map_channels(encoder, a[0], compared), features)
         super().__init__(
             nn.ModuleDict({"a_to_b": translator, "heads": heads}),
-            judge or PatchDiscriminator(b, width),
+            judge or PatchDiscriminator(b, width, norm=norm),
             image_shape=image_shape,
             source_shape=source_shape,
             **translation,
