@@ -1,4 +1,4 @@
-"""What a batch costs the games that translate: time a step, and memory that the generator's turn holds for its gradient.
+"""What a batch costs the games that translate: time, and memory that the generator's turn holds for its gradient.
 
     python examples/benchmarks/translation_steps.py [--size 64] [--width 16] [--batch 1] [--rounds 10]
 
