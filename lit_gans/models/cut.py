@@ -53,8 +53,8 @@ class CUT(UnpairedGAN):
             the mean of its channels.
         width: channels of the finest hidden maps, for the default networks.
         blocks: residual blocks of the default generator; by default 9 from 256 pixels up and 6 below.
-        norm: of the default networks, ``instance`` in the paper; ``layer`` keeps brightness and colours of small images,
-            see `CycleGAN`.
+        norm: of the default networks, ``instance`` in the paper; ``layer`` keeps brightness and colours of small
+            images, see `CycleGAN`.
         validity: weight of the discriminator's verdict, 1 in the paper.
         contrast: weight of the patches of translations, 1 in the paper and 10 in its FastCUT.
         identity: weight of the patches of domain b, translated though they are there already; 1 in the paper and 0 in
