@@ -62,7 +62,8 @@ class UnpairedGlyphs(_Scenes):
     """Plain shapes in domain ``a``, striped ones in domain ``b``: what horses and zebras are to CycleGAN.
 
     Shapes, places, sizes, colours and grounds have the same distribution in both. Nothing is paired, and ``b`` has a
-    quarter more images than ``a``.
+    quarter more images than ``a``. Beside ``a`` and ``b`` batches have their shapes, ``label_a`` and ``label_b``, from
+    which no translator learns; they are there to see whether a shape is still the same shape.
 
     Args:
         size: side length or (height, width) in pixels.
@@ -79,15 +80,19 @@ class UnpairedGlyphs(_Scenes):
         [100, 125]
     """
 
+    num_classes = len(SHAPES)
+
     def load(self, split: str) -> Samples:
         """The images of a split, a function of the arguments and the split."""
         count, rng = drawing.start(self.count, self.seed, split)
-        a = torch.cat([self._render(part, False, rng) for part in self._parts(count)])
-        b = torch.cat([self._render(part, True, rng) for part in self._parts(count * 5 // 4)])
-        return Samples({"a": a}, {"b": b})
+        groups = []
+        for name, number, striped in (("a", count, False), ("b", count * 5 // 4, True)):
+            images, kinds = zip(*(self._render(part, striped, rng) for part in self._parts(number)), strict=True)
+            groups.append({name: torch.cat(images), f"label_{name}": torch.cat(kinds)})
+        return Samples(*groups)
 
-    def _render(self, count: int, striped: bool, rng: torch.Generator) -> Tensor:
-        """(N, 3, H, W) uint8 of one domain."""
+    def _render(self, count: int, striped: bool, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(N, 3, H, W) uint8 of one domain, and the shapes (N,) that they show."""
         kind = torch.randint(len(SHAPES), (count,), generator=rng)
         radius = uniform(0.55, 0.92, count, rng)
         angle = uniform(-3.1416, 3.1416, count, rng)
@@ -104,7 +109,7 @@ class UnpairedGlyphs(_Scenes):
             period = (uniform(0.13, 0.22, count, rng) * min(self._size)).clamp(min=3.5)  # seen in 16 pixels too
             inside = inside + (second - inside) * drawing.stripes(period, self._size, rng)
         image = ground + (inside - ground) * ink
-        return drawing.to_bytes(image + 0.01 * torch.randn(image.shape, generator=rng))
+        return drawing.to_bytes(image + 0.01 * torch.randn(image.shape, generator=rng)), kind
 
 
 class PairedGlyphs(_Scenes):

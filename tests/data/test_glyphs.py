@@ -15,7 +15,7 @@ def textured(**arguments):
 
 KINDS = {
     "textured": (textured, ["image", "label"]),
-    "unpaired": (UnpairedGlyphs, ["a", "b"]),
+    "unpaired": (UnpairedGlyphs, ["a", "b", "label_a", "label_b"]),
     "paired": (PairedGlyphs, ["source", "target"]),
     "captioned": (CaptionedGlyphs, ["caption", "image", "label"]),
 }
@@ -72,7 +72,20 @@ def test_too_few_are_refused(make, names):
 
 def test_numbers_of_classes():
     data = textured(count=10), CaptionedGlyphs(count=10, characters="AB"), UnpairedGlyphs(), PairedGlyphs()
-    assert [d.num_classes for d in data] == [10, 2, None, None]
+    assert [d.num_classes for d in data] == [10, 2, len(drawing.SHAPES), None]
+
+
+def test_shapes_are_told_in_both_domains():
+    """What covers most of its circle is the circle, in plain and in striped ink alike."""
+    groups = UnpairedGlyphs(size=32, count=400).load("train").groups
+    assert [sorted(group) for group in groups] == [["a", "label_a"], ["b", "label_b"]]
+    for name, group in zip("ab", groups, strict=True):
+        label = group[f"label_{name}"]
+        assert label.dtype == torch.int64 and len(label) == len(group[name])
+        assert label.unique().tolist() == list(range(len(drawing.SHAPES)))
+        spread = light(group[name]).flatten(1).std(1)  # grows with what is inked
+        means = [float(spread[label == kind].mean()) for kind in range(len(drawing.SHAPES))]
+        assert max(means) > 1.2 * min(means)
 
 
 def test_the_parts_that_are_drawn_at_a_time_are_as_many_as_asked_for():
