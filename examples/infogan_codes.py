@@ -16,7 +16,7 @@ import torch
 
 from lit_gans import InfoGAN
 from lit_gans.errors import UsageError
-from lit_gans.metrics.agreement import confusion, matching_accuracy
+from lit_gans.metrics import confusion, matching_accuracy
 from lit_gans.metrics.features import feature_network
 from lit_gans.pictures import grid, write_png
 

@@ -14,7 +14,7 @@ from torch.distributions import Categorical, Normal
 
 import lit_gans
 from lit_gans import InfoGAN
-from lit_gans.metrics.agreement import confusion, matching_accuracy
+from lit_gans.metrics import confusion, matching_accuracy
 from lit_gans.networks import AuxiliaryDiscriminator, ConditionalGenerator, DCGANDiscriminator, DCGANGenerator
 from lit_gans.pictures import Image
 

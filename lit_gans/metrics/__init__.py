@@ -1,5 +1,6 @@
 """Measures of a generator that torchmetrics lacks, the networks they use, and the protocol that goes with a score."""
 
+from lit_gans.metrics.agreement import confusion, matching_accuracy
 from lit_gans.metrics.checkerboard import Checkerboard
 from lit_gans.metrics.classification import ClassifierAccuracyScore, ConditionalAccuracy
 from lit_gans.metrics.coverage import PointCoverage, StackCoverage
@@ -37,7 +38,9 @@ __all__ = [
     "SlicedWasserstein",
     "StackCoverage",
     "accuracy",
+    "confusion",
     "feature_network",
     "load_classifier",
+    "matching_accuracy",
     "train_classifier",
 ]
