@@ -153,6 +153,10 @@ def test_dropout_is_the_noise_of_a_translation():
     model = small(Pix2Pix)
     images = torch.rand(1, *model.source_shape)
     assert not torch.equal(model.translate(images, seed=0), model.translate(images, seed=1))
+    model = small(Pix2Pix, dropout=0.0, norm="layer")
+    assert torch.equal(model.translate(images, seed=0), model.translate(images, seed=1))
+    for player in (model.generator, model.discriminator):
+        assert not any(isinstance(module, nn.InstanceNorm2d) for module in player.modules())
 
 
 def test_a_patch_sees_seventy_pixels():

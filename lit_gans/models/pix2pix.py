@@ -11,6 +11,7 @@ from lit_gans.families import PairedGAN, required
 from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 from lit_gans.networks import Discriminator, Generator, PatchDiscriminator, UNet
+from lit_gans.networks.blocks import Norm
 
 
 class Pix2Pix(PairedGAN):
@@ -31,6 +32,9 @@ class Pix2Pix(PairedGAN):
         image_shape: (channels, height, width) of the images that are made; needed by the default networks.
         source_shape: of those that they are made from; by default the same.
         width: channels of the finest hidden maps, for the default networks.
+        norm: of the default networks, ``instance`` as in the paper, whose batch norm sees one image at a time;
+            ``layer`` keeps brightness and colours of small images.
+        dropout: share of values that the default generator drops in its three coarsest doublings, its noise.
         l1: weight of the mean absolute error, 100 in the paper.
         adversarial: weight of the generator's other term, 1 in the paper; 0 leaves plain regression.
         translation: arguments of `TranslationGAN`.
@@ -52,13 +56,15 @@ class Pix2Pix(PairedGAN):
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         width: int = 64,
+        norm: Norm = "instance",
+        dropout: float = 0.5,
         l1: float = 100.0,
         adversarial: float = 1.0,
         **translation: Any,
     ) -> None:
         super().__init__(
-            generator or UNet(required(image_shape), source_shape, width),
-            discriminator or PatchDiscriminator(_joined(required(image_shape), source_shape), width),
+            generator or UNet(required(image_shape), source_shape, width, norm, dropout),
+            discriminator or PatchDiscriminator(_joined(required(image_shape), source_shape), width, norm=norm),
             image_shape=image_shape,
             source_shape=source_shape,
             **translation,
