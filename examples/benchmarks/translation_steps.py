@@ -78,9 +78,9 @@ def held(model, batch):
 
     model.discriminator.requires_grad_(False)
     with saved_tensors_hooks(pack, lambda tensor: tensor), torch.autocast("cpu", torch.bfloat16):
-        terms = model.generator_loss(batch, model.generate(batch))
+        model.generator_loss(batch, model.generate(batch))
     model.discriminator.requires_grad_(True)
-    return sum(size for size, _ in kept.values()) if terms else 0
+    return sum(size for size, _ in kept.values())
 
 
 def main():

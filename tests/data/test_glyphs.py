@@ -76,7 +76,7 @@ def test_numbers_of_classes():
 
 
 def test_shapes_are_told_in_both_domains():
-    """What covers most of its circle is the circle, in plain and in striped ink alike."""
+    """Every image has one, and it goes with the image: a circle has more ink than a star."""
     groups = UnpairedGlyphs(size=32, count=400).load("train").groups
     assert [sorted(group) for group in groups] == [["a", "label_a"], ["b", "label_b"]]
     for name, group in zip("ab", groups, strict=True):
