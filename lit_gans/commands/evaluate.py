@@ -70,8 +70,7 @@ def evaluate(
         raise UsageError(f"output must end in .json, got {output}")
     model = load(checkpoint, usable(device))
     target = Path(checkpoint).with_suffix(".json") if output is None else Path(output)
-    if direction != "AtoB":
-        way(model, direction)  # refuses what translates one way only, or nothing
+    way(model, direction)  # refuses one that the model does not go
     module = open_data(checkpoint, data, root, model.image_shape)
     translates = isinstance(model, TranslationGAN)
     by_default = metrics == _METRICS

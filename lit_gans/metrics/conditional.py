@@ -12,6 +12,7 @@ from lit_gans.errors import UsageError
 from lit_gans.metrics.classification import ClassifierAccuracyScore
 from lit_gans.metrics.features import Classifier, Features
 from lit_gans.metrics.manifold import DensityCoverage
+from lit_gans.metrics.scoring import opened
 from lit_gans.pictures import to_uint8
 
 CONDITIONAL = ("accuracy", "class_coverage", "cas")
@@ -163,9 +164,7 @@ def _labels(data: ImageData, split: str) -> Tensor:
     Raises:
         UsageError: if it has none, or attributes instead.
     """
-    if split not in data.splits:
-        data.setup({"train": "fit", "val": "validate"}.get(split, "test"))
-    label = data.splits[split].values("label")
+    label = opened(data, split).values("label")
     if label is None or label.ndim != 1 or not bool((label >= 0).any()):
         raise UsageError(
             f"{type(data).__name__} has no labels that say of which class an image is; name data that has, or leave "

@@ -196,7 +196,7 @@ def real_batches(data: ImageData, split: str, count: int, rank: int = 0, world: 
     Raises:
         UsageError: if the set has none: its samples are pairs, or of two domains.
     """
-    samples = _opened(data, split)
+    samples = opened(data, split)
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))
     for rows in order[:count][rank::world].split(_CHUNK):
         batch = data.on_after_batch_transfer(samples[rows], 0)
@@ -228,7 +228,7 @@ def translated(
     names = [model.needs[0], model.needs[-1]]
     source, target = names if direction == "AtoB" else reversed(names)
     how = {"direction": direction} if direction != "AtoB" else {}
-    samples = _opened(data, split)
+    samples = opened(data, split)
     for rows in torch.arange(min(count, len(samples))).split(_CHUNK):
         batch = data.on_after_batch_transfer(samples[rows], 0)
         if missing := [name for name in names if name not in batch]:
@@ -241,7 +241,7 @@ def translated(
         yield fakes, targets
 
 
-def _opened(data: ImageData, split: str) -> Samples:
+def opened(data: ImageData, split: str) -> Samples:
     """A split's samples, made if they are not there yet."""
     if split not in data.splits:
         data.setup({"train": "fit", "val": "validate"}.get(split, "test"))
