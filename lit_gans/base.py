@@ -17,6 +17,7 @@ from lit_gans.errors import UsageError
 from lit_gans.generative import Batch, GenerativeModel
 from lit_gans.losses import Terms
 from lit_gans.optim import Adam
+from lit_gans.precision import full
 
 Fake = Any
 Objective = Callable[[Batch, Fake], Terms]
@@ -77,7 +78,6 @@ class BaseGAN(GenerativeModel):
         self.optimizer_factories = (generator_optimizer, discriminator_optimizer)
         self.scheduler_factories = (generator_scheduler, discriminator_scheduler)
         self.generator_every = generator_every
-        self._trainable: dict[str, list[nn.Parameter]] = {}
 
     # ---------------------------------------------------------------- what a family and a variant write
 
@@ -120,64 +120,89 @@ class BaseGAN(GenerativeModel):
             Every term as ``discriminator/<term>`` and ``generator/<term>``, each player's sum as ``.../loss``, and
             whatever else a variant's step returns, which by convention is named ``state/<name>``.
         """
+        steps = self.trainer.global_step
         batch = self.receive(batch)
         generator_moves = self.batch_number % self.generator_every == 0
         with torch.set_grad_enabled(generator_moves):
             fake = self.generate(batch)
-        terms = self.discriminator_step(batch, apply_to_collection(fake, Tensor, Tensor.detach))
+        terms = self._step(self.discriminator_step, batch, apply_to_collection(fake, Tensor, Tensor.detach))
         if generator_moves:
-            terms |= self.generator_step(batch, fake)
+            terms |= self._step(self.generator_step, batch, fake)
         if self.trainer.world_size > 1:
             self._average_batch_statistics()
         if generator_moves and self.generator_ema is not None:
             self.generator_ema.update_parameters(self.generator)
         self._step_schedules(terms)
-        if self._logs_this_batch():
-            self.log_dict(terms)
+        self._count_one_step(steps)
+        self._log_terms(terms)
         return terms
 
+    def _step(self, step: Objective, batch: Batch, fake: Fake) -> Terms:
+        """A player's step, which a variant may have wrapped."""
+        terms = step(batch, fake)
+        if not isinstance(terms, dict):
+            raise UsageError(
+                f"{step.__name__} must return a dict of terms: super().{step.__name__}(batch, fake) gives one, {{}} is "
+                f"a move that is left out; got a {type(terms).__name__}"
+            )
+        return dict(terms)
+
     def _descend(self, player: str, objective: Objective, batch: Batch, fake: Fake) -> Terms:
+        optimizer = self._optimizers()[PLAYERS.index(player)]
+        self._watched.player = player
         with self._turn(player):
-            terms = objective(batch, fake)
-            loss = torch.stack([term.float() for term in terms.values()]).sum()
-            self._refuse_nonfinite(player, terms)
-            generator_optimizer, discriminator_optimizer = self._optimizers()
-            if player == "discriminator":
-                discriminator_optimizer.zero_grad()
-                self._backward(player, loss)
-                discriminator_optimizer.step()  # the one step a batch that Lightning counts
+            terms = self._checked(player, objective(batch, fake))
+            loss = torch.stack([full(term) for term in terms.values()]).sum()
+            optimizer.zero_grad()
+            if self.trainer.world_size == 1:
+                self._refuse_nonfinite(player, terms)
+                self.manual_backward(loss)
             else:
-                raw = generator_optimizer.optimizer
-                raw.zero_grad()
-                self._backward(player, loss)
-                self.trainer.strategy.optimizer_step(raw, lambda: None)  # the same, but not counted
+                terms = self._backward_together(optimizer, loss, terms)
+                self._refuse_nonfinite(player, terms)  # the devices' mean: all of them stop here, or none
+                loss = torch.stack([*terms.values()]).sum()
+            optimizer.step()
         return {f"{player}/{name}": term.detach() for name, term in {**terms, "loss": loss}.items()}
 
     @contextmanager
     def _turn(self, player: str) -> Iterator[None]:
-        """Freezes the other player, so that no gradient is computed to be thrown away."""
-        (other,) = set(PLAYERS) - {player}
-        for parameter in self._trainable[other]:
+        """Freezes what only the other player moves, so that no gradient is computed to be thrown away.
+
+        Who moves what is asked for every time: a callback may freeze and unfreeze layers.
+        """
+        moved = [_parameters(optimizer) for optimizer in self._optimizers()]
+        own, others = moved if player == PLAYERS[0] else moved[::-1]
+        shared = set(map(id, own))
+        frozen = [p for p in others if p.requires_grad and id(p) not in shared]
+        for parameter in frozen:
             parameter.requires_grad_(False)
         try:
             yield
         finally:
-            for parameter in self._trainable[other]:
+            for parameter in frozen:
                 parameter.requires_grad_(True)
 
-    def _backward(self, player: str, loss: Tensor) -> None:
-        """Backward, and on several devices one reduction of this player's gradients alone."""
-        if self.trainer.world_size == 1:
-            self.manual_backward(loss)
-            return
+    def _backward_together(self, optimizer: Any, loss: Tensor, terms: Terms) -> Terms:
+        """Backward, then one reduction of this player's gradients alone, and of its terms: their mean over devices."""
         strategy = self.trainer.strategy
         assert isinstance(strategy, DDPStrategy)
         with strategy.block_backward_sync():  # DDP's own reducer expects gradients of both players at once
             self.manual_backward(loss)
-        for parameter in self._trainable[player]:
+        own = [p for p in _parameters(optimizer) if p.requires_grad]
+        for parameter in own:
             if parameter.grad is None:  # unused on this device, perhaps not on another
                 parameter.grad = torch.zeros_like(parameter)
-        _all_reduce_mean([p.grad for p in self._trainable[player] if p.grad is not None])
+        values = torch.stack([full(term.detach()) for term in terms.values()])
+        _all_reduce_mean([*(p.grad for p in own if p.grad is not None), values])
+        return dict(zip(terms, values.unbind(), strict=True))
+
+    def _count_one_step(self, before: int) -> None:
+        """A batch is one step, however often a variant's discriminator has moved in it: not at all, or three times."""
+        progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
+        surplus = self.trainer.global_step - before - 1
+        for counter in (progress.total, progress.current):
+            counter.ready -= surplus
+            counter.completed -= surplus
 
     @torch.no_grad()
     def _average_batch_statistics(self) -> None:
@@ -188,33 +213,80 @@ class BaseGAN(GenerativeModel):
     # ---------------------------------------------------------------- optimizers and schedules
 
     def configure_optimizers(self) -> Any:
-        """One optimizer and, if wanted, one schedule a player, over the parameters that are not frozen by then."""
-        networks = (self.generator, self.discriminator)
-        for name, network in zip(PLAYERS, networks, strict=True):
-            self._trainable[name] = [p for p in network.parameters() if p.requires_grad]
-            if not self._trainable[name]:
+        """One optimizer and, if wanted, one schedule a player, over the parameters that are not frozen by then.
+
+        An override gives two optimizers, the generator's first. Its schedules are stepped once an epoch, or where their
+        ``interval`` is ``step``, once a batch.
+        """
+        optimizers = []
+        for name, make in zip(PLAYERS, self.optimizer_factories, strict=True):
+            trainable = [p for p in getattr(self, name).parameters() if p.requires_grad]
+            if not trainable:
                 raise UsageError(f"the {name} has no parameter that requires a gradient, so it cannot learn")
-        optimizers = [make(self._trainable[n]) for n, make in zip(PLAYERS, self.optimizer_factories, strict=True)]
+            optimizers.append(make(trainable))
         schedules = [
-            {"scheduler": make(optimizer), "name": f"lr-{name}"}
+            {"scheduler": make(optimizer), "name": f"lr-{name}", "interval": "step"}
             for name, optimizer, make in zip(PLAYERS, optimizers, self.scheduler_factories, strict=True)
             if make is not None
         ]
         return optimizers, schedules
 
+    def on_train_start(self) -> None:
+        """Also refuses weights that nobody would move."""
+        super().on_train_start()
+        moved = [_parameters(optimizer) for optimizer in self._optimizers()]
+        for name, parameters in zip(PLAYERS, moved, strict=True):
+            own = set(map(id, getattr(self, name).parameters()))
+            if not any(id(p) in own for p in parameters):
+                raise UsageError(
+                    f"configure_optimizers must give the generator's optimizer, then the discriminator's; the {name}'s "
+                    "has none of its parameters"
+                )
+        all_moved = {id(p) for parameters in moved for p in parameters}
+        idle = [name for name, p in self.named_parameters() if p.requires_grad and id(p) not in all_moved]
+        if idle:
+            where = dict.fromkeys(name.split(".")[0] for name in idle)
+            raise UsageError(
+                f"{', '.join(where)} has parameters that require a gradient, {idle[0]} for one, but no optimizer that "
+                "moves them; make it a part of the generator or the discriminator, or freeze it with "
+                "requires_grad_(False)"
+            )
+
     def _optimizers(self) -> list[Any]:
-        optimizers = self.optimizers()
-        assert isinstance(optimizers, list)
+        """The generator's and the discriminator's."""
+        given = self.optimizers()
+        optimizers = given if isinstance(given, list) else [given]
+        if len(optimizers) != len(PLAYERS):
+            raise UsageError(
+                f"configure_optimizers must give two optimizers, the generator's and the discriminator's, got "
+                f"{len(optimizers)}; put the parameters of a third network into one of the two"
+            )
         return optimizers
 
     def _step_schedules(self, terms: Terms) -> None:
         for config in self.trainer.lr_scheduler_configs:
-            if isinstance(config.scheduler, ReduceLROnPlateau):
-                watched = terms.get(self.plateau or f"{str(config.name).removeprefix('lr-')}/loss")
-                if watched is not None:
-                    config.scheduler.step(watched)
-            else:
+            by_epoch = config.interval == "epoch"  # as in Lightning; the base's own are stepped by the batch
+            number = self.trainer.current_epoch if by_epoch else self.batch_number
+            if (by_epoch and not self.trainer.is_last_batch) or (number + 1) % config.frequency:
+                continue
+            if not isinstance(config.scheduler, ReduceLROnPlateau):
                 config.scheduler.step()
+                continue
+            name = config.monitor or self.plateau
+            known = {**self.trainer.callback_metrics, **terms}
+            if name is not None and name not in known and not by_epoch and self.batch_number == 0:
+                raise UsageError(
+                    f"a schedule watches {name!r}, which is none of the terms of a batch: {', '.join(terms)}; set "
+                    f"{type(self).__name__}.plateau to one of them"
+                )
+            watched = known.get(name or f"{str(config.name).removeprefix('lr-')}/loss")
+            if watched is not None:
+                config.scheduler.step(watched)
+
+
+def _parameters(optimizer: Any) -> list[nn.Parameter]:
+    """What an optimizer moves, as it is now."""
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
 def _all_reduce_mean(tensors: list[Tensor]) -> None:

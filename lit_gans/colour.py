@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from lit_gans.precision import full
+
 # linear sRGB to XYZ for the white point D65, IEC 61966-2-1
 _XYZ = (
     (0.4124564, 0.3575761, 0.1804375),
@@ -30,7 +32,7 @@ def rgb_to_lab(images: Tensor) -> Tensor:
         >>> rgb_to_lab(red).flatten().round(decimals=1)
         tensor([53.2000, 80.1000, 67.2000])
     """
-    value = (images.float() + 1) / 2
+    value = (full(images) + 1) / 2
     # a power has no gradient at 0, so neither branch may be given what belongs to the other
     linear = torch.where(value > 0.04045, ((value.clamp(min=0.04) + 0.055) / 1.055).pow(2.4), value / 12.92)
     xyz = _mix(linear, _FROM_RGB)
@@ -52,7 +54,7 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
         >>> lab_to_rgb(torch.tensor([100.0, 0.0, 0.0]).view(1, 3, 1, 1)).flatten().round(decimals=3)
         tensor([1., 1., 1.])
     """
-    lightness, a, b = lab.float().unbind(1)
+    lightness, a, b = full(lab).unbind(1)
     y = (lightness + 16) / 116
     root = torch.stack([y + a / 500, y, y - b / 200], 1)
     linear = _mix(torch.where(root > _KNEE, root.pow(3), 3 * _KNEE**2 * (root - 4 / 29)), _TO_RGB)

@@ -18,6 +18,7 @@ from lit_gans.losses import Terms
 from lit_gans.networks.base import Generator, evaluating
 from lit_gans.networks.encoders import DCGANDecoder, DCGANEncoder, Encoder, GaussianCodes, MLPDecoder, MLPEncoder
 from lit_gans.optim import Adam, ExponentialAverage
+from lit_gans.precision import full
 
 Likelihood = Literal["gaussian", "bernoulli"]
 
@@ -96,7 +97,7 @@ class EncoderDecoder(GenerativeModel):
     @contextmanager
     def inference_encoder(self) -> Iterator[nn.Module]:
         """The averaged encoder (the plain one if there is no average) in evaluation mode, put back afterwards."""
-        network = self.encoder if self.encoder_ema is None else self.encoder_ema.module
+        network = self.encoder if self.encoder_ema is None else self.encoder_ema.following(self.encoder)
         with evaluating(network):
             yield network
 
@@ -104,7 +105,7 @@ class EncoderDecoder(GenerativeModel):
     def encode(self, images: Tensor) -> Tensor:
         """Codes (N, latent_dim) of images (N, C, H, W) in [-1, 1], by the averaged encoder."""
         with self.inference_encoder() as encoder:
-            parts = [self.statistics(encoder, part.to(self.device))[0] for part in images.split(_CHUNK)]
+            parts = [self.statistics(encoder, part.to(self.device, self.dtype))[0] for part in images.split(_CHUNK)]
         return torch.cat(parts)
 
     @torch.no_grad()
@@ -112,7 +113,7 @@ class EncoderDecoder(GenerativeModel):
         """Images (N, C, H, W) in [-1, 1] of codes (N, latent_dim), by the averaged decoder."""
         with self.inference_generator() as generator:
             decoder = self._decoder(generator)
-            return torch.cat([decoder(part.to(self.device)).float() for part in codes.split(_CHUNK)])
+            return torch.cat([decoder(part.to(self.device, self.dtype)).float() for part in codes.split(_CHUNK)])
 
     def reconstruct(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) in [-1, 1], coded and decoded."""
@@ -137,7 +138,7 @@ class EncoderDecoder(GenerativeModel):
         Raises:
             UsageError: if it gives another shape.
         """
-        given = encoder(images).float()
+        given = full(encoder(images))
         if given.shape != (len(images), self.outputs * self.latent_dim):
             times = f"{self.outputs} numbers for each of" if self.outputs > 1 else "a code of"
             raise UsageError(
@@ -161,12 +162,14 @@ class EncoderDecoder(GenerativeModel):
 
     def training_step(self, batch: Any, batch_idx: int) -> Terms:
         """One batch: every term and, as ``loss``, their sum."""
-        terms = self.objective(self.receive(batch)["image"])
-        self._refuse_nonfinite("model", terms)
+        terms = self._checked("model", self.objective(self.receive(batch)["image"]))
         loss = torch.stack(list(terms.values())).sum()
         shown = {name: term.detach() for name, term in {**terms, "loss": loss}.items()}
-        if self._logs_this_batch():
-            self.log_dict(shown)
+        if self.trainer.world_size > 1:  # the devices' mean: all of them stop here, or none
+            values = self.trainer.strategy.reduce(torch.stack(list(shown.values())), reduce_op="mean")
+            shown = dict(zip(shown, values.unbind(), strict=True))
+        self._refuse_nonfinite("model", shown)
+        self._log_terms(shown)
         return {**shown, "loss": loss}
 
     def optimizer_step(self, *arguments: Any, **options: Any) -> None:
@@ -181,6 +184,12 @@ class EncoderDecoder(GenerativeModel):
         super().on_train_start()
         if self.encoder_ema is not None:
             self.encoder_ema.updates = None
+
+    def reset_average(self) -> None:
+        """Also lets the encoder's average begin anew."""
+        super().reset_average()
+        if self.encoder_ema is not None:
+            self.encoder_ema.restart(self.encoder)
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
         """Logs what the variant says of held-out images, and the mean squared error of their reconstructions.

@@ -16,6 +16,8 @@ from torch.optim import Optimizer
 
 from lit_gans import checkpoints
 from lit_gans.errors import NonFiniteLoss, UsageError
+from lit_gans.gradients import CURE, Watched
+from lit_gans.hooks import keep_hooks
 from lit_gans.losses import Terms
 from lit_gans.networks.base import evaluating
 from lit_gans.optim import ExponentialAverage
@@ -71,8 +73,14 @@ class GenerativeModel(LightningModule, ABC):
         self.generator = generator
         self.generator_ema = ExponentialAverage(self.generator, ema_decay) if ema_decay else None
         self.clip_norm = clip_norm
-        self._inspected = False
+        self._inspected: set[str] = set()
+        self._shown: Terms = {}
+        self._watched = Watched()
         self._random_states: list[dict[str, Any]] | None = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        keep_hooks(cls, GenerativeModel)
 
     @abstractmethod
     def sample(self, n: int = 64, *, seed: int | None = None) -> Tensor:
@@ -84,34 +92,61 @@ class GenerativeModel(LightningModule, ABC):
         return self.trainer.fit_loop.total_batch_idx
 
     def receive(self, batch: Any) -> Batch:
-        """Turns a user's own ``image`` or ``(image, label)`` into the dict of the contract and inspects the first one.
+        """Turns a user's own ``image`` or ``(image, label)`` into the dict of the contract, in the model's number type.
+
+        The first batch of every stage of every run is inspected: of training, of validation, of a test.
 
         Raises:
-            UsageError: if the first batch lacks what the model ``needs``, or holds images that are not float in [-1, 1]
-                or not of ``image_shape``.
+            UsageError: if it is no such batch, lacks what the model ``needs``, or holds images that are not float in
+                [-1, 1] or not of ``image_shape``.
         """
         if isinstance(batch, Tensor):
             batch = {"image": batch}
         elif isinstance(batch, (tuple, list)):
             batch = dict(zip(("image", "label"), batch, strict=False))
-        if not self._inspected:
-            if missing := [name for name in self.needs if name not in batch]:
-                raise UsageError(
-                    f"{type(self).__name__} needs batches with {', '.join(missing)}, but the data gives "
-                    f"{', '.join(batch)}; use another data set, or a model that is made for this one"
-                )
-            for name in _IMAGES:
-                if name in batch:
-                    _inspect(name, batch[name], self.image_shape if name == "image" else None)
-            self._inspected = True
-        return batch
+        elif not isinstance(batch, dict):
+            raise UsageError(
+                f"a batch must be images, (images, labels) or a dict such as {{'image': images}}, got a "
+                f"{type(batch).__name__}; turn it into one in the data's collate_fn, or override receive()"
+            )
+        stage = "" if self._trainer is None else str(self.trainer.state.stage)
+        if stage not in self._inspected:
+            self._inspect(batch)
+            self._inspected.add(stage)
+        return {
+            name: value.to(self.dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
+            for name, value in batch.items()
+        }
+
+    def _inspect(self, batch: Batch) -> None:
+        if missing := [name for name in self.needs if name not in batch]:
+            raise UsageError(
+                f"{type(self).__name__} needs batches with {', '.join(missing)}, but the data gives "
+                f"{', '.join(batch)}; use another data set, or a model that is made for this one"
+            )
+        for name in _IMAGES:
+            if name in batch:
+                _inspect(name, batch[name], self.image_shape if name == "image" else None)
+
+    def forward(self, *inputs: Any) -> Any:
+        """What the averaged generator, in evaluation mode, makes of its inputs: noise (N, latent_dim) for most models.
+
+        It has a gradient; `sample` does not.
+        """
+        with self.inference_generator() as generator:
+            return generator(*inputs)
 
     @contextmanager
     def inference_generator(self) -> Iterator[nn.Module]:
         """The averaged generator (the plain one if there is no average) in evaluation mode, put back afterwards."""
-        network = self.generator if self.generator_ema is None else self.generator_ema.module
+        network = self.generator if self.generator_ema is None else self.generator_ema.following(self.generator)
         with evaluating(network):
             yield network
+
+    def reset_average(self) -> None:
+        """Lets the average begin anew at the generator's present weights: after weights were loaded into it, say."""
+        if self.generator_ema is not None:
+            self.generator_ema.restart(self.generator)
 
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
         """As many samples as the batch has entries."""
@@ -123,9 +158,15 @@ class GenerativeModel(LightningModule, ABC):
         return self.validation_step(batch, batch_idx)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Clips here and nowhere else: by now a gradient scaler has taken its scale off."""
+        """Looks at the gradient and clips it, here and nowhere else: by now a gradient scaler has taken its scale off.
+
+        Raises:
+            NonFiniteLoss: if the gradient is not finite or would overflow an optimizer's moments; on an accelerator
+                the gradient is zero then, and the error comes when losses are logged or a checkpoint is saved.
+        """
+        self._watched.look(optimizer, self.batch_number, getattr(self.trainer.precision_plugin, "scaler", None))
         if self.clip_norm is not None:
-            nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], self.clip_norm)
+            self._watched.clip(optimizer, self.clip_norm)
 
     # ---------------------------------------------------------------- logging and safety
 
@@ -134,6 +175,38 @@ class GenerativeModel(LightningModule, ABC):
         due = every > 0 and (self.batch_number + 1) % every == 0
         return due or bool(self.trainer.fast_dev_run)  # type: ignore[attr-defined]
 
+    def _checked(self, player: str, terms: Any) -> Terms:
+        """The terms that a variant's loss has returned.
+
+        Raises:
+            UsageError: if they are no dict of tensors of one number, or no weight has a part in them.
+        """
+        if not isinstance(terms, dict) or not terms:
+            given = "an empty dict" if isinstance(terms, dict) else f"a {type(terms).__name__}"
+            raise UsageError(
+                f"the {player}'s loss must be a dict of named terms, such as {{'fake': loss}}, got {given}; return one "
+                "term at least"
+            )
+        for name, term in terms.items():
+            if not isinstance(term, Tensor) or term.ndim:
+                given = f"shape {tuple(term.shape)}" if isinstance(term, Tensor) else f"a {type(term).__name__}"
+                raise UsageError(
+                    f"the {player}'s term {name!r} must be a tensor of one number, such as loss.mean(), got {given}"
+                )
+        if not any(term.requires_grad for term in terms.values()):
+            raise UsageError(
+                f"the {player}'s terms {', '.join(map(str, terms))} depend on no weight that trains; let them use the "
+                "player's network, and do not detach them"
+            )
+        return terms
+
+    def _log_terms(self, terms: Terms) -> None:
+        """Logs the last known value of every term: some come less often than losses are logged."""
+        self._shown |= terms
+        if self._logs_this_batch():
+            self._watched.refuse_broken()
+            self.log_dict(self._shown)
+
     def _refuse_nonfinite(self, player: str, terms: Terms) -> None:
         """Stops before a broken loss reaches the weights; on an accelerator only as often as it logs, to save syncs."""
         if self.device.type != "cpu" and not self._logs_this_batch():
@@ -141,18 +214,19 @@ class GenerativeModel(LightningModule, ABC):
         for name, term in terms.items():
             if not torch.isfinite(term):
                 raise NonFiniteLoss(
-                    f"the {player}'s term '{name}' became {float(term.detach())} at batch {self.batch_number}; "
-                    "training stopped, the last checkpoint was kept; try a lower learning rate, clip_norm=1 or "
-                    "precision 32-true"
+                    f"the {player}'s term '{name}' became {float(term.detach())} at batch {self.batch_number}; {CURE}"
                 )
 
     # ---------------------------------------------------------------- several devices, resume, checkpoints
 
     def setup(self, stage: str) -> None:
         """Proves before the first batch that what this run saves can be loaded."""
+        self._inspected.clear()  # this run's data may be other data
         if stage != "fit":
             return
+        self._shown, self._watched = {}, Watched()
         refuse_strategy(self.trainer.strategy)
+        refuse_precision(self.trainer.precision)
         checkpoints.prove_loadable(self)
         if self.trainer.world_size > 1:
             atexit.unregister(_leave_group)
@@ -163,6 +237,8 @@ class GenerativeModel(LightningModule, ABC):
         rank, states = self.global_rank, self._random_states
         if self.generator_ema is not None:
             self.generator_ema.updates = None  # read again from what a checkpoint has restored
+            if not self.generator_ema.started:
+                self.reset_average()  # weights may have been loaded into the generator since it was made
         self._random_states = None
         if states is not None and len(states) == self.trainer.world_size:
             checkpoints.set_random_state(states[rank], self.device)
@@ -175,24 +251,33 @@ class GenerativeModel(LightningModule, ABC):
                 )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the class, the arguments and every device's random state; refuses weights that are not finite."""
-        for name, value in checkpoint["state_dict"].items():
-            if isinstance(value, Tensor) and value.is_floating_point() and not bool(torch.isfinite(value).all()):
-                raise NonFiniteLoss(f"{name} holds NaN or infinity: nothing was saved and the last checkpoint was kept")
+        """Adds the class, the arguments and every device's random state; refuses numbers that are not finite.
+
+        Raises:
+            NonFiniteLoss: if a weight, or what an optimizer remembers of it, is NaN or infinite.
+        """
+        checkpoint["state_dict"] = {plain_key(key): value for key, value in checkpoint["state_dict"].items()}
         checkpoint[checkpoints.KEY] = checkpoints.describe(self)
-        state = checkpoints.random_state(self.device)
+        state = (checkpoints.random_state(self.device), _broken(checkpoint) or self._watched.broken())
         states: list[Any] = [state]
         if self._trainer is not None and self.trainer.world_size > 1:
             states = [None] * self.trainer.world_size
             dist.all_gather_object(states, state)
-        checkpoint[checkpoints.RANDOM] = states
+        if complaint := next((complaint for _, complaint in states if complaint), None):  # on all devices or on none
+            raise NonFiniteLoss(f"{complaint}: nothing was saved and the last checkpoint was kept; {CURE}")
+        checkpoint[checkpoints.RANDOM] = [random for random, _ in states]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the random states until training starts, after the data loaders have drawn from them."""
         self._random_states = checkpoint.get(checkpoints.RANDOM)
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
-        """Loads weights; ones of another architecture are a `UsageError`."""
+        """Loads weights; ones of another architecture are a `UsageError`.
+
+        It does not matter whether a network was wrapped by ``torch.compile``, then or now.
+        """
+        own = {plain_key(key): key for key in self.state_dict()}
+        state_dict = {own.get(plain_key(key), key): value for key, value in state_dict.items()}
         try:
             return super().load_state_dict(state_dict, strict, assign)
         except RuntimeError as error:
@@ -206,6 +291,33 @@ class GenerativeModel(LightningModule, ABC):
     def load_from_checkpoint(cls, checkpoint_path: Any, map_location: Any = None, **arguments: Any) -> Any:  # type: ignore[override]
         """`load`, for a checkpoint that must hold this class or a subclass of it."""
         return checkpoints.load(checkpoint_path, map_location, expected=cls, **arguments)
+
+
+def plain_key(key: str) -> str:
+    """The name of a weight without what ``torch.compile(network)`` puts into it."""
+    return key.replace("_orig_mod.", "")
+
+
+def refuse_precision(precision: str) -> None:
+    """Raises a `UsageError` for number types that nothing can be learned in."""
+    if precision not in ("32-true", "64-true", "16-mixed", "bf16-mixed"):
+        raise UsageError(
+            f"precision {precision} keeps the weights themselves in few bits, where the small steps of Adam and of the "
+            "averaged generator are rounded to nothing; train with bf16-mixed, 16-mixed, 32-true or 64-true"
+        )
+
+
+def _broken(checkpoint: dict[str, Any]) -> str | None:
+    """The first weight of a checkpoint, or memory of an optimizer, that is not finite, in words."""
+    kept = {name: [value] for name, value in checkpoint["state_dict"].items()}
+    for number, optimizer in enumerate(checkpoint.get("optimizer_states", ())):
+        values = [value for state in optimizer.get("state", {}).values() for value in state.values()]
+        kept[f"the memory of optimizer {number}"] = values
+    for name, values in kept.items():
+        for value in values:
+            if isinstance(value, Tensor) and value.is_floating_point() and not bool(torch.isfinite(value).all()):
+                return f"{name} holds NaN or infinity"
+    return None
 
 
 def refuse_strategy(strategy: Any) -> None:

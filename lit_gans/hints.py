@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lit_gans.colour import rgb_to_lab
 from lit_gans.errors import UsageError
+from lit_gans.precision import full
 
 #: most hints of one image; a geometric number is above it once in thirty million images
 MOST = 128
@@ -104,13 +105,13 @@ def _paint(ab: Tensor, corner: Tensor, side: Tensor, number: Tensor, limit: int)
     rows = (corner[:, :, :1] + steps).clamp(max=height - 1)
     columns = (corner[:, :, 1:] + steps).clamp(max=width - 1)
     pixel = (rows.unsqueeze(3) * width + columns.unsqueeze(2)).flatten(1)
-    colours = ab.float().flatten(2).gather(2, pixel.unsqueeze(1).expand(-1, 2, -1)).view(n, 2, len(order), -1)
+    colours = full(ab).flatten(2).gather(2, pixel.unsqueeze(1).expand(-1, 2, -1)).view(n, 2, len(order), -1)
     mean = (colours * inside.flatten(2).unsqueeze(1)).sum(3) / side.square().unsqueeze(1)
     shown = inside & (order < number.unsqueeze(1)).view(n, -1, 1, 1)
     painter = torch.where(shown, (order + 1).view(1, -1, 1, 1), 0).flatten(1)
     last = torch.zeros(n, height * width, dtype=torch.long, device=ab.device)
     last = last.scatter_reduce(1, pixel, painter, "amax")
-    mask = (last > 0).unsqueeze(1).float()
+    mask = (last > 0).unsqueeze(1).to(ab.dtype)
     hints = mean.gather(2, (last - 1).clamp(min=0).unsqueeze(1).expand(-1, 2, -1)) * mask
     return hints.view(n, 2, height, width), mask.view(n, 1, height, width)
 

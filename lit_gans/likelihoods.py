@@ -5,6 +5,8 @@ from math import log, pi
 import torch.nn.functional as F
 from torch import Tensor
 
+from lit_gans.precision import full
+
 
 def gaussian(images: Tensor, mean: Tensor, log_sigma: Tensor) -> Tensor:
     """The log-density of N(mean, sigma^2 I), summed over all values of an image.
@@ -17,8 +19,8 @@ def gaussian(images: Tensor, mean: Tensor, log_sigma: Tensor) -> Tensor:
     Returns:
         (N,) float32.
     """
-    log_sigma = log_sigma.float()
-    scaled = (images.float() - mean.float()) * (-log_sigma).exp()
+    log_sigma = full(log_sigma)
+    scaled = (full(images) - full(mean)) * (-log_sigma).exp()
     return -(0.5 * scaled.square() + log_sigma + 0.5 * log(2 * pi)).flatten(1).sum(1)
 
 
@@ -35,8 +37,8 @@ def bernoulli(images: Tensor, logits: Tensor) -> Tensor:
     Returns:
         (N,) float32.
     """
-    targets = (images.float() + 1) / 2
-    return -F.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none").flatten(1).sum(1)
+    targets = (full(images) + 1) / 2
+    return -F.binary_cross_entropy_with_logits(full(logits), targets, reduction="none").flatten(1).sum(1)
 
 
 def kl_to_standard(mean: Tensor, log_variance: Tensor) -> Tensor:

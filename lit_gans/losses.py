@@ -8,6 +8,8 @@ a logarithm: ``softplus`` is the stable form of both.
 import torch.nn.functional as F
 from torch import Tensor
 
+from lit_gans.precision import full
+
 Terms = dict[str, Tensor]
 
 
@@ -20,7 +22,7 @@ def minimax_discriminator(real: Tensor, fake: Tensor) -> Terms:
         real: logits of real samples.
         fake: logits of generated samples.
     """
-    return {"real": F.softplus(-real.float()).mean(), "fake": F.softplus(fake.float()).mean()}
+    return {"real": F.softplus(-full(real)).mean(), "fake": F.softplus(full(fake)).mean()}
 
 
 def minimax_generator(fake: Tensor) -> Terms:
@@ -28,12 +30,12 @@ def minimax_generator(fake: Tensor) -> Terms:
 
     Its gradient with respect to the logit is -D(G(z)): it vanishes where the discriminator wins.
     """
-    return {"fake": -F.softplus(fake.float()).mean()}
+    return {"fake": -F.softplus(full(fake)).mean()}
 
 
 def non_saturating_generator(fake: Tensor) -> Terms:
     """-E log D(G(z)), the heuristic of Goodfellow et al. 2014, section 3: the gradient is strong where D wins."""
-    return {"fake": F.softplus(-fake.float()).mean()}
+    return {"fake": F.softplus(-full(fake)).mean()}
 
 
 def least_squares_discriminator(real: Tensor, fake: Tensor, a: float = 0.0, b: float = 1.0) -> Terms:
@@ -45,32 +47,32 @@ def least_squares_discriminator(real: Tensor, fake: Tensor, a: float = 0.0, b: f
         a: target for fakes.
         b: target for reals.
     """
-    return {"real": 0.5 * (real.float() - b).square().mean(), "fake": 0.5 * (fake.float() - a).square().mean()}
+    return {"real": 0.5 * (full(real) - b).square().mean(), "fake": 0.5 * (full(fake) - a).square().mean()}
 
 
 def least_squares_generator(fake: Tensor, c: float = 1.0) -> Terms:
     """1/2 E (D(G(z)) - c)^2, Mao et al. 2016, eq. 2; ``c`` is what the generator wants the discriminator to say."""
-    return {"fake": 0.5 * (fake.float() - c).square().mean()}
+    return {"fake": 0.5 * (full(fake) - c).square().mean()}
 
 
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Terms:
     """E max(0, 1 - D(x)) + E max(0, 1 + D(G(z))), Lim & Ye 2017, arXiv:1705.02894, eq. 12."""
-    return {"real": F.relu(1 - real.float()).mean(), "fake": F.relu(1 + fake.float()).mean()}
+    return {"real": F.relu(1 - full(real)).mean(), "fake": F.relu(1 + full(fake)).mean()}
 
 
 def hinge_generator(fake: Tensor) -> Terms:
     """-E D(G(z)), the generator's half of the hinge game, Lim & Ye 2017, eq. 13."""
-    return {"fake": -fake.float().mean()}
+    return {"fake": -full(fake).mean()}
 
 
 def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Terms:
     """-E D(x) + E D(G(z)), the negated dual estimate of Arjovsky et al. 2017, arXiv:1701.07875, eq. 2."""
-    return {"real": -real.float().mean(), "fake": fake.float().mean()}
+    return {"real": -full(real).mean(), "fake": full(fake).mean()}
 
 
 def wasserstein_generator(fake: Tensor) -> Terms:
     """-E D(G(z)), Arjovsky et al. 2017, algorithm 1, line 10."""
-    return {"fake": -fake.float().mean()}
+    return {"fake": -full(fake).mean()}
 
 
 def relativistic_discriminator(real: Tensor, fake: Tensor) -> Terms:
@@ -100,13 +102,13 @@ def relativistic_average_discriminator(real: Tensor, fake: Tensor) -> Terms:
         real: logits of real samples.
         fake: logits of generated samples.
     """
-    real, fake = real.float(), fake.float()
+    real, fake = full(real), full(fake)
     return {"real": F.softplus(fake.mean() - real).mean(), "fake": F.softplus(fake - real.mean()).mean()}
 
 
 def relativistic_average_generator(real: Tensor, fake: Tensor) -> Terms:
     """E softplus(D(x) - mean D(G(z))) + E softplus(mean D(x) - D(G(z))), the mirror image, eq. 9."""
-    real, fake = real.float(), fake.float()
+    real, fake = full(real), full(fake)
     return {"real": F.softplus(real - fake.mean()).mean(), "fake": F.softplus(real.mean() - fake).mean()}
 
 
@@ -120,7 +122,7 @@ def labelled_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
     Returns:
         A 0-dim float32 tensor.
     """
-    total = F.cross_entropy(logits.float(), label, ignore_index=-1, reduction="sum")
+    total = F.cross_entropy(full(logits), label, ignore_index=-1, reduction="sum")
     return total / (label >= 0).sum().clamp(min=1)
 
 
@@ -130,4 +132,4 @@ def _paired(left: Tensor, right: Tensor) -> Tensor:
             f"a relativistic loss pairs every real with one fake, but their outputs have shapes {tuple(left.shape)} "
             f"and {tuple(right.shape)}; generate as many fakes as the batch has reals"
         )
-    return left.float() - right.float()
+    return full(left) - full(right)

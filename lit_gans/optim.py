@@ -120,24 +120,58 @@ class ExponentialAverage(AveragedModel):
     Args:
         network: the network to follow; a copy of it is made.
         decay: share of the old average that one update keeps, at most.
+
+    Raises:
+        UsageError: if the network cannot be copied.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
-        super().__init__(network)
+        try:
+            super().__init__(network)
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise UsageError(
+                f"{type(network).__name__} cannot be copied for its average ({str(error).splitlines()[0]}); run lazy "
+                "layers on a batch first, use torch.nn.utils.parametrizations in place of torch.nn.utils.weight_norm "
+                "and spectral_norm, or set ema_decay=0"
+            ) from error
         self.decay = decay
         self.updates: int | None = None
         self.requires_grad_(False)
 
+    @property
+    def started(self) -> bool:
+        """Whether there was an update; until then the average is whatever the network was when it was copied."""
+        if self.updates is None:  # once a run: the buffer is what a checkpoint restores
+            self.updates = int(self.n_averaged)
+        return self.updates > 0
+
+    def following(self, network: nn.Module) -> nn.Module:
+        """The averaged network; before the first update what ``network`` is now, whose weights may have been loaded."""
+        if not self.started:
+            self.restart(network)
+        return self.module
+
+    @torch.no_grad()
+    def restart(self, network: nn.Module) -> None:
+        """Begins anew at the network's present parameters and buffers."""
+        self._copy_all(self.module.parameters(), network.parameters())
+        self._copy_all(self.module.buffers(), network.buffers())
+        self.updates = 0
+        self.n_averaged.zero_()
+
+    @staticmethod
+    def _copy_all(to: Iterable[Tensor], of: Iterable[Tensor]) -> None:
+        if targets := list(to):
+            torch._foreach_copy_(targets, list(of))
+
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
         """Moves the average one step towards ``model``."""
-        if self.updates is None:  # once a run: the buffer is what a checkpoint restores
-            self.updates = int(self.n_averaged)
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        updates = int((self.started and self.updates) or 0)
+        decay = min(self.decay, (1 + updates) / (10 + updates))
         torch._foreach_lerp_(list(self.module.parameters()), list(model.parameters()), 1 - decay)
-        if buffers := list(self.module.buffers()):
-            torch._foreach_copy_(buffers, list(model.buffers()))
-        self.updates += 1
+        self._copy_all(self.module.buffers(), model.buffers())
+        self.updates = updates + 1
         self.n_averaged.fill_(self.updates)
 
 

@@ -1,13 +1,16 @@
 """Gradient penalties and feature penalties as pure functions.
 
-All of them run in float32 with autocast switched off: a penalty differentiates a gradient, and bfloat16 loses a
-twentieth of it. They need double backward, so the network they are given must not be compiled.
+All of them run with autocast switched off, in the type of the network's weights, which is float32 as a rule: a penalty
+differentiates a gradient, and bfloat16 loses a twentieth of it. They need double backward, so the network they are
+given must not be compiled.
 """
 
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from lit_gans.precision import full, without_autocast
 
 Network = Callable[[Tensor], Tensor]
 
@@ -29,9 +32,9 @@ def gradient_penalty(
     Returns:
         A 0-dim float32 tensor.
     """
-    real, fake = real.detach().float(), fake.detach().float()
+    real, fake = _suited(discriminator, real), _suited(discriminator, fake)
     if mix is None:
-        mix = torch.rand(len(real), device=real.device)
+        mix = torch.rand(len(real), device=real.device, dtype=real.dtype)
     points = torch.lerp(fake, real, mix.view(-1, *[1] * (real.ndim - 1)))
     return (_gradient(discriminator, points)[1].flatten(1).norm(dim=1) - center).square().mean()
 
@@ -50,7 +53,7 @@ def dragan_penalty(discriminator: Network, real: Tensor, spread: float = 0.5) ->
     Returns:
         A 0-dim float32 tensor.
     """
-    real = real.float()
+    real = _suited(discriminator, real)
     return gradient_penalty(discriminator, real, real + spread * real.std() * torch.rand_like(real))
 
 
@@ -80,7 +83,7 @@ def judged(discriminator: Network, images: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         The outputs as they come, and |grad D(x)|_2^2 (N,), both float32 and with their graph.
     """
-    outputs, gradient = _gradient(discriminator, images.detach().float())
+    outputs, gradient = _gradient(discriminator, _suited(discriminator, images))
     return outputs, gradient.square().flatten(1).sum(1)
 
 
@@ -100,14 +103,21 @@ def pull_away(features: Tensor) -> Tensor:
     if n < 2:
         raise ValueError(f"pull_away compares pairs of samples and needs a batch of at least 2, got {n}")
     with torch.autocast(features.device.type, enabled=False):
-        unit = torch.nn.functional.normalize(features.float().flatten(1), dim=1)
+        unit = torch.nn.functional.normalize(full(features).flatten(1), dim=1)
         return ((unit @ unit.T).square().sum() - n) / (n * (n - 1))
+
+
+def _suited(network: Network, images: Tensor) -> Tensor:
+    """Images without their graph, in the type of the network's weights where autocast is off."""
+    weights = network.parameters() if isinstance(network, nn.Module) else ()
+    weight = next((w for w in weights if w.is_floating_point()), None)
+    return without_autocast(images.detach()) if weight is None else images.detach().to(weight.dtype)
 
 
 def _gradient(discriminator: Network, points: Tensor) -> tuple[Tensor, Tensor]:
     """The outputs, and the gradient of their sum with respect to ``points`` with a graph through it."""
     with torch.autocast(points.device.type, enabled=False), torch.enable_grad():
         points = points.requires_grad_()
-        outputs = discriminator(points).float()
+        outputs = full(discriminator(points))
         (gradient,) = torch.autograd.grad(outputs.sum(), points, create_graph=True)
     return outputs, gradient

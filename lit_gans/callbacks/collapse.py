@@ -66,7 +66,7 @@ class CollapseMonitor(Callback):
         if self.real is None or trainer.sanity_checking or len(self.real) < 2:
             return
         real = self.real[:_IMAGES]
-        fake = pl_module.sample(len(real), seed=0).to(real.device)
+        fake = pl_module.sample(len(real), seed=0).to(real)
         diversity = _spread(fake) / _spread(real)
         pl_module.log("val/diversity", diversity, sync_dist=True)
         if diversity < _ALIKE and trainer.global_step >= self.after:

@@ -91,7 +91,7 @@ class LabelGAN(LatentGAN):
 
     def condition(self, label: Tensor) -> Tensor:
         """Classes (N,), or attributes or a mixture (N, num_classes), as the networks take them: (N, num_classes)."""
-        return label.float() if label.ndim == 2 else F.one_hot(label.long(), len(self.label_counts)).float()
+        return (label if label.ndim == 2 else F.one_hot(label.long(), len(self.label_counts))).to(self.dtype)
 
     def generate(self, batch: Batch) -> Fake:
         """A fake of every label in the batch."""
@@ -102,7 +102,7 @@ class LabelGAN(LatentGAN):
             self.label_counts += torch.bincount(label[label >= 0], minlength=len(self.label_counts))
             if self.takes_unlabelled:
                 label = torch.where(label >= 0, label, torch.randint_like(label, len(self.label_counts)))
-        noise = torch.randn(len(label), self.latent_dim, device=label.device)
+        noise = torch.randn(len(label), self.latent_dim, device=label.device).to(self.dtype)
         return {"image": self.generator(noise, self.condition(label)), "label": label}
 
     def realness(self, batch: Batch) -> Callable[[Tensor], Tensor]:

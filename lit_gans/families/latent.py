@@ -95,7 +95,8 @@ class LatentGAN(BaseGAN):
             "generator_norm": generator_norm,
             "discriminator_norm": discriminator_norm,
         }
-        if generator and discriminator and (given := [name for name, value in options.items() if value is not None]):
+        given = [name for name, value in options.items() if value is not None]
+        if generator is not None and discriminator is not None and given:
             raise UsageError(
                 f"{', '.join(given)} would shape default networks, which {type(self).__name__} has none of here; give "
                 "the networks themselves what they should know"
@@ -103,11 +104,12 @@ class LatentGAN(BaseGAN):
         # the arguments are not rebound, because a checkpoint reads them from this call
         units = 64 if width is None else width
         super().__init__(
-            generator
-            or self._default_generator(
-                required(image_shape), latent_dim, units, upsampling, generator_norm, num_classes
-            ),
-            discriminator or self._default_discriminator(required(image_shape), units, discriminator_norm, num_classes),
+            self._default_generator(required(image_shape), latent_dim, units, upsampling, generator_norm, num_classes)
+            if generator is None
+            else generator,
+            self._default_discriminator(required(image_shape), units, discriminator_norm, num_classes)
+            if discriminator is None
+            else discriminator,
             image_shape=image_shape,
             num_classes=num_classes,
             **base,
@@ -156,7 +158,7 @@ class LatentGAN(BaseGAN):
     def generate(self, batch: Batch) -> Fake:
         """As many fakes as the batch has images."""
         image = batch["image"]
-        return self.generator(torch.randn(len(image), self.latent_dim, device=image.device))
+        return self.generator(torch.randn(len(image), self.latent_dim, device=image.device).to(self.dtype))
 
     def discriminator_penalty(self, batch: Batch, fake: Fake) -> Terms:
         """R1 where it is due."""
@@ -258,7 +260,8 @@ def draw(
         noise = torch.randn(n, latent_dim, generator=rng)
     chunks = zip(*(rows.split(_CHUNK) for rows in (noise, *inputs)), strict=True)
     with model.inference_generator() as generator:
-        return torch.cat([generator(*(rows.to(model.device) for rows in c), **options).float() for c in chunks])
+        parts = [[rows.to(model.device, model.dtype) for rows in chunk] for chunk in chunks]
+        return torch.cat([generator(*part, **options).float() for part in parts])
 
 
 def noise_size(generator: nn.Module) -> int:

@@ -67,7 +67,7 @@ class TranslationGAN(BaseGAN):
             if seed is not None:
                 torch.manual_seed(seed)
             network = choose(generator)
-            return torch.cat([network(part.to(self.device)).float() for part in images.split(_CHUNK)])
+            return torch.cat([network(part.to(self.device, self.dtype)).float() for part in images.split(_CHUNK)])
 
 
 class PairedGAN(TranslationGAN):

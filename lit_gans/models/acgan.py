@@ -13,6 +13,7 @@ from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, labelled_cross_entropy, minimax_discriminator, non_saturating_generator
 from lit_gans.networks import AuxiliaryDiscriminator, Discriminator, Generator
 from lit_gans.networks.blocks import Norm
+from lit_gans.precision import full
 
 
 class ACGAN(LabelGAN):
@@ -90,5 +91,5 @@ class ACGAN(LabelGAN):
     def cross_entropy(self, guess: Tensor, label: Tensor) -> Tensor:
         """Mean over the labelled of the batch, 0 if there are none: over classes, or over attributes by themselves."""
         if self.multi_label:
-            return F.binary_cross_entropy_with_logits(guess.float(), label.float())
+            return F.binary_cross_entropy_with_logits(full(guess), label.to(full(guess).dtype))
         return labelled_cross_entropy(guess, label)

@@ -11,6 +11,7 @@ from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms
 from lit_gans.networks.base import Generator
 from lit_gans.networks.encoders import Encoder
+from lit_gans.precision import full
 
 
 class AutoEncoder(EncoderDecoder):
@@ -76,7 +77,7 @@ class AutoEncoder(EncoderDecoder):
 
     def gaussian_log_likelihood(self, images: Tensor, mean: Tensor) -> Tensor:
         """Of unit variance, without its constant."""
-        return -0.5 * (images.float() - mean.float()).square().flatten(1).sum(1)
+        return -0.5 * (full(images) - full(mean)).square().flatten(1).sum(1)
 
     def _decoder(self, generator: nn.Module) -> Any:
         return generator.decoder

@@ -13,6 +13,7 @@ from lit_gans.losses import Terms
 from lit_gans.networks.autoencoder import AutoEncoderDiscriminator, ConvDecoder, VanishingResidual
 from lit_gans.networks.base import Discriminator, Generator
 from lit_gans.networks.blocks import Norm, Upsampling
+from lit_gans.precision import full
 
 _HORIZON = 500  # batches that the running mean of the convergence looks back
 
@@ -121,7 +122,7 @@ class BEGAN(LatentGAN):
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Copy reals well and fakes badly, as much as k says."""
-        real, drawn = (self.discriminator(v).float().mean() for v in (batch["image"], fake))
+        real, drawn = (full(self.discriminator(v)).mean() for v in (batch["image"], fake))
         self._energies = torch.stack([real, drawn]).detach()
         return {"real": real, "fake": -self.k * drawn}
 
@@ -144,4 +145,4 @@ class BEGAN(LatentGAN):
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Be copied well."""
-        return {"fake": self.discriminator(fake).float().mean()}
+        return {"fake": full(self.discriminator(fake)).mean()}

@@ -92,8 +92,10 @@ class Colorizer(TranslationGAN):
                 f"regression, hint and adversarial must not be negative, got {regression}, {hint} and {adversarial}"
             )
         super().__init__(
-            generator or _unet(required(image_shape), width, norm),
-            discriminator or PatchDiscriminator(required(image_shape, "discriminator"), width),
+            _unet(required(image_shape), width, norm) if generator is None else generator,
+            PatchDiscriminator(required(image_shape, "discriminator"), width)
+            if discriminator is None
+            else discriminator,
             image_shape=image_shape,
             **translation,
         )
@@ -107,13 +109,13 @@ class Colorizer(TranslationGAN):
         Returns:
             ``lab``, the true images, ``ab``, the colours that the generator gives them, and ``mask``, where it knew.
         """
-        lab = rgb_to_lab(batch["image"])
+        lab = rgb_to_lab(batch["image"]).to(batch["image"].dtype)
         hints, mask = simulate_hints(lab[:, 1:])
         return {"lab": _scaled(lab), "ab": self.generator(_joined(lab, hints, mask)), "mask": mask}
 
     def judge(self, lab: Tensor, ab: Tensor) -> Tensor:
         """The discriminator's logits of colours beside the lightness they are for."""
-        return self.discriminator(torch.cat([lab[:, :1], ab.float()], 1))
+        return self.discriminator(torch.cat([lab[:, :1], ab.to(lab.dtype)], 1))
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """True colours against given ones, at half the weight, which slows the discriminator down."""
@@ -123,7 +125,7 @@ class Colorizer(TranslationGAN):
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Colours near the true ones, above all where they were known, and such as the discriminator calls real."""
-        lab, ab, mask = fake["lab"], fake["ab"].float(), fake["mask"]
+        lab, ab, mask = fake["lab"], fake["ab"].to(fake["lab"].dtype), fake["mask"]
         error = F.smooth_l1_loss(ab, lab[:, 1:], beta=1 / AB, reduction="none").mean(1, keepdim=True)
         terms = {"regression": self.regression * error.mean()}
         if self.hint:

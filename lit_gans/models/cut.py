@@ -23,6 +23,7 @@ from lit_gans.networks.contrast import (
     spread_layers,
     translate_tapped,
 )
+from lit_gans.precision import full
 
 
 class CUT(UnpairedGAN):
@@ -105,13 +106,13 @@ class CUT(UnpairedGAN):
                 f"identity translates images of domain b as if they were of a, but they have {b[0]} and {a[0]} "
                 "channels; set identity to 0"
             )
-        translator = a_to_b or ResNetTranslator(b, a, width, blocks, norm)
+        translator = ResNetTranslator(b, a, width, blocks, norm) if a_to_b is None else a_to_b
         encoder = encoder_of(translator)
         compared = spread_layers(encoder) if layers is None else tuple(layers)
         heads = PatchProjector(map_channels(encoder, a[0], compared), features)
         super().__init__(
             nn.ModuleDict({"a_to_b": translator, "heads": heads}),
-            judge or PatchDiscriminator(b, width, norm=norm),
+            PatchDiscriminator(b, width, norm=norm) if judge is None else judge,
             image_shape=image_shape,
             source_shape=source_shape,
             **translation,
@@ -215,7 +216,7 @@ def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
         (N,) float32, the mean over the places of each image.
     """
     with torch.autocast(query.device.type, enabled=False):
-        query, key = F.normalize(query.float(), dim=2), F.normalize(key.float(), dim=2)
+        query, key = F.normalize(full(query), dim=2), F.normalize(full(key), dim=2)
         logits = query @ key.mT / temperature
         return (logits.logsumexp(2) - logits.diagonal(dim1=1, dim2=2)).mean(1)
 

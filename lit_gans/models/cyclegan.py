@@ -11,6 +11,7 @@ from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, least_squares_discriminator, least_squares_generator
 from lit_gans.networks import Discriminator, Generator, ImagePool, PatchDiscriminator, ResNetTranslator
 from lit_gans.networks.blocks import Norm
+from lit_gans.precision import full
 
 
 class CycleGAN(UnpairedGAN):
@@ -80,12 +81,12 @@ class CycleGAN(UnpairedGAN):
         b = required(image_shape, "generators and discriminators")
         a = source_shape or b
         generators = {
-            "a_to_b": a_to_b or ResNetTranslator(b, a, width, blocks, norm),
-            "b_to_a": b_to_a or ResNetTranslator(a, b, width, blocks, norm),
+            "a_to_b": ResNetTranslator(b, a, width, blocks, norm) if a_to_b is None else a_to_b,
+            "b_to_a": ResNetTranslator(a, b, width, blocks, norm) if b_to_a is None else b_to_a,
         }
         judges = {
-            "a": judge_a or PatchDiscriminator(a, width, norm=norm),
-            "b": judge_b or PatchDiscriminator(b, width, norm=norm),
+            "a": PatchDiscriminator(a, width, norm=norm) if judge_a is None else judge_a,
+            "b": PatchDiscriminator(b, width, norm=norm) if judge_b is None else judge_b,
         }
         super().__init__(
             nn.ModuleDict(generators),
@@ -178,4 +179,4 @@ class CycleGAN(UnpairedGAN):
 
 def _distance(image: Tensor, other: Tensor) -> Tensor:
     """Mean absolute error, in float32."""
-    return (image.float() - other.float()).abs().mean()
+    return (full(image) - full(other)).abs().mean()

@@ -13,6 +13,7 @@ from lit_gans.networks.autoencoder import AutoEncoderDiscriminator
 from lit_gans.networks.base import Discriminator, Generator
 from lit_gans.networks.blocks import Norm
 from lit_gans.penalties import pull_away
+from lit_gans.precision import full
 
 
 class EBGAN(LatentGAN):
@@ -80,12 +81,12 @@ class EBGAN(LatentGAN):
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Copy reals well, and fakes badly as far as the margin, each by itself."""
-        real = self.discriminator(batch["image"]).float()
-        return {"real": real.mean(), "fake": F.relu(self.margin - self.discriminator(fake).float()).mean()}
+        real = full(self.discriminator(batch["image"]))
+        return {"real": real.mean(), "fake": F.relu(self.margin - full(self.discriminator(fake))).mean()}
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Be copied well, and with codes of one's own."""
         if not self.pull_away or len(fake) < 2:
-            return {"fake": self.discriminator(fake).float().mean()}
+            return {"fake": full(self.discriminator(fake)).mean()}
         energies, codes = self.discriminator(fake, return_codes=True)
-        return {"fake": energies.float().mean(), "pull_away": self.pull_away * pull_away(codes)}
+        return {"fake": full(energies).mean(), "pull_away": self.pull_away * pull_away(codes)}

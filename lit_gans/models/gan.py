@@ -53,8 +53,10 @@ class GAN(LatentGAN):
     ) -> None:
         norm: Norm = "batch" if len(generator_hidden) > 2 else "none"
         super().__init__(
-            generator or MLPGenerator(required(image_shape), latent_dim, generator_hidden, norm),
-            discriminator or MLPDiscriminator(required(image_shape), discriminator_hidden, dropout),
+            MLPGenerator(required(image_shape), latent_dim, generator_hidden, norm) if generator is None else generator,
+            MLPDiscriminator(required(image_shape), discriminator_hidden, dropout)
+            if discriminator is None
+            else discriminator,
             image_shape=image_shape,
             **latent,
         )

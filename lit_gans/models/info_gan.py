@@ -15,6 +15,7 @@ from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generat
 from lit_gans.networks import AuxiliaryDiscriminator, ConditionalGenerator, Discriminator, Generator
 from lit_gans.networks.base import evaluating
 from lit_gans.networks.blocks import Norm, Upsampling
+from lit_gans.precision import full
 
 _CODES = 1 << 31  # turned in a seed, so that codes are drawn from other numbers than noise of the same seed
 _CHUNK = 500  # images guessed at once
@@ -119,9 +120,12 @@ class InfoGAN(LatentGAN):
     def generate(self, batch: Batch) -> Fake:
         """As many fakes as the batch has images, every one of a random code."""
         n, device = len(batch["image"]), batch["image"].device
-        drawn = [F.one_hot(torch.randint(size, (n,), device=device), size).float() for size in self.categories]
-        code = torch.cat([*drawn, torch.rand(n, self.continuous, device=device) * 2 - 1], 1)
-        return {"image": self.generator(torch.randn(n, self.latent_dim, device=device), code), "code": code}
+        drawn = [F.one_hot(torch.randint(size, (n,), device=device), size).to(self.dtype) for size in self.categories]
+        code = torch.cat([*drawn, torch.rand(n, self.continuous, device=device).to(self.dtype) * 2 - 1], 1)
+        return {
+            "image": self.generator(torch.randn(n, self.latent_dim, device=device).to(self.dtype), code),
+            "code": code,
+        }
 
     def realness(self, batch: Batch) -> Callable[[Tensor], Tensor]:
         """The first head, which knows of no code."""
@@ -147,7 +151,7 @@ class InfoGAN(LatentGAN):
         Returns:
             ``categorical`` and ``continuous``, each the sum over its codes, if there are any.
         """
-        (*logits, means), (*classes, values) = self._parts(guess.float()), self._parts(code.float())
+        (*logits, means), (*classes, values) = self._parts(full(guess)), self._parts(full(code))
         terms = {}
         if self.categories:
             entropies = [F.cross_entropy(logit, one_hot) for logit, one_hot in zip(logits, classes, strict=True)]
@@ -254,7 +258,8 @@ class InfoGAN(LatentGAN):
             means (N, continuous). Only codes that there are.
         """
         with evaluating(self.discriminator):
-            rows = torch.cat([self.discriminator(part.to(self.device))[1].float() for part in images.split(_CHUNK)])
+            parts = [part.to(self.device, self.dtype) for part in images.split(_CHUNK)]
+            rows = torch.cat([self.discriminator(part)[1].float() for part in parts])
         *logits, means = self._parts(rows)
         found = {f"category{number}": logit.softmax(1) for number, logit in enumerate(logits)}
         return found | ({"continuous": means} if self.continuous else {})

@@ -59,7 +59,11 @@ class PacGAN(LatentGAN):
     ) -> None:
         # the arguments keep their names and values: checkpoints read them from this call
         given = discriminator is not None
-        judge = discriminator or self._judge_of_packs(packing, required(image_shape), width, discriminator_norm)
+        judge = (
+            self._judge_of_packs(packing, required(image_shape), width, discriminator_norm)
+            if discriminator is None
+            else discriminator
+        )
         super().__init__(
             generator,
             PackedDiscriminator(judge, packing),

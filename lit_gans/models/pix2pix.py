@@ -12,6 +12,7 @@ from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 from lit_gans.networks import Discriminator, Generator, PatchDiscriminator, UNet
 from lit_gans.networks.blocks import Norm
+from lit_gans.precision import full
 
 
 class Pix2Pix(PairedGAN):
@@ -63,8 +64,10 @@ class Pix2Pix(PairedGAN):
         **translation: Any,
     ) -> None:
         super().__init__(
-            generator or UNet(required(image_shape), source_shape, width, norm, dropout),
-            discriminator or PatchDiscriminator(_joined(required(image_shape), source_shape), width, norm=norm),
+            UNet(required(image_shape), source_shape, width, norm, dropout) if generator is None else generator,
+            PatchDiscriminator(_joined(required(image_shape), source_shape), width, norm=norm)
+            if discriminator is None
+            else discriminator,
             image_shape=image_shape,
             source_shape=source_shape,
             **translation,
@@ -85,7 +88,7 @@ class Pix2Pix(PairedGAN):
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Be called real beside the source, and be near the target."""
-        l1 = self.l1 * (fake.float() - batch["target"]).abs().mean()
+        l1 = self.l1 * (full(fake) - batch["target"]).abs().mean()
         if not self.adversarial:
             return {"l1": l1}
         game = non_saturating_generator(self.judge(batch["source"], fake))

@@ -69,10 +69,14 @@ class ProjectionGAN(LabelGAN):
         generator_every: int = 5,
         **label: Any,
     ) -> None:
-        shaped = residual and not (generator and discriminator)
+        shaped = residual and (generator is None or discriminator is None)
         super().__init__(
-            generator or (self._residual_generator(image_shape, num_classes, latent_dim, width) if residual else None),
-            discriminator or (self._residual_discriminator(image_shape, num_classes, width) if residual else None),
+            (self._residual_generator(image_shape, num_classes, latent_dim, width) if residual else None)
+            if generator is None
+            else generator,
+            (self._residual_discriminator(image_shape, num_classes, width) if residual else None)
+            if discriminator is None
+            else discriminator,
             image_shape=image_shape,
             num_classes=num_classes,
             latent_dim=latent_dim,

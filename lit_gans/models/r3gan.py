@@ -15,6 +15,7 @@ from lit_gans.networks import Discriminator, Generator, R3Discriminator, R3Gener
 from lit_gans.networks.blocks import Norm
 from lit_gans.optim import AdamWithoutMomentum
 from lit_gans.penalties import judged
+from lit_gans.precision import without_autocast
 
 
 class R3GAN(LatentGAN):
@@ -71,10 +72,14 @@ class R3GAN(LatentGAN):
         discriminator_optimizer: OptimizerCallable = AdamWithoutMomentum,
         **latent: Any,
     ) -> None:
-        shaped = residual and not (generator and discriminator)
+        shaped = residual and (generator is None or discriminator is None)
         super().__init__(
-            generator or (R3Generator(required(image_shape), latent_dim, width or 32) if residual else None),
-            discriminator or (R3Discriminator(required(image_shape), width or 32) if residual else None),
+            (R3Generator(required(image_shape), latent_dim, width or 32) if residual else None)
+            if generator is None
+            else generator,
+            (R3Discriminator(required(image_shape), width or 32) if residual else None)
+            if discriminator is None
+            else discriminator,
             image_shape=image_shape,
             latent_dim=latent_dim,
             width=None if shaped else width,
@@ -92,7 +97,7 @@ class R3GAN(LatentGAN):
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Every real above its fake, flat at both: scores and gradients from one float32 pass over all images."""
-        scores, slopes = judged(self.discriminator, torch.cat([batch["image"], fake.float()]))
+        scores, slopes = judged(self.discriminator, torch.cat([batch["image"], without_autocast(fake)]))
         (real, fake), (r1, r2) = scores.chunk(2), slopes.chunk(2)
         weight = self.gamma() / 2
         return {**relativistic_discriminator(real, fake), "r1": weight * r1.mean(), "r2": weight * r2.mean()}

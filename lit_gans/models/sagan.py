@@ -54,8 +54,12 @@ class SAGAN(LatentGAN):
         **latent: Any,
     ) -> None:
         super().__init__(
-            generator or ResNetGenerator(required(image_shape), latent_dim, width, "spectral", attention),
-            discriminator or ResNetDiscriminator(required(image_shape), width, "spectral", attention),
+            ResNetGenerator(required(image_shape), latent_dim, width, "spectral", attention)
+            if generator is None
+            else generator,
+            ResNetDiscriminator(required(image_shape), width, "spectral", attention)
+            if discriminator is None
+            else discriminator,
             image_shape=image_shape,
             generator_optimizer=generator_optimizer,
             discriminator_optimizer=discriminator_optimizer,

@@ -24,6 +24,7 @@ from lit_gans.networks import (
 from lit_gans.networks.base import evaluating
 from lit_gans.networks.blocks import Norm, Upsampling
 from lit_gans.optim import ExponentialAverage, HistoricalMean
+from lit_gans.precision import full
 
 _CHUNK = 500  # images classified at once
 
@@ -106,9 +107,9 @@ class SGAN(LatentGAN):
                 "minibatch would shape the default discriminator, which SGAN does not use here; put "
                 "MinibatchDiscrimination into your own"
             )
-        judge = discriminator or _default_judge(
-            required(image_shape), classes + fake_class, width, discriminator_norm, minibatch
-        )
+        judge = discriminator
+        if judge is None:
+            judge = _default_judge(required(image_shape), classes + fake_class, width, discriminator_norm, minibatch)
         # copied before augmentation hooks this model into the discriminator, or the copy would hold a copy of it all
         average = ExponentialAverage(judge, classifier_decay) if classifier_decay else None
         super().__init__(
@@ -156,7 +157,7 @@ class SGAN(LatentGAN):
 
     def realness_logit(self, logits: Tensor) -> Tensor:
         """Log-odds of being real and not fake (N,), of whichever class."""
-        logits = logits.float()
+        logits = full(logits)
         total = logits[:, : self.classes].logsumexp(1)
         return total - logits[:, self.classes] if self.fake_class else total
 
@@ -189,7 +190,7 @@ class SGAN(LatentGAN):
             with torch.no_grad():
                 real = self.verdicts(image=batch["image"])["image"][1]
             made = self.verdicts(fake=fake)["fake"][1]
-            terms = {"features": (real.float().mean(0) - made.float().mean(0)).square().sum()}
+            terms = {"features": (full(real).mean(0) - full(made).mean(0)).square().sum()}
         else:
             terms = {"fake": F.softplus(-self.realness_logit(self.verdicts(fake=fake)["fake"][0])).mean()}
         return {**terms, **self._historical("generator")}
@@ -263,7 +264,7 @@ class SGAN(LatentGAN):
         """
         network = self.discriminator if self.classifier_ema is None else self.classifier_ema.module
         with evaluating(network):
-            parts = [self._read(network(part.to(self.device)))[0] for part in images.split(_CHUNK)]
+            parts = [self._read(network(part.to(self.device, self.dtype)))[0] for part in images.split(_CHUNK)]
         return torch.cat(parts)[:, : self.classes].float()
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:

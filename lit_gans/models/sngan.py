@@ -59,10 +59,14 @@ class SNGAN(LatentGAN):
         generator_every: int = 5,
         **latent: Any,
     ) -> None:
-        shaped = residual and not (generator and discriminator)
+        shaped = residual and (generator is None or discriminator is None)
         super().__init__(
-            generator or (ResNetGenerator(required(image_shape), latent_dim, width or 64) if residual else None),
-            discriminator or (ResNetDiscriminator(required(image_shape), width or 64) if residual else None),
+            (ResNetGenerator(required(image_shape), latent_dim, width or 64) if residual else None)
+            if generator is None
+            else generator,
+            (ResNetDiscriminator(required(image_shape), width or 64) if residual else None)
+            if discriminator is None
+            else discriminator,
             image_shape=image_shape,
             latent_dim=latent_dim,
             width=None if shaped else width,

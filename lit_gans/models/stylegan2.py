@@ -106,8 +106,8 @@ class StyleGAN2(LatentGAN):
     ) -> None:
         styles = (latent_dim, width, style_dim, mapping_layers, mixing)
         super().__init__(
-            generator or StyleGenerator(required(image_shape), *styles),
-            discriminator or StyleDiscriminator(required(image_shape), width),
+            StyleGenerator(required(image_shape), *styles) if generator is None else generator,
+            StyleDiscriminator(required(image_shape), width) if discriminator is None else discriminator,
             image_shape=image_shape,
             r1=r1,
             r1_every=r1_every,

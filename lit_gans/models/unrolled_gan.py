@@ -13,6 +13,7 @@ from lit_gans.errors import UsageError
 from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 from lit_gans.networks import Discriminator, Generator
+from lit_gans.precision import without_autocast
 
 Network = Callable[[Tensor], Tensor]
 Weights = dict[str, Tensor]
@@ -80,7 +81,7 @@ class UnrolledGAN(LatentGAN):
         """Be called real by the discriminator of K steps from now."""
         if not self.unrolled_steps:
             return non_saturating_generator(self.discriminator(fake))
-        fake, optimizer = fake.float(), self._optimizers()[1].optimizer
+        fake, optimizer = without_autocast(fake), self._optimizers()[1].optimizer
         inner = fake if self.second_order else fake.detach()
         with torch.autocast(fake.device.type, enabled=False):
 

@@ -212,9 +212,9 @@ class VAE(EncoderDecoder):
 def _binary(images: Tensor, rng: torch.Generator | None) -> Tensor:
     """Every value replaced by 1 or -1 with itself as the mean, drawn on the images' device or by ``rng`` on the CPU."""
     if rng is None:
-        return 2 * torch.bernoulli(((images.float() + 1) / 2).clamp(0, 1)) - 1
+        return 2 * torch.bernoulli(((images + 1) / 2).clamp(0, 1)) - 1
     draws = torch.rand(images.shape, generator=rng).to(images.device)
-    return 2 * (2 * draws - 1 < images).float() - 1
+    return 2 * (2 * draws - 1 < images).to(images.dtype) - 1
 
 
 def _portions(total: int, most: int) -> list[int]:

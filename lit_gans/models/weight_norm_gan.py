@@ -55,8 +55,8 @@ class WeightNormGAN(LatentGAN):
         **latent: Any,
     ) -> None:
         super().__init__(
-            generator or WeightNormGenerator(required(image_shape), latent_dim, width),
-            discriminator or WeightNormDiscriminator(required(image_shape), width),
+            WeightNormGenerator(required(image_shape), latent_dim, width) if generator is None else generator,
+            WeightNormDiscriminator(required(image_shape), width) if discriminator is None else discriminator,
             image_shape=image_shape,
             generator_optimizer=generator_optimizer,
             discriminator_optimizer=discriminator_optimizer,

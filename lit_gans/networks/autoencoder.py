@@ -11,6 +11,7 @@ from lit_gans.errors import UsageError
 from lit_gans.networks.base import Discriminator, Generator
 from lit_gans.networks.blocks import WEIGHTED, Norm, Upsampling, crop, doublings, norm_layers, reparametrise, upsample
 from lit_gans.networks.dcgan import DCGANGenerator, halving, initialise
+from lit_gans.precision import full
 
 _COARSE = 8  # side of the coarsest map, as nearly as halving comes to it
 
@@ -199,7 +200,7 @@ class AutoEncoderDiscriminator(Discriminator):
     def forward(self, image: Tensor, return_codes: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """(N, C, H, W) to energies (N,) in float32, and with ``return_codes`` to energies and codes (N, code_dim)."""
         codes = self.encode(image)
-        error = (self.decoder(codes).float() - image.float()).flatten(1)
+        error = (full(self.decoder(codes)) - full(image)).flatten(1)
         energies = error.abs().mean(1) if self.power == 1 else error.square().mean(1)
         return (energies, codes) if return_codes else energies
 

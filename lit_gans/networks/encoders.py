@@ -10,6 +10,7 @@ from lit_gans.networks.base import Generator
 from lit_gans.networks.blocks import Norm, Upsampling, reparametrise
 from lit_gans.networks.dcgan import DCGANGenerator, halving, initialise
 from lit_gans.networks.mlp import MLPGenerator, perceptron
+from lit_gans.precision import full, without_autocast
 
 _MEMORY = 0.99  # share of the old statistics that a batch of codes leaves, at most
 
@@ -34,7 +35,7 @@ class Decoder(Generator):
 
     def forward(self, noise: Tensor) -> Tensor:
         """(N, latent_dim) to (N, C, H, W) in [-1, 1]."""
-        return (self.logits(noise).float() / 2).tanh()
+        return (without_autocast(self.logits(noise)) / 2).tanh()
 
 
 class DCGANEncoder(Encoder):
@@ -187,15 +188,15 @@ class GaussianCodes(Generator):
     def codes(self, noise: Tensor) -> Tensor:
         """(N, latent_dim) from N(0, I) to as many codes, in float32."""
         with torch.autocast(noise.device.type, enabled=False):
-            values, vectors = torch.linalg.eigh(self.covariance)
+            values, vectors = torch.linalg.eigh(full(self.covariance))
             root = vectors * values.clamp_min(0).sqrt() @ vectors.T
-            return self.mean + noise.float() @ root
+            return (self.mean + full(noise) @ root).to(self.mean.dtype)
 
     @torch.no_grad()
     def observe(self, codes: Tensor) -> None:
         """Takes a batch of codes (N, latent_dim) into the statistics."""
         with torch.autocast(codes.device.type, enabled=False):
-            codes = codes.detach().float()
+            codes = full(codes.detach())
             share = 1 - ((1 + self.batches) / (10 + self.batches)).clamp_max(_MEMORY)
             mean = codes.mean(0)
             centred, shift = codes - mean, mean - self.mean

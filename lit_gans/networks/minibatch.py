@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from lit_gans.precision import full
+
 
 class MinibatchDiscrimination(nn.Module):
     """Tells each sample how near the others of its batch are, so that a batch of copies can be told from a real one.
@@ -30,7 +32,7 @@ class MinibatchDiscrimination(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, features) to (N, features + kernels)."""
-        points = self.project(features).float().view(-1, self.kernels, self.dims).transpose(0, 1)
+        points = full(self.project(features)).view(-1, self.kernels, self.dims).transpose(0, 1)
         distances = torch.cdist(points, points, p=1.0)  # (kernels, N, N)
         nearness = torch.exp(-distances).sum(2) - 1  # without the sample itself
         return torch.cat([features, nearness.T.to(features.dtype)], 1)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_gans.errors import UsageError
+from lit_gans.precision import full
 
 GAIN = sqrt(2)  # of the leaky ReLU; taken on the way in, where it costs nothing: leaky_relu(a x) = a leaky_relu(x)
 
@@ -145,7 +146,7 @@ class ModulatedConv2d(nn.Module):
     def _demodulation(weight: Tensor, scales: Tensor) -> Tensor:
         """(N, out_channels): one over the length of each modulated kernel, in float32."""
         with torch.autocast(scales.device.type, enabled=False):
-            energy = scales.float().square() @ weight.float().square().sum((2, 3)).T
+            energy = full(scales).square() @ full(weight).square().sum((2, 3)).T
         return torch.rsqrt(energy + 1e-8)
 
 
@@ -175,7 +176,7 @@ class MinibatchDeviation(nn.Module):
         size = min(self.group, n)
         groups = -(-n // size)
         rows = torch.arange(size * groups, device=x.device) % n
-        grouped = x.float()[rows].unflatten(0, (size, groups))
+        grouped = full(x)[rows].unflatten(0, (size, groups))
         variance = (grouped - grouped.mean(0)).square().mean(0)  # var is five times slower on a CPU here
         spread = (variance + 1e-8).sqrt().mean((1, 2, 3))
         channel = spread.repeat(size)[:n].to(x.dtype).view(n, 1, 1, 1).expand(n, 1, height, width)

@@ -20,6 +20,7 @@ from lit_gans.networks.modulation import (
     ModulatedConv2d,
     activate,
 )
+from lit_gans.precision import without_autocast
 
 _WIDEST = 8  # channels never exceed this many times the width
 _MEAN_DECAY = 0.995  # of the running mean of the styles, a batch
@@ -90,7 +91,7 @@ class StyleBlock(nn.Module):
         """The map and the image of the resolution before, to those of this one; the image in float32."""
         for layer, style in zip(self.layers, styles, strict=True):
             x = layer(x, style)
-        shown = self.to_rgb(x, styles[-1]).float() + self.bias
+        shown = without_autocast(self.to_rgb(x, styles[-1])) + self.bias
         if image is not None:  # away from the border this is doubling by the filter [1, 3, 3, 1]
             shown = shown + F.interpolate(image, scale_factor=2, mode="bilinear", align_corners=False)
         return x, shown
