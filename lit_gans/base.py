@@ -103,7 +103,8 @@ class BaseGAN(GenerativeModel):
         """The discriminator's turn: freeze the generator, terms, backward, clip, step."""
 
         def objective(batch: Batch, fake: Fake) -> Terms:
-            return {**self.discriminator_loss(batch, fake), **self.discriminator_penalty(batch, fake)}
+            terms = self._checked("discriminator", self.discriminator_loss(batch, fake))
+            return {**terms, **self.discriminator_penalty(batch, fake)}
 
         return self._descend("discriminator", objective, batch, fake)
 
@@ -125,9 +126,10 @@ class BaseGAN(GenerativeModel):
         generator_moves = self.batch_number % self.generator_every == 0
         with torch.set_grad_enabled(generator_moves):
             fake = self.generate(batch)
-        terms = self._step(self.discriminator_step, batch, apply_to_collection(fake, Tensor, Tensor.detach))
+        self._inspect_fake(batch, fake)
+        terms = self._step("discriminator", batch, apply_to_collection(fake, Tensor, Tensor.detach))
         if generator_moves:
-            terms |= self._step(self.generator_step, batch, fake)
+            terms |= self._step("generator", batch, fake)
         if self.trainer.world_size > 1:
             self._average_batch_statistics()
         if generator_moves and self.generator_ema is not None:
@@ -137,12 +139,26 @@ class BaseGAN(GenerativeModel):
         self._log_terms(terms)
         return terms
 
-    def _step(self, step: Objective, batch: Batch, fake: Fake) -> Terms:
+    def _inspect_fake(self, batch: Batch, fake: Fake) -> None:
+        """Refuses, once a run, fakes of another shape than the images that they should look like."""
+        drawn = fake.get("image") if isinstance(fake, dict) else fake
+        real = batch.get("image")
+        if "fake" in self._inspected or not isinstance(drawn, Tensor) or not isinstance(real, Tensor):
+            return
+        self._inspected.add("fake")
+        if drawn.ndim == real.ndim and drawn.shape[1:] != real.shape[1:]:
+            raise UsageError(
+                f"the generator makes images of shape {tuple(drawn.shape[1:])} (channels, height, width), but the data "
+                f"gives {tuple(real.shape[1:])}; make one of them like the other"
+            )
+
+    def _step(self, player: str, batch: Batch, fake: Fake) -> Terms:
         """A player's step, which a variant may have wrapped."""
-        terms = step(batch, fake)
+        name = f"{player}_step"
+        terms = getattr(self, name)(batch, fake)
         if not isinstance(terms, dict):
             raise UsageError(
-                f"{step.__name__} must return a dict of terms: super().{step.__name__}(batch, fake) gives one, {{}} is "
+                f"{name} must return a dict of terms: super().{name}(batch, fake) gives one, {{}} is "
                 f"a move that is left out; got a {type(terms).__name__}"
             )
         return dict(terms)

@@ -168,6 +168,11 @@ class GenerativeModel(LightningModule, ABC):
         if self.clip_norm is not None:
             self._watched.clip(optimizer, self.clip_norm)
 
+    @property
+    def gradient_norms(self) -> dict[str, Tensor]:
+        """The norm of every player's last gradient, before it was clipped."""
+        return self._watched.norms
+
     # ---------------------------------------------------------------- logging and safety
 
     def _logs_this_batch(self) -> bool:

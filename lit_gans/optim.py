@@ -128,6 +128,7 @@ class ExponentialAverage(AveragedModel):
     def __init__(self, network: nn.Module, decay: float) -> None:
         try:
             super().__init__(network)
+            self.requires_grad_(False)
         except (RuntimeError, ValueError, TypeError) as error:
             raise UsageError(
                 f"{type(network).__name__} cannot be copied for its average ({str(error).splitlines()[0]}); run lazy "
@@ -136,7 +137,6 @@ class ExponentialAverage(AveragedModel):
             ) from error
         self.decay = decay
         self.updates: int | None = None
-        self.requires_grad_(False)
 
     @property
     def started(self) -> bool:

@@ -38,14 +38,18 @@ class CollapseMonitor(Callback):
         self.warned: set[str] = set()
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: Any, optimizer: Any) -> None:
-        """Logs the norm of every network's gradient, of those that this optimizer moves."""
-        if not pl_module._logs_this_batch():
+        """Logs the norm of every network's gradient, where one optimizer moves several."""
+        if not pl_module.automatic_optimization or not pl_module._logs_this_batch():
             return
-        moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
         for player in pl_module.players:
             parameters = getattr(pl_module, player).parameters()
-            if gradients := [p.grad for p in parameters if id(p) in moved and p.grad is not None]:
+            if gradients := [p.grad for p in parameters if p.grad is not None]:
                 pl_module.log(f"{player}/gradient_norm", nn.utils.get_total_norm(gradients))
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Logs the norm of every player's last gradient: one may move seldom, and not when losses are logged."""
+        if pl_module._logs_this_batch() and not pl_module.automatic_optimization:
+            pl_module.log_dict({f"{player}/gradient_norm": norm for player, norm in pl_module.gradient_norms.items()})
 
     def on_validation_batch_end(
         self,

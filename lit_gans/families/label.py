@@ -120,6 +120,16 @@ class LabelGAN(LatentGAN):
 
     # ---------------------------------------------------------------- samples
 
+    def forward(self, noise: Tensor, label: Label | None = None) -> Tensor:
+        """Images (N, C, H, W) by the averaged generator in evaluation mode, with a gradient.
+
+        Args:
+            noise: (N, latent_dim).
+            label: as in `sample`; conditions (N, num_classes) are taken as they are.
+        """
+        given = isinstance(label, Tensor) and label.ndim == 2 and len(label) == len(noise)
+        return super().forward(noise, label if given else self.conditions(label, len(noise)))
+
     @property
     def columns(self) -> int:
         """In how many columns a grid of samples shows one class each; 0 for attributes."""

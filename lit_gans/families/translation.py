@@ -44,6 +44,10 @@ class TranslationGAN(BaseGAN):
     def translate(self, images: Tensor, *, seed: int | None = None) -> Tensor:
         """What the averaged generator makes of images in [-1, 1]; a seed makes a game's noise repeatable."""
 
+    def forward(self, *inputs: Any, **options: Any) -> Tensor:
+        """`translate`."""
+        return self.translate(*inputs, **options)
+
     def sample(self, n: int = 64, *, seed: int | None = None) -> Tensor:
         """Refused: there is nothing to draw from but images.
 

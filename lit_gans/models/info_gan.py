@@ -207,6 +207,10 @@ class InfoGAN(LatentGAN):
             )
         return turns
 
+    def forward(self, noise: Tensor, code: Tensor | None = None) -> Tensor:
+        """Images (N, C, H, W) by the averaged generator in evaluation mode, of a draw of `codes` if none are given."""
+        return super().forward(noise, self.codes(len(noise)).to(noise) if code is None else code)
+
     @torch.no_grad()
     def sample(
         self,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import log2
 from typing import Literal, get_args
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
@@ -83,6 +84,19 @@ def upsample(in_channels: int, out_channels: int, kind: Upsampling, bias: bool =
     raise UsageError(f"upsampling must be 'transposed', 'resize', 'bilinear' or 'subpixel', got {kind!r}")
 
 
+class UnitBatchNorm(nn.BatchNorm1d):
+    """Batch norm of (N, features) units that takes a batch of one, too, by its running statistics.
+
+    A single row has no deviation of its own, and the last batch of a loader may well be one.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, features) to (N, features)."""
+        if self.training and len(x) == 1:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        return super().forward(x)
+
+
 def norm_layers(features: int, norm: Norm, maps: bool = True) -> list[nn.Module]:
     """The layer that normalises ``features`` channels; none for a norm of the weights, which is `reparametrise`'s.
 
@@ -98,7 +112,7 @@ def norm_layers(features: int, norm: Norm, maps: bool = True) -> list[nn.Module]
         UsageError: if ``norm`` is unknown.
     """
     if norm == "batch":
-        return [nn.BatchNorm2d(features) if maps else nn.BatchNorm1d(features)]
+        return [nn.BatchNorm2d(features) if maps else UnitBatchNorm(features)]
     if norm == "layer":
         return [nn.GroupNorm(1, features) if maps else nn.LayerNorm(features)]
     if norm == "instance" and maps:

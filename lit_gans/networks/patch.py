@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from lit_gans.errors import UsageError
 from lit_gans.networks.base import Discriminator
 from lit_gans.networks.blocks import Norm, norm_layers, reparametrise
 from lit_gans.networks.init import normal
@@ -25,7 +26,7 @@ class PatchDiscriminator(Discriminator):
         norm: on all but the first and the last map, or ``spectral`` or ``weight`` norm on all weights.
 
     Raises:
-        UsageError: if ``norm`` is unknown.
+        UsageError: if ``norm`` is unknown, or a side is too short for so many halvings.
 
     Examples:
         >>> PatchDiscriminator((3, 256, 256), width=8)(torch.zeros(1, 3, 256, 256)).shape
@@ -38,6 +39,11 @@ class PatchDiscriminator(Discriminator):
         super().__init__()
         side = min(image_shape[1:])
         halvings = layers if layers is not None else 3 if side >= 200 else 2 if side >= 32 else 1
+        if (least := 3 * 2**halvings) > side:
+            raise UsageError(
+                f"a discriminator of patches that halves {halvings} times needs images of at least {least}x{least} "
+                f"pixels, got {image_shape[1]}x{image_shape[2]}; use larger images or fewer layers"
+            )
         widths = [width * min(2**level, _WIDEST) for level in range(halvings + 1)]
         parts: list[nn.Module] = [nn.Conv2d(image_shape[0], width, 4, 2, 1), nn.LeakyReLU(0.2)]
         for level in range(1, halvings + 1):
