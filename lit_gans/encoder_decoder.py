@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
@@ -77,6 +78,7 @@ class EncoderDecoder(GenerativeModel):
         decay = self.generator_ema.decay if self.generator_ema is not None else 0
         self.encoder_ema = ExponentialAverage(encoder, decay) if decay else None
         self.optimizer_factory, self.scheduler_factory = optimizer, scheduler
+        self._followed = -1
 
     # ---------------------------------------------------------------- what a variant writes
 
@@ -175,6 +177,24 @@ class EncoderDecoder(GenerativeModel):
     def optimizer_step(self, *arguments: Any, **options: Any) -> None:
         """Lightning's, then the averages, which must be done before any callback can save."""
         super().optimizer_step(*arguments, **options)
+        self._follow()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if (override := vars(cls).get("optimizer_step")) is not None:
+
+            @wraps(override)
+            def optimizer_step(self: "EncoderDecoder", *arguments: Any, **named: Any) -> None:
+                override(self, *arguments, **named)
+                self._follow()  # Lightning's own examples step the optimizer here, without super()
+
+            cls.optimizer_step = optimizer_step  # type: ignore[method-assign]
+
+    def _follow(self) -> None:
+        """Moves the averages, once a batch."""
+        if self._followed == self.batch_number:
+            return
+        self._followed = self.batch_number
         if self.generator_ema is not None and self.encoder_ema is not None:
             self.generator_ema.update_parameters(self.generator)
             self.encoder_ema.update_parameters(self.encoder)
@@ -182,6 +202,7 @@ class EncoderDecoder(GenerativeModel):
     def on_train_start(self) -> None:
         """Also lets the encoder's average go on from where a checkpoint left it."""
         super().on_train_start()
+        self._followed = -1
         if self.encoder_ema is not None:
             self.encoder_ema.updates = None
 

@@ -295,6 +295,24 @@ def test_hooks_that_call_super_run_it_once():
     assert calls == [1] and checkpoint["lit_gans"]["class_path"] == "mine"
 
 
+@pytest.mark.parametrize("calls_super", [True, False])
+def test_an_optimizer_step_of_ones_own_keeps_the_averages(calls_super, tmp_path):
+    class Warm(VAE):
+        def optimizer_step(self, epoch, batch_idx, optimizer, optimizer_closure=None):
+            if calls_super:
+                super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+            else:
+                optimizer.step(closure=optimizer_closure)
+
+    warm, plain = Warm(image_shape=SHAPE, width=4, latent_dim=NOISE), small(VAE)
+    warm.load_state_dict(plain.state_dict())
+    for name, model in (("warm", warm), ("plain", plain)):
+        torch.manual_seed(0)
+        fit(tmp_path / name, model, max_steps=3)
+    assert int(warm.generator_ema.n_averaged) == int(warm.encoder_ema.n_averaged) == 3
+    assert torch.equal(warm.sample(2, seed=0), plain.sample(2, seed=0))
+
+
 # -------------------------------------------------------------------- turns
 
 
