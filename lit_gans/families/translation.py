@@ -74,7 +74,7 @@ class PairedGAN(TranslationGAN):
     """A game of pairs: a fake is ``generator(source)``, to be compared with its target.
 
     Args:
-        translation: arguments of `TranslationGAN`.
+        game: arguments of `TranslationGAN` and `BaseGAN`.
     """
 
     needs: tuple[str, ...] = ("source", "target")
@@ -116,7 +116,7 @@ class UnpairedGAN(TranslationGAN):
     Domain a has ``source_shape`` and domain b ``image_shape``; only the channels may differ.
 
     Args:
-        translation: arguments of `TranslationGAN`.
+        game: arguments of `TranslationGAN` and `BaseGAN`.
     """
 
     needs: tuple[str, ...] = ("a", "b")
