@@ -5,24 +5,29 @@ import subprocess
 import sys
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # nothing here is large enough for two, and workers share the cores
+
 import pytest
 import torch
 from lightning.pytorch import Trainer
 
 import lit_gans.models
-from lit_gans import SGAN, BaseGAN, Glyphs, LabelGAN
+from lit_gans import SGAN, BaseGAN, CaptionedGlyphs, Glyphs, LabelGAN, PairedGlyphs, UnpairedGlyphs
 from lit_gans.callbacks import SaveLast
 from lit_gans.checkpoints import AtomicCheckpointIO
 from lit_gans.errors import UsageError
 
-MODELS = [model for name in lit_gans.models.__all__ if (model := getattr(lit_gans.models, name)).draws]
-GAMES = [model for model in MODELS if issubclass(model, BaseGAN)]
+EVERY_MODEL = [getattr(lit_gans.models, name) for name in lit_gans.models.__all__]
+MODELS = [model for model in EVERY_MODEL if model.draws]
 SMALL = {
     "ACGAN": {"width": 4},
     "AutoEncoder": {"width": 4},
     "GAN": {"generator_hidden": (16,), "discriminator_hidden": (16,)},
     "BEGAN": {"width": 4},
     "CGAN": {"width": 4},
+    "Colorizer": {"width": 4},
+    "CUT": {"width": 4, "blocks": 1, "features": 8},
+    "CycleGAN": {"width": 4, "blocks": 1, "pool": 10},
     "DCGAN": {"width": 4},
     "DRAGAN": {"width": 4},
     "EBGAN": {"width": 4},
@@ -30,6 +35,7 @@ SMALL = {
     "InfoGAN": {"width": 4, "categories": (2,), "continuous": 1},
     "LSGAN": {"width": 4},
     "PacGAN": {"width": 4},
+    "Pix2Pix": {"width": 4},
     "ProjectionGAN": {"width": 4, "residual": False, "generator_every": 1},
     "R3GAN": {"width": 4, "residual": False},
     "RelativisticGAN": {"width": 4},
@@ -46,36 +52,39 @@ SMALL = {
 SHAPE = (1, 16, 16)
 
 
-@pytest.fixture(params=MODELS, ids=lambda cls: cls.__name__)
-def model_class(request):
-    return request.param
-
-
-@pytest.fixture(params=GAMES, ids=lambda cls: cls.__name__)
-def game_class(request):
-    """A model of two players who move in turn."""
-    return request.param
-
-
 def paced(cls, kind, value):
     """The same optimizer or scheduler for every player of a game, or for the one optimizer of another model."""
     names = [f"{player}_{kind}" for player in cls.players] if issubclass(cls, BaseGAN) else [kind]
     return dict.fromkeys(names, value)
 
 
+def arguments_for(cls):
+    """What makes a model small, and what the command line would take from the data."""
+    data = data_for(cls)
+    shapes = {"image_shape": data.image_shape}
+    if issubclass(cls, (LabelGAN, SGAN)):
+        shapes["num_classes"] = data.num_classes
+    if {"source", "a"} & set(cls.needs):
+        shapes["source_shape"] = data.source_shape
+    return {**shapes, **({"latent_dim": 8} if cls.draws else {}), **SMALL[cls.__name__]}
+
+
 def small(cls, **arguments):
     """A model of a few thousand weights; every model in lit_gans.models needs its entry in SMALL."""
     torch.manual_seed(0)
-    return cls(**{**shaped(cls), "latent_dim": 8, **SMALL[cls.__name__], **arguments})
-
-
-def shaped(cls):
-    """What the command line takes from the data."""
-    return {"image_shape": SHAPE, **({"num_classes": 2} if issubclass(cls, (LabelGAN, SGAN)) else {})}
+    return cls(**{**arguments_for(cls), **arguments})
 
 
 def glyphs(**arguments):
     return Glyphs(**{"characters": "01", "size": SHAPE[1:], "count": 40, "batch_size": 4, **arguments})
+
+
+def data_for(cls, **arguments):
+    """Drawn images, pairs or two domains, whatever a model learns from."""
+    if cls.draws:
+        return glyphs(**arguments)
+    kinds = {("source", "target"): PairedGlyphs, ("a", "b"): UnpairedGlyphs, ("image",): CaptionedGlyphs}
+    return kinds[cls.needs](**{"size": SHAPE[1:], "count": 24, "batch_size": 2, **arguments})
 
 
 def trainer(folder, **arguments):

@@ -4,8 +4,7 @@ from math import exp, log
 
 import pytest
 import torch
-from conftest import fit, refused
-from test_translation import SIDE, pairs, small
+from conftest import SHAPE, data_for, fit, refused, small
 from torch import nn
 
 from lit_gans import CUT
@@ -14,7 +13,7 @@ from lit_gans.networks import ResNetTranslator, UNet
 from lit_gans.networks.contrast import draw_places, encode, map_channels, pick, spread_layers, translate_tapped
 
 
-def batch_of(model, n=2, side=SIDE):
+def batch_of(model, n=2, side=SHAPE[1]):
     torch.manual_seed(1)
     a, b = model.source_shape[0], model.image_shape[0]
     return {"a": torch.rand(n, a, side, side) * 2 - 1, "b": torch.rand(n, b, side, side) * 2 - 1}
@@ -115,14 +114,14 @@ def test_one_forward_over_both_domains(tmp_path):
         network = model.generator["a_to_b"]
         network.register_forward_hook(lambda _, given, __, whole=whole: whole.append(len(given[0])))
         network.encoder[0].register_forward_hook(lambda _, given, __, encoded=encoded: encoded.append(len(given[0])))
-        fit(tmp_path / str(identity), model, pairs(CUT), max_steps=3, limit_val_batches=0)
+        fit(tmp_path / str(identity), model, data_for(CUT), max_steps=3, limit_val_batches=0)
         assert whole == [images] * 3 and encoded == [images] * 6
 
 
 @pytest.mark.parametrize("norm", ["instance", "batch"])
 def test_a_domain_does_not_depend_on_the_other(norm):
     """With a norm over the batch they are translated one after the other."""
-    model = small(CUT, a_to_b=ResNetTranslator(pairs(CUT).image_shape, width=4, blocks=1, norm=norm))
+    model = small(CUT, a_to_b=ResNetTranslator(data_for(CUT).image_shape, width=4, blocks=1, norm=norm))
     batch = batch_of(model)
     fake = model.generate(batch)
     torch.testing.assert_close(fake["b"], model.generator["a_to_b"](batch["a"]))
@@ -191,7 +190,7 @@ def test_heads_are_the_generators(tmp_path):
     """They are in its optimizer and its average, and its turn moves them."""
     model = small(CUT)
     before = [p.detach().clone() for p in model.generator["heads"].parameters() if p.ndim > 1]
-    checkpoint = fit(tmp_path, model, pairs(CUT), max_steps=2, limit_val_batches=0)
+    checkpoint = fit(tmp_path, model, data_for(CUT), max_steps=2, limit_val_batches=0)
     after = [p for p in model.generator["heads"].parameters() if p.ndim > 1]
     assert len(before) == 2 * len(model.layers) and not any(map(torch.equal, before, after))
     assert len(checkpoint["optimizer_states"][0]["state"]) == len(list(model.generator.parameters()))
@@ -217,7 +216,7 @@ def test_contrast_alone_keeps_patches_in_place():
 def test_domains_of_different_channels(channels):
     """A translation is compared by the mean of its channels."""
     a, b = channels
-    model = small(CUT, image_shape=(b, SIDE, SIDE), source_shape=(a, SIDE, SIDE), identity=0.0)
+    model = small(CUT, image_shape=(b, SHAPE[1], SHAPE[1]), source_shape=(a, SHAPE[1], SHAPE[1]), identity=0.0)
     batch = batch_of(model)
     fake = model.generate(batch)
     assert fake["b"].shape[1] == b and model._as_source(fake["b"]).shape[1] == a
@@ -248,7 +247,7 @@ def test_layers_of_ones_own():
     model = small(CUT, layers=(0, 5))
     assert [head[0].in_features for head in model.generator["heads"].heads] == [3, 8]
     refused(lambda: small(CUT, layers=(0, 99)), "layers", "99")
-    plain = ResNetTranslator((3, SIDE, SIDE), width=4)
+    plain = ResNetTranslator((3, SHAPE[1], SHAPE[1]), width=4)
     plain.encoder = nn.Sequential(nn.Conv2d(3, 4, 3, 1, 1), nn.ReLU())
     refused(lambda: small(CUT, a_to_b=plain), "layers", "0 (the image) to 2")
 
@@ -259,4 +258,4 @@ def test_refusals():
     refused(lambda: small(CUT, validity=0.0, contrast=0.0, identity=0.0), "validity", "0")
     refused(lambda: small(CUT, patches=1), "patches", "1")
     refused(lambda: small(CUT, temperature=0.0), "temperature", "0.0")
-    refused(lambda: small(CUT, a_to_b=UNet((3, SIDE, SIDE), width=4)), "encoder", "UNet")
+    refused(lambda: small(CUT, a_to_b=UNet((3, SHAPE[1], SHAPE[1]), width=4)), "encoder", "UNet")

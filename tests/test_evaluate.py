@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from conftest import fit, glyphs, run_cli, small
+from conftest import fit, glyphs, small
 from PIL import Image
 from test_cli import fails
 
@@ -36,10 +36,11 @@ GLYPHS = {"class_path": "lit_gans.Glyphs", "init_args": {"characters": "01", "si
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The folder of a finished run, in a process of its own."""
+    """The folder of a finished run."""
     folder = tmp_path_factory.mktemp("run")
-    done = run_cli("fit", *TINY, cwd=folder)
-    assert done.returncode == 0, done.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        main(["fit", *TINY])
     return folder / "runs" / "DCGAN-Glyphs" / "version_0"
 
 

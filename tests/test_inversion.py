@@ -43,7 +43,7 @@ def checkpoint(tmp_path_factory):
 
 def test_a_linear_generator_is_inverted_exactly():
     generator, noise = Linear(), torch.randn(5, 6)
-    found = invert_images(generator, generator(noise).detach(), 6, steps=300)
+    found = invert_images(generator, generator(noise).detach(), 6, steps=180)
     assert found.errors.max() < 1e-6
     assert torch.allclose(found.noise, noise, atol=1e-2)
     assert torch.allclose(found.reconstructions, generator(found.noise), atol=1e-6)
@@ -51,7 +51,7 @@ def test_a_linear_generator_is_inverted_exactly():
 
 def test_what_it_cannot_draw_is_the_distance_to_its_range():
     generator, images = Linear(), torch.rand(7, 1, 4, 4) * 2 - 1
-    found = invert_images(generator, images, 6, steps=300)
+    found = invert_images(generator, images, 6, steps=150)
     weight, flat = generator.map.weight.detach(), images.flatten(1)
     nearest = flat @ weight @ weight.T  # the projection, since the columns are orthonormal
     assert torch.allclose(found.errors, (flat - nearest).square().mean(1), atol=1e-5)
@@ -66,7 +66,7 @@ def test_errors_are_far_below_the_starts():
         images = model.generator(torch.randn(4, 8))
         starts = model.generator(torch.randn(32, 8))
     start = (images[:, None] - starts[None]).square().flatten(2).mean(2).min(1).values
-    found = invert_images(model.generator, images, 8, steps=200, restarts=4)
+    found = invert_images(model.generator, images, 8, steps=100, restarts=4)
     assert (found.errors < 0.05 * start).all()
 
 
@@ -83,7 +83,7 @@ def test_more_steps_and_restarts_help():
 def test_many_images_come_in_order():
     generator = Linear()
     images = generator(torch.randn(150, 6)).detach()  # several batches
-    found = invert_images(generator, images, 6, steps=200, restarts=8)
+    found = invert_images(generator, images, 6, steps=100, restarts=8)
     assert found.errors.max() < 1e-3 and (found.reconstructions - images).abs().max() < 0.3
     assert found.noise.shape == (150, 6) and found.errors.shape == (150,)
 
@@ -91,14 +91,14 @@ def test_many_images_come_in_order():
 def test_conditional_generators():
     generator, label = Conditional(), torch.tensor([0, 2, 1])
     images = generator(torch.randn(3, 6), label).detach()
-    assert invert_images(generator, images, 6, steps=300, label=label).errors.max() < 1e-5
-    assert invert_images(generator, images, 6, steps=300, label=label.roll(1)).errors.max() > 1e-2
+    assert invert_images(generator, images, 6, steps=150, label=label).errors.max() < 1e-5
+    assert invert_images(generator, images, 6, steps=150, label=label.roll(1)).errors.max() > 1e-2
 
 
 def test_clipped_points_stay_near():
     generator = Linear()
     images = generator(torch.full((2, 6), 3.0)).detach()
-    found = invert_images(generator, images, 6, steps=100, clip=1.0)
+    found = invert_images(generator, images, 6, steps=60, clip=1.0)
     assert found.noise.abs().max() <= 1.0 and found.errors.min() > 0.1
 
 
@@ -139,7 +139,7 @@ def test_a_wrong_shape():
 
 def test_the_metric():
     generator, images = Linear(), torch.rand(9, 1, 4, 4) * 2 - 1
-    metric = ReconstructionError(latent_dim=6, steps=200, count=7)
+    metric = ReconstructionError(latent_dim=6, steps=100, count=7)
     for some in images.split(4):
         metric.update(some, generator)
     weight, flat = generator.map.weight.detach(), images[:7].flatten(1)

@@ -1,115 +1,23 @@
-"""The contract of the games that translate images, and what their papers say."""
+"""What the papers of the games that translate images say, and sides of different channels."""
 
 from functools import partial
 
 import pytest
 import torch
-from conftest import assert_equal, fit, refused, trainer, training_state
-from lightning.pytorch import Callback
+from conftest import data_for, fit, refused, small, trainer
 from torch import nn
 from torch.utils.data import DataLoader
 
-import lit_gans
-from lit_gans import CUT, CycleGAN, PairedGlyphs, Pix2Pix, UnpairedGlyphs
+from lit_gans import CUT, CycleGAN, Pix2Pix
 from lit_gans.networks import ImagePool, PatchDiscriminator, ResNetTranslator, UNet
-from lit_gans.optim import LinearDecay
 
 SIDE = 16
-SMALL = {
-    "CUT": {"width": 4, "blocks": 1, "features": 8},
-    "CycleGAN": {"width": 4, "blocks": 1, "pool": 10},
-    "Pix2Pix": {"width": 4},
-}
 GAMES = [Pix2Pix, CycleGAN, CUT]
 
 
 @pytest.fixture(params=GAMES, ids=lambda cls: cls.__name__)
 def game(request):
     return request.param
-
-
-def pairs(cls, **arguments):
-    data = PairedGlyphs if cls.needs == ("source", "target") else UnpairedGlyphs
-    return data(**{"size": SIDE, "count": 24, "batch_size": 2, **arguments})
-
-
-def small(cls, **arguments):
-    torch.manual_seed(0)
-    shape = pairs(cls)
-    given = {"image_shape": shape.image_shape, "source_shape": shape.source_shape}
-    return cls(**{**given, **SMALL[cls.__name__], **arguments})
-
-
-class Outputs(Callback):
-    """Keeps what every batch gave."""
-
-    def __init__(self):
-        self.outputs = []
-
-    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        self.outputs.append(outputs)
-
-
-def test_both_players_move(game, tmp_path):
-    model, watch = small(game), Outputs()
-    before = [[p.detach().clone() for p in player.parameters()] for player in (model.generator, model.discriminator)]
-    fit(tmp_path, model, pairs(game), callbacks=[watch], max_steps=3)
-    for player, old in zip((model.generator, model.discriminator), before, strict=True):
-        moved = [not torch.equal(p, q) for p, q in zip(player.parameters(), old, strict=True) if p.ndim > 1]
-        assert moved and all(moved)
-    for outputs in watch.outputs:
-        for player in ("discriminator", "generator"):
-            terms = [v for k, v in outputs.items() if k.startswith(player) and not k.endswith("/loss")]
-            torch.testing.assert_close(sum(terms), outputs[f"{player}/loss"])
-
-
-@pytest.mark.parametrize("stop, workers", [(7, 0), (7, 2)])
-def test_resume_is_exact(game, tmp_path, stop, workers):
-    """In the middle of an epoch; CycleGAN's pool of ten is then past half, and full soon after."""
-
-    def parts():
-        schedule = partial(LinearDecay, steps=18, end=0.1)
-        schedules = {"generator_scheduler": schedule, "discriminator_scheduler": schedule}
-        return small(game, **schedules), pairs(game, num_workers=workers, batch_size=1)
-
-    straight = fit(tmp_path / "straight", *parts(), max_steps=2 * stop)
-    first = fit(tmp_path / "first", *parts(), max_steps=stop)
-    if game is CycleGAN:
-        assert int(first["state_dict"]["pool_a.kept"]) == stop < SMALL["CycleGAN"]["pool"]
-        assert int(straight["state_dict"]["pool_a.kept"]) == SMALL["CycleGAN"]["pool"]
-    torch.manual_seed(99)
-    last = tmp_path / "first" / "checkpoints" / "last.ckpt"
-    resumed = fit(tmp_path / "second", *parts(), max_steps=2 * stop, ckpt_path=last)
-    assert_equal(training_state(straight), training_state(resumed))
-
-
-def test_checkpoint_describes_itself(game, tmp_path):
-    model = small(game)
-    fit(tmp_path, model, pairs(game))
-    loaded = lit_gans.load(tmp_path / "checkpoints" / "last.ckpt")
-    assert type(loaded) is game
-    images = torch.rand(2, *model.source_shape) * 2 - 1
-    assert torch.equal(loaded.translate(images, seed=0), model.translate(images, seed=0))
-
-
-def test_bf16(game, tmp_path):
-    watch = Outputs()
-    fit(tmp_path, small(game), pairs(game), callbacks=[watch], precision="bf16-mixed", max_steps=6)
-    assert all(torch.isfinite(v) and v.dtype == torch.float32 for o in watch.outputs for v in o.values())
-
-
-def test_translate(game):
-    model = small(game)
-    images = torch.rand(3, *model.source_shape) * 2 - 1
-    made = model.translate(images, seed=1)
-    assert made.shape == (3, *model.image_shape) and made.abs().max() <= 1 and not made.requires_grad
-    assert torch.equal(made, model.translate(images, seed=1))
-    state = torch.get_rng_state()
-    model.translate(images, seed=1)
-    assert torch.equal(state, torch.get_rng_state())
-    other = torch.rand(1, model.source_shape[0], 21, 38) * 2 - 1
-    assert model.translate(other).shape == (1, model.image_shape[0], 21, 38)
-    refused(lambda: model.sample(2), game.__name__, "translate")
 
 
 def test_grey_to_colour_and_back(game, tmp_path):
@@ -226,7 +134,7 @@ def test_a_forward_for_each_fake_and_each_way_back(tmp_path):
         model, calls = small(CycleGAN, identity=identity), []
         for network in model.generator.values():
             network.register_forward_hook(partial(lambda calls, *_: calls.append(1), calls))
-        fit(tmp_path / str(identity), model, pairs(CycleGAN), max_steps=3, limit_val_batches=0)
+        fit(tmp_path / str(identity), model, data_for(CycleGAN), max_steps=3, limit_val_batches=0)
         assert len(calls) == 2 * 3 * forwards
 
 

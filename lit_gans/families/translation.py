@@ -78,7 +78,7 @@ class PairedGAN(TranslationGAN):
     """A game of pairs: a fake is ``generator(source)``, to be compared with its target.
 
     Args:
-        translation: arguments of `TranslationGAN`.
+        game: arguments of `TranslationGAN` and `BaseGAN`.
     """
 
     needs: tuple[str, ...] = ("source", "target")
@@ -120,7 +120,7 @@ class UnpairedGAN(TranslationGAN):
     Domain a has ``source_shape`` and domain b ``image_shape``; only the channels may differ.
 
     Args:
-        translation: arguments of `TranslationGAN`.
+        game: arguments of `TranslationGAN` and `BaseGAN`.
     """
 
     needs: tuple[str, ...] = ("a", "b")

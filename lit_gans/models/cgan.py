@@ -23,7 +23,9 @@ class CGAN(LabelGAN):
             the label beside the noise.
         discriminator: a network from images and condition to logits; by default DCGAN's in a
             `ConditionalDiscriminator`, with the label as further channels.
-        label: arguments of `LabelGAN`.
+        num_classes: see `LabelGAN`.
+        multi_label: see `LabelGAN`.
+        latent: arguments of `LatentGAN`.
 
     Examples:
         >>> CGAN(image_shape=(1, 28, 28), num_classes=10, width=8).sample(2, seed=0, label=7).shape
