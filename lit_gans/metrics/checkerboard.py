@@ -65,6 +65,8 @@ class Checkerboard(Metric):
             UsageError: if they are of another type or shape or not finite.
         """
         images = checked_images(images, "Checkerboard", smallest=8)
+        if not len(images):  # the transform of newer MKLs refuses a batch of none
+            return
         height, width = (size // 4 * 4 for size in images.shape[2:])
         images = images[..., :height, :width]
         spectrum = torch.fft.fft2(images - images.mean((2, 3), keepdim=True), norm="ortho")
