@@ -122,9 +122,7 @@ def read_idx(path: Path, rank: int | None = None) -> Tensor:
         raise UsageError(f"{path} is missing; call prepare_data() to download it") from None
     except (EOFError, OSError, ValueError, zlib.error, MemoryError) as error:
         reason = str(error) or "it takes more memory than there is"
-        raise UsageError(
-            f"{place} is truncated or damaged ({reason}); delete it and run again to download it anew"
-        ) from None
+        raise UsageError(f"{place} is damaged ({reason}); delete it and run again to download it anew") from None
     if len(data) != promised:
         has = place.stat().st_size if place == path else len(data)
         raise UsageError(
