@@ -128,7 +128,7 @@ def test_a_caption_is_a_line(tmp_path):
 @pytest.mark.parametrize("share", [2, 0.5])
 @pytest.mark.parametrize("kind", ["glyphs", "two domains"])
 def test_overfit_batches(share, kind, tmp_path):
-    data = glyphs(flip=True) if kind == "glyphs" else UnpairedGlyphs(size=16, count=40, batch_size=4)
+    data = glyphs(flip=True, count=80) if kind == "glyphs" else UnpairedGlyphs(size=16, count=40, batch_size=4)
     seen, checked = [], []
 
     class Looks(LightningModule):
@@ -145,7 +145,7 @@ def test_overfit_batches(share, kind, tmp_path):
 
     trainer(tmp_path, max_steps=-1, max_epochs=3, overfit_batches=share).fit(Looks(), datamodule=data)
     few = len(seen) // 3
-    assert few == (2 if share == 2 else 5 if kind == "glyphs" else 6) and max(checked) == 4
+    assert few == (2 if share == 2 else 10 if kind == "glyphs" else 6) and max(checked) == 4
     for number, batch in enumerate(seen):
         for name, value in batch.items():
             assert len(value) == 4 and torch.equal(value, seen[number % few][name])
