@@ -18,11 +18,12 @@ _VALUES = 20_000  # with all aliases unfolded
 _KINDS = {list: "a list", str: "a text", int: "a number", float: "a number", bool: "a yes or no", type(None): "nothing"}
 
 
-def read(path: str | Path) -> dict[str, Any]:
+def read(path: str | Path, needed: bool = True) -> dict[str, Any]:
     """The settings in a YAML or JSON file.
 
     Args:
         path: the file.
+        needed: refuse one that says nothing.
 
     Returns:
         What it says by name; text, numbers, lists and more such dicts, and nothing else.
@@ -32,7 +33,7 @@ def read(path: str | Path) -> dict[str, Any]:
     """
     from jsonargparse import get_loader
 
-    text = read_text(path)
+    text = read_text(path, needed)
     try:
         _bound(yaml.compose(text, yaml.SafeLoader))
         settings = get_loader("yaml")(text)
@@ -42,6 +43,8 @@ def read(path: str | Path) -> dict[str, Any]:
         raise _refused(path, f"it is more than {_DEEP} levels deep") from None
     except (ValueError, TypeError, AttributeError) as error:  # of its tags and odd names
         raise _refused(path, str(error) or type(error).__name__) from None
+    if settings is None and not needed:
+        return {}
     if not isinstance(settings, dict):
         raise _refused(
             path, f"it holds {_KINDS.get(type(settings), 'something else')} where names with values should be"
@@ -51,11 +54,11 @@ def read(path: str | Path) -> dict[str, Any]:
     return settings
 
 
-def read_text(path: str | Path) -> str:
+def read_text(path: str | Path, needed: bool = True) -> str:
     """The text of a configuration file.
 
     Raises:
-        UsageError: if it cannot be read, is empty, or no text.
+        UsageError: if it cannot be read, is no text, or is needed and empty.
     """
     path = Path(path)
     try:
@@ -70,7 +73,7 @@ def read_text(path: str | Path) -> str:
         yaml.reader.Reader(text)  # which knows the characters that YAML allows
     except (UnicodeDecodeError, yaml.YAMLError):
         raise _refused(path, "it is no text in UTF-8") from None
-    if not text.strip():
+    if needed and not text.strip():
         raise _refused(path, "it is empty")
     return text
 

@@ -59,7 +59,7 @@ def _settings(checkpoint: str, data: str | None) -> tuple[str, dict[str, Any]]:
     file = Path(data) if given and data else Path(checkpoint).resolve().parent.parent / "config.yaml"
     section: Any = {}
     if file.is_file():
-        section = settings.read(file).get("data") or {}
+        section = settings.read(file, needed=False).get("data") or {}
     section = {"class_path": section} if isinstance(section, str) else section
     arguments = (section.get("init_args") or {}) if isinstance(section, dict) else None
     if not isinstance(arguments, dict):
