@@ -122,7 +122,13 @@ def _help() -> str:
 def _call(name: str, arguments: list[str]) -> None:
     from jsonargparse import ArgumentParser, auto_cli
 
+    from lit_gans import settings
+
     class Parser(ArgumentParser):
+        def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:
+            with settings.opened(path) as text:
+                return self.parse_string(text, os.fspath(path), *arguments, **options)
+
         def error(self, message: str, ex: Exception | None = None) -> NoReturn:
             fail(f"{' '.join(str(message).split())}; 'lit-gans {name} --help' lists the options", 2)
 

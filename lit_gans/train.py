@@ -1,5 +1,6 @@
 """``lit-gans fit``, ``validate``, ``test`` and ``predict``: LightningCLI with short names and a run folder."""
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from lightning.pytorch.loggers import CSVLogger, WandbLogger
 
 import lit_gans.data
 import lit_gans.models  # noqa: F401  (both make short names known)
-from lit_gans import checkpoints
+from lit_gans import checkpoints, settings
 from lit_gans.callbacks import CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
 from lit_gans.cli import TRAINING, fail, known, nearest
 from lit_gans.errors import UsageError
@@ -25,12 +26,22 @@ from lit_gans.generative import GenerativeModel, refuse_strategy
 
 _EPOCHS = 10  # of a run that does not say how long it should take
 _HOMES = {"model": "lit_gans.models", "data": "lit_gans.data"}
+_YAML = (".yaml", ".yml", ".json")
 _LINKED = ("image_shape", "source_shape", "num_classes")  # what the model takes from the data
 _DEFAULTS = {"model": "lit_gans.DCGAN", "data": "lit_gans.Glyphs"}
 
 
 class Parser(LightningArgumentParser):
     """Turns an error of several lines into one sentence."""
+
+    def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:
+        """Reads a configuration file as all of this library are read."""
+        with settings.opened(path) as text:
+            return self.parse_string(text, os.fspath(path), *arguments, **options)
+
+    def save(self, cfg: Any, path: Any, *arguments: Any, **options: Any) -> None:
+        """Writes a configuration in one file, in UTF-8 as it is read."""
+        Path(path).write_text(self.dump(cfg, skip_none=False), "utf-8")
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Prints it and ends the process with 2."""
@@ -59,8 +70,8 @@ class SaveConfig(SaveConfigCallback):
             super().setup(trainer, pl_module, stage)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger) and trainer.is_global_zero and stage == "fit":
-                settings = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
-                logger.experiment.config.update(settings, allow_val_change=True)
+                options = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
+                logger.experiment.config.update(options, allow_val_change=True)
 
 
 class TrainCLI(LightningCLI):
@@ -180,9 +191,19 @@ def _complete(arguments: Sequence[str]) -> list[str]:
     named = {key for key in _DEFAULTS for flag, _ in _flags(arguments) if flag in _naming(key)}
     for flag, value in _flags(arguments):
         if flag in ("-c", "--config") and Path(value).is_file():
-            named |= set(yaml.safe_load(Path(value).read_text()) or {})
+            named |= settings.read(value).keys()
+    arguments = [_unfolded(word, flag) for flag, word in zip(["", *arguments], arguments, strict=False)]
     added = [word for key, name in _DEFAULTS.items() if key not in named for word in (f"--{key}", name)]
     return [*arguments[:1], *added, *arguments[1:]] if arguments[:1] and arguments[0] in TRAINING else list(arguments)
+
+
+def _unfolded(word: str, before: str) -> str:
+    """A word of a command, where it names a file of a model's or the data's settings the settings themselves."""
+    flag, given, value = word.partition("=") if word.startswith("--") else (before, "", word)
+    if flag.removeprefix("--") not in _HOMES or Path(value).suffix not in _YAML or not Path(value).is_file():
+        return word
+    text = yaml.safe_dump(settings.read(value), default_flow_style=True, width=float("inf"))
+    return f"{flag}={text.strip()}" if given else text.strip()
 
 
 def _flags(arguments: Sequence[str]) -> list[tuple[str, str]]:

@@ -4,8 +4,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from lit_gans import settings
 from lit_gans.cli import known, nearest
 from lit_gans.errors import UsageError
 
@@ -29,10 +28,7 @@ def open_data(checkpoint: str, data: str | None, root: str | None, shape: tuple[
         arguments["size"] = tuple(shape[1:])
     if root is not None:
         arguments["root"] = root
-    try:
-        module = cls(**arguments)
-    except TypeError as error:
-        raise UsageError(f"{name} cannot be opened: {error}") from None
+    module = _made(cls, arguments, name)
     if shape is not None and tuple(module.image_shape) != tuple(shape):
         raise UsageError(
             f"{name} has images of shape {tuple(module.image_shape)} (channels, height, width), but the generator "
@@ -42,16 +38,28 @@ def open_data(checkpoint: str, data: str | None, root: str | None, shape: tuple[
     return module
 
 
+def _made(cls: Any, arguments: dict[str, Any], name: str) -> Any:
+    """The data module, of arguments that are checked and read as those of ``fit``."""
+    from argparse import ArgumentError
+
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(cls, "data", sub_configs=False)
+    try:
+        read = parser.parse_object({"data": arguments}).data
+        return cls(**{argument: read[argument] for argument in arguments})
+    except (ArgumentError, TypeError, ValueError, KeyError) as error:
+        raise UsageError(f"{name} cannot be opened: {' '.join(str(error).split())}") from None
+
+
 def _settings(checkpoint: str, data: str | None) -> tuple[str, dict[str, Any]]:
     """A data module's name and arguments: from the run's configuration as far as that is what was asked for."""
     given = data is not None and Path(data).suffix in (".yaml", ".yml")
     file = Path(data) if given and data else Path(checkpoint).resolve().parent.parent / "config.yaml"
     section: Any = {}
     if file.is_file():
-        try:
-            section = (yaml.safe_load(file.read_text()) or {}).get("data") or {}
-        except (yaml.YAMLError, AttributeError, UnicodeDecodeError):
-            raise UsageError(f"{file} is no configuration of a run") from None
+        section = settings.read(file, needed=False).get("data") or {}
     section = {"class_path": section} if isinstance(section, str) else section
     arguments = (section.get("init_args") or {}) if isinstance(section, dict) else None
     if not isinstance(arguments, dict):

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from lit_gans.data.base import ImageData, Sized, channels_height_width
 
 
@@ -30,3 +34,23 @@ class ArrayData(ImageData):
     def own_splits(self) -> tuple[str, ...]:
         """Training and test."""
         return ("train", "test")
+
+
+def whole_numbers(values: Any, least: int, most: int) -> Tensor:
+    """Labels or pixels as int64, if they are what they should be.
+
+    Args:
+        values: an array, or a list of numbers.
+        least: the smallest that there may be.
+        most: the largest.
+
+    Raises:
+        ValueError: if one is no whole number or is out of range.
+    """
+    numbers = np.asarray(values)
+    if numbers.dtype.kind not in "uif":
+        raise ValueError(f"it holds {numbers.dtype} where whole numbers from {least} to {most} should be")
+    wrong = ~((numbers >= least) & (numbers <= most) & (numbers == np.round(numbers)))  # NaN is wrong, too
+    if wrong.any():
+        raise ValueError(f"it holds {numbers[wrong][0]:g} where whole numbers from {least} to {most} should be")
+    return torch.from_numpy(numbers.astype(np.int64))

@@ -1,6 +1,8 @@
 """CelebA: aligned faces with forty attributes."""
 
+import csv
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from lit_gans.data.array_data import whole_numbers
 from lit_gans.data.base import Sized, find_folder, find_root
 from lit_gans.data.download import Remote, fetch
 from lit_gans.data.picture_data import PictureData
@@ -90,8 +93,8 @@ class CelebA(PictureData):
             )
         place = next(folder / name for name in _PICTURES if (folder / name).exists())
         source = open_source(place)
-        _, partition = read_list(folder, "list_eval_partition")
-        self.attribute_names, attributes = read_list(folder, "list_attr_celeba")
+        _, partition = read_list(folder, "list_eval_partition", (0, 2))
+        self.attribute_names, attributes = read_list(folder, "list_attr_celeba", (-1, 1))
         for stem, there in (("list_eval_partition", partition), ("list_attr_celeba", attributes)):
             if unknown := next((name for name in source.names if Path(name).name not in there), None):
                 raise UsageError(f"{place / unknown} is in no line of {folder}/{stem}; fetch that list anew")
@@ -123,21 +126,33 @@ class CelebA(PictureData):
         return find_folder(self.root, "celeba", "CelebA", "celeba-dataset", marks=_PICTURES)
 
 
-def read_list(folder: Path, stem: str) -> tuple[list[str], dict[str, np.ndarray]]:
+def read_list(folder: Path, stem: str, limits: tuple[int, int] = (-1, 2)) -> tuple[list[str], dict[str, np.ndarray]]:
     """One of CelebA's lists, ``.txt`` with its count and names on top or ``.csv`` with a line of names.
+
+    Args:
+        folder: where it is.
+        stem: its name without ending.
+        limits: its smallest and largest numbers.
 
     Returns:
         The columns' names (none for a text file without them) and every picture's numbers.
 
     Raises:
-        UsageError: if it is missing, or has another number of lines or columns than it says.
+        UsageError: if it is missing, has another number of lines or columns than it says, a name twice, or numbers
+            that it should not have.
     """
     path = next((p for p in (folder / f"{stem}.txt", folder / f"{stem}.csv") if p.exists()), None)
     if path is None:
         raise UsageError(f"{folder} has neither {stem}.txt nor {stem}.csv; fetch one of them from {_PAGE}")
-    lines = [line.replace(",", " ").split() for line in path.read_text(errors="replace").splitlines() if line.strip()]
+    try:
+        text = path.read_text("utf-8-sig")  # some editors begin a file with a mark
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read ({error}); fetch it anew from {_PAGE}") from None
+    is_table = path.suffix == ".csv"
+    rows = csv.reader(text.split("\n"), skipinitialspace=True) if is_table else map(str.split, text.split("\n"))
+    lines = [[word.strip() for word in row] for row in rows if "".join(row).strip()]
     columns: list[str] = []
-    if lines and path.suffix == ".csv":
+    if lines and is_table:
         columns = lines.pop(0)[1:]
     elif lines and len(lines[0]) == 1:
         count = lines.pop(0)[0]
@@ -151,8 +166,16 @@ def read_list(folder: Path, stem: str) -> tuple[list[str], dict[str, np.ndarray]
                 f"{path} has {len(line) - 1} values for picture {line[0]} (entry {number}), not {width - 1}; fetch it "
                 f"anew from {_PAGE}"
             )
+    names = [line[0] for line in lines]
+    for what, words in (("picture", names), ("column", columns)):
+        if twice := next((word for word, times in Counter(words).items() if times > 1), None):
+            raise UsageError(f"{path} has the {what} {twice} twice; fetch it anew from {_PAGE}")
     try:
-        table = np.array([line[1:] for line in lines], dtype=np.int8).reshape(len(lines), width - 1)
+        table = np.array([line[1:] for line in lines], dtype=np.int64).reshape(len(lines), width - 1)
+        whole_numbers(table, *limits)
     except (ValueError, OverflowError) as error:
-        raise UsageError(f"{path} holds something else than numbers ({error}); fetch it anew from {_PAGE}") from None
-    return columns, {line[0]: row for line, row in zip(lines, table, strict=True)}
+        wanted = f"{limits[0]} to {limits[1]}"
+        raise UsageError(
+            f"{path} holds something else than numbers from {wanted} ({error}); fetch it anew from {_PAGE}"
+        ) from None
+    return columns, dict(zip(names, table, strict=True))

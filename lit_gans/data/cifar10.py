@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lit_gans.data.array_data import ArrayData
+from lit_gans.data.array_data import ArrayData, whole_numbers
 from lit_gans.data.base import find_folder, find_root, not_found, to_shape
 from lit_gans.data.download import Remote, fetch, unpack
 from lit_gans.data.samples import Samples
@@ -69,8 +69,11 @@ def _read(path: Path) -> tuple[Tensor, Tensor]:
     try:
         with path.open("rb") as file:
             content = _Arrays(file, encoding="bytes").load()
-        image = torch.from_numpy(content[b"data"].reshape(-1, 3, 32, 32).astype(np.uint8))
-        label = torch.tensor(content[b"labels"], dtype=torch.int64)
+        pixels = np.asarray(content[b"data"])
+        if pixels.dtype != np.uint8:
+            raise ValueError(f"its pixels are {pixels.dtype}, not uint8")
+        image = torch.from_numpy(pixels.reshape(-1, 3, 32, 32).copy())
+        label = whole_numbers(content[b"labels"], 0, 9).flatten()
         if len(image) != len(label):
             raise ValueError(f"{len(image)} images and {len(label)} labels")
     except Exception as error:  # a damaged pickle raises anything

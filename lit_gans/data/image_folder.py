@@ -1,28 +1,24 @@
 """A person's own pictures: a folder or a zip of them, flat or by class, with or without captions."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch.utilities import rank_zero_warn
 
+from lit_gans.data.folders import SPELLINGS, only
 from lit_gans.data.picture_data import PictureData
 from lit_gans.data.samples import DRAWS, Batch, Samples
 from lit_gans.data.sources import Folder, open_source
 from lit_gans.errors import UsageError
 
-_NAMES = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
-
 
 class ImageFolder(PictureData):
     """Pictures in a folder or a zip.
 
-    Folders named ``train``, ``val`` (or ``valid``, ``validation``) and ``test`` are the splits; without them all
-    pictures train. If every picture of a split is in a folder of its own kind, and there are at least two, ``label``
-    is the folder's place in ``classes``.
+    Folders named ``train`` (or ``training``), ``val`` (``valid``, ``validation``) and ``test`` (``testing``), in any
+    capitals, are the splits; without ``train`` all pictures train. If every picture of a split is in a folder of its
+    own kind, and there are at least two, ``label`` is the folder's place in ``classes``.
 
     Args:
         root: the folder, or a zip (one without compression is read fastest).
@@ -37,7 +33,7 @@ class ImageFolder(PictureData):
         super().__init__(root, **pictures)
         self.place = Path(root).expanduser()
         self.source = open_source(self.place)
-        self.parts = _split(self.source.names)
+        self.parts = _split(self.place, self.source.names)
         found = sorted({_kind(name) for name, _ in self.parts["train"]} - {""})
         flat = any(not _kind(name) for name, _ in self.parts["train"])
         self.classes = found if len(found) > 1 and not flat else []
@@ -107,7 +103,7 @@ class Captions(ImageFolder):
     def _read(self, name: str) -> list[str]:
         path = (self.texts / name).with_suffix(".txt")
         try:
-            lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+            lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{self.place / name} has no readable captions in {path} ({error})") from None
         if not lines:
@@ -115,24 +111,29 @@ class Captions(ImageFolder):
         return lines
 
 
-def _split(names: list[str]) -> dict[str, list[tuple[str, str]]]:
+def _split(place: Path, names: list[str]) -> dict[str, list[tuple[str, str]]]:
     """The pictures of every split: names without the split's folder, and whole ones."""
-    tops = {PurePosixPath(name).parts[0] for name in names if "/" in name}
-    if len(tops) == 1 and all("/" in name for name in names) and not tops & {n for s in _NAMES.values() for n in s}:
-        # a zip often has everything in one folder
-        below = {name: name.split("/", 1)[1] for name in names}
-    else:
-        below = {name: name for name in names}
-    tops = {PurePosixPath(name).parts[0] for name in below.values() if "/" in name}
-    splits: dict[str, list[tuple[str, str]]] = {}
-    for split, spellings in _NAMES.items():
-        if folder := next((name for name in spellings if name in tops), None):
-            splits[split] = [
-                (name.removeprefix(f"{folder}/"), whole)
-                for whole, name in below.items()
-                if name.startswith(f"{folder}/")
-            ]
-    return splits if "train" in splits else {"train": [(name, whole) for whole, name in below.items()]}
+    means = {spelling: split for split, spellings in SPELLINGS.items() for spelling in spellings}
+    tops = {_kind(name) for name in names}
+    inside = "" not in tops and len(tops) == 1 and not {top.lower() for top in tops} & means.keys()
+    below = {name: name.split("/", 1)[1] if inside else name for name in names}  # a zip often has all in one folder
+    folders: dict[str, list[Path]] = {}
+    for top in sorted({_kind(name) for name in below.values()}):
+        if top.lower() in means:
+            folders.setdefault(means[top.lower()], []).append(place / top)
+    if "train" not in folders:
+        if folders and len(tops) > 1:
+            rank_zero_warn(
+                f"{place} has {', '.join(path.name for paths in folders.values() for path in paths)} but no folder "
+                "train, so all of its pictures are trained on; put those to learn from into a folder train"
+            )
+        return {"train": [(name, whole) for whole, name in below.items()]}
+    splits = {}
+    for split in SPELLINGS:
+        if (folder := only(folders.get(split, []), place)) is not None:
+            start = f"{folder.name}/"
+            splits[split] = [(name[len(start) :], whole) for whole, name in below.items() if name.startswith(start)]
+    return splits
 
 
 def _kind(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import zlib
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lit_gans.data.array_data import ArrayData
+from lit_gans.data.array_data import ArrayData, whole_numbers
 from lit_gans.data.base import Sized, find_folder, find_root, not_found, to_shape
 from lit_gans.data.download import Remote, fetch, unpack
 from lit_gans.data.samples import Samples
 from lit_gans.errors import UsageError
 
+_BYTES = 8  # the code of an IDX file's type of numbers
+_MOST = 2**30  # bytes that a packed file may hold: more would fill the memory of small machines
 _FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
@@ -63,10 +66,14 @@ class MNIST(ArrayData):
         if (raw := self._raw()) is None:
             raise not_found(self.folder, self.root, f"{self.folder}/raw")
         names = _FILES[:2] if split == "train" else _FILES[2:]
-        images, label = (read_idx(raw / name) for name in names)
+        images, label = read_idx(raw / names[0], 3), read_idx(raw / names[1], 1)
+        try:
+            label = whole_numbers(label, 0, self.num_classes - 1)
+        except ValueError as error:
+            raise UsageError(f"{raw / names[1]} is damaged or of another set ({error}); fetch it anew") from None
         if len(images) != len(label):
             raise UsageError(f"{raw} holds {len(images)} images and {len(label)} labels of {names[0]}; fetch it anew")
-        return Samples({"image": to_shape(images.unsqueeze(1), self.image_shape), "label": label.long()})
+        return Samples({"image": to_shape(images.unsqueeze(1), self.image_shape), "label": label})
 
     def _raw(self) -> Path | None:
         places = (f"{self.folder}/raw", self.folder, "raw")
@@ -89,25 +96,54 @@ class FashionMNIST(MNIST):
     )
 
 
-def read_idx(path: Path) -> Tensor:
+def read_idx(path: Path, rank: int | None = None) -> Tensor:
     """An IDX file of bytes, or ``path.gz``.
 
+    Args:
+        path: the file.
+        rank: how many dimensions it should have: 3 for images, 1 for labels; by default any.
+
+    Returns:
+        uint8, of the shape in its header.
+
     Raises:
-        UsageError: if it is not there, or its size is not what its header promises.
+        UsageError: if it is not there, holds something else, or its size is not what its header promises.
     """
     packed = path.with_name(f"{path.name}.gz")
+    place = path if path.exists() or not packed.exists() else packed
     try:
-        data = path.read_bytes() if path.exists() or not packed.exists() else gzip.decompress(packed.read_bytes())
+        with gzip.open(place) if place == packed else place.open("rb") as file:
+            data = file.read(4 + 4 * 255)  # as long as a header can be
+            shape, promised = _header(data, rank)
+            if place == packed and promised > _MOST:
+                raise ValueError(f"its header promises {promised / 1e9:.1f} GB, and more than 1 GB is not unpacked")
+            data += file.read(max(0, promised - len(data)) + 1)
     except FileNotFoundError:
         raise UsageError(f"{path} is missing; call prepare_data() to download it") from None
-    except (EOFError, OSError) as error:
-        raise UsageError(f"{packed} is damaged ({error}); delete it and run again to download it anew") from None
-    rank = data[3] if len(data) > 3 else 0
-    shape = struct.unpack(f">{rank}I", data[4 : 4 + 4 * rank]) if len(data) >= 4 + 4 * rank else ()
-    expected = 4 + 4 * rank + prod(shape)
-    if len(data) != expected or not shape:
+    except (EOFError, OSError, ValueError, zlib.error, MemoryError) as error:
+        reason = str(error) or "it takes more memory than there is"
+        raise UsageError(f"{place} is damaged ({reason}); delete it and run again to download it anew") from None
+    if len(data) != promised:
+        has = place.stat().st_size if place == path else len(data)
         raise UsageError(
-            f"{path} is truncated or damaged: its header promises {expected} bytes, it has {len(data)}; delete it and "
+            f"{place} is truncated or damaged: its header promises {promised} bytes, it has {has}; delete it and "
             "run again to download it anew"
         )
-    return torch.from_numpy(np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape).copy())
+    return torch.from_numpy(np.frombuffer(data, np.uint8, offset=4 + 4 * len(shape)).reshape(shape).copy())
+
+
+def _header(data: bytes, rank: int | None) -> tuple[tuple[int, ...], int]:
+    """The shape of an IDX file that begins so, empty if the header is cut, and how many bytes it should have.
+
+    Raises:
+        ValueError: if it is of another type or rank.
+    """
+    has = data[3] if len(data) > 3 else 0
+    if len(data) < 4 + 4 * has or not has:
+        return (), 4 + 4 * max(has, 1)
+    if data[:3] != bytes([0, 0, _BYTES]):
+        raise ValueError(f"it begins with {data[:3].hex(' ')}, but a file of bytes with 00 00 {_BYTES:02x}")
+    if has != (rank or has) or has > 8:
+        raise ValueError(f"it has {has} dimensions{f', not {rank}' if rank else ''}")
+    shape = struct.unpack(f">{has}I", data[4 : 4 + 4 * has])
+    return shape, 4 + 4 * has + prod(shape)

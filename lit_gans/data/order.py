@@ -6,18 +6,19 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler
 
 from lit_gans.data.samples import Pick
 from lit_gans.errors import UsageError
 
 
-class BatchStream(DistributedSampler[Any]):
+class BatchStream(DistributedSampler[Any], SequentialSampler):
     """The batches from a position on: a function of seed and position alone, so that any run can go on.
 
     Every epoch is a new permutation of all samples, cut into whole batches; each device takes its own share of every
     batch. Groups are permuted by themselves, a smaller one again and again. It counts as a ``DistributedSampler`` to
-    Lightning, which therefore leaves it in place.
+    Lightning, and as a ``SequentialSampler`` with ``overfit_batches``, and is therefore left in place: any other one
+    would yield single samples.
 
     Args:
         sizes: how many samples each group has.
@@ -57,7 +58,7 @@ class BatchStream(DistributedSampler[Any]):
     def set_epoch(self, epoch: int) -> None:
         """Ignored: the position says it all."""
 
-    def __iter__(self) -> Iterator[Pick]:
+    def __iter__(self) -> Iterator[Pick]:  # type: ignore[override]
         return self._walk(self.position())  # the position is read now, not when the first batch is fetched
 
     def _walk(self, start: int) -> Iterator[Pick]:
@@ -98,7 +99,7 @@ class StreamLoader(DataLoader[Any]):
         """Nothing to do."""
 
 
-class InOrder(DistributedSampler[Any]):
+class InOrder(DistributedSampler[Any], SequentialSampler):
     """All samples in order; every device takes each ``world_size``-th batch, all the same number of them."""
 
     def __init__(self, sizes: Sequence[int], batch_size: int, rank: int, world_size: int) -> None:
@@ -112,5 +113,5 @@ class InOrder(DistributedSampler[Any]):
     def set_epoch(self, epoch: int) -> None:
         """The order never changes."""
 
-    def __iter__(self) -> Iterator[Pick]:
+    def __iter__(self) -> Iterator[Pick]:  # type: ignore[override]
         return iter(self.batches)

@@ -5,13 +5,13 @@ from typing import Any, Literal
 
 from lit_gans.data.base import Sized, channels_height_width, find_folder, find_root
 from lit_gans.data.download import Remote, fetch, unpack
+from lit_gans.data.folders import SPELLINGS, any_case, named
 from lit_gans.data.picture_data import PictureData
 from lit_gans.data.samples import Samples
 from lit_gans.data.sources import Source, open_source
 from lit_gans.errors import UsageError
 
 _PAGE = "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/"
-_SPLITS = ("train", "val", "test")
 
 
 class Paired(PictureData):
@@ -19,7 +19,8 @@ class Paired(PictureData):
 
     Side by side: ``train``, ``val`` and ``test`` hold files whose left half is A and whose right half is B. Two
     folders: ``trainA`` and ``trainB`` (``valA``, ...), or ``A/train`` and ``B/train``, hold files of the same names
-    (endings may differ). Batches have ``source`` and ``target``, cropped and mirrored alike.
+    (endings may differ). Splits may be spelled as in `ImageFolder`. Batches have ``source`` and ``target``, cropped and
+    mirrored alike.
 
     Args:
         root: the folder that holds the splits.
@@ -70,7 +71,7 @@ class Paired(PictureData):
     def own_splits(self) -> tuple[str, ...]:
         """The splits that there are folders for."""
         folder = self._folder()
-        return _SPLITS if folder is None else tuple(s for s in _SPLITS if _layout(folder, s)) or ("train",)
+        return tuple(SPELLINGS) if folder is None else tuple(s for s in SPELLINGS if _layout(folder, s)) or ("train",)
 
     def load(self, split: str) -> Samples:
         """The pairs of a split, one group."""
@@ -90,15 +91,17 @@ class Paired(PictureData):
         return self.decode(f"{folder.name}-{split}-{self.direction}", split, first, ("target", target, other))
 
     def _folder(self) -> Path | None:
-        places = [self.official] if self.official else []
-        return find_folder(self.root, *places, marks=["train", "trainA", "A/train"])
+        places, forms = [self.official] if self.official else [], ("{}", "{}A", "A/{}")
+        marks = [any_case(form.format(name)) for name in SPELLINGS["train"] for form in forms]
+        return find_folder(self.root, *places, marks=marks)
 
 
 def _layout(folder: Path, split: str) -> list[Path]:
     """The one or two folders that a split's pairs are in."""
-    for places in ([split], [f"{split}A", f"{split}B"], [f"A/{split}", f"B/{split}"]):
-        if (folder / places[0]).is_dir():
-            return [folder / place for place in places]
+    for forms in (("{}",), ("{}A", "{}B"), ("A/{}", "B/{}")):
+        places = [named(folder, map(form.format, SPELLINGS[split])) for form in forms]
+        if places[0] is not None and places[0].is_dir():
+            return [place or folder / form.format(split) for place, form in zip(places, forms, strict=True)]
     return []
 
 

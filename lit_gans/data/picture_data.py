@@ -1,6 +1,7 @@
 """Base of the sets that are files of pictures: decoded once, then mapped into memory."""
 
 import os
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,8 +9,10 @@ import torch
 
 from lit_gans.data.base import ImageData, Sized, channels_height_width, find_root, height_width
 from lit_gans.data.cache import decoded
+from lit_gans.data.frame import MEGAPIXELS, Frame
+from lit_gans.data.look import look_at
 from lit_gans.data.samples import Samples
-from lit_gans.data.sources import Frame, Source
+from lit_gans.data.sources import Source
 from lit_gans.errors import UsageError
 
 
@@ -30,6 +33,11 @@ class PictureData(ImageData):
             are held out of the training images, or are the same, are their centre crops.
         skip_corrupt: leave out pictures that cannot be decoded, and say how many, instead of stopping at the first.
         cache: folder for decoded images.
+        file_range: (low, high), the numbers in the files that are black and white, for files that do not say it or say
+            it wrongly; what lies outside is cut off. Else 8 and 16 bits are taken as full, and floats as 0 to 1, or as
+            0 to 255 if a picture has larger ones. Sets may have pictures of 8 bits beside deeper ones: those are left
+            alone unless the range lies within 0 to 255.
+        max_megapixels: pictures of more are refused, since a small file can unpack until the memory is full.
         loading: arguments of `ImageData`: batch_size, num_workers, seed, flip, val_size, labels_per_class and
             label_fraction.
 
@@ -46,11 +54,19 @@ class PictureData(ImageData):
         load_size: Sized | None = None,
         skip_corrupt: bool = False,
         cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
         **loading: Any,
     ) -> None:
         super().__init__(**loading)
         if fit not in ("crop", "stretch"):
             raise UsageError(f"fit must be 'crop' or 'stretch', got {fit!r}")
+        if file_range is not None and not (len(file_range) == 2 and -inf < file_range[0] < file_range[1] < inf):
+            raise UsageError(f"file_range must be the numbers of black and white, say (0, 4095), got {file_range!r}")
+        if not 0 < max_megapixels < inf:
+            raise UsageError(f"max_megapixels must be a positive number of millions, got {max_megapixels}")
+        self.file_range = None if file_range is None else (float(file_range[0]), float(file_range[1]))
+        self.max_megapixels = max_megapixels
         self.root, self.fit, self.skip_corrupt, self.cache = root, fit, skip_corrupt, cache
         self.image_shape = channels_height_width(channels, size)
         self.load_size = self.image_shape[1:] if load_size is None else height_width(load_size)
@@ -83,9 +99,11 @@ class PictureData(ImageData):
         values: dict[str, Any] = {}
         rows = None
         for name, source, special in parts:
-            frame = Frame(**{"size": size, "channels": self.image_shape[0], "fit": self.fit, **special})
+            usual = {"size": size, "channels": self.image_shape[0], "fit": self.fit, "file_range": self.file_range}
+            frame = Frame(**{**usual, "megapixels": self.max_megapixels, **special})
             folder = self._cache_folder(source.place)
             values[name], good = decoded(source, frame, folder, f"{title}-{name}", self.skip_corrupt)
+            look_at(values[name], good, source)
             rows = good if rows is None else rows[torch.isin(rows, good)]
         samples = Samples({**values, **more})
         assert rows is not None

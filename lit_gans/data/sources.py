@@ -1,30 +1,21 @@
-"""Where encoded pictures are: a folder, a zip or an LMDB; and how one becomes an array of pixels."""
+"""Where encoded pictures are: a folder, a zip or an LMDB."""
 
 import hashlib
-import io
 import os
 import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-import torch
-from PIL import Image, ImageOps
-from torch import Tensor
-
-from lit_gans.data.base import resize
+from lit_gans.data import lmdb_check
+from lit_gans.data.frame import CorruptPicture as CorruptPicture  # both are part of this module's names, too
+from lit_gans.data.frame import Frame as Frame
 from lit_gans.errors import UsageError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
-
-
-class CorruptPicture(Exception):
-    """A picture that cannot be decoded."""
+_MOST = 2**30  # bytes of a picture's file, packed or not: what is larger is no picture, and would fill the memory
 
 
 class Source(ABC):
@@ -89,22 +80,40 @@ class Folder(Source):
 
     @classmethod
     def scan(cls, place: Path) -> "Folder":
-        """All pictures, sorted by name; what begins with a dot or ``__`` is passed over."""
-        names = []
-        for folder, inner, files in os.walk(place, followlinks=True):
-            inner[:] = [name for name in inner if not name.startswith((".", "__"))]
-            relative = Path(folder).relative_to(place)
-            pictures = [name for name in files if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
-            names += [(relative / name).as_posix() for name in pictures]
+        """All pictures, sorted by name; what begins with a dot or ``__`` is passed over.
+
+        Links to folders are followed, but no folder is entered twice, so that links that lead back end nothing.
+        """
+        names, links, seen = [], [place], set[tuple[int, int]]()
+        while links:  # what is in a folder itself comes first, so that it keeps its own name
+            for folder, inner, files in os.walk(links.pop(0)):
+                found = Path(folder).stat()
+                if (key := (found.st_dev, found.st_ino)) in seen:
+                    inner.clear()
+                    continue
+                seen.add(key)
+                inner[:] = sorted(name for name in inner if not name.startswith((".", "__")))
+                links += [Path(folder, name) for name in inner if Path(folder, name).is_symlink()]
+                relative = Path(folder).relative_to(place)
+                pictures = [name for name in files if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
+                names += [(relative / name).as_posix() for name in pictures]
         return cls(place, sorted(names))
 
     def read(self, number: int) -> bytes:
         """A picture's file."""
-        return (self.place / self.names[number]).read_bytes()
+        path = self.place / self.names[number]
+        _small(path.stat().st_size)
+        return path.read_bytes()
 
     def sizes(self) -> list[int]:
         """Each file's."""
         return [_size(self.place / name) for name in self.names]
+
+
+def _small(size: int) -> None:
+    """Refuses a picture's file that would fill the memory."""
+    if size > _MOST:
+        raise CorruptPicture(f"it has {size / 1e9:.1f} GB when unpacked; a picture's file has at most 1 GB")
 
 
 def _size(path: Path) -> int:
@@ -127,14 +136,14 @@ class Zip(Source):
         """
         try:
             with zipfile.ZipFile(place) as file:
-                names = [info.filename for info in file.infolist() if not info.is_dir()]
-        except (zipfile.BadZipFile, OSError) as error:
+                names = [info.filename for info in file.infolist() if info.filename and not info.is_dir()]
+        except Exception as error:  # zipfile raises whatever a damaged file leads it to
             raise UsageError(f"{place} is not a whole zip file ({error}); fetch it anew") from None
         for name in names:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name.replace("\\", "/")).parts:
                 raise UsageError(f"{place} holds the name {name!r}, which leads out of it; do not trust this zip")
         shown = [n for n in names if not any(part.startswith((".", "__")) for part in PurePosixPath(n).parts)]
-        return cls(place, sorted(name for name in shown if name.lower().endswith(SUFFIXES)))
+        return cls(place, sorted({name for name in shown if name.lower().endswith(SUFFIXES)}))
 
     def _open(self) -> zipfile.ZipFile:
         return zipfile.ZipFile(self.place)
@@ -142,9 +151,12 @@ class Zip(Source):
     def read(self, number: int) -> bytes:
         """A picture's file."""
         try:
+            _small(self.opened().getinfo(self.names[number]).file_size)
             return self.opened().read(self.names[number])
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: it wants a password
-            raise CorruptPicture(str(error)) from None
+        except CorruptPicture:
+            raise
+        except Exception as error:  # a bad checksum, a password, a method or version that zipfile does not know
+            raise CorruptPicture(f"{type(error).__name__}: {error}") from None
 
     def sizes(self) -> list[int]:
         """Each file's."""
@@ -161,17 +173,10 @@ class Lmdb(Source):
         Raises:
             UsageError: if it cannot be read.
         """
-        import lmdb
-
-        source = cls(place, [])
         try:
-            with source.opened().begin() as transaction:
-                source.names = [key.decode("latin-1") for key in transaction.cursor().iternext(values=False)]
-        except lmdb.Error as error:
+            return cls(place, lmdb_check.keys(place))
+        except lmdb_check.Damaged as error:
             raise UsageError(f"{place} is not a whole LMDB folder ({error}); fetch it anew") from None
-        finally:
-            source.close()
-        return source
 
     def _open(self) -> Any:
         import lmdb
@@ -189,9 +194,12 @@ class Lmdb(Source):
 
         try:
             with self.opened().begin() as transaction:
-                return transaction.get(self.names[number].encode("latin-1"))
+                data = transaction.get(self.names[number].encode("latin-1"))
         except lmdb.Error as error:
             raise CorruptPicture(str(error)) from None
+        if data is None:
+            raise CorruptPicture("the LMDB folder has no such key any more")
+        return data
 
     def sizes(self) -> list[int]:
         """The whole file's: those of millions of pictures would take minutes."""
@@ -246,65 +254,3 @@ def open_source(place: Path) -> Source:
     if not len(source):
         raise UsageError(f"{place} holds no image; images are files that end in {', '.join(SUFFIXES)}")
     return source
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What is done to every picture once: everything but its file that decides its pixels.
-
-    Args:
-        size: (height, width) that it ends with.
-        channels: 1 for grey, 3 for colour.
-        fit: ``crop`` cuts the middle out in the shape of ``size``, ``stretch`` changes the shape instead.
-        crop: side of the middle square that is cut out before anything else.
-        half: of pictures that show two side by side, the one to take.
-    """
-
-    size: tuple[int, int]
-    channels: int = 3
-    fit: Literal["crop", "stretch"] = "crop"
-    crop: int | None = None
-    half: Literal["left", "right"] | None = None
-
-    def __call__(self, data: bytes) -> Tensor:
-        """An encoded picture as (C, H, W) uint8.
-
-        Raises:
-            CorruptPicture: if it cannot be decoded or cut.
-        """
-        try:
-            with Image.open(io.BytesIO(data)) as picture:
-                image = _convert(picture, self.channels)
-        except Exception as error:  # Pillow's plugins raise whatever they please
-            raise CorruptPicture(f"{type(error).__name__}: {error}".replace("\n", " ")) from None
-        width, height = image.size
-        left, top = 0, 0
-        if self.half is not None:
-            if width % 2:
-                raise CorruptPicture(f"a pair side by side has an even width, but this is {width}x{height} pixels")
-            width //= 2
-            left = width if self.half == "right" else 0
-        if self.crop is not None:
-            if self.crop > min(width, height):
-                raise CorruptPicture(f"it is {width}x{height} pixels, smaller than the crop of {self.crop}")
-            left, top = left + round((width - self.crop) / 2), top + round((height - self.crop) / 2)
-            width = height = self.crop
-        if self.fit == "crop":
-            shape = self.size[1] / self.size[0]
-            inner = min(width, round(height * shape)) or 1, min(height, round(width / shape)) or 1
-            left, top = left + (width - inner[0]) // 2, top + (height - inner[1]) // 2
-            width, height = inner
-        pixels = np.asarray(image)[top : top + height, left : left + width]
-        tensor = torch.from_numpy(pixels.reshape(height, width, self.channels).copy()).permute(2, 0, 1)
-        return resize(tensor[None], self.size)[0]
-
-
-def _convert(picture: Image.Image, channels: int) -> Image.Image:
-    """Upright, in grey or colour; what is transparent becomes white."""
-    image = ImageOps.exif_transpose(picture)
-    if image.mode.startswith("I"):  # 16 bits, also where Pillow keeps them in 32
-        image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return image.convert("L" if channels == 1 else "RGB")

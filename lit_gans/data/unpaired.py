@@ -5,6 +5,7 @@ from typing import Any
 
 from lit_gans.data.base import Sized, find_folder, find_root
 from lit_gans.data.download import Remote, fetch, unpack
+from lit_gans.data.folders import SPELLINGS, any_case, named
 from lit_gans.data.picture_data import PictureData
 from lit_gans.data.samples import Samples
 from lit_gans.data.sources import open_source
@@ -16,8 +17,9 @@ _PAGE = "https://efrosgans.eecs.berkeley.edu/cyclegan/datasets/"
 class Unpaired(PictureData):
     """Pictures of two domains, in folders ``trainA``, ``trainB``, ``testA`` and ``testB`` (``valA``, ``valB``).
 
-    Batches have ``a`` and ``b``. Every epoch pairs them anew and is as long as the larger domain; the smaller one is
-    gone through again and again. Greyscale files become colour, as the generators expect.
+    The folders may be written in any capitals. Batches have ``a`` and ``b``. Every epoch pairs them anew and is as long
+    as the larger domain; the smaller one is gone through again and again. Greyscale files become colour, as the
+    generators expect.
 
     Args:
         root: the folder that holds the four folders.
@@ -63,7 +65,7 @@ class Unpaired(PictureData):
         folder = self._folder()
         if folder is None:
             return ("train", "test")
-        return ("train", *(s for s in ("val", "test") if (folder / f"{s}A").is_dir() or (folder / f"{s}B").is_dir()))
+        return ("train", *(split for split in ("val", "test") if any(_place(folder, split, side) for side in "AB")))
 
     def load(self, split: str) -> Samples:
         """The pictures of both domains, two groups."""
@@ -74,14 +76,21 @@ class Unpaired(PictureData):
         return a.beside(b)
 
     def _domain(self, folder: Path, split: str, domain: str) -> Samples:
-        place = folder / f"{split}{domain}"
-        if not place.is_dir():
-            raise UsageError(f"{place} does not exist; a set of two domains has {split}A and {split}B")
+        if (place := _place(folder, split, domain)) is None:
+            missing = folder / f"{split}{domain}"
+            raise UsageError(f"{missing} does not exist; a set of two domains has {split}A and {split}B")
         return self.decode(f"{folder.name}-{split}", split, (domain.lower(), open_source(place), {}))
 
     def _folder(self) -> Path | None:
         places = [self.official[0]] if self.official else []
-        return find_folder(self.root, *places, marks=["trainA", "trainB"])
+        marks = [any_case(f"{name}{side}") for name in SPELLINGS["train"] for side in "AB"]
+        return find_folder(self.root, *places, marks=marks)
+
+
+def _place(folder: Path, split: str, domain: str) -> Path | None:
+    """The folder of a split of a domain."""
+    place = named(folder, (f"{name}{domain}" for name in SPELLINGS[split]))
+    return place if place is not None and place.is_dir() else None
 
 
 class Horse2Zebra(Unpaired):

@@ -1,0 +1,172 @@
+"""Pictures of more than 8 bits, and of whatever else is no byte: which of their numbers are black and white."""
+
+import io
+import struct
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+Range = tuple[float, float]
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_BITS, _INVERTED, _LEAST, _MOST, _KIND, _DEPICTED_LEAST, _DEPICTED_MOST = 258, 262, 280, 281, 339, 340, 341  # of TIFF
+_ASK = "give data.file_range=[low, high], the numbers of black and white"
+
+
+class CorruptPicture(Exception):
+    """A picture that cannot be decoded."""
+
+
+def in_bytes(picture: Image.Image, data: bytes, file_range: Range | None) -> Image.Image:
+    """A picture upright, with 0 for black and 255 for white.
+
+    The numbers that are black and white are ``file_range``, else what the file says: a TIFF's SMinSampleValue and
+    SMaxSampleValue, the bits of its numbers, a PNG's sBIT. Where neither tells, 16 bits are 0 to 65535, and floats
+    within 0 to 1, or else within 0 to 255, are of that range.
+
+    Args:
+        picture: as Pillow opened it.
+        data: its file.
+        file_range: applies to pictures of 8 bits only if it lies within 0 to 255, so that sets may mix them.
+
+    Raises:
+        CorruptPicture: if nothing tells.
+    """
+    if _deep_colour(picture):
+        return _colours(picture, data, file_range)
+    ImageOps.exif_transpose(picture, in_place=True)
+    if picture.mode.startswith("I") or picture.mode == "F" or _tag(picture, _KIND) == 2:
+        return Image.fromarray(_scaled(*_numbers(picture, data, file_range)))
+    if file_range is None or file_range[0] < 0 or file_range[1] > 255:
+        return picture
+    alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
+    image = picture.convert("L" if picture.mode in ("1", "L", "LA", "La") else "RGB")
+    image = Image.fromarray(_scaled(np.asarray(image), file_range))
+    if alpha is not None:
+        image.putalpha(alpha)
+    return image
+
+
+def _numbers(picture: Image.Image, data: bytes, file_range: Range | None) -> tuple[np.ndarray, Range]:
+    """A grey picture's numbers, and which are black and white."""
+    numbers = np.asarray(picture)
+    if picture.mode == "I" and _tag(picture, _BITS) == 32 and _tag(picture, _KIND) in (None, 1):
+        numbers = numbers.view(np.uint32)  # Pillow takes them for signed ones
+    elif picture.mode == "L":
+        numbers = numbers.view(np.int8)
+    if not np.isfinite(numbers).all():
+        raise CorruptPicture("some of its numbers are NaN or infinite")
+    low, high = file_range or _declared(picture, data, numbers) or _usual(picture, numbers)
+    return numbers, (high, low) if _tag(picture, _INVERTED) == 0 else (low, high)
+
+
+def _declared(picture: Image.Image, data: bytes, numbers: np.ndarray) -> Range | None:
+    """What a file itself says of its range."""
+    low, high = _tag(picture, _DEPICTED_LEAST), _tag(picture, _DEPICTED_MOST)
+    if high is not None and np.isfinite(high) and (low or 0) < high:
+        return low or 0, high
+    most, bits = _tag(picture, _MOST), _tag(picture, _BITS)
+    if most and int(most) & int(most) + 1 == 0:  # all bits set: the numbers' depth, not the largest that came
+        return _tag(picture, _LEAST) or 0, most
+    if bits is not None and 8 < bits < 16:
+        return 0, 2**bits - 1
+    return _significant(data, numbers)
+
+
+def _significant(data: bytes, numbers: np.ndarray) -> Range | None:
+    """The range by a PNG's sBIT, if its numbers are not stretched to 16 bits as the standard asks."""
+    bits = max(next((body for name, body in _chunks(data) if name == b"sBIT"), b"\0")[:3], default=0)
+    if not 0 < bits < 16 or int(numbers.max(initial=0)) >= 2**bits:
+        return None
+    rest = 16 - bits
+    kept = numbers.astype(np.int64) >> rest << rest
+    stretched = kept | kept >> bits
+    return None if np.array_equal(numbers, kept) or np.array_equal(numbers, stretched) else (0, 2**bits - 1)
+
+
+def _usual(picture: Image.Image, numbers: np.ndarray) -> Range:
+    """The range of a picture that says nothing.
+
+    Raises:
+        CorruptPicture: if its kind of numbers has no usual range, or they are outside it.
+    """
+    low, high = float(numbers.min(initial=0)), float(numbers.max(initial=0))
+    if picture.mode == "F" and low >= 0 and high <= 255:
+        return (0, 1) if high <= 1 else (0, 255)
+    if picture.mode.startswith("I;16") or picture.format in ("PNG", "PPM"):
+        return 0, 65535
+    raise CorruptPicture(
+        f"its {numbers.dtype} numbers go from {low:g} to {high:g} and it does not say which are black and white: {_ASK}"
+    )
+
+
+def _scaled(numbers: np.ndarray, limits: Range) -> np.ndarray:
+    """Numbers as uint8, from 0 at the first limit to 255 at the second."""
+    if limits == (0, 65535) and numbers.dtype.kind in "ui":
+        return (numbers.clip(0, 65535) // 257).astype(np.uint8)
+    low, high = limits
+    share = (numbers.astype(np.float64) - low) / (high - low)
+    return (share.clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def _deep_colour(picture: Image.Image) -> bool:
+    """Whether each pixel has several numbers of 16 bits, of which Pillow keeps the upper 8."""
+    tiles = getattr(picture, "tile", None)
+    raw = tiles[0].args if tiles else ""
+    return len(picture.getbands()) > 1 and ";16" in str(raw if isinstance(raw, str) or not raw else raw[0])
+
+
+def _colours(picture: Image.Image, data: bytes, file_range: Range | None) -> Image.Image:
+    """A picture of 16 bits a colour, upright."""
+    declared = _tag(picture, _DEPICTED_MOST) or _tag(picture, _MOST) or 65535
+    if file_range is None and declared == 65535 and all(name != b"sBIT" for name, _ in _chunks(data)):
+        ImageOps.exif_transpose(picture, in_place=True)  # the upper 8 bits are what is wanted
+        return picture
+    numbers = _whole(picture, data)
+    solid = numbers.shape[2] - (picture.mode in ("LA", "RGBA"))
+    limits = file_range or _declared(picture, data, numbers[..., :solid]) or (0, 65535)
+    layers = [_scaled(numbers[..., :solid], limits), _scaled(numbers[..., solid:], (0, 65535))]
+    image = Image.fromarray(np.concatenate(layers, 2))
+    image.info = {name: value for name, value in picture.info.items() if "exif" in name}
+    if picture.format != "TIFF":  # which Pillow has turned
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
+
+
+def _whole(picture: Image.Image, data: bytes) -> np.ndarray:
+    """(H, W, bands) uint16: Pillow keeps the upper byte of each number, and the lower one if told the other order."""
+    other = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+    lower: Any
+    with Image.open(io.BytesIO(data)) as lower:
+        tiles = []
+        for tile in lower.tile:
+            raw, *rest = (tile[3],) if isinstance(tile[3], str) else tile[3]
+            raw = raw[:-1] + other[raw[-1]]
+            arguments = raw if isinstance(tile[3], str) else (raw, *rest)
+            tiles.append(getattr(tile, "_make", tuple)([*tile[:3], arguments]))
+        lower.tile = tiles
+        try:
+            low = np.asarray(lower)
+        except ValueError:  # Pillow knows no such order of this kind
+            raise CorruptPicture("of its 16 bits only the upper 8 can be read: save it in 8 bits") from None
+    return np.asarray(picture).astype(np.uint16) << 8 | low
+
+
+def _tag(picture: Image.Image, number: int) -> Any:
+    """A TIFF's tag, of several values the first; None if there is none."""
+    value = getattr(picture, "tag_v2", {}).get(number)
+    return (value[0] if value else None) if isinstance(value, tuple) else value
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """A PNG's chunks before its pixels: names and contents."""
+    file = io.BytesIO(data)
+    if file.read(8) != _PNG:
+        return
+    while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
+        (length,) = struct.unpack(">I", head[:4])
+        yield head[4:], file.read(length)
+        file.read(4)

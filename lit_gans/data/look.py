@@ -1,0 +1,58 @@
+"""A look at some pictures of a set, for what nobody would want to learn from in silence."""
+
+import io
+from typing import Any
+
+import torch
+from lightning.pytorch.utilities import rank_zero_warn
+from PIL import Image
+from torch import Tensor
+
+from lit_gans.data.frame import CorruptPicture, limited
+from lit_gans.data.sources import Source
+
+_SOME = 16  # pictures that are looked at
+_DARK, _LIGHT = 23, 232  # of 255: no pixel above, or none below
+_MOVING = (".gif", ".webp", ".tif", ".tiff", ".png")  # what may hold several pictures
+
+
+def look_at(images: Any, good: Tensor, source: Source) -> None:
+    """Warns of sets that came out nearly black or white, and of files that hold more than the picture that is used.
+
+    Args:
+        images: (N, C, H, W) uint8.
+        good: the numbers of those that could be decoded.
+        source: the files that they are of.
+    """
+    _warn_of_brightness(images, good, source)
+    _warn_of_animations(source)
+
+
+def _warn_of_brightness(images: Any, good: Tensor, source: Source) -> None:
+    chosen = good[torch.linspace(0, len(good) - 1, min(_SOME, len(good))).long()]
+    looked = [images.index_select(0, row[None]) for row in chosen]
+    for colour, is_so in (
+        ("black", [int(image.max()) <= _DARK for image in looked]),
+        ("white", [int(image.min()) >= _LIGHT for image in looked]),
+    ):
+        if 2 * sum(is_so) > len(looked):
+            first = source.where(int(chosen[is_so.index(True)]))
+            rank_zero_warn(
+                f"{sum(is_so)} of {len(looked)} pictures that were looked at in {source.place} came out nearly "
+                f"{colour}, {first} for one; if black and white are other numbers in these files, give "
+                "data.file_range=[low, high]"
+            )
+
+
+def _warn_of_animations(source: Source) -> None:
+    numbers = [number for number, name in enumerate(source.names) if name.lower().endswith(_MOVING)]
+    for number in numbers[:: max(1, len(numbers) // _SOME)]:
+        try:
+            with limited(), Image.open(io.BytesIO(source.read(number))) as picture:
+                frames = getattr(picture, "n_frames", 1)
+        except (CorruptPicture, OSError, ValueError, SyntaxError):  # decoding says so, or was told to leave it out
+            continue
+        if frames > 1:
+            rank_zero_warn(f"{source.where(number)} holds {frames} pictures, of which only the first is used")
+            break
+    source.close()  # as before: an LMDB must not be open when other processes are made
