@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from lit_gans.commands.cache import cache
 from lit_gans.commands.colorize import colorize
 from lit_gans.commands.evaluate import compare, evaluate, features
 from lit_gans.commands.explore import arithmetic, interpolate
@@ -41,6 +42,7 @@ from what the others have written:
   compare      scores side by side, if they were measured alike:  lit-gans compare a.json b.json
   plot         a run's curves, and its samples over time:  lit-gans plot runs/DCGAN-MNIST/version_0
   features     train a network to score by:  lit-gans features SVHN --output svhn.safetensors
+  cache        decoded pictures on the disk:  lit-gans cache list, lit-gans cache clear
 
 models: {models}
 data:   {data}
@@ -62,6 +64,7 @@ COMMANDS: dict[str, Any] = {
     "compare": compare,
     "features": features,
     "plot": plot,
+    "cache": cache,
 }
 _CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
 _CHATTER = ("litlogger", "litmodels", "TPU available", "`weights_only` was not set")

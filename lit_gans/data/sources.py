@@ -50,8 +50,8 @@ class Source(ABC):
     def read(self, number: int) -> bytes:
         """A picture's file."""
 
-    def sizes(self) -> list[int]:
-        """The pictures' sizes in bytes, or one that tells whether the whole has changed."""
+    def stamps(self) -> list[tuple[int, ...]]:
+        """For each picture, or for the whole, numbers that are others once it has changed."""
         raise NotImplementedError
 
     def select(self, names: list[str]) -> "Source":
@@ -63,9 +63,10 @@ class Source(ABC):
         return str(self.place / self.names[number])
 
     def fingerprint(self) -> str:
-        """Changes when names or sizes do; times do not count, so that a copied data set keeps its cache."""
-        digest = hashlib.sha256("\n".join(self.names).encode(errors="surrogateescape"))
-        digest.update(str(self.sizes()).encode())
+        """Another one for another place, and whenever a picture is added, renamed, removed, replaced or mended."""
+        digest = hashlib.sha256(f"{type(self).__name__}\0{self.place.resolve()}\0".encode(errors="surrogateescape"))
+        digest.update("\0".join(self.names).encode(errors="surrogateescape"))
+        digest.update(str(self.stamps()).encode())
         return digest.hexdigest()
 
     def opened(self) -> Any:
@@ -102,17 +103,18 @@ class Folder(Source):
         """A picture's file."""
         return (self.place / self.names[number]).read_bytes()
 
-    def sizes(self) -> list[int]:
-        """Each file's."""
-        return [_size(self.place / name) for name in self.names]
+    def stamps(self) -> list[tuple[int, ...]]:
+        """Each file's size and the time it was written, in nanoseconds."""
+        return [_stamp(f"{self.place}/{name}") for name in self.names]
 
 
-def _size(path: Path) -> int:
-    """A file's size; -1 for a link to nowhere, which is reported when it is read."""
+def _stamp(path: str) -> tuple[int, ...]:
+    """A file's size and time; nothing for a link to nowhere, which is reported when it is read."""
     try:
-        return path.stat().st_size
+        status = os.stat(path)  # noqa: PTH116  a Path for each of a million pictures would take twice as long
     except OSError:
-        return -1
+        return ()
+    return status.st_size, status.st_mtime_ns
 
 
 class Zip(Source):
@@ -146,9 +148,10 @@ class Zip(Source):
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: it wants a password
             raise CorruptPicture(str(error)) from None
 
-    def sizes(self) -> list[int]:
-        """Each file's."""
-        return [self.opened().getinfo(name).file_size for name in self.names]
+    def stamps(self) -> list[tuple[int, ...]]:
+        """Each file's size and checksum, which the zip has at hand."""
+        entries = (self.opened().getinfo(name) for name in self.names)
+        return [(entry.file_size, entry.CRC) for entry in entries]
 
 
 class Lmdb(Source):
@@ -177,7 +180,7 @@ class Lmdb(Source):
         import lmdb
 
         file = lmdb.open(str(self.place), readonly=True, lock=False, readahead=False, meminit=False)
-        has, needs = self.sizes()[0], (file.info()["last_pgno"] + 1) * file.stat()["psize"]
+        has, needs = (self.place / "data.mdb").stat().st_size, (file.info()["last_pgno"] + 1) * file.stat()["psize"]
         if has < needs:  # to read what is not there would kill the process
             file.close()
             raise lmdb.CorruptedError(f"data.mdb has {has} of {needs} bytes")
@@ -193,9 +196,9 @@ class Lmdb(Source):
         except lmdb.Error as error:
             raise CorruptPicture(str(error)) from None
 
-    def sizes(self) -> list[int]:
-        """The whole file's: those of millions of pictures would take minutes."""
-        return [(self.place / "data.mdb").stat().st_size]
+    def stamps(self) -> list[tuple[int, ...]]:
+        """The whole file's size, time and number of writes: to look at millions of pictures would take minutes."""
+        return [(*_stamp(f"{self.place}/data.mdb"), self.opened().info()["last_txnid"])]
 
 
 class Joined(Source):
