@@ -112,14 +112,16 @@ def refuse_taken(*targets: str | os.PathLike[str], force: bool = False) -> None:
             raise UsageError(f"{there} is no folder, so nothing can be written into it; name another output")
     taken = [path for path in paths if os.path.lexists(path)]
     if taken and not force:
-        others = f" and {len(taken) - 1} more are there already" if len(taken) > 1 else " is there already"
-        raise UsageError(f"{taken[0]}{others}; name another output, or replace with --force")
+        there = f"{taken[0]} is there already"
+        if len(taken) > 1:
+            there = f"{taken[0]} and {len(taken) - 1} more files are there already"
+        raise UsageError(f"{there}; name another output, or replace what is there with --force")
 
 
 def _new_folder(parent: Path) -> tuple[Path, int]:
     """A working folder and its lock, which is held."""
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent))
         try:
             held = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             lock(held)
