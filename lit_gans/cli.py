@@ -132,8 +132,20 @@ def _call(name: str, arguments: list[str]) -> None:
     flags = (word.partition("=")[0] for word in arguments if word.startswith("--"))
     if nested := next((flag for flag in flags if "." in flag), None):
         fail(f"{nested} is an option of fit; {name} has none with a dot, 'lit-gans {name} --help' lists its own", 2)
-    arguments = _lists(COMMANDS[name], arguments)
+    arguments = _lists(COMMANDS[name], _switches(COMMANDS[name], arguments))
     auto_cli(COMMANDS[name], args=arguments, prog=f"lit-gans {name}", as_positional=True, parser_class=Parser)
+
+
+def _switches(command: Any, arguments: list[str]) -> list[str]:
+    """Adds the value that the parser wants to an option that is on or off, ``--force``."""
+    from typing import get_type_hints
+
+    switches = {f"--{name}" for name, kind in get_type_hints(command).items() if kind is bool}
+    following = [*arguments, ""][1:]
+    return [
+        f"{word}=true" if word in switches and after.lower() not in ("true", "false") else word
+        for word, after in zip(arguments, following, strict=True)
+    ]
 
 
 def _lists(command: Any, arguments: list[str]) -> list[str]:

@@ -112,10 +112,10 @@ def refuse_taken(*targets: str | os.PathLike[str], force: bool = False) -> None:
             raise UsageError(f"{there} is no folder, so nothing can be written into it; name another output")
     taken = [path for path in paths if os.path.lexists(path)]
     if taken and not force:
-        there = f"{taken[0]} is there already"
+        said = f"{taken[0]} is there already"
         if len(taken) > 1:
-            there = f"{taken[0]} and {len(taken) - 1} more files are there already"
-        raise UsageError(f"{there}; name another output, or replace what is there with --force")
+            said = f"{taken[0]} and {len(taken) - 1} more files are there already"
+        raise UsageError(f"{said}; name another output, or replace what is there with --force")
 
 
 def _new_folder(parent: Path) -> tuple[Path, int]:

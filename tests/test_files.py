@@ -1,10 +1,11 @@
-"""Temporary files: nobody can guess them, nobody follows a link with them, and what a killed process left is removed."""
+"""Temporary files: nobody can guess them or lead them astray, and what a killed process left of them is removed."""
 
 import multiprocessing
 import os
 import signal
 import threading
 import time
+from functools import partial
 
 import pytest
 import torch
@@ -165,5 +166,5 @@ def test_taken_places(tmp_path):
     refused(lambda: refuse_taken(tmp_path / "new", tmp_path / "a", tmp_path / "link"), "and 1 more files", "--force")
     refuse_taken(tmp_path / "a", tmp_path / "link", force=True)
     for force in (False, True):
-        refused(lambda: refuse_taken(tmp_path, force=force), f"{tmp_path} is a folder")
-        refused(lambda: refuse_taken(tmp_path / "a" / "b" / "c", force=force), f"{tmp_path / 'a'} is no folder")
+        refused(partial(refuse_taken, tmp_path, force=force), f"{tmp_path} is a folder")
+        refused(partial(refuse_taken, tmp_path / "a" / "b" / "c", force=force), f"{tmp_path / 'a'} is no folder")
