@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from lit_gans.commands.cache import cache
 from lit_gans.commands.colorize import colorize
 from lit_gans.commands.evaluate import compare, evaluate, features
 from lit_gans.commands.explore import arithmetic, interpolate
@@ -41,6 +42,7 @@ from what the others have written:
   compare      scores side by side, if they were measured alike:  lit-gans compare a.json b.json
   plot         a run's curves, and its samples over time:  lit-gans plot runs/DCGAN-MNIST/version_0
   features     train a network to score by:  lit-gans features SVHN --output svhn.safetensors
+  cache        decoded pictures on the disk:  lit-gans cache list, lit-gans cache clear
 
 models: {models}
 data:   {data}
@@ -62,6 +64,7 @@ COMMANDS: dict[str, Any] = {
     "compare": compare,
     "features": features,
     "plot": plot,
+    "cache": cache,
 }
 _CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
 _CHATTER = ("litlogger", "litmodels", "TPU available", "`weights_only` was not set")
@@ -135,8 +138,20 @@ def _call(name: str, arguments: list[str]) -> None:
     flags = (word.partition("=")[0] for word in arguments if word.startswith("--"))
     if nested := next((flag for flag in flags if "." in flag), None):
         fail(f"{nested} is an option of fit; {name} has none with a dot, 'lit-gans {name} --help' lists its own", 2)
-    arguments = _lists(COMMANDS[name], arguments)
+    arguments = _lists(COMMANDS[name], _switches(COMMANDS[name], arguments))
     auto_cli(COMMANDS[name], args=arguments, prog=f"lit-gans {name}", as_positional=True, parser_class=Parser)
+
+
+def _switches(command: Any, arguments: list[str]) -> list[str]:
+    """Adds the value that the parser wants to an option that is on or off, ``--force``."""
+    from typing import get_type_hints
+
+    switches = {f"--{name}" for name, kind in get_type_hints(command).items() if kind is bool}
+    following = [*arguments, ""][1:]
+    return [
+        f"{word}=true" if word in switches and after.lower() not in ("true", "false") else word
+        for word, after in zip(arguments, following, strict=True)
+    ]
 
 
 def _lists(command: Any, arguments: list[str]) -> list[str]:

@@ -1,23 +1,134 @@
-"""Writing files so that nothing is ever half written."""
+"""Writing files so that nothing is ever half written, and nothing of a user's is replaced unasked."""
 
 import os
+import shutil
+import sys
+import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from lit_gans.errors import UsageError
+
+if sys.platform != "win32":  # there nobody can remove a file that another process has open
+    import fcntl
+
+_PREFIX = ".lit_gans-tmp-"
+_LOCK, _FILES = "lock", "files"  # in a working folder
+_NEWBORN = 60.0  # seconds that a working folder without a lock may belong to a process that is about to make it
+_AGAIN = 1.0  # seconds between two looks for leftovers in one folder: thousands of pictures may go there
+_looked: dict[str, float] = {}
 
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary name beside ``path`` to write to; it replaces ``path`` if all goes well and is removed if not.
+    """A temporary place for ``path`` to write to; it replaces ``path`` if all goes well and is removed if not.
 
     Raises:
         OSError: if the folder cannot be made or written to.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.tmp-{os.getpid()}")
-    try:
+    with working_folder(target.parent) as folder:
+        temporary = folder / target.name
         yield temporary
         temporary.replace(target)
+
+
+@contextmanager
+def working_folder(parent: Path) -> Iterator[Path]:
+    """A new folder on the disk of ``parent``, which nobody can guess or enter; it is removed with what is left in it.
+
+    The one of a process that was killed is removed by the next that writes to ``parent``.
+
+    Raises:
+        OSError: if it cannot be made.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    if time.monotonic() - _looked.get(str(parent), -_AGAIN) >= _AGAIN:
+        _looked[str(parent)] = time.monotonic()
+        clear_leftovers(parent)
+    folder, held = _new_folder(parent)
+    try:
+        yield folder / _FILES
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(held)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear_leftovers(parent: Path) -> None:
+    """Removes the working folders that dead processes have left in a folder, never those of living ones."""
+    try:
+        names = [entry.name for entry in os.scandir(parent) if entry.name.startswith(_PREFIX)]
+    except OSError:
+        return
+    for name in names:
+        folder = parent / name
+        try:
+            held = os.open(folder / _LOCK, os.O_RDWR)
+        except OSError:
+            with suppress(OSError):
+                if time.time() - folder.stat().st_mtime > _NEWBORN:
+                    folder.rmdir()
+            continue
+        if lock(held, wait=False):
+            shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
+def lock(file: int, shared: bool = False, wait: bool = True) -> bool:
+    """Locks an open file until it is closed, which also happens when its process dies.
+
+    Returns:
+        Whether it could be locked: not if another has it, nor on systems and disks that know no locks.
+    """
+    if sys.platform == "win32":
+        return False
+    kind = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+    try:
+        fcntl.flock(file, kind)
+    except OSError:
+        return False
+    return True
+
+
+def refuse_taken(*targets: str | os.PathLike[str], force: bool = False) -> None:
+    """Looks whether the files that a command is about to write can be written, before it computes anything.
+
+    Args:
+        targets: the files.
+        force: whether they may replace files that are there.
+
+    Raises:
+        UsageError: if one is there already, or is a folder, or its folder cannot be made.
+    """
+    paths = [Path(target) for target in targets]
+    for path in paths:
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder, but a file is to be written; name a file in it")
+    for folder in {path.parent for path in paths}:
+        there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+        if not there.is_dir():
+            raise UsageError(f"{there} is no folder, so nothing can be written into it; name another output")
+    taken = [path for path in paths if os.path.lexists(path)]
+    if taken and not force:
+        said = f"{taken[0]} is there already"
+        if len(taken) > 1:
+            said = f"{taken[0]} and {len(taken) - 1} more files are there already"
+        raise UsageError(f"{said}; name another output, or replace what is there with --force")
+
+
+def _new_folder(parent: Path) -> tuple[Path, int]:
+    """A working folder and its lock, which is held."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent))
+        try:
+            held = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            lock(held)
+            (folder / _FILES).mkdir()
+        except FileNotFoundError:  # one that clears leftovers had the lock first: once more
+            continue
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return folder, held

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torchvision.utils import make_grid
 
 from lit_gans.files import replacing
 
+ORIGIN = ("Software", "lit_gans")  # tells pictures that this library has drawn from a user's own
 _CANVAS = 256  # side of the picture that points in the plane are drawn on
 
 
@@ -49,8 +51,10 @@ def write_png(picture: Tensor, path: str | os.PathLike[str]) -> None:
     Raises:
         OSError: if the folder cannot be written to.
     """
+    origin = PngInfo()
+    origin.add_text(*ORIGIN)
     with replacing(path) as temporary:
-        to_image(picture).save(temporary, format="png")
+        to_image(picture).save(temporary, format="png", pnginfo=origin)
 
 
 def to_image(picture: Tensor) -> Image.Image:

@@ -23,6 +23,7 @@ from lit_gans.callbacks import CollapseMonitor, ProgressBar, Quality, SampleGrid
 from lit_gans.cli import TRAINING, fail, known, nearest
 from lit_gans.errors import UsageError
 from lit_gans.generative import GenerativeModel, refuse_strategy
+from lit_gans.run_folder import RunLogger, remove_unused
 
 _EPOCHS = 10  # of a run that does not say how long it should take
 _HOMES = {"model": "lit_gans.models", "data": "lit_gans.data"}
@@ -81,18 +82,21 @@ class TrainCLI(LightningCLI):
     def run(cls, arguments: Sequence[str]) -> None:
         """Parses ``arguments``, builds the model, the data and the trainer, and runs."""
         _check_names(arguments)
-        cls(
-            GenerativeModel,
-            LightningDataModule,
-            save_config_callback=SaveConfig,
-            trainer_defaults={"default_root_dir": "runs", "enable_model_summary": False},
-            seed_everything_default=0,
-            parser_class=Parser,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            auto_configure_optimizers=False,
-            args=_complete(arguments),
-        )
+        try:
+            cls(
+                GenerativeModel,
+                LightningDataModule,
+                save_config_callback=SaveConfig,
+                trainer_defaults={"default_root_dir": "runs", "enable_model_summary": False},
+                seed_everything_default=0,
+                parser_class=Parser,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                auto_configure_optimizers=False,
+                args=_complete(arguments),
+            )
+        finally:
+            remove_unused()
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The callbacks of every run, and what the model learns from the data."""
@@ -219,8 +223,9 @@ def _naming(key: str) -> tuple[str, str]:
 def _loggers(given: Any, root: Any, name: str) -> list[Any]:
     """First the CSV logger, whose folder is the run's own and never another run's, then what the user asked for."""
     loggers = [] if given is True else _as_list(given)
+    loggers = [RunLogger.like(logger) if type(logger) is CSVLogger else logger for logger in loggers]
     if not any(isinstance(logger, CSVLogger) for logger in loggers):
-        loggers.append(CSVLogger(Path(root or "runs"), name))
+        loggers.append(RunLogger(Path(root or "runs"), name))
     return sorted(loggers, key=lambda logger: not isinstance(logger, CSVLogger))
 
 

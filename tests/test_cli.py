@@ -115,7 +115,7 @@ def test_sample_needs_the_checkpoint_alone(run, folder):
     assert sorted(p.name for p in (folder / "many").iterdir()) == ["00000.png", "00001.png", "00002.png"]
     assert Image.open("many/00000.png").size == (16, 16)
     first = (folder / "a.png").read_bytes()
-    main(["sample", "x.ckpt", "--count=6", "--seed=1", "--output=a.png"])
+    main(["sample", "x.ckpt", "--count=6", "--seed=1", "--output=a.png", "--force"])
     assert (folder / "a.png").read_bytes() == first
 
 
@@ -278,3 +278,44 @@ def test_the_help_of_a_model_explains_its_options(folder, capsys):
         ("--model.residual {true,false}", "take the paper's networks"),
     ):
         assert f"{option} {explained}" in re.sub(rf", {option.split()[0]}\+ \S+", "", help), option
+
+
+# -------------------------------------------------------------------- nothing of a user's is replaced unasked
+
+
+def test_sample_draws_into_no_folder_that_is_used(run, folder):
+    shutil.copy(run[0] / "checkpoints" / "last.ckpt", folder / "x.ckpt")
+    mine = folder / "mine"
+    mine.mkdir()
+    (mine / ".DS_Store").write_bytes(b"")  # what is hidden is nobody's
+    main(["sample", "x.ckpt", "--count=3", "--output=mine"])
+    (mine / "00001.png").write_bytes(b"my own")
+    before = {path.name: path.read_bytes() for path in mine.iterdir()}
+    for words in ([], ["--count=1"]):
+        assert "holds 00000.png and 2 more already" in fails("sample", "x.ckpt", *words, "--output=mine")
+    assert {path.name: path.read_bytes() for path in mine.iterdir()} == before
+
+
+def test_two_draws_do_not_mix(run, folder, capsys):
+    shutil.copy(run[0] / "checkpoints" / "last.ckpt", folder / "x.ckpt")
+    main(["sample", "x.ckpt", "--count=5", "--output=mine"])
+    (folder / "mine" / "00003.png").write_bytes(b"my own")
+    Image.new("L", (3, 3)).save(folder / "mine" / "00009.png")
+    main(["sample", "x.ckpt", "--count=2", "--output=mine", "--force"])
+    assert sorted(p.name for p in (folder / "mine").iterdir()) == ["00000.png", "00001.png", "00003.png", "00009.png"]
+    assert "2 other files in mine stay" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["sample", "interpolate", "arithmetic", "invert", "colorize"])
+def test_no_picture_is_replaced_unasked(command, run, folder):
+    (folder / "photo.png").write_bytes(b"my own")
+    words = {"invert": ["photo.png"], "colorize": ["photo.png"]}.get(command, [])
+    checkpoint = str(run[0] / "checkpoints" / "last.ckpt")
+    for flag in ([], ["--force=false"]):
+        error = fails(command, checkpoint, *words, "--output=photo.png", *flag)
+        assert "photo.png is there already" in error and "--force" in error
+    (folder / "x.png").mkdir()
+    assert "x.png is a folder" in fails(command, checkpoint, *words, "--output=x.png", "--force")
+    (folder / "file").write_bytes(b"")
+    assert "file is no folder" in fails(command, checkpoint, *words, "--output=file/x.png")
+    assert (folder / "photo.png").read_bytes() == b"my own"

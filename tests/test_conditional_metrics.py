@@ -227,7 +227,14 @@ def folder(tmp_path_factory):
 
 def scored(folder, *words):
     main(
-        ["evaluate", str(folder / "checkpoints" / "last.ckpt"), *words, "--count=200", f"--output={folder / 'a.json'}"]
+        [
+            "evaluate",
+            str(folder / "checkpoints" / "last.ckpt"),
+            *words,
+            "--count=200",
+            f"--output={folder / 'a.json'}",
+            "--force",
+        ]
     )
     return json.loads(Path(folder / "a.json").read_text())["values"]
 

@@ -67,7 +67,7 @@ def folder(tmp_path, monkeypatch):
 def scored(checkpoint, *arguments, output="a.json"):
     """What evaluate writes for 200 samples."""
     arguments = arguments if any(a.startswith("--count") for a in arguments) else (*arguments, "--count=200")
-    main(["evaluate", checkpoint, *arguments, f"--output={output}"])
+    main(["evaluate", checkpoint, *arguments, f"--output={output}", "--force"])
     return json.loads(Path(output).read_text())
 
 
@@ -429,3 +429,64 @@ def test_compare_needs_files(folder):
     for place in ("nowhere.json", "."):
         assert f"{place} holds no scores" in fails("compare", place)
     assert "holds no scores" in fails("compare", "")
+
+
+# -------------------------------------------------------------------- earlier results
+
+
+def kept(folder):
+    return {file.name: json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))}
+
+
+def test_an_earlier_result_is_added_to_or_left(checkpoint, folder, capsys):
+    last = str(folder / "run" / "checkpoints" / "last.ckpt")
+    shutil.copytree(Path(checkpoint).parents[1], folder / "run")
+    place = Path(last).parent
+
+    def evaluate(*words):
+        main(["evaluate", last, "--metrics", *words, "--count=200"])
+        return capsys.readouterr().out
+
+    evaluate("kid")
+    kid = kept(place)["last.json"]["values"]["kid"]
+    assert "last.json, beside earlier ones of the same protocol" in evaluate("ppl")
+    evaluate("kid")
+    assert kept(place)["last.json"]["values"].keys() == {"kid", "ppl"}
+    assert kept(place)["last.json"]["values"]["kid"] == kid and len(kept(place)) == 1
+    careful = kept(place)["last.json"]
+    out = evaluate("kid", "--seed=1")
+    assert "last-2.json, since" in out and kept(place)["last.json"] == careful
+    evaluate("ppl", "--seed=1")
+    evaluate("kid", "--reference=test")
+    values = {name: each["values"].keys() for name, each in kept(place).items()}
+    assert values == {"last.json": {"kid", "ppl"}, "last-2.json": {"kid", "ppl"}, "last-3.json": {"kid"}}
+    evaluate("kid", "--seed=1", "--force")
+    assert kept(place)["last.json"]["protocol"]["seed"] == 1 and len(kept(place)) == 3
+
+
+def test_another_state_of_the_checkpoint_is_another_result(checkpoint, folder):
+    shutil.copytree(Path(checkpoint).parents[1], folder / "run")
+    last = folder / "run" / "checkpoints" / "last.ckpt"
+    words = ["evaluate", str(last), "--metrics=kid", "--count=20"]
+    main(words)
+    saved = torch.load(last, weights_only=True)
+    torch.save({**saved, "global_step": saved["global_step"] + 1}, last)
+    main(words)
+    assert [each["step"] for each in kept(last.parent).values()] == [saved["global_step"] + 1, saved["global_step"]]
+
+
+def test_a_users_own_file_is_left(checkpoint, folder):
+    (folder / "mine.json").write_text("[1, 2]")
+    main(["evaluate", checkpoint, "--metrics=kid", "--count=20", "--output=mine.json"])
+    assert (folder / "mine.json").read_text() == "[1, 2]" and "kid" in kept(folder)["mine-2.json"]["values"]
+
+
+def test_a_folder_is_no_place_for_scores(checkpoint, folder):
+    (folder / "x.json").mkdir()
+    assert "is a folder" in fails("evaluate", checkpoint, "--output=x.json")
+
+
+def test_a_network_that_is_there_is_kept(folder):
+    (folder / "f.safetensors").write_bytes(b"mine")
+    assert "--force" in fails("features", "Glyphs", "--output=f.safetensors")
+    assert (folder / "f.safetensors").read_bytes() == b"mine"

@@ -39,7 +39,7 @@ def checkpoints(tmp_path_factory):
 
 def scored(checkpoints, game, *arguments):
     checkpoint = checkpoints / game.__name__ / "checkpoints" / "last.ckpt"
-    main(["evaluate", str(checkpoint), *arguments])
+    main(["evaluate", str(checkpoint), *arguments, "--force"])
     return json.loads(checkpoint.with_suffix(".json").read_text())
 
 

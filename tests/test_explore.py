@@ -3,7 +3,7 @@
 import pytest
 import torch
 import yaml
-from conftest import SHAPE, fit, glyphs, small
+from conftest import SHAPE, fit, glyphs, refused, small
 from PIL import Image
 
 import lit_gans.checkpoints
@@ -95,9 +95,11 @@ def test_strips_have_the_ends(checkpoint, tmp_path, capsys):
             expected = (ends[number].flatten() + 1) * 127.5
             assert (tile - expected).abs().max() < 2
     once = output.read_bytes()
-    interpolate(checkpoint, count=3, steps=5, seed=1, output=str(output))
+    refused(lambda: interpolate(checkpoint, output=str(output)), output, "is there already", "--force")
     assert output.read_bytes() == once
-    interpolate(checkpoint, count=3, steps=5, seed=1, mode="linear", output=str(output))
+    interpolate(checkpoint, count=3, steps=5, seed=1, output=str(output), force=True)
+    assert output.read_bytes() == once
+    interpolate(checkpoint, count=3, steps=5, seed=1, mode="linear", output=str(output), force=True)
     assert output.read_bytes() != once
 
 
@@ -114,7 +116,7 @@ def test_animations_go_to_and_fro(checkpoint, tmp_path, kind):
         durations.append(animation.info["duration"])
     assert sum(durations) == 2 * 600 + 6 * 80  # WebP merges frames that are alike
     assert [p.name for p in tmp_path.iterdir()] == [output.name]
-    interpolate(checkpoint, count=1, steps=2, output=str(output))
+    interpolate(checkpoint, count=1, steps=2, output=str(output), force=True)
 
 
 def test_interpolate_refuses(checkpoint, run, tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import SHAPE, fit, glyphs, small
+from conftest import SHAPE, fit, glyphs, refused, small
 from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
@@ -175,9 +175,11 @@ def test_invert(checkpoint, pictures, tmp_path, capsys):
     picture = Image.open(output)
     assert picture.height > 2 * 64 and picture.width > 3 * 64
     once = output.read_bytes()
-    invert(str(checkpoint), str(pictures), steps=5, restarts=2, output=str(output))
+    for taken in ({"output": str(output)}, {"output": str(tmp_path / "y.png"), "latents": str(latents)}):
+        refused(lambda taken=taken: invert(str(checkpoint), str(pictures), **taken), "is there already", "--force")
+    invert(str(checkpoint), str(pictures), steps=5, restarts=2, output=str(output), force=True)
     assert output.read_bytes() == once
-    invert(str(checkpoint), str(pictures / "0.png"), steps=1, restarts=1, output=str(output))
+    invert(str(checkpoint), str(pictures / "0.png"), steps=1, restarts=1, output=str(output), force=True)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pictures", "x.png", "x.safetensors"]
 
 

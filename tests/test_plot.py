@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import torch
+from conftest import refused
 from PIL import Image
 
 from lit_gans.commands.plot import panels, plot, read_metrics, running_mean
@@ -124,3 +125,19 @@ def test_wrong_input(run, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match=r"pip install 'lit_gans\[plot\]'"):
         plot(str(run))
     assert not (run / "plot.png").exists()
+
+
+def test_the_runs_own_plot_is_drawn_anew_and_no_other_file(tmp_path):
+    (tmp_path / "metrics.csv").write_text("step,val/fid\n0,1.0\n1,2.0\n")
+    plot(str(tmp_path))
+    first = (tmp_path / "plot.png").read_bytes()
+    (tmp_path / "metrics.csv").write_text("step,val/fid\n0,1.0\n1,2.0\n2,9.0\n")
+    plot(str(tmp_path))
+    assert (tmp_path / "plot.png").read_bytes() != first
+    mine = tmp_path / "mine.webp"
+    mine.write_bytes(b"mine")
+    refused(lambda: plot(str(tmp_path), str(tmp_path / "mine.png")), mine, "--force")
+    refused(lambda: plot(str(tmp_path), str(tmp_path / "plot.png")), "plot.png is there already")
+    assert mine.read_bytes() == b"mine" and not (tmp_path / "mine.png").exists()
+    plot(str(tmp_path), str(tmp_path / "mine.png"), force=True)
+    assert (tmp_path / "mine.png").exists()

@@ -95,3 +95,108 @@ def test_errors_are_one_sentence(arguments, message, checkpoints, photos, monkey
         translate(checkpoints[arguments[0]], *arguments[1:])
     error = capsys.readouterr().err
     assert message in error and "Traceback" not in error
+
+
+def test_folders_in_the_folder_keep_their_names(checkpoints, photos, tmp_path, capsys):
+    for name in ("cats/0.png", "cats/deep/0.png", ".hidden.png", ".git/0.png", "dogs/Upper.GIF"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((20, 31), 60).convert("RGB").save(photos / name)
+    translate(checkpoints["cycle"], photos, "--output", tmp_path / "out")
+    made = sorted(str(file.relative_to(tmp_path / "out")) for file in (tmp_path / "out").rglob("*") if file.is_file())
+    assert made == ["0.png", "1.png", "2.png", "3.jpg", "cats/0.png", "cats/deep/0.png", "dogs/Upper.GIF"]
+    assert "7 pictures in" in capsys.readouterr().out
+
+
+def test_class_folders_alone(checkpoints, photos, tmp_path, capsys):
+    (tmp_path / "classes" / "cats").mkdir(parents=True)
+    (photos / "0.png").rename(tmp_path / "classes" / "cats" / "0.png")
+    translate(checkpoints["cycle"], tmp_path / "classes", "--output", tmp_path / "out")
+    assert (tmp_path / "out" / "cats" / "0.png").is_file()
+
+
+@pytest.mark.parametrize("size", [(500, 1), (1, 1)])
+def test_one_odd_picture_does_not_end_it(checkpoints, photos, tmp_path, capsys, size):
+    for name in ("1a.png", "1b.png"):  # two of a size are translated together
+        Image.effect_noise(size, 60).convert("RGB").save(photos / name)
+    translate(checkpoints["cycle"], photos, "--output", tmp_path / "out")
+    made = {file.name for file in (tmp_path / "out").iterdir()}
+    assert made == {"0.png", "1.png", "2.png", "3.jpg"}
+    done = capsys.readouterr()
+    assert "4 pictures in" in done.out and done.err.count(f"{size[0]}x{size[1]} pixels cannot be translated") == 2
+    with pytest.raises(SystemExit):
+        translate(checkpoints["cycle"], photos / "1a.png", "--output", tmp_path / "b.png")
+    error = capsys.readouterr().err
+    assert "no picture was translated" in error and "1a.png" in error and "Traceback" not in error
+
+
+def test_one_too_large_for_the_memory_does_not_end_it(checkpoints, photos, tmp_path, capsys, monkeypatch):
+    whole = CycleGAN.translate
+    monkeypatch.setattr("lit_gans.commands.translate._LARGE", 20)
+    seen = []
+
+    def small_memory(self, images, **how):
+        seen.append(len(images))
+        if images.numel() > 3 * 20 * 31:
+            raise RuntimeError("can't allocate memory")
+        return whole(self, images, **how)
+
+    monkeypatch.setattr(CycleGAN, "translate", small_memory)
+    Image.effect_noise((60, 40), 60).convert("RGB").save(photos / "1large.png")
+    translate(checkpoints["cycle"], photos, "--output", tmp_path / "out")
+    done = capsys.readouterr()
+    assert 2 in seen and "4 pictures in" in done.out and "1large.png" in done.err and "--size" in done.err
+    assert "1large.png" not in {file.name for file in (tmp_path / "out").iterdir()}
+
+
+def test_a_picture_that_its_form_cannot_hold_does_not_end_it(checkpoints, photos, tmp_path, capsys, monkeypatch):
+    save = Image.Image.save
+
+    def narrow(self, file, format=None, **more):
+        if format == "JPEG":
+            raise ValueError("encoding error 5: Image size exceeds limit")
+        save(self, file, format, **more)
+
+    monkeypatch.setattr(Image.Image, "save", narrow)
+    translate(checkpoints["cycle"], photos, "--output", tmp_path / "out")
+    done = capsys.readouterr()
+    assert "3 pictures in" in done.out and "3.jpg: it cannot be written" in done.err
+    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
+
+
+def test_no_picture_is_replaced_unasked(checkpoints, photos, tmp_path, capsys):
+    kept = {file.name: file.read_bytes() for file in photos.iterdir()}
+
+    def refused(*arguments):
+        with pytest.raises(SystemExit):
+            translate(checkpoints["cycle"], *arguments)
+        error = capsys.readouterr().err
+        assert "--force" in error and "Traceback" not in error
+        assert kept == {file.name: file.read_bytes() for file in photos.iterdir()}
+        return error
+
+    assert "1.png is there already" in refused(photos / "0.png", "--output", photos / "1.png")
+    (tmp_path / "other").mkdir()
+    (photos / "0.png").rename(tmp_path / "other" / "0.png")
+    (tmp_path / "other" / "1.png").write_bytes(kept["1.png"])
+    (tmp_path / "other" / "new.png").write_bytes(kept.pop("0.png"))
+    (photos / "0.png").write_bytes(kept.setdefault("0.png", b"mine"))
+    assert "0.png and 1 more files are there" in refused(tmp_path / "other", "--output", photos)
+    assert not (photos / "new.png").exists()
+    translate(checkpoints["cycle"], tmp_path / "other", "--output", photos, "--force")
+    assert Image.open(photos / "0.png").size == (20, 31) and (photos / "new.png").exists()
+
+
+def test_an_earlier_output_in_the_folder_is_no_picture(checkpoints, photos, monkeypatch, capsys):
+    monkeypatch.chdir(photos)
+    translate(checkpoints["cycle"], ".", "--output", "translated")
+    translate(checkpoints["cycle"], ".", "--output", "translated", "--force")
+    assert sorted(p.name for p in (photos / "translated").iterdir()) == ["0.png", "1.png", "2.png", "3.jpg"]
+
+
+def test_an_ending_that_is_no_picture(checkpoints, photos, tmp_path, capsys):
+    (photos / "0.png").rename(photos / "picture")
+    with pytest.raises(SystemExit):
+        translate(checkpoints["cycle"], photos / "picture", "--output", tmp_path / "out")
+    assert "must end in .jpg" in capsys.readouterr().err
+    translate(checkpoints["cycle"], photos / "picture", "--output", tmp_path / "a.gif")
+    assert Image.open(tmp_path / "a.gif").size == (20, 31)

@@ -18,6 +18,7 @@ from lit_gans.metrics.coverage import measure_coverage
 from lit_gans.metrics.features import feature_network
 from lit_gans.metrics.protocol import Protocol, Scores, describe_data
 from lit_gans.metrics.scoring import LOWER_IS_BETTER, OF_PIXELS, Scoring, drawn, is_points, real_batches
+from lit_gans.run_folder import run_folder
 
 
 class Quality(Callback):
@@ -65,8 +66,13 @@ class Quality(Callback):
             raise UsageError(f"reference must be 'train', 'val' or 'test', got {reference!r}")
         self.scores, self.features = tuple(scores), features
         self.count, self.reference, self.real_count, self.seed = count, reference, real_count, seed
+        self.folder = Path()
         self.scorings: dict[str, Scoring] = {}
         self.complete: set[str] = set()
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Finds the run's folder (on every device, since they have to agree on it)."""
+        self.folder = run_folder(trainer)
 
     def monitor(self, image_shape: Sequence[int]) -> str:
         """What tells the best checkpoint: the first score of which less is better."""
@@ -194,7 +200,7 @@ class Quality(Callback):
         self, trainer: Trainer, pl_module: Any, scoring: Scoring, split: str, values: dict[str, Tensor]
     ) -> None:
         """Adds a line with the scores and their card to the run's record."""
-        if trainer.log_dir is None or not trainer.is_global_zero:
+        if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         data = trainer.datamodule  # type: ignore[attr-defined]
         known = isinstance(data, ImageData)
@@ -209,7 +215,7 @@ class Quality(Callback):
         )
         numbers = {name: float(value) for name, value in values.items()}
         record = Scores(numbers, card, type(pl_module).__name__, step=trainer.global_step)
-        path = Path(trainer.log_dir) / "scores.jsonl"
+        path = self.folder / "scores.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as file:
             file.write(json.dumps(asdict(record)) + "\n")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lit_gans.errors import UsageError
 from lit_gans.pictures import beside, grid, to_image, write_png
+from lit_gans.run_folder import run_folder
 
 _ROWS = 8  # of translations
 _WIDEST = 50  # classes beside each other that can still be told apart on a screen
@@ -47,7 +48,7 @@ class SampleGrid(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Finds the run's folder (on every device, since they have to agree on it)."""
-        self.folder = Path(trainer.log_dir or trainer.default_root_dir) / "samples"
+        self.folder = run_folder(trainer) / "samples"
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Shows the run's first batch; pairs and domains side by side."""

@@ -11,6 +11,8 @@ import torch.distributed as dist
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
+from lit_gans.run_folder import run_folder
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _ASK_EVERY = 10  # batches between two looks at the other devices' flags on accelerators, where each look is a sync
 
@@ -35,7 +37,7 @@ class SaveLast(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Finds the run's folder (on every device, since they have to agree on it)."""
-        self.path = Path(trainer.log_dir or trainer.default_root_dir) / "checkpoints" / "last.ckpt"
+        self.path = run_folder(trainer) / "checkpoints" / "last.ckpt"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes over the two signals, in place of Lightning's handlers."""

@@ -24,6 +24,7 @@ def colorize(
     output: str = "colorized.png",
     size: int | None = None,
     device: str = "cpu",
+    force: bool = False,
 ) -> None:
     """Gives a grey photograph colours.
 
@@ -39,11 +40,13 @@ def colorize(
         size: short side of the picture, in pixels, for finding colours; larger ones are made smaller for it. By
             default that of the images that the model was trained on.
         device: where to compute, for example cpu or cuda.
+        force: replace a file that is there.
     """
     from lit_gans.checkpoints import load
     from lit_gans.commands.latents import usable
     from lit_gans.commands.photos import read_photo
     from lit_gans.errors import UsageError
+    from lit_gans.files import refuse_taken
     from lit_gans.models import Colorizer
     from lit_gans.pictures import to_uint8, write_png
 
@@ -51,6 +54,7 @@ def colorize(
         raise UsageError(f"output must end in .png, got {output}")
     if size is not None and size < 8:
         raise UsageError(f"size must be at least 8 pixels, got {size}")
+    refuse_taken(output, force=force)
     hints = [parse_hint(text) for text in hint]
     photo = read_photo(image)
     model = load(checkpoint, usable(device))

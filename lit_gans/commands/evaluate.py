@@ -25,6 +25,7 @@ def evaluate(
     direction: Literal["AtoB", "BtoA"] = "AtoB",
     output: str | None = None,
     device: str = "cpu",
+    force: bool = False,
 ) -> None:
     """Scores a checkpoint's samples against a data set, and says by what protocol.
 
@@ -44,15 +45,19 @@ def evaluate(
         real_count: most real images to compare with.
         seed: of the drawing.
         direction: BtoA scores the other way of a model that translates both ways.
-        output: a .json file for the scores with their protocol; by default beside the checkpoint.
+        output: a .json file for the scores with their protocol; by default beside the checkpoint. Earlier scores of
+            this checkpoint by the same protocol are added to; if the file holds others, a new one gets the next number.
         device: where to compute, for example cpu or cuda.
+        force: replace what the file holds.
     """
     from lit_gans.checkpoints import load, read
     from lit_gans.commands.latents import usable
+    from lit_gans.commands.results import keep_scores
     from lit_gans.commands.run_data import open_data
     from lit_gans.commands.translate import way
     from lit_gans.errors import UsageError
     from lit_gans.families import TranslationGAN
+    from lit_gans.files import refuse_taken
     from lit_gans.metrics import conditional
     from lit_gans.metrics.coverage import measure_coverage
     from lit_gans.metrics.features import feature_network
@@ -70,6 +75,7 @@ def evaluate(
         raise UsageError(f"output must end in .json, got {output}")
     model = load(checkpoint, usable(device))
     target = Path(checkpoint).with_suffix(".json") if output is None else Path(output)
+    refuse_taken(target, force=True)  # what is there is not lost
     way(model, direction)  # refuses one that the model does not go
     module = open_data(checkpoint, data, root, model.image_shape)
     translates = isinstance(model, TranslationGAN)
@@ -110,9 +116,9 @@ def evaluate(
         values |= {name: float(value) for name, value in measure_coverage(model, module, seed).items()}
     step = int(read(checkpoint).get("global_step", 0))
     scores = Scores(values, card, type(model).__name__, str(checkpoint), step)
-    scores.save(target)
+    place = keep_scores(scores, target, force)
     _print([scores])
-    print(f"scores and protocol in {target}")
+    print(f"scores and protocol in {place}")
 
 
 def _add_samples(scoring: "Scoring", model: Any, data: Any, split: str, count: int, real_count: int, seed: int) -> None:
@@ -180,6 +186,7 @@ def features(
     epochs: int = 5,
     seed: int = 0,
     output: str = "features.safetensors",
+    force: bool = False,
 ) -> None:
     """Trains a small classifier on a labelled data set, to score by its features.
 
@@ -189,15 +196,18 @@ def features(
         epochs: passes over the training images.
         seed: of the weights and the order.
         output: a .safetensors file for the network.
+        force: replace a file that is there.
     """
     from lit_gans.commands.run_data import open_data
     from lit_gans.errors import UsageError
+    from lit_gans.files import refuse_taken
     from lit_gans.metrics.protocol import describe_data
     from lit_gans.metrics.training import accuracy, train_classifier
 
     target = Path(output)
     if target.suffix != ".safetensors":
         raise UsageError(f"output must end in .safetensors, got {output}")
+    refuse_taken(target, force=force)
     module = open_data("", data, root, None)
     module.setup()
     train, test = module.splits["train"], module.splits["test"]

@@ -25,6 +25,7 @@ def interpolate(
     label: list[int] | None = None,
     output: str = "interpolation.png",
     device: str = "cpu",
+    force: bool = False,
 ) -> None:
     """Draws what lies between pairs of latent points, or between two classes.
 
@@ -38,10 +39,12 @@ def interpolate(
             the second, on which the latent point stays. Without it the label stays, and each pair has its own.
         output: a .png for a row of images a pair, or a .gif or .webp that goes to and fro between them for ever.
         device: where to compute, for example cpu or cuda.
+        force: replace a file that is there.
     """
     from lit_gans.commands.latents import load_latent
     from lit_gans.commands.sheet import ANIMATED, write_animation
     from lit_gans.errors import UsageError
+    from lit_gans.files import refuse_taken
     from lit_gans.pictures import grid, to_image, write_png
 
     kind = Path(output).suffix.lower()
@@ -51,6 +54,7 @@ def interpolate(
         raise UsageError(f"output must end in .png (strips) or {' or '.join(ANIMATED)} (an animation), got {output}")
     if steps < 2:
         raise UsageError(f"steps counts the images from end to end and must be at least 2, got {steps}")
+    refuse_taken(output, force=force)
     images = _between(load_latent(checkpoint, device), count, steps, mode, seed, label)
     if kind == ".png":
         write_png(grid(images, steps), output)
@@ -92,6 +96,7 @@ def arithmetic(
     seed: int = 0,
     output: str = "arithmetic.png",
     device: str = "cpu",
+    force: bool = False,
 ) -> None:
     """Adds and subtracts concepts in latent space: smiling woman - neutral woman + neutral man.
 
@@ -111,6 +116,7 @@ def arithmetic(
         seed: of all draws and of the network that recognises concepts.
         output: a .png file.
         device: where to compute, for example cpu or cuda.
+        force: replace a file that is there.
     """
     from lit_gans.commands.arithmetic import calculate
     from lit_gans.commands.concepts import Wanted, parse
@@ -118,9 +124,11 @@ def arithmetic(
     from lit_gans.commands.recognise import labelled, learn
     from lit_gans.commands.sheet import write_picture
     from lit_gans.errors import UsageError
+    from lit_gans.files import refuse_taken
 
     if Path(output).suffix.lower() != ".png":
         raise UsageError(f"output must end in .png, got {output}")
+    refuse_taken(output, force=force)
     model = load_latent(checkpoint, device)
     shape = tuple(model.sample(1, seed=0).shape[1:])
     known = labelled(checkpoint, data, root, shape, seed)

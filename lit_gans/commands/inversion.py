@@ -26,6 +26,7 @@ def invert(
     latents: str | None = None,
     seed: int = 0,
     device: str = "cpu",
+    force: bool = False,
 ) -> None:
     """Projects images onto what a generator can draw.
 
@@ -46,17 +47,19 @@ def invert(
         latents: a .safetensors file for the latent points (noise) and errors.
         seed: of the starts.
         device: where to compute, for example cpu or cuda.
+        force: replace files that are there.
     """
     from lit_gans.commands.latents import load_latent
     from lit_gans.commands.sheet import write_picture
     from lit_gans.errors import UsageError
-    from lit_gans.files import replacing
+    from lit_gans.files import refuse_taken, replacing
     from lit_gans.metrics.inversion import invert_images
 
     if Path(output).suffix.lower() != ".png":
         raise UsageError(f"output must end in .png, got {output}")
     if latents is not None and Path(latents).suffix != ".safetensors":
         raise UsageError(f"latents must end in .safetensors, got {latents}")
+    refuse_taken(output, *([] if latents is None else [latents]), force=force)
     files = find_images(image)
     model = load_latent(checkpoint, device)
     with model.inference_generator() as generator:

@@ -17,7 +17,7 @@ def read_photo(file: str, channels: int = 3) -> "Tensor":
     """
     from PIL import Image, ImageOps
 
-    from lit_gans.data.sources import CorruptPicture, Frame
+    from lit_gans.data.sources import Frame
     from lit_gans.errors import UsageError
 
     path = Path(file)
@@ -27,7 +27,7 @@ def read_photo(file: str, channels: int = 3) -> "Tensor":
         with Image.open(path) as picture:
             width, height = ImageOps.exif_transpose(picture).size
         pixels = Frame(size=(height, width), channels=channels)(path.read_bytes())
-    except (CorruptPicture, OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow's plugins raise whatever they please
         raise UsageError(f"{file} cannot be used as a picture: {error}") from None
     return pixels[None].float() / 127.5 - 1
 
@@ -36,13 +36,18 @@ def write_photo(image: "Tensor", path: Path) -> None:
     """Writes (C, H, W) in [-1, 1] in the form that the file's ending says, to a temporary file that is then renamed.
 
     Raises:
-        OSError: if the folder cannot be written to.
+        OSError: if the folder cannot be written to, or the form cannot hold such a picture.
+        UsageError: if the ending is that of no picture.
     """
     from PIL import Image
 
+    from lit_gans.data.sources import SUFFIXES
+    from lit_gans.errors import UsageError
     from lit_gans.files import replacing
     from lit_gans.pictures import to_image, to_uint8
 
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{path} is no name for a picture; it must end in {', '.join(SUFFIXES)}")
     form = Image.registered_extensions()[path.suffix.lower()]
     with replacing(path) as temporary:
         to_image(to_uint8(image)).save(temporary, format=form, quality=_QUALITY)

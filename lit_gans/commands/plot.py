@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lit_gans.errors import UsageError
+from lit_gans.files import refuse_taken
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -25,13 +26,16 @@ _SMOOTH = 25  # running means over a curve's length
 _LENGTH, _LONGEST, _SHORTEST, _LAST = 6000, 500, 60, 1500  # milliseconds of the animation and of its frames
 
 
-def plot(run: str, output: str | None = None) -> None:
+def plot(run: str, output: str | None = None, force: bool = False) -> None:
     """Draws a run: curves of its losses and scores, and its samples over time as an animation.
+
+    In the run's own folder it draws anew whenever it is asked to, for a run that goes on has more to show.
 
     Args:
         run: the run's folder, say runs/DCGAN-MNIST/version_0.
         output: a .png, .svg or .pdf file for the curves; by default plot.png in the run's folder. The animation goes
             beside it, as .webp.
+        force: replace files that are there.
     """
     folder = Path(run)
     if not folder.is_dir():
@@ -39,6 +43,7 @@ def plot(run: str, output: str | None = None) -> None:
     target = Path(output) if output else folder / "plot.png"
     if target.suffix.lower() not in _CURVES:
         raise UsageError(f"output must end in {', '.join(_CURVES)}, got {output}")
+    refuse_taken(target, target.with_suffix(".webp"), force=force or output is None)
     curves = read_metrics(folder / "metrics.csv")
     title = "/".join(folder.resolve().parts[-2:])
     draw_curves(curves, target, title)

@@ -1,5 +1,7 @@
 """``lit-gans sample``."""
 
+import re
+import sys
 from pathlib import Path
 
 
@@ -11,6 +13,7 @@ def sample(
     output: str = "samples.png",
     columns: int | None = None,
     device: str = "cpu",
+    force: bool = False,
 ) -> None:
     """Draws images from a checkpoint.
 
@@ -23,10 +26,12 @@ def sample(
         output: a .png file for a grid, or a folder for one file an image.
         columns: images in a row of the grid; by default a column for each class, or about as many as there are rows.
         device: where to compute, for example cpu or cuda.
+        force: replace a file that is there, or draw into a folder that has files. Of an earlier draw nothing is left.
     """
     from lit_gans.checkpoints import load
     from lit_gans.commands.latents import labels, usable
     from lit_gans.errors import UsageError
+    from lit_gans.files import refuse_taken
     from lit_gans.pictures import grid, to_uint8, write_png
 
     target = Path(output)
@@ -36,6 +41,11 @@ def sample(
         raise UsageError(f"output must end in .png (a grid) or be a folder (one file an image), got {output}")
     if target.is_file() and not target.suffix:
         raise UsageError(f"output {output} is a file; name a folder, or a .png file for a grid")
+    if target.suffix:
+        refuse_taken(target, force=force)
+    else:
+        refuse_taken(target / "00000.png", force=True)  # whether there can be such a folder
+        _refuse_used(target, force)
     model = load(checkpoint, usable(device))
     images = model.sample(count, seed=seed, **labels(model, label))
     if target.suffix:
@@ -45,7 +55,47 @@ def sample(
             columns = taking_turns
         write_png(grid(images, columns), target)
     else:
-        for number, image in enumerate(to_uint8(images)):
-            single = image if len(image) in (1, 3) else grid(images[number : number + 1])
-            write_png(single, target / f"{number:05}.png")
+        names = [f"{number:05}.png" for number in range(count)]
+        _remove_earlier(target, {*names})
+        for number, (image, name) in enumerate(zip(to_uint8(images), names, strict=True)):
+            write_png(image if len(image) in (1, 3) else grid(images[number : number + 1]), target / name)
     print(f"{count} images in {target}")
+
+
+def _refuse_used(folder: Path, force: bool) -> None:
+    """Pictures of two draws in one folder would spoil whatever is measured of it."""
+    from lit_gans.errors import UsageError
+
+    there = sorted(_shown(folder))
+    if there and not force:
+        raise UsageError(
+            f"the folder {folder} holds {there[0]}{f' and {len(there) - 1} more' * (len(there) > 1)} already; name a "
+            "new or empty one, or draw into it with --force"
+        )
+
+
+def _remove_earlier(folder: Path, new: set[str]) -> None:
+    """Removes what an earlier call has drawn into a folder, and says what else is in it."""
+    from PIL import Image
+
+    from lit_gans.pictures import ORIGIN
+
+    foreign = 0
+    for name in _shown(folder) - new:
+        ours = False
+        if re.fullmatch(r"\d{5,}\.png", name):
+            try:
+                with Image.open(folder / name) as picture:
+                    ours = picture.info.get(ORIGIN[0]) == ORIGIN[1]
+            except OSError:
+                pass
+        if ours:
+            (folder / name).unlink()
+        foreign += not ours
+    if foreign:
+        print(f"note: {foreign} other file{'s' * (foreign != 1)} in {folder} stay as they are", file=sys.stderr)
+
+
+def _shown(folder: Path) -> set[str]:
+    """What is in a folder and not hidden."""
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")} if folder.is_dir() else set()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+_LARGE = 1024  # pixels of a short side from which a picture that cannot be translated may be too large
 
 
 def translate(
@@ -22,10 +22,12 @@ def translate(
     batch: int = 8,
     seed: int = 0,
     device: str = "cpu",
+    force: bool = False,
 ) -> None:
-    """Translates a picture, or every picture of a folder.
+    """Translates a picture, or every picture of a folder and of the folders in it.
 
-    Pictures keep their names and their sizes, whatever these are.
+    Pictures keep their names, the folders that they are in, and their sizes, whatever these are. What begins with a dot
+    is passed over, and what cannot be translated is skipped and named at the end.
 
     Args:
         checkpoint: a checkpoint file of a model that makes images from images, say a CycleGAN or a Pix2Pix.
@@ -37,16 +39,19 @@ def translate(
         batch: how many pictures of equal size are translated at once.
         seed: of the noise, in models that have any.
         device: where to compute, for example cpu or cuda.
+        force: replace files that are there.
     """
     from lit_gans.checkpoints import load
     from lit_gans.commands.latents import usable
     from lit_gans.errors import UsageError
+    from lit_gans.files import refuse_taken
 
     if batch < 1:
         raise UsageError(f"batch must be at least 1 picture, got {batch}")
     if size is not None and size < 8:
         raise UsageError(f"size must be at least 8 pixels, got {size}")
     files = _places(Path(pictures), Path(output))
+    refuse_taken(*(target for _, target in files), force=force)
     model = load(checkpoint, usable(device))
     if model.draws:
         raise UsageError(
@@ -54,30 +59,33 @@ def translate(
             "'lit-gans sample', or a checkpoint of a Pix2Pix, CycleGAN, CUT or Colorizer"
         )
     how = way(model, direction)
-    done, skipped = _translate_all(model, files, how | {"seed": seed}, size, batch)
-    for file, reason in skipped:
-        print(f"skipped {file}: {reason}", file=sys.stderr)
-    if not done:
-        raise UsageError(f"nothing in {pictures} could be read as a picture")
+    skipped = _translate_all(model, files, how | {"seed": seed}, size, batch)
+    for reason in skipped:
+        print(f"skipped {reason}", file=sys.stderr)
+    if len(skipped) == len(files):
+        raise UsageError(f"no picture was translated: {skipped[0]}")
+    done = len(files) - len(skipped)
     print(f"{done} picture{'s' * (done != 1)} in {output}")
 
 
 def _places(given: Path, output: Path) -> list[tuple[Path, Path]]:
     """Every picture with the file that its translation goes to."""
+    from lit_gans.data.sources import SUFFIXES, Folder
     from lit_gans.errors import UsageError
 
+    into = given.is_dir() or output.suffix.lower() not in SUFFIXES
     if given.is_dir():
-        files = sorted(file for file in given.iterdir() if file.suffix.lower() in _PICTURES)
-        if not files:
-            raise UsageError(f"the folder {given} has no picture that ends in {', '.join(_PICTURES)}")
-        if output.suffix.lower() in _PICTURES or output.is_file():
+        if output.suffix.lower() in SUFFIXES or output.is_file():
             raise UsageError(f"{given} is a folder, so output must be one too, got {output}")
+        pairs = [(given / name, output / name) for name in Folder.scan(given).names]
+        if output.resolve() != given.resolve():  # what an earlier call has put into a folder in this one is no picture
+            pairs = [pair for pair in pairs if output.resolve() not in pair[0].resolve().parents]
+        if not pairs:
+            raise UsageError(f"the folder {given} has no picture that ends in {', '.join(SUFFIXES)}")
     elif given.is_file():
-        files = [given]
+        pairs = [(given, output / given.name if into else output)]
     else:
         raise UsageError(f"there is no picture or folder {given}")
-    into = given.is_dir() or output.suffix.lower() not in _PICTURES
-    pairs = [(file, output / file.name if into else output) for file in files]
     if same := [str(file) for file, target in pairs if target.resolve() == file.resolve()]:
         raise UsageError(f"the translation would replace {same[0]}; name another output")
     return pairs
@@ -104,39 +112,61 @@ def way(model: Any, direction: str) -> dict[str, Any]:
 
 def _translate_all(
     model: Any, files: list[tuple[Path, Path]], how: dict[str, Any], size: int | None, batch: int
-) -> tuple[int, list[tuple[Path, str]]]:
-    """Translates and writes; how many, and what could not be read and why."""
+) -> list[str]:
+    """Translates and writes; what was skipped and why."""
     from tqdm import tqdm
 
-    from lit_gans.commands.photos import read_photo, write_photo
+    from lit_gans.commands.photos import read_photo
     from lit_gans.errors import UsageError
 
-    waiting: list[tuple[Tensor, Path]] = []
-    skipped: list[tuple[Path, str]] = []
+    waiting: list[tuple[Tensor, Path, Path]] = []
+    skipped: list[str] = []
     channels = _channels(model, how.get("direction"))
-
-    def flush() -> None:
-        if waiting:
-            import torch
-
-            made = _resized(model, torch.cat([photo for photo, _ in waiting]), how, size)
-            for image, (_, target) in zip(made, waiting, strict=True):
-                write_photo(image, target)
-            waiting.clear()
-
     for file, target in tqdm(files, unit=" pictures", disable=None if len(files) > 1 else True):
         try:
             photo = read_photo(str(file), channels)
         except UsageError as error:
-            if len(files) == 1:
-                raise
-            skipped.append((file, str(error)))
+            skipped.append(str(error))
             continue
         if waiting and (len(waiting) == batch or waiting[0][0].shape != photo.shape):
-            flush()
-        waiting.append((photo, target))
-    flush()
-    return len(files) - len(skipped), skipped
+            skipped += _flush(model, waiting, how, size)
+        waiting.append((photo, file, target))
+    return skipped + (_flush(model, waiting, how, size) if waiting else [])
+
+
+def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str, Any], size: int | None) -> list[str]:
+    """Translates and writes pictures of one size, one by one if together they cannot be; what was skipped and why."""
+    import torch
+
+    from lit_gans.commands.photos import write_photo
+    from lit_gans.errors import UsageError
+
+    pictures = waiting[:]
+    waiting.clear()
+    try:
+        made = _resized(model, torch.cat([photo for photo, _, _ in pictures]), how, size)
+    except (
+        UsageError,
+        RuntimeError,
+        ValueError,
+        MemoryError,
+    ) as error:  # too small for the network, or too large for the memory
+        if len(pictures) > 1:
+            return [reason for picture in pictures for reason in _flush(model, [picture], how, size)]
+        photo, file, _ = pictures[0]
+        height, width = photo.shape[2:]
+        smaller = "; make it smaller for the translation with --size" if min(height, width) >= _LARGE else ""
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        return [f"{file}: {width}x{height} pixels cannot be translated ({reason}){smaller}"]
+    skipped = []
+    for image, (_, file, target) in zip(made, pictures, strict=True):
+        try:
+            write_photo(image, target)
+        except (OSError, ValueError) as error:
+            if getattr(error, "errno", None):  # the disk's fault; the others are of a format that cannot hold it
+                raise
+            skipped.append(f"{file}: it cannot be written as {target.suffix} ({error})")
+    return skipped
 
 
 def _channels(model: Any, direction: str | None) -> int:

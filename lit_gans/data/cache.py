@@ -3,55 +3,29 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import struct
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
 import torch
 from filelock import FileLock
 from lightning.pytorch.utilities import rank_zero_warn
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from lit_gans.data.cache_folder import ENDING, PART, lock_of
+from lit_gans.data.decoded_file import CORRUPT, GOOD, Layout, Mapped, damaged
 from lit_gans.data.sources import CorruptPicture, Frame, Source
 from lit_gans.errors import UsageError
 
-_FORMAT = "1"  # to be raised when the same pictures would be decoded to other pixels
+_FORMAT = "2"  # to be raised when the same pictures would be decoded to other pixels, or kept in another form
 _BLOCK = 16 * 2**20  # bytes of pixels that a worker writes at a time
-_GOOD, _CORRUPT = 1, 2  # a picture's state; 0 is not yet decoded
-
-
-class Mapped:
-    """(N, C, H, W) uint8 images in a file, of which only what is used is read.
-
-    It goes to other processes as its path.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._tensor: Tensor | None = None
-
-    @property
-    def tensor(self) -> Tensor:
-        """All images, mapped."""
-        if self._tensor is None:
-            with safe_open(self.path, "pt") as file:
-                self._tensor = file.get_tensor("image")
-        return self._tensor
-
-    def __len__(self) -> int:
-        return len(self.tensor)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_tensor": None}
-
-    def index_select(self, dim: int, rows: Tensor) -> Tensor:
-        """A copy of some images."""
-        return self.tensor.index_select(dim, rows)
+_LONGEST = 50  # characters of a title: a file's name has at most 255 bytes
 
 
 def decoded(
@@ -75,55 +49,62 @@ def decoded(
     Raises:
         UsageError: if a picture cannot be decoded, the disk is full, or the kept file is not what it should be.
     """
-    recipe = {"format": _FORMAT, "frame": repr(frame), "count": str(len(source)), "source": source.fingerprint()}
+    recipe = {
+        "format": _FORMAT,
+        "frame": repr(frame),
+        "count": str(len(source)),
+        "source": source.fingerprint(),
+        "place": os.fsencode(source.place.resolve()).decode(errors="replace"),
+    }
     key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:12]
     height, width = frame.size
     source.close()
-    path = folder / f"{title}-{height}x{width}-{key}.safetensors"
-    if not path.exists():
+    title = re.sub(r"[^\w.-]+", "_", title)[:_LONGEST].lstrip("-.")
+    path = folder / f"{title}-{height}x{width}-{key}{ENDING}"
+    layout = Layout(len(source), (frame.channels, height, width), recipe)
+    while (images := _opened(path)) is None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_name(f".{path.stem}.lock")):
+            with FileLock(lock_of(path)):
                 if not path.exists():
-                    _Build(source, frame, path, recipe, skip_corrupt).run()
+                    _Build(source, frame, path, layout, skip_corrupt).run()
         except OSError as error:
             raise _unwritable(path, error) from None
-    states = _states(path, recipe)
-    if bad := (states == _CORRUPT).nonzero()[:, 0].tolist():
+    states = layout.check(path)
+    if bad := (states == CORRUPT).nonzero()[:, 0].tolist():
         first = source.where(bad[0])
         if not skip_corrupt or len(bad) == len(source):
             raise _corrupt(first, f"{len(bad)} of {len(source)} images cannot be decoded")
         rank_zero_warn(f"{len(bad)} of {len(source)} images in {source.place} cannot be decoded, the first is {first}")
-    return Mapped(path), (states == _GOOD).nonzero()[:, 0]
+    return images, (states == GOOD).nonzero()[:, 0]
+
+
+def _opened(path: Path) -> Mapped | None:
+    """A finished file, or None if there is none (any more)."""
+    try:
+        return Mapped(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise damaged(path, error.strerror or str(error)) from None
 
 
 class _Build(Dataset[Any]):
-    """Writes one cache file, block by block: first a block's pixels, then its pictures' states.
+    """Writes one cache file, block by block: first a block's pixels and checksums, then its pictures' states.
 
     The part file is therefore its own record of what is done.
     """
 
-    def __init__(self, source: Source, frame: Frame, path: Path, recipe: dict[str, str], skip_corrupt: bool) -> None:
-        self.source, self.frame, self.skip_corrupt = source, frame, skip_corrupt
-        self.path, self.part = path, path.with_suffix(".part")
-        shape = [len(source), frame.channels, *frame.size]
-        self.row = frame.channels * frame.size[0] * frame.size[1]
-        pixels = len(source) * self.row
-        header = {
-            "__metadata__": recipe,
-            "image": {"dtype": "U8", "shape": shape, "data_offsets": [0, pixels]},
-            "state": {"dtype": "U8", "shape": shape[:1], "data_offsets": [pixels, pixels + len(source)]},
-        }
-        text = json.dumps(header).encode()
-        text += b" " * (-len(text) % 8)
-        self.header = struct.pack("<Q", len(text)) + text
-        self.states_at = len(self.header) + pixels
-        self.block = max(1, min(256, _BLOCK // self.row))
+    def __init__(self, source: Source, frame: Frame, path: Path, layout: Layout, skip_corrupt: bool) -> None:
+        self.source, self.frame, self.layout, self.skip_corrupt = source, frame, layout, skip_corrupt
+        self.path, self.part = path, path.with_suffix(PART)
+        self.block = max(1, min(256, _BLOCK // layout.row))
 
     def run(self) -> None:
         """Decodes what is not decoded yet, in several processes, and gives the file its name."""
         self._begin()
-        states = torch.frombuffer(bytearray(self._read(self.states_at, len(self.source))), dtype=torch.uint8)
+        states = torch.frombuffer(bytearray(self._read(self.layout.states_at, len(self.source))), dtype=torch.uint8)
+        states[states > CORRUPT] = 0  # a part file may be damaged, too
         todo = [n for n, block in enumerate(states.split(self.block)) if (block == 0).any()]
         workers = 0 if len(todo) < 4 else min(_cores(), len(todo) // 2)
         fork = "fork" if workers and sys.platform == "linux" else None  # needs no importable __main__
@@ -141,24 +122,34 @@ class _Build(Dataset[Any]):
         finally:
             bar.close()
             self.source.close()
-        with self.part.open("rb+") as file:
-            os.fsync(file.fileno())
-        self.part.replace(self.path)
+        self._finish()
 
     def _begin(self) -> None:
         """A part file of the right size, with the header: an old one of the same recipe is gone on with."""
-        size = self.states_at + len(self.source)
-        if self.part.exists() and self.part.stat().st_size == size and self._read(0, len(self.header)) == self.header:
+        header, size = self.layout.header, self.layout.size
+        plain = self.part.is_file() and not self.part.is_symlink()
+        if plain and self.part.stat().st_size == size and self._read(0, len(header)) == header:
             return
         free = shutil.disk_usage(self.path.parent).free
         if free < size:
             raise UsageError(
                 f"decoding {self.source.place} needs {size / 1e9:.2f} GB in {self.path.parent}, which has "
-                f"{free / 1e9:.2f} GB left; free some or set data.cache to a folder on another disk"
+                f"{free / 1e9:.2f} GB left; free some, say with 'lit-gans cache clear', or set data.cache to a folder "
+                "on another disk"
             )
-        with self.part.open("wb") as file:
-            file.write(self.header)
+        self.part.unlink(missing_ok=True)  # a link that somebody has put there is not followed
+        with self.part.open("xb") as file:
+            file.write(header)
             file.truncate(size)
+
+    def _finish(self) -> None:
+        """Seals the part file and gives it its name."""
+        states = self._read(self.layout.states_at, len(self.source))
+        checksums = self._read(self.layout.checksums_at, 4 * len(self.source))
+        with self.part.open("rb+", buffering=0) as file:
+            _write(file, self.layout.seal_at, memoryview(self.layout.seal(checksums, states)))
+            os.fsync(file.fileno())
+        self.part.replace(self.path)
 
     def _read(self, offset: int, count: int) -> bytes:
         with self.part.open("rb") as file:
@@ -177,18 +168,21 @@ class _Build(Dataset[Any]):
         """
         rows = range(number * self.block, min((number + 1) * self.block, len(self.source)))
         images = torch.zeros(len(rows), self.frame.channels, *self.frame.size, dtype=torch.uint8)
-        states, corrupt = bytearray([_GOOD]) * len(rows), []
+        states, corrupt = bytearray([GOOD]) * len(rows), []
         for place, row in enumerate(rows):
             try:
                 images[place] = self.frame(self.source.read(row))
             except (CorruptPicture, OSError) as error:
-                states[place] = _CORRUPT if self.skip_corrupt else 0  # 0: to be tried again
+                states[place] = CORRUPT if self.skip_corrupt else 0  # 0: to be tried again
                 corrupt.append((self.source.where(row), str(error)))
+        layout, pixels = self.layout, images.flatten(1).numpy()
+        checksums = struct.pack(f"<{len(rows)}I", *map(zlib.crc32, pixels))
         try:
             with self.part.open("rb+", buffering=0) as file:
-                _write(file, len(self.header) + rows[0] * self.row, images.numpy().data.cast("B"))
+                _write(file, len(layout.header) + rows[0] * layout.row, pixels.data.cast("B"))
+                _write(file, layout.checksums_at + 4 * rows[0], memoryview(checksums))
                 os.fsync(file.fileno())  # or a power cut could keep the states and lose the pixels
-                _write(file, self.states_at + rows[0], memoryview(states))
+                _write(file, layout.states_at + rows[0], memoryview(states))
         except OSError as error:
             return len(rows), corrupt, str(_unwritable(self.path, error))
         return len(rows), corrupt, ""
@@ -201,23 +195,6 @@ def _write(file: Any, offset: int, data: memoryview) -> None:
         data = data[file.write(data) :]
 
 
-def _states(path: Path, recipe: dict[str, str]) -> Tensor:
-    """The states of a cache's pictures, once it is known to be the right one."""
-    try:
-        with safe_open(path, "pt") as file:
-            found = file.metadata() or {}
-            states = file.get_tensor("state").clone()
-    except (SafetensorError, OSError) as error:
-        raise UsageError(f"the decoded images in {path} are damaged ({error}); delete the file") from None
-    for name, value in recipe.items():
-        if found.get(name) != value:
-            raise UsageError(
-                f"the decoded images in {path} were made with {name} {found.get(name)}, not {value}; delete the file, "
-                "or set data.cache to another folder"
-            )
-    return states
-
-
 def _corrupt(name: str, reason: str) -> UsageError:
     return UsageError(
         f"{name} cannot be used ({reason}); replace or delete it, or leave such images out with data.skip_corrupt=true"
@@ -227,7 +204,7 @@ def _corrupt(name: str, reason: str) -> UsageError:
 def _unwritable(path: Path, error: OSError) -> UsageError:
     return UsageError(
         f"decoded images cannot be kept in {path.parent} ({error.strerror or error}); free some space there or set "
-        "data.cache to a folder on another disk; what is done is kept"
+        "data.cache (or LIT_GANS_CACHE) to a folder on another disk; what is done is kept"
     )
 
 

@@ -7,7 +7,6 @@ import re
 import shutil
 import stat
 import tarfile
-import tempfile
 import time
 import zipfile
 import zlib
@@ -26,6 +25,7 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from lit_gans.errors import UsageError
+from lit_gans.files import working_folder
 
 TIMEOUT = 60.0  # seconds without a byte after which a connection counts as cut
 RESUMES = 5  # of cut connections in a row that bring less than PROGRESS bytes
@@ -120,15 +120,11 @@ def unpack(archive: Path, folder: Path) -> None:
         with _disk(f"{archive} cannot be unpacked into {folder}"), _opened(archive) as entries:
             for entry in entries:
                 _check(entry, archive, folder)
-            folder.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{archive.name}.tmp-{os.getpid()}-", dir=folder))
-            try:
+            with working_folder(folder) as temporary:
                 for entry in tqdm(entries, desc=archive.name, unit=" files", disable=None):
                     _extract(entry, temporary)
                 for path in temporary.iterdir():
                     _move(path, folder / path.name)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
     except DAMAGED as error:
         raise UsageError(
             f"{archive} is damaged or truncated ({error}); delete it and run again to download it anew"
@@ -150,6 +146,8 @@ def _disk(problem: str) -> Iterator[None]:
 def _fetch_from(remote: Remote, target: Path) -> Path:
     """Fetches the file from one place."""
     part, expected = target.with_name(f"{target.name}.part"), remote.digest and remote.digest.lower()
+    if part.is_symlink():  # its name can be guessed, and what a link leads to is not ours
+        part.unlink()
     # what an earlier process left may be of another file, so it gets a second try from zero
     for _ in range(2 if part.exists() else 1):
         _download(remote, part)

@@ -1,14 +1,14 @@
 """Base of the sets that are files of pictures: decoded once, then mapped into memory."""
 
-import os
 from math import inf
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from lightning.pytorch.utilities import rank_zero_info
 
 from lit_gans.data.base import ImageData, Sized, channels_height_width, find_root, height_width
 from lit_gans.data.cache import decoded
+from lit_gans.data.cache_folder import cache_folder, kept
 from lit_gans.data.frame import MEGAPIXELS, Frame
 from lit_gans.data.look import look_at
 from lit_gans.data.samples import Samples
@@ -20,9 +20,9 @@ class PictureData(ImageData):
     """Base of the data modules that read encoded pictures.
 
     Every picture is decoded, cut and resized once (bicubic, antialiased), by all cores, into a file of uint8 pixels
-    that training maps into memory. The file's name has a key of everything that decides its pixels, so another size
-    makes another file; any of them may be deleted. They are kept in ``cache``, else in ``$LIT_GANS_CACHE``, else in
-    ``.lit_gans`` beside the pictures, or in ``~/.cache/lit_gans`` where one may not write there.
+    that training maps into memory. The file's name has a key of everything that decides its pixels, so another size, or
+    a picture that was replaced, makes another file; any of them may be deleted. They are kept in ``cache``, else in
+    ``$LIT_GANS_CACHE``, else in the user's cache folder, and never beside the pictures.
 
     Args:
         root: the folder that holds the data sets, or the set's own; by default ``$LIT_GANS_DATA``, else ``./data``.
@@ -72,11 +72,17 @@ class PictureData(ImageData):
         self.load_size = self.image_shape[1:] if load_size is None else height_width(load_size)
         if min(a - b for a, b in zip(self.load_size, self.image_shape[1:], strict=True)) < 0:
             raise UsageError(f"load_size must be at least size, to crop from, got {load_size} and size {size}")
+        self._told = False
 
     def prepare_data(self) -> None:
-        """Fetches and decodes what is missing, on one process of each machine."""
+        """Fetches and decodes what is missing, on one process of each machine, and says where that is kept."""
         self.fetch()
         self.setup(None if self.trainer is None or self.trainer.state.fn is None else self.trainer.state.fn.value)
+        if not self._told:
+            self._told = True
+            folder = cache_folder(self.cache)
+            total = sum(file.size for file in kept(folder))
+            rank_zero_info(f"decoded images: {folder} ({total / 1e6:,.1f} MB; see 'lit-gans cache list')")
 
     def fetch(self) -> None:
         """Downloads the set if it is missing and can be downloaded."""
@@ -101,21 +107,12 @@ class PictureData(ImageData):
         for name, source, special in parts:
             usual = {"size": size, "channels": self.image_shape[0], "fit": self.fit, "file_range": self.file_range}
             frame = Frame(**{**usual, "megapixels": self.max_megapixels, **special})
-            folder = self._cache_folder(source.place)
-            values[name], good = decoded(source, frame, folder, f"{title}-{name}", self.skip_corrupt)
+            values[name], good = decoded(source, frame, cache_folder(self.cache), f"{title}-{name}", self.skip_corrupt)
             look_at(values[name], good, source)
             rows = good if rows is None else rows[torch.isin(rows, good)]
         samples = Samples({**values, **more})
         assert rows is not None
         return samples if len(rows) == len(samples) else samples.subset(rows)
-
-    def _cache_folder(self, place: Path) -> Path:
-        """Where decoded images are kept."""
-        if given := self.cache or os.environ.get("LIT_GANS_CACHE"):
-            return Path(given).expanduser()
-        beside = place.parent
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lit_gans"
-        return beside / ".lit_gans" if os.access(beside, os.W_OK) else home
 
     def missing(self, what: str, remedy: str) -> UsageError:
         """The error for a set that is not where it was looked for."""

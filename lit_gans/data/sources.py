@@ -41,8 +41,8 @@ class Source(ABC):
     def read(self, number: int) -> bytes:
         """A picture's file."""
 
-    def sizes(self) -> list[int]:
-        """The pictures' sizes in bytes, or one that tells whether the whole has changed."""
+    def stamps(self) -> list[tuple[int, ...]]:
+        """For each picture, or for the whole, numbers that are others once it has changed."""
         raise NotImplementedError
 
     def select(self, names: list[str]) -> "Source":
@@ -54,9 +54,10 @@ class Source(ABC):
         return str(self.place / self.names[number])
 
     def fingerprint(self) -> str:
-        """Changes when names or sizes do; times do not count, so that a copied data set keeps its cache."""
-        digest = hashlib.sha256("\n".join(self.names).encode(errors="surrogateescape"))
-        digest.update(str(self.sizes()).encode())
+        """Another one for another place, and whenever a picture is added, renamed, removed, replaced or mended."""
+        digest = hashlib.sha256(f"{type(self).__name__}\0{self.place.resolve()}\0".encode(errors="surrogateescape"))
+        digest.update("\0".join(self.names).encode(errors="surrogateescape"))
+        digest.update(str(self.stamps()).encode())
         return digest.hexdigest()
 
     def opened(self) -> Any:
@@ -105,9 +106,9 @@ class Folder(Source):
         _small(path.stat().st_size)
         return path.read_bytes()
 
-    def sizes(self) -> list[int]:
-        """Each file's."""
-        return [_size(self.place / name) for name in self.names]
+    def stamps(self) -> list[tuple[int, ...]]:
+        """Each file's size and the time it was written, in nanoseconds."""
+        return [_stamp(f"{self.place}/{name}") for name in self.names]
 
 
 def _small(size: int) -> None:
@@ -116,12 +117,13 @@ def _small(size: int) -> None:
         raise CorruptPicture(f"it has {size / 1e9:.1f} GB when unpacked; a picture's file has at most 1 GB")
 
 
-def _size(path: Path) -> int:
-    """A file's size; -1 for a link to nowhere, which is reported when it is read."""
+def _stamp(path: str) -> tuple[int, ...]:
+    """A file's size and time; nothing for a link to nowhere, which is reported when it is read."""
     try:
-        return path.stat().st_size
+        status = os.stat(path)  # noqa: PTH116  a Path for each of a million pictures would take twice as long
     except OSError:
-        return -1
+        return ()
+    return status.st_size, status.st_mtime_ns
 
 
 class Zip(Source):
@@ -158,9 +160,10 @@ class Zip(Source):
         except Exception as error:  # a bad checksum, a password, a method or version that zipfile does not know
             raise CorruptPicture(f"{type(error).__name__}: {error}") from None
 
-    def sizes(self) -> list[int]:
-        """Each file's."""
-        return [self.opened().getinfo(name).file_size for name in self.names]
+    def stamps(self) -> list[tuple[int, ...]]:
+        """Each file's size and checksum, which the zip has at hand."""
+        entries = (self.opened().getinfo(name) for name in self.names)
+        return [(entry.file_size, entry.CRC) for entry in entries]
 
 
 class Lmdb(Source):
@@ -182,7 +185,7 @@ class Lmdb(Source):
         import lmdb
 
         file = lmdb.open(str(self.place), readonly=True, lock=False, readahead=False, meminit=False)
-        has, needs = self.sizes()[0], (file.info()["last_pgno"] + 1) * file.stat()["psize"]
+        has, needs = (self.place / "data.mdb").stat().st_size, (file.info()["last_pgno"] + 1) * file.stat()["psize"]
         if has < needs:  # to read what is not there would kill the process
             file.close()
             raise lmdb.CorruptedError(f"data.mdb has {has} of {needs} bytes")
@@ -201,9 +204,9 @@ class Lmdb(Source):
             raise CorruptPicture("the LMDB folder has no such key any more")
         return data
 
-    def sizes(self) -> list[int]:
-        """The whole file's: those of millions of pictures would take minutes."""
-        return [(self.place / "data.mdb").stat().st_size]
+    def stamps(self) -> list[tuple[int, ...]]:
+        """The whole file's size, time and number of writes: to look at millions of pictures would take minutes."""
+        return [(*_stamp(f"{self.place}/data.mdb"), self.opened().info()["last_txnid"])]
 
 
 class Joined(Source):

@@ -8,8 +8,10 @@ import pickle
 import resource
 import shutil
 import signal
+import sys
 import time
 import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,13 +21,14 @@ import torch
 from conftest import refused
 from PIL import Image
 
-from lit_gans.data import ImageFolder, cache
+from lit_gans.data import ImageFolder, cache, decoded_file
 from lit_gans.data.cache import decoded
 from lit_gans.data.sources import Folder, Frame, Joined, open_source
 from lit_gans.errors import UsageError
 
 FRAME = Frame((4, 4))
 FORK = multiprocessing.get_context("fork")
+zlib_crc32 = zlib.crc32
 
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine with fewer cores
 
@@ -194,16 +197,70 @@ def test_other_files_make_another_file(pictures, keep, what):
     assert len(list(keep.glob("*.safetensors"))) == 2
 
 
-def test_times_and_places_do_not_count(pictures, keep, tmp_path):
-    source = pictures(5)
-    decoded(source, FRAME, keep, "x")
-    for path in source.place.iterdir():
-        os.utime(path, (1, 1))
-    shutil.copytree(source.place, tmp_path / "copy")
-    again = pictures(5, "copy")
-    assert_right(*decoded(pictures(5), FRAME, keep, "x"), 5)
-    assert_right(*decoded(again, FRAME, keep, "x"), 5)
-    assert only(keep) and len(read(source)[0]) == 5 and not read(again)[0]
+def bmp(colour):
+    """A picture whose size in bytes says nothing about it."""
+    file = io.BytesIO()
+    Image.new("RGB", (4, 4), colour).save(file, "BMP")
+    return file.getvalue()
+
+
+def store(place, kind, colours):
+    """Pictures of these colours as a folder, a zip or an LMDB of one size, and where they are."""
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    if kind == "zip":
+        with zipfile.ZipFile(place / "set.zip", "w") as file:
+            for number, colour in enumerate(colours):
+                file.writestr(zipfile.ZipInfo(f"{number}.bmp"), bmp(colour))
+        return place / "set.zip"
+    if kind == "lmdb":
+        env = lmdb.open(str(place / "set"), map_size=1 << 20)
+        with env.begin(write=True) as transaction:
+            for number, colour in enumerate(colours):
+                transaction.put(b"%d" % number, bmp(colour))
+        env.close()
+        return place / "set"
+    (place / "set").mkdir()
+    for number, colour in enumerate(colours):
+        (place / "set" / f"{number}.bmp").write_bytes(bmp(colour))
+    return place / "set"
+
+
+def colours(images, rows):
+    return [tuple(pixels[:, 0, 0].tolist()) for pixels in images.index_select(0, rows)]
+
+
+RED, BLUE, LIME = (255, 0, 0), (0, 0, 255), (0, 255, 0)
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "lmdb"])
+def test_two_sets_of_one_name_never_share_a_file(tmp_path, keep, kind):
+    for place, colour in (("a", RED), ("b", LIME), ("a", RED)):
+        source = open_source(store(tmp_path / place, kind, [colour] * 3))
+        assert colours(*decoded(source, FRAME, keep, "x")) == [colour] * 3
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "lmdb"])
+def test_pictures_that_were_replaced_are_seen(tmp_path, keep, kind):
+    decoded(open_source(store(tmp_path / "a", kind, [RED, RED])), FRAME, keep, "x")
+    place = store(tmp_path / "a", kind, [RED, BLUE])
+    assert colours(*decoded(open_source(place), FRAME, keep, "x")) == [RED, BLUE]
+
+
+def test_a_picture_that_was_mended_is_seen(tmp_path, keep):
+    place = store(tmp_path / "a", "folder", [RED, RED])
+    whole = (place / "1.bmp").read_bytes()
+    (place / "1.bmp").write_bytes(bytes(len(whole)))
+    with pytest.warns(UserWarning, match="1 of 2"):
+        decoded(open_source(place), FRAME, keep, "x", skip_corrupt=True)
+    (place / "1.bmp").write_bytes(whole)
+    assert colours(*decoded(open_source(place), FRAME, keep, "x", skip_corrupt=True)) == [RED, RED]
+
+
+@pytest.mark.parametrize("title", ["-x", "a/b\nc", "\U0001f984" * 100])
+def test_odd_titles(pictures, keep, title):
+    assert_right(*decoded(pictures(3), FRAME, keep, title), 3)
+    assert only(keep) and only(keep).name[0] not in "-."
 
 
 @pytest.mark.parametrize("other", ["frame", "files"])
@@ -231,6 +288,75 @@ def test_a_cut_file(pictures, keep, share):
     refused(lambda: decoded(pictures(50), FRAME, keep, "x"), only(keep), "damaged", "delete the file")
     only(keep).unlink()
     assert_right(*decoded(pictures(50), FRAME, keep, "x"), 50)
+
+
+def flip(path, place):
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
+def test_damaged_pixels_are_never_returned(pictures, keep):
+    decoded(pictures(50), FRAME, keep, "x")
+    path = only(keep)
+    flip(path, path.read_bytes().index(b"__metadata__") + 2000)  # somewhere in the pixels
+    images, rows = decoded(pictures(50), FRAME, keep, "x")
+    pictured = images.tensor.flatten(1)
+    (wrong,) = [n for n in range(50) if not torch.isin(pictured[n], torch.tensor([n, 0, 77], dtype=torch.uint8)).all()]
+    good = rows[rows != wrong]
+    for _ in range(2):
+        assert len(images.index_select(0, good)) == 49
+        refused(lambda: images.index_select(0, torch.tensor([3, wrong])), path, "damaged", f"image {wrong} ", "delete")
+    refused(lambda: pickle.loads(pickle.dumps(images)).index_select(0, rows), "damaged")  # in a worker, too
+
+
+@pytest.mark.parametrize("shift", [*range(12), 20, 40, 60])
+def test_any_damaged_byte_behind_the_pixels_is_noticed(pictures, keep, shift):
+    decoded(pictures(8), FRAME, keep, "x")
+    flip(only(keep), -1 - min(shift, 43))  # states, seal, checksums
+    refused(lambda: decoded(pictures(8), FRAME, keep, "x"), only(keep), "damaged", "delete the file")
+
+
+def test_any_damaged_byte_of_the_header_is_noticed(pictures, keep):
+    decoded(pictures(3), FRAME, keep, "x")
+    path = only(keep)
+    whole = path.read_bytes()
+    for place in range(len(whole) - 3 * 48 - 4 * 3 - 4 - 3):
+        flip(path, place)
+        refused(lambda: decoded(pictures(3), FRAME, keep, "x"), path, "delete the file")
+        path.write_bytes(whole)
+    path.write_bytes(whole.replace(b'"image"', b'"imagf"'))
+    refused(lambda: decoded(pictures(3), FRAME, keep, "x"), path, "damaged")
+
+
+def test_pictures_that_were_never_decoded_are_no_finished_file(pictures, keep):
+    decoded(pictures(12), FRAME, keep, "x")
+    data = only(keep).read_bytes()
+    checksums, states = data[-64:-16], bytes(7) + data[-5:]  # with a seal that fits
+    seal = zlib.crc32(states, zlib.crc32(checksums)).to_bytes(4, "little")
+    only(keep).write_bytes(data[:-16] + seal + states)
+    refused(lambda: decoded(pictures(12), FRAME, keep, "x"), only(keep), "7 of its 12 images were never decoded")
+
+
+def test_checksums_are_computed_once(pictures, keep, monkeypatch):
+    images, rows = decoded(pictures(20), FRAME, keep, "x")
+    images.index_select(0, rows[:15])
+    calls = []
+    monkeypatch.setattr(decoded_file.zlib, "crc32", lambda data: calls.append(0) or zlib_crc32(data))
+    images.index_select(0, rows)
+    images.index_select(0, rows)
+    assert len(calls) == 5
+
+
+def test_a_link_in_the_place_of_the_unfinished_file_is_not_followed(pictures, keep, tmp_path):
+    decoded(pictures(5), FRAME, keep, "x")
+    part = only(keep).with_suffix(".part")
+    size = only(keep).stat().st_size
+    only(keep).unlink()
+    (tmp_path / "victim").write_bytes(b"mine" + bytes(size - 4))
+    part.symlink_to(tmp_path / "victim")
+    assert_right(*decoded(pictures(5), FRAME, keep, "x"), 5)
+    assert (tmp_path / "victim").read_bytes().startswith(b"mine") and not only(keep).is_symlink()
 
 
 @pytest.mark.parametrize("what", ["short", "empty", "of another set"])
@@ -264,23 +390,22 @@ def test_the_folder_is_the_variable(pictures, keep):
     assert only(keep).name.startswith("set-train-image-4x4-")
 
 
-def test_the_folder_is_beside_the_pictures(pictures, tmp_path, monkeypatch):
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other folders")
+def test_the_folder_is_the_users_own_and_never_beside_the_pictures(pictures, tmp_path, monkeypatch):
     monkeypatch.delenv("LIT_GANS_CACHE")
+    before = sorted(pictures(4).place.parent.iterdir())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     image_folder(pictures)
-    assert only(tmp_path / ".lit_gans") and len(open_source(tmp_path).names) == 4
+    assert only(tmp_path / "xdg" / "lit_gans")
+    assert sorted(tmp_path.iterdir()) == sorted([*before, tmp_path / "xdg"])
 
 
-@pytest.mark.parametrize("variable", [False, True])
-def test_the_folder_is_at_home_where_one_may_not_write(pictures, tmp_path, monkeypatch, variable):
-    monkeypatch.delenv("LIT_GANS_CACHE")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    if variable:
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    image_folder(pictures)
-    assert only(tmp_path / ("xdg" if variable else "home/.cache") / "lit_gans")
-    assert not (tmp_path / ".lit_gans").exists()
+def test_the_folder_and_its_size_are_told_once(pictures, keep, caplog):
+    with caplog.at_level("INFO", logger="lightning.pytorch.utilities.rank_zero"):
+        data = image_folder(pictures)
+        data.prepare_data()
+    told = [record.getMessage() for record in caplog.records if "decoded images" in record.getMessage()]
+    assert len(told) == 1 and str(keep) in told[0] and "MB" in told[0]
 
 
 def test_a_decoded_set_needs_no_right_to_write(pictures, keep, monkeypatch):
@@ -419,7 +544,7 @@ def test_a_limit_that_is_reached_in_the_middle(pictures, keep, small_blocks):
 
     def limited(self):
         begin(self)
-        limit = len(self.header) + 30 * 48  # three blocks, and part of the fourth
+        limit = len(self.layout.header) + 30 * 48  # three blocks, and part of the fourth
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     def work():

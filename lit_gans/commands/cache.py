@@ -1,0 +1,44 @@
+"""``lit-gans cache``: what decoded pictures take on the disk.
+
+What is heavy is imported when it is needed, so that help answers at once.
+"""
+
+from typing import Any
+
+
+def cache(action: str, folder: str | None = None) -> None:
+    """Lists or deletes the decoded pictures that runs have kept.
+
+    Only what lit_gans has decoded is deleted, never a picture, and nothing that a run reads or writes at that time. The
+    next run decodes again what it needs.
+
+    Args:
+        action: list, which says what there is, or clear, which deletes it.
+        folder: where it is, if runs had another data.cache; by default $LIT_GANS_CACHE, else the user's cache folder.
+    """
+    from lit_gans.data.cache_folder import cache_folder, kept
+    from lit_gans.errors import UsageError
+
+    if action not in ("list", "clear"):
+        raise UsageError(f"the action must be list or clear, got {action!r}")
+    place = cache_folder(folder)
+    files = list(kept(place))
+    if action == "list":
+        for file in files:
+            state = "" if file.finished else ", not finished"
+            print(f"{file.size / 1e6:10,.1f} MB  {file.path.name}: {file.count} images of {file.place}{state}")
+        print(f"{_told(files)} in {place}")
+        print("folders named .lit_gans beside pictures are of lit_gans 0.1 and may be deleted")
+        return
+    removed = []
+    for file in files:
+        if file.remove():
+            removed.append(file)
+            print(f"removed {file.path}")
+        else:
+            print(f"left {file.path}: it is in use, or may not be deleted")
+    print(f"{_told(removed)} removed from {place}")
+
+
+def _told(files: list[Any]) -> str:
+    return f"{len(files)} file{'s' * (len(files) != 1)} of decoded images, {sum(f.size for f in files) / 1e6:,.1f} MB,"
