@@ -203,9 +203,21 @@ class GenerativeModel(LightningModule, ABC):
             ) from None
 
     @classmethod
-    def load_from_checkpoint(cls, checkpoint_path: Any, map_location: Any = None, **arguments: Any) -> Any:  # type: ignore[override]
-        """`load`, for a checkpoint that must hold this class or a subclass of it."""
-        return checkpoints.load(checkpoint_path, map_location, expected=cls, **arguments)
+    def load_from_checkpoint(
+        cls,
+        checkpoint_path: Any,
+        map_location: Any = None,
+        hparams_file: Any = None,
+        strict: bool | None = None,
+        weights_only: bool | None = None,
+        **arguments: Any,
+    ) -> Any:
+        """`load`, for a checkpoint that must hold this class, by its name, or a subclass of it.
+
+        The arguments are Lightning's and those of `load`. No code in the file is run, whatever ``weights_only`` says.
+        """
+        own: dict[str, Any] = {"expected": cls, "strict": strict, "hparams_file": hparams_file}
+        return checkpoints.load(checkpoint_path, map_location, **own, **arguments)
 
 
 def refuse_strategy(strategy: Any) -> None:

@@ -22,6 +22,8 @@ from lit_gans.callbacks import CollapseMonitor, ProgressBar, Quality, SampleGrid
 from lit_gans.cli import TRAINING, fail, known, nearest
 from lit_gans.errors import UsageError
 from lit_gans.generative import GenerativeModel, refuse_strategy
+from lit_gans.loading import named_class
+from lit_gans.trust import NOBODY, class_path, import_class
 
 _EPOCHS = 10  # of a run that does not say how long it should take
 _HOMES = {"model": "lit_gans.models", "data": "lit_gans.data"}
@@ -97,6 +99,9 @@ class TrainCLI(LightningCLI):
                 "best.enable_version_counter": False,
             }
         )
+        parser.add_argument(
+            "--trust", nargs="+", type=str, default=NOBODY, help="packages of yours that a checkpoint names classes of"
+        )
         for name in _LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
@@ -108,12 +113,13 @@ class TrainCLI(LightningCLI):
                 print("note: without --ckpt_path this looks at an untrained model", file=sys.stderr)
             return
         saved = checkpoints.read(path)
-        holds = checkpoints.import_class(saved[checkpoints.KEY]["class_path"])
-        asked = checkpoints.import_class(config["model"]["class_path"])
+        asked = import_class(config["model"]["class_path"])
+        holds = named_class(saved, path, asked, config["trust"])
         if holds is not asked:
+            own = holds.__name__ in known(_HOMES["model"])
             raise UsageError(
                 f"{path} holds a {holds.__name__}, but the command asks for a {asked.__name__}; add --model "
-                f"{holds.__name__}, or the --config of the run that saved it"
+                f"{holds.__name__ if own else class_path(holds)}, or the --config of the run that saved it"
             )
         given = config["model"].get("init_args") or {}
         for name, old in saved.get("hyper_parameters", {}).items():

@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lit_gans.trust import NOBODY
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -24,6 +26,7 @@ def colorize(
     output: str = "colorized.png",
     size: int | None = None,
     device: str = "cpu",
+    trust: list[str] = NOBODY,
 ) -> None:
     """Gives a grey photograph colours.
 
@@ -39,6 +42,7 @@ def colorize(
         size: short side of the picture, in pixels, for finding colours; larger ones are made smaller for it. By
             default that of the images that the model was trained on.
         device: where to compute, for example cpu or cuda.
+        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
     from lit_gans.checkpoints import load
     from lit_gans.commands.latents import usable
@@ -53,7 +57,7 @@ def colorize(
         raise UsageError(f"size must be at least 8 pixels, got {size}")
     hints = [parse_hint(text) for text in hint]
     photo = read_photo(image)
-    model = load(checkpoint, usable(device))
+    model = load(checkpoint, usable(device), trust=trust)
     if not isinstance(model, Colorizer):
         raise UsageError(
             f"{checkpoint} holds a {type(model).__name__}, which does not colour pictures; use one of a Colorizer"

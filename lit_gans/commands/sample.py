@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from lit_gans.trust import NOBODY
+
 
 def sample(
     checkpoint: str,
@@ -11,6 +13,7 @@ def sample(
     output: str = "samples.png",
     columns: int | None = None,
     device: str = "cpu",
+    trust: list[str] = NOBODY,
 ) -> None:
     """Draws images from a checkpoint.
 
@@ -23,6 +26,7 @@ def sample(
         output: a .png file for a grid, or a folder for one file an image.
         columns: images in a row of the grid; by default a column for each class, or about as many as there are rows.
         device: where to compute, for example cpu or cuda.
+        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
     from lit_gans.checkpoints import load
     from lit_gans.commands.latents import labels, usable
@@ -36,7 +40,7 @@ def sample(
         raise UsageError(f"output must end in .png (a grid) or be a folder (one file an image), got {output}")
     if target.is_file() and not target.suffix:
         raise UsageError(f"output {output} is a file; name a folder, or a .png file for a grid")
-    model = load(checkpoint, usable(device))
+    model = load(checkpoint, usable(device), trust=trust)
     images = model.sample(count, seed=seed, **labels(model, label))
     if target.suffix:
         classes = getattr(model, "columns", 0)  # none if there are attributes instead

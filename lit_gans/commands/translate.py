@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lit_gans.trust import NOBODY
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -22,6 +24,7 @@ def translate(
     batch: int = 8,
     seed: int = 0,
     device: str = "cpu",
+    trust: list[str] = NOBODY,
 ) -> None:
     """Translates a picture, or every picture of a folder.
 
@@ -37,6 +40,7 @@ def translate(
         batch: how many pictures of equal size are translated at once.
         seed: of the noise, in models that have any.
         device: where to compute, for example cpu or cuda.
+        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
     from lit_gans.checkpoints import load
     from lit_gans.commands.latents import usable
@@ -47,7 +51,7 @@ def translate(
     if size is not None and size < 8:
         raise UsageError(f"size must be at least 8 pixels, got {size}")
     files = _places(Path(pictures), Path(output))
-    model = load(checkpoint, usable(device))
+    model = load(checkpoint, usable(device), trust=trust)
     if model.draws:
         raise UsageError(
             f"{checkpoint} holds a {type(model).__name__}, which draws from noise and translates nothing; use "
