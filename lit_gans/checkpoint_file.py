@@ -10,7 +10,7 @@ from typing import IO, Any
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, reason
 from lit_gans.files import replacing
 from lit_gans.trust import shown
 
@@ -109,8 +109,7 @@ def _unpack(file: IO[bytes], where: str, map_location: Any) -> dict[str, Any]:
     except pickle.UnpicklingError as error:
         raise UsageError(f"{where} cannot be read as a checkpoint: {_asked_for(error)}") from None
     except Exception as error:  # a damaged pickle raises anything
-        reason = " ".join(str(error).split())[:200]
-        raise UsageError(f"{where} cannot be read as a checkpoint: {type(error).__name__}: {reason}") from None
+        raise UsageError(f"{where} cannot be read as a checkpoint: {type(error).__name__}: {reason(error)}") from None
     if not isinstance(content, dict):
         raise UsageError(f"{where} was not saved by lit_gans: it holds a {type(content).__name__}")
     return content
@@ -123,17 +122,17 @@ def _damaged(file: IO[bytes]) -> str | None:
             if not any(entry.CRC for entry in archive.infolist()):
                 return None  # torch.serialization.set_crc32_options(False): nobody has computed them
             entry = archive.testzip()
-            return None if entry is None else f"{entry.rpartition('/')[2]} has another checksum than when it was saved"
+            return None if entry is None else f"its entry {shown(entry)} has another checksum than when it was saved"
     except Exception as error:  # whatever a damaged zip file raises
-        return " ".join(str(error).split())
+        return reason(error) or type(error).__name__
 
 
 def _asked_for(error: Exception) -> str:
     """Why a pickle is refused, without PyTorch's advice to allow it to run code."""
     if found := re.search(r"GLOBAL ([\w.]+)", str(error)):
         return f"it asks for {found[1]} to be run, which no checkpoint of lit_gans does; do not use it"
-    reason = str(error).splitlines()[-1].partition("WeightsUnpickler error: ")
-    return f"it is damaged ({reason[2] or 'a broken pickle'})"
+    found = re.search(r"WeightsUnpickler error: (.*)", str(error))
+    return f"it is damaged ({reason(Exception(found[1])) if found else 'a broken pickle'})"
 
 
 def _check(content: dict[str, Any], where: str) -> None:
@@ -146,13 +145,30 @@ def _check(content: dict[str, Any], where: str) -> None:
 
     for name, kind in _ENTRIES.items():
         if name in content or name in _NEEDED:
-            expect(isinstance(content.get(name), kind), name, f"a {kind.__name__}")
+            expect(isinstance(content.get(name), kind), name, f"of type {kind.__name__}")
     for name in ("state_dict", "hyper_parameters", KEY):
         expect(all(isinstance(key, str) for key in content.get(name, {})), name, "a dict by name")
     expect(isinstance(content[KEY].get("class_path"), str), KEY, "the class and its networks")
     given = content[KEY].get("given_networks", {})
-    named = isinstance(given, dict) and all(isinstance(word, str) for pair in given.items() for word in pair)
+    named = isinstance(given, dict) and all(
+        isinstance(word, str) and word.isprintable() for pair in given.items() for word in pair
+    )
     expect(named, KEY, "the class and its networks")
     expect(content.get("global_step", 0) >= 0 <= content.get("epoch", 0), "global_step", "a count of batches")
+    for state in content.get("optimizer_states", []):
+        expect(_of_an_optimizer(state), "optimizer_states", "tensors and numbers by parameter")
     version = content.get("pytorch-lightning_version", "2.0")
     expect(_VERSION.fullmatch(version) is not None, "pytorch-lightning_version", "a version")
+
+
+def _of_an_optimizer(state: Any) -> bool:
+    """Whether every parameter has the same kind of values: an optimizer takes them as they are and fails at a step."""
+    if not isinstance(state, dict) or not isinstance(state.get("state"), dict):
+        return False
+    kinds: dict[str, set[type]] = {}
+    for values in state["state"].values():
+        if not isinstance(values, dict):
+            return False
+        for name, value in values.items():
+            kinds.setdefault(name, set()).add(type(value))
+    return all(len(types - {type(None)}) <= 1 for types in kinds.values())

@@ -98,11 +98,14 @@ def prove_loadable(model: "GenerativeModel") -> None:
     Raises:
         UsageError: if one of them would come back only by running code.
     """
-    if not findable(type(model)):
-        name = type(model).__name__
+    named = [
+        value["class_path"] for value in model.hparams.values() if isinstance(value, dict) and "class_path" in value
+    ]
+    if lost := next((path for path in (class_path(type(model)), *named) if not findable(path)), None):
         rank_zero_warn(
-            f"no other program can find {class_path(type(model))}: its checkpoints load with "
-            f"{name}.load_from_checkpoint(path) only; put {name} into a .py file for lit_gans.load and the command line"
+            f"{lost} is defined in a notebook or a function, where no other program finds it: checkpoints of this run "
+            f"can be loaded there with {type(model).__name__}.load_from_checkpoint(path), but not by lit_gans.load or "
+            "the command line elsewhere; put the class into a .py file"
         )
     for name, value in dict(model.hparams).items():
         buffer = io.BytesIO()

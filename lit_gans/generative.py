@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lit_gans import checkpoints
-from lit_gans.errors import NonFiniteLoss, UsageError
+from lit_gans.errors import NonFiniteLoss, UsageError, reason
 from lit_gans.losses import Terms
 from lit_gans.networks.base import evaluating
 from lit_gans.optim import ExponentialAverage
@@ -196,10 +196,9 @@ class GenerativeModel(LightningModule, ABC):
         try:
             return super().load_state_dict(state_dict, strict, assign)
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[:300]
             raise UsageError(
                 f"the saved weights do not fit this {type(self).__name__}; give it the arguments it was trained with: "
-                f"{reason}"
+                f"{reason(error, 300)}"
             ) from None
 
     @classmethod

@@ -2,25 +2,28 @@
 
 import functools
 import re
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 import yaml
+from lightning.pytorch.trainer.connectors import checkpoint_connector
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lit_gans.checkpoint_file import KEY, RANDOM, read, source
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, reason
 from lit_gans.trust import class_path, find_class, shown
 
 if TYPE_CHECKING:
     from lit_gans.generative import GenerativeModel
 
 _KINDS = (nn.Module, Optimizer, LRScheduler)
+_RESTORER = checkpoint_connector.__file__
 
 
 def load(
@@ -117,10 +120,9 @@ def _fill(model: "GenerativeModel", checkpoint: dict[str, Any], strict: bool | N
     except UsageError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UsageError(f"{where} does not fit its {type(model).__name__} ({type(error).__name__}: {reason})") from (
-            error
-        )
+        raise UsageError(
+            f"{where} does not fit its {type(model).__name__} ({type(error).__name__}: {reason(error)})"
+        ) from error
     if missing := [*found.missing_keys, *found.unexpected_keys]:
         rank_zero_warn(f"{where} and the {type(model).__name__} do not have the same weights: {', '.join(missing)}")
 
@@ -155,11 +157,16 @@ def _make(cls: type, arguments: dict[str, Any], where: str) -> Any:
     except UsageError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
         raise UsageError(
-            f"{where} does not make a {cls.__name__} here ({type(error).__name__}: {reason}); it was saved by another "
-            "version of the class, or is damaged"
+            f"{where} does not make a {cls.__name__} here ({type(error).__name__}: {reason(error)}); it was saved by "
+            "another version of the class, or is damaged"
         ) from error
+
+
+def was_restoring(error: BaseException) -> bool:
+    """Whether an error came while Lightning gave loops, callbacks, optimizers and schedules what a checkpoint holds."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code.co_filename == _RESTORER for frame, _ in frames)
 
 
 class _Arguments(yaml.SafeLoader):
@@ -180,7 +187,7 @@ def read_arguments(path: Any) -> dict[str, Any]:
     try:
         content = yaml.load(Path(path).read_text(encoding="utf-8"), _Arguments)  # a SafeLoader: it makes plain values
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"hparams_file {path} cannot be read: {' '.join(str(error).split())[:200]}") from None
+        raise UsageError(f"hparams_file {path} cannot be read: {reason(error)}") from None
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise UsageError(f"hparams_file {path} should hold arguments by name, as Lightning's hparams.yaml does")
     return content

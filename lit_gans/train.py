@@ -20,9 +20,9 @@ import lit_gans.models  # noqa: F401  (both make short names known)
 from lit_gans import checkpoints
 from lit_gans.callbacks import CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
 from lit_gans.cli import TRAINING, fail, known, nearest
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, reason
 from lit_gans.generative import GenerativeModel, refuse_strategy
-from lit_gans.loading import named_class
+from lit_gans.loading import named_class, was_restoring
 from lit_gans.trust import NOBODY, class_path, import_class
 
 _EPOCHS = 10  # of a run that does not say how long it should take
@@ -126,6 +126,18 @@ class TrainCLI(LightningCLI):
             if not name.startswith("_") and name not in _LINKED and name in given and _differs(old, given[name]):
                 state = ", but the optimizer goes on with the saved state" if "optimizer" in name else ""
                 print(f"note: {name} was {old!r} in {path} and is now {given[name]!r}{state}", file=sys.stderr)
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Runs; a checkpoint that Lightning cannot go on from is the user's to replace."""
+        try:
+            super()._run_subcommand(subcommand)
+        except Exception as error:
+            if isinstance(error, UsageError) or not was_restoring(error):
+                raise
+            raise UsageError(
+                f"{self.config[subcommand].get('ckpt_path')} cannot be gone on from ({type(error).__name__}: "
+                f"{reason(error)}); it is damaged or of another model: use another checkpoint of the run"
+            ) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Adds the run folder, the safe checkpoint writer and the progress bar to what the user asked for."""

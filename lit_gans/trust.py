@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, reason
 
 NOBODY: list[str] = []  # the default of every --trust
 _MAIN = "__main__"
@@ -45,9 +45,8 @@ def main_name() -> str:
     return name if importable and name not in sys.stdlib_module_names else _MAIN
 
 
-def findable(cls: type) -> bool:
-    """Whether another program can find a class by its name."""
-    path = class_path(cls)
+def findable(path: str) -> bool:
+    """Whether another program can find a class by its name: it is in no notebook and in no function."""
     return bool(_DOTTED.fullmatch(path)) and not path.startswith(f"{_MAIN}.")
 
 
@@ -170,10 +169,9 @@ def _import(module: str, name: str) -> ModuleType | None:
             return None
         raise UsageError(f"the class {name} cannot be imported: {module} needs {error.name}") from error
     except Exception as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(f"the class {name} cannot be imported: {module} says {type(error).__name__}: {reason}") from (
-            error
-        )
+        raise UsageError(
+            f"the class {name} cannot be imported: {module} says {type(error).__name__}: {reason(error)}"
+        ) from error
 
 
 def _is_a(found: Any, kinds: tuple[type, ...]) -> bool:
@@ -214,7 +212,7 @@ def _unknown(name: str, where: str, packages: tuple[str, ...], typed: str) -> st
             f"Python where the class is: {last}.load_from_checkpoint(path)"
         )
     if _within(name, packages):
-        return f"{where} names {name}, which is not in {package}; run from the folder that holds {package}"
+        return f"{where} names {name}, but there is no {name} here; run from the folder that holds {package}"
     if _within(name, _HOMES):
         return f"{where} names {name}, which {package} does not have; it was saved by another version, or is damaged"
     return (
