@@ -4,11 +4,14 @@ Names are imported on first use, so that ``import lit_gans`` costs nothing.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+# typing is not imported: with python -m lit_gans this runs before __main__.py takes the working folder from the front
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from lit_gans.base import BaseGAN as BaseGAN
     from lit_gans.checkpoints import load as load
     from lit_gans.data import *  # noqa: F403
@@ -41,7 +44,7 @@ _HOME = {name: home for home, names in _NAMES.items() for name in names.split()}
 __all__ = ["__version__", *_HOME]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOME:
         raise AttributeError(f"module 'lit_gans' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}")
     return getattr(import_module(_HOME[name]), name)

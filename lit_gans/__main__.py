@@ -1,6 +1,12 @@
 """``python -m lit_gans`` is ``lit-gans``."""
 
-from lit_gans.cli import main
+import os
+import sys
 
 if __name__ == "__main__":
+    # Python looks into the working folder first: there, a file yaml.py would take the place of the library
+    if sys.path[0] == os.getcwd() and not getattr(sys.flags, "safe_path", False):  # noqa: PTH109 (pathlib is not safe yet)
+        sys.path.append(sys.path.pop(0))
+    from lit_gans.cli import main
+
     main()

@@ -1,4 +1,4 @@
-"""Checkpoints that describe themselves: what a model was made of, written safely and built again from the file."""
+"""Checkpoints that describe themselves: what a model was made of, as values that a file can hold; random states."""
 
 import functools
 import inspect
@@ -6,29 +6,25 @@ import io
 import os
 import pickle
 import random
-import zipfile
-from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.core.mixins.hparams_mixin import _given_hyperparameters
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import nn
 
 from lit_gans import __version__
+from lit_gans.checkpoint_file import KEY as KEY
+from lit_gans.checkpoint_file import RANDOM as RANDOM
+from lit_gans.checkpoint_file import AtomicCheckpointIO as AtomicCheckpointIO
+from lit_gans.checkpoint_file import read as read
 from lit_gans.errors import UsageError
-from lit_gans.files import replacing
+from lit_gans.loading import load as load
+from lit_gans.trust import class_path, findable
 
 if TYPE_CHECKING:
     from lit_gans.generative import GenerativeModel
-
-KEY = "lit_gans"
-RANDOM = "random_states"
-
-
-# -------------------------------------------------------------------- describing a model
 
 
 def save_hyperparameters(model: "GenerativeModel") -> dict[str, str]:
@@ -75,11 +71,6 @@ def _outermost_call(model: "GenerativeModel") -> dict[str, Any]:
     return {name: values[name] for name in names[1:]} | (values[keywords] if keywords else {})
 
 
-def class_path(cls: type) -> str:
-    """The dotted name by which `build` finds a class again."""
-    return f"{cls.__module__}.{cls.__qualname__}"
-
-
 def describe(model: "GenerativeModel") -> dict[str, Any]:
     """What `load` needs besides the weights and the hyper-parameters."""
     return {"class_path": class_path(type(model)), "given_networks": model.given_networks, "version": __version__}
@@ -101,39 +92,21 @@ def _plain(name: str, value: Any) -> Any:
     return value
 
 
-def build(value: Any) -> Any:
-    """The inverse: ``{class_path, init_args}`` becomes a network, or a factory of optimizers or schedules.
-
-    Anything else is returned as it is.
-    """
-    if not isinstance(value, dict) or "class_path" not in value:
-        return value
-    cls = import_class(value["class_path"])
-    arguments = {name: build(argument) for name, argument in (value.get("init_args") or {}).items()}
-    return cls(**arguments) if issubclass(cls, nn.Module) else functools.partial(cls, **arguments)
-
-
-def import_class(path: str) -> Any:
-    """The class with a dotted name.
-
-    Raises:
-        UsageError: if its module cannot be imported or does not have it.
-    """
-    module, _, name = path.rpartition(".")
-    try:
-        return functools.reduce(getattr, name.split("."), import_module(module))
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(
-            f"the class {path} cannot be imported ({error}); run from the folder that holds its module"
-        ) from None
-
-
 def prove_loadable(model: "GenerativeModel") -> None:
-    """A round trip of the hyper-parameters as a checkpoint makes it.
+    """A round trip of the hyper-parameters as a checkpoint makes it; warns of a class that only this program finds.
 
     Raises:
         UsageError: if one of them would come back only by running code.
     """
+    named = [
+        value["class_path"] for value in model.hparams.values() if isinstance(value, dict) and "class_path" in value
+    ]
+    if lost := next((path for path in (class_path(type(model)), *named) if not findable(path)), None):
+        rank_zero_warn(
+            f"{lost} is defined in a notebook or a function, where no other program finds it: checkpoints of this run "
+            f"can be loaded there with {type(model).__name__}.load_from_checkpoint(path), but not by lit_gans.load or "
+            "the command line elsewhere; put the class into a .py file"
+        )
     for name, value in dict(model.hparams).items():
         buffer = io.BytesIO()
         try:
@@ -145,79 +118,6 @@ def prove_loadable(model: "GenerativeModel") -> None:
                 f"the argument {name}={value!r} of {type(model).__name__} cannot be loaded back from a checkpoint "
                 f"({type(error).__name__}); pass a number, string, list, dict or tensor instead"
             ) from None
-
-
-# -------------------------------------------------------------------- reading and writing
-
-
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint to a temporary name beside its target, syncs it to disk and renames it.
-
-    Whatever stops the process, the target is the whole old file or the whole new one.
-    """
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Writes ``checkpoint`` to the local ``path``."""
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def read(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
-    """A checkpoint of this library as a dict.
-
-    Raises:
-        UsageError: if there is no such file, it is truncated, or it is something else.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise UsageError(f"there is no checkpoint file {path}; a run keeps its own under checkpoints/last.ckpt")
-    if not zipfile.is_zipfile(path):
-        raise UsageError(
-            f"{path} ({path.stat().st_size} bytes) is truncated or no checkpoint; use another one of the same run"
-        )
-    try:
-        checkpoint = torch.load(path, map_location=map_location, weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"{path} cannot be read as a checkpoint: {reason}") from None
-    if not isinstance(checkpoint, dict) or KEY not in checkpoint:
-        raise UsageError(f"{path} was not saved by lit_gans: it does not say which class it holds")
-    return checkpoint
-
-
-def load(path: Any, map_location: Any = None, *, expected: type | None = None, **arguments: Any) -> Any:
-    """Builds the model that a checkpoint holds, with its weights.
-
-    Args:
-        path: a checkpoint file.
-        map_location: the device to load to; by default the CPU.
-        expected: a class that the checkpoint must hold, itself or a subclass.
-        arguments: what to change or add: a network that the training run was given as a live object has to be passed
-            again (``generator=MyGenerator()``).
-
-    Raises:
-        UsageError: if the file is no such checkpoint, holds another class or needs a network.
-    """
-    checkpoint = read(path, map_location or "cpu")
-    description = checkpoint[KEY]
-    name = description["class_path"]
-    cls = expected if expected is not None and class_path(expected) == name else import_class(name)
-    if expected is not None and not issubclass(cls, expected):
-        raise UsageError(f"{path} holds a {cls.__name__}, expected {expected.__name__}; load it with lit_gans.load")
-    for network, network_class in description["given_networks"].items():
-        if network not in arguments:
-            raise UsageError(
-                f"{path} was trained with a {network} passed as an object ({network_class}), which no file can hold; "
-                f"pass it again: lit_gans.load(path, {network}={network_class.rpartition('.')[2]}(...))"
-            )
-    hyper = {k: v for k, v in checkpoint.get("hyper_parameters", {}).items() if not k.startswith("_")}
-    built = {k: build(v) for k, v in hyper.items() if k not in arguments}
-    model = cls(**built, **arguments)
-    model.load_state_dict(checkpoint["state_dict"])
-    model.on_load_checkpoint({k: v for k, v in checkpoint.items() if k != RANDOM})
-    return model.to(map_location or "cpu")
 
 
 # -------------------------------------------------------------------- random states
@@ -235,10 +135,19 @@ def random_state(device: torch.device) -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any], device: torch.device) -> None:
-    """Puts the random generators back to what `random_state` returned."""
-    random.setstate(state["python"])
-    name, keys, position, has_gauss, cached = state["numpy"]
-    np.random.set_state((name, keys.cpu().numpy().astype(np.uint32), int(position), int(has_gauss), cached))
-    torch.set_rng_state(state["torch"].cpu())
-    if state["cuda"] is not None and device.type == "cuda":
-        torch.cuda.set_rng_state(state["cuda"].cpu(), device)
+    """Puts the random generators back to what `random_state` returned.
+
+    Raises:
+        UsageError: if this is something else.
+    """
+    try:
+        random.setstate(state["python"])
+        name, keys, position, has_gauss, cached = state["numpy"]
+        np.random.set_state((name, keys.cpu().numpy().astype(np.uint32), int(position), int(has_gauss), cached))
+        torch.set_rng_state(state["torch"].cpu())
+        if state["cuda"] is not None and device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda"].cpu(), device)
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError, OverflowError, RuntimeError) as error:
+        raise UsageError(
+            f"the checkpoint's {RANDOM} are damaged ({type(error).__name__}: {error}); use another checkpoint"
+        ) from None

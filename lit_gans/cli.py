@@ -79,8 +79,8 @@ def main(args: Sequence[str] | None = None) -> None:
     """
     arguments = list(sys.argv[1:] if args is None else args)
     folder = str(Path.cwd())
-    if folder not in sys.path:  # a console script does not look there by itself
-        sys.path.insert(0, folder)
+    if folder not in sys.path:  # a console script does not look there by itself; last, so that nothing is shadowed
+        sys.path.append(folder)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help(), end="")
     elif arguments[0] == "--version":

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lit_gans import checkpoints
-from lit_gans.errors import NonFiniteLoss, UsageError
+from lit_gans.errors import NonFiniteLoss, UsageError, reason
 from lit_gans.gradients import CURE, Watched
 from lit_gans.hooks import keep_hooks
 from lit_gans.losses import Terms
@@ -286,16 +286,27 @@ class GenerativeModel(LightningModule, ABC):
         try:
             return super().load_state_dict(state_dict, strict, assign)
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[:300]
             raise UsageError(
                 f"the saved weights do not fit this {type(self).__name__}; give it the arguments it was trained with: "
-                f"{reason}"
+                f"{reason(error, 300)}"
             ) from None
 
     @classmethod
-    def load_from_checkpoint(cls, checkpoint_path: Any, map_location: Any = None, **arguments: Any) -> Any:  # type: ignore[override]
-        """`load`, for a checkpoint that must hold this class or a subclass of it."""
-        return checkpoints.load(checkpoint_path, map_location, expected=cls, **arguments)
+    def load_from_checkpoint(
+        cls,
+        checkpoint_path: Any,
+        map_location: Any = None,
+        hparams_file: Any = None,
+        strict: bool | None = None,
+        weights_only: bool | None = None,
+        **arguments: Any,
+    ) -> Any:
+        """`load`, for a checkpoint that must hold this class, by its name, or a subclass of it.
+
+        The arguments are Lightning's and those of `load`. No code in the file is run, whatever ``weights_only`` says.
+        """
+        own: dict[str, Any] = {"expected": cls, "strict": strict, "hparams_file": hparams_file}
+        return checkpoints.load(checkpoint_path, map_location, **own, **arguments)
 
 
 def plain_key(key: str) -> str:

@@ -21,9 +21,11 @@ import lit_gans.models  # noqa: F401  (both make short names known)
 from lit_gans import checkpoints, settings
 from lit_gans.callbacks import CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
 from lit_gans.cli import TRAINING, fail, known, nearest
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, reason
 from lit_gans.generative import GenerativeModel, refuse_strategy
+from lit_gans.loading import named_class, was_restoring
 from lit_gans.run_folder import RunLogger, remove_unused
+from lit_gans.trust import NOBODY, class_path, import_class
 
 _EPOCHS = 10  # of a run that does not say how long it should take
 _HOMES = {"model": "lit_gans.models", "data": "lit_gans.data"}
@@ -112,6 +114,9 @@ class TrainCLI(LightningCLI):
                 "best.enable_version_counter": False,
             }
         )
+        parser.add_argument(
+            "--trust", nargs="+", type=str, default=NOBODY, help="packages of yours that a checkpoint names classes of"
+        )
         for name in _LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
@@ -123,18 +128,31 @@ class TrainCLI(LightningCLI):
                 print("note: without --ckpt_path this looks at an untrained model", file=sys.stderr)
             return
         saved = checkpoints.read(path)
-        holds = checkpoints.import_class(saved[checkpoints.KEY]["class_path"])
-        asked = checkpoints.import_class(config["model"]["class_path"])
+        asked = import_class(config["model"]["class_path"])
+        holds = named_class(saved, path, asked, config["trust"])
         if holds is not asked:
+            own = holds.__name__ in known(_HOMES["model"])
             raise UsageError(
                 f"{path} holds a {holds.__name__}, but the command asks for a {asked.__name__}; add --model "
-                f"{holds.__name__}, or the --config of the run that saved it"
+                f"{holds.__name__ if own else class_path(holds)}, or the --config of the run that saved it"
             )
         given = config["model"].get("init_args") or {}
         for name, old in saved.get("hyper_parameters", {}).items():
             if not name.startswith("_") and name not in _LINKED and name in given and _differs(old, given[name]):
                 state = ", but the optimizer goes on with the saved state" if "optimizer" in name else ""
                 print(f"note: {name} was {old!r} in {path} and is now {given[name]!r}{state}", file=sys.stderr)
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Runs; a checkpoint that Lightning cannot go on from is the user's to replace."""
+        try:
+            super()._run_subcommand(subcommand)
+        except Exception as error:
+            if isinstance(error, UsageError) or not was_restoring(error):
+                raise
+            raise UsageError(
+                f"{self.config[subcommand].get('ckpt_path')} cannot be gone on from ({type(error).__name__}: "
+                f"{reason(error)}); it is damaged or of another model: use another checkpoint of the run"
+            ) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Adds the run folder, the safe checkpoint writer and the progress bar to what the user asked for."""

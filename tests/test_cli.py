@@ -166,7 +166,7 @@ def test_a_class_in_the_working_directory_is_found(folder):
     done = run_cli("fit", "--model=my_project.Mine", *network, *flags, cwd=folder)
     assert done.returncode == 0, done.stderr
     (last,) = folder.glob("runs/Mine-Glyphs/version_0/checkpoints/last.ckpt")
-    done = run_cli("sample", last, "--output=mine.png", cwd=folder)
+    done = run_cli("sample", last, "--output=mine.png", "--trust=my_project", cwd=folder)
     assert done.returncode == 0 and (folder / "mine.png").is_file(), done.stderr
 
 

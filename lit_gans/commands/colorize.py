@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lit_gans.trust import NOBODY
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -25,6 +27,7 @@ def colorize(
     size: int | None = None,
     device: str = "cpu",
     force: bool = False,
+    trust: list[str] = NOBODY,
 ) -> None:
     """Gives a grey photograph colours.
 
@@ -41,6 +44,7 @@ def colorize(
             default that of the images that the model was trained on.
         device: where to compute, for example cpu or cuda.
         force: replace a file that is there.
+        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
     from lit_gans.checkpoints import load
     from lit_gans.commands.latents import usable
@@ -57,7 +61,7 @@ def colorize(
     refuse_taken(output, force=force)
     hints = [parse_hint(text) for text in hint]
     photo = read_photo(image)
-    model = load(checkpoint, usable(device))
+    model = load(checkpoint, usable(device), trust=trust)
     if not isinstance(model, Colorizer):
         raise UsageError(
             f"{checkpoint} holds a {type(model).__name__}, which does not colour pictures; use one of a Colorizer"

@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lit_gans.trust import NOBODY
+
 if TYPE_CHECKING:
     from lit_gans.metrics.protocol import Scores
     from lit_gans.metrics.scoring import Scoring
@@ -26,6 +28,7 @@ def evaluate(
     output: str | None = None,
     device: str = "cpu",
     force: bool = False,
+    trust: list[str] = NOBODY,
 ) -> None:
     """Scores a checkpoint's samples against a data set, and says by what protocol.
 
@@ -49,6 +52,7 @@ def evaluate(
             this checkpoint by the same protocol are added to; if the file holds others, a new one gets the next number.
         device: where to compute, for example cpu or cuda.
         force: replace what the file holds.
+        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
     from lit_gans.checkpoints import load, read
     from lit_gans.commands.latents import usable
@@ -73,11 +77,11 @@ def evaluate(
         raise UsageError(f"reference must be train, val or test, got {reference!r}")
     if output is not None and Path(output).suffix != ".json":
         raise UsageError(f"output must end in .json, got {output}")
-    model = load(checkpoint, usable(device))
+    model = load(checkpoint, usable(device), trust=trust)
     target = Path(checkpoint).with_suffix(".json") if output is None else Path(output)
     refuse_taken(target, force=True)  # what is there is not lost
     way(model, direction)  # refuses one that the model does not go
-    module = open_data(checkpoint, data, root, model.image_shape)
+    module = open_data(checkpoint, data, root, model.image_shape, trust)
     translates = isinstance(model, TranslationGAN)
     by_default = metrics == _METRICS
     metrics = _OF_TRANSLATIONS if by_default and translates else _suited(metrics, module)
@@ -187,6 +191,7 @@ def features(
     seed: int = 0,
     output: str = "features.safetensors",
     force: bool = False,
+    trust: list[str] = NOBODY,
 ) -> None:
     """Trains a small classifier on a labelled data set, to score by its features.
 
@@ -197,6 +202,7 @@ def features(
         seed: of the weights and the order.
         output: a .safetensors file for the network.
         force: replace a file that is there.
+        trust: packages of yours that the .yaml file names classes of; they are imported, which runs their code.
     """
     from lit_gans.commands.run_data import open_data
     from lit_gans.errors import UsageError
@@ -208,7 +214,7 @@ def features(
     if target.suffix != ".safetensors":
         raise UsageError(f"output must end in .safetensors, got {output}")
     refuse_taken(target, force=force)
-    module = open_data("", data, root, None)
+    module = open_data("", data, root, None, trust)
     module.setup()
     train, test = module.splits["train"], module.splits["test"]
     name = f"{describe_data(module)} epochs={epochs} seed={seed}"  # scores of other networks do not compare

@@ -6,6 +6,8 @@ What is heavy is imported when it is needed, so that help answers at once.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lit_gans.trust import NOBODY
+
 if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
@@ -26,6 +28,7 @@ def interpolate(
     output: str = "interpolation.png",
     device: str = "cpu",
     force: bool = False,
+    trust: list[str] = NOBODY,
 ) -> None:
     """Draws what lies between pairs of latent points, or between two classes.
 
@@ -40,6 +43,7 @@ def interpolate(
         output: a .png for a row of images a pair, or a .gif or .webp that goes to and fro between them for ever.
         device: where to compute, for example cpu or cuda.
         force: replace a file that is there.
+        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
     from lit_gans.commands.latents import load_latent
     from lit_gans.commands.sheet import ANIMATED, write_animation
@@ -55,7 +59,7 @@ def interpolate(
     if steps < 2:
         raise UsageError(f"steps counts the images from end to end and must be at least 2, got {steps}")
     refuse_taken(output, force=force)
-    images = _between(load_latent(checkpoint, device), count, steps, mode, seed, label)
+    images = _between(load_latent(checkpoint, device, trust), count, steps, mode, seed, label)
     if kind == ".png":
         write_png(grid(images, steps), output)
     else:
@@ -97,6 +101,7 @@ def arithmetic(
     output: str = "arithmetic.png",
     device: str = "cpu",
     force: bool = False,
+    trust: list[str] = NOBODY,
 ) -> None:
     """Adds and subtracts concepts in latent space: smiling woman - neutral woman + neutral man.
 
@@ -117,6 +122,7 @@ def arithmetic(
         output: a .png file.
         device: where to compute, for example cpu or cuda.
         force: replace a file that is there.
+        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
     from lit_gans.commands.arithmetic import calculate
     from lit_gans.commands.concepts import Wanted, parse
@@ -129,9 +135,9 @@ def arithmetic(
     if Path(output).suffix.lower() != ".png":
         raise UsageError(f"output must end in .png, got {output}")
     refuse_taken(output, force=force)
-    model = load_latent(checkpoint, device)
+    model = load_latent(checkpoint, device, trust)
     shape = tuple(model.sample(1, seed=0).shape[1:])
-    known = labelled(checkpoint, data, root, shape, seed)
+    known = labelled(checkpoint, data, root, shape, seed, trust)
     terms = parse(expression, known.names)
     wanted = Wanted(terms, known.names, known.exclusive)
     recognise, accuracy = learn(known.images.to(device), known.targets.to(device), len(known.names), seed)

@@ -6,6 +6,8 @@ What is heavy is imported when it is needed, so that help answers at once.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lit_gans.trust import NOBODY
+
 if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor, nn
@@ -27,6 +29,7 @@ def invert(
     seed: int = 0,
     device: str = "cpu",
     force: bool = False,
+    trust: list[str] = NOBODY,
 ) -> None:
     """Projects images onto what a generator can draw.
 
@@ -48,6 +51,7 @@ def invert(
         seed: of the starts.
         device: where to compute, for example cpu or cuda.
         force: replace files that are there.
+        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
     from lit_gans.commands.latents import load_latent
     from lit_gans.commands.sheet import write_picture
@@ -61,7 +65,7 @@ def invert(
         raise UsageError(f"latents must end in .safetensors, got {latents}")
     refuse_taken(output, *([] if latents is None else [latents]), force=force)
     files = find_images(image)
-    model = load_latent(checkpoint, device)
+    model = load_latent(checkpoint, device, trust)
     with model.inference_generator() as generator:
         labels = _labels(generator, label, len(files), model.num_classes)
         images = read_images(files, _shape(model, generator, labels), crop).to(device)

@@ -1,6 +1,7 @@
 """The space that a generator draws from: ways between two of its points."""
 
 import inspect
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import torch
@@ -12,7 +13,7 @@ Mode = Literal["spherical", "linear"]
 _PARALLEL = 1e-4  # radians: below, the arc divides by almost nothing and is a line anyway
 
 
-def load_latent(checkpoint: str, device: str = "cpu") -> Any:
+def load_latent(checkpoint: str, device: str = "cpu", trust: Sequence[str] = ()) -> Any:
     """The model of a checkpoint, if it draws from points of a latent space.
 
     Raises:
@@ -21,7 +22,7 @@ def load_latent(checkpoint: str, device: str = "cpu") -> Any:
     from lit_gans.checkpoints import load
     from lit_gans.metrics.conditional import has_latent_points
 
-    model = load(checkpoint, usable(device))
+    model = load(checkpoint, usable(device), trust=trust)
     if not has_latent_points(model):
         raise UsageError(
             f"{checkpoint} holds a {type(model).__name__}, which does not draw from points of a latent space alone; "

@@ -1,6 +1,6 @@
 """A network that learns from a labelled data set what images show."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,14 @@ class Labelled:
         return self.targets.ndim == 1
 
 
-def labelled(checkpoint: str, data: str | None, root: str | None, shape: tuple[int, ...], seed: int) -> Labelled:
+def labelled(
+    checkpoint: str,
+    data: str | None,
+    root: str | None,
+    shape: tuple[int, ...],
+    seed: int,
+    trust: Sequence[str] = (),
+) -> Labelled:
     """At most 10,000 training images with their labels, as large as the generator's.
 
     Args:
@@ -41,11 +48,12 @@ def labelled(checkpoint: str, data: str | None, root: str | None, shape: tuple[i
         root: the folder that holds the data.
         shape: (channels, height, width) that the generator draws.
         seed: of the choice.
+        trust: packages whose data sets may be imported because the configuration names them.
 
     Raises:
         UsageError: if there is no such data, or it has no labels or another shape.
     """
-    module = open_data(checkpoint, data, root, shape)
+    module = open_data(checkpoint, data, root, shape, trust)
     module.setup("fit")
     name = type(module).__name__
     samples = module.splits["train"]

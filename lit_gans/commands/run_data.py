@@ -1,6 +1,7 @@
 """The data that a run was trained on, or that a person names instead."""
 
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ from lit_gans.cli import known, nearest
 from lit_gans.errors import UsageError
 
 
-def open_data(checkpoint: str, data: str | None, root: str | None, shape: tuple[int, ...] | None) -> Any:
+def open_data(
+    checkpoint: str, data: str | None, root: str | None, shape: tuple[int, ...] | None, trust: Sequence[str] = ()
+) -> Any:
     """A prepared data module with images as large as the generator's.
 
     Args:
@@ -17,12 +20,13 @@ def open_data(checkpoint: str, data: str | None, root: str | None, shape: tuple[
         data: a data set's name, or a .yaml file with a ``data`` section; by default that of the run.
         root: the folder that holds the data.
         shape: (channels, height, width) that the generator draws; None leaves the size to the settings.
+        trust: packages whose data sets may be imported because a file names them; what ``data`` names may be anyway.
 
     Raises:
         UsageError: if there is no such data, or it has another shape.
     """
-    name, arguments = _settings(checkpoint, data)
-    cls = _data_class(name)
+    name, arguments, file = _settings(checkpoint, data)
+    cls = _data_class(name, file, trust)
     accepted = inspect.signature(cls).parameters
     if shape is not None and "size" in accepted:
         arguments["size"] = tuple(shape[1:])
@@ -53,8 +57,11 @@ def _made(cls: Any, arguments: dict[str, Any], name: str) -> Any:
         raise UsageError(f"{name} cannot be opened: {' '.join(str(error).split())}") from None
 
 
-def _settings(checkpoint: str, data: str | None) -> tuple[str, dict[str, Any]]:
-    """A data module's name and arguments: from the run's configuration as far as that is what was asked for."""
+def _settings(checkpoint: str, data: str | None) -> tuple[str, dict[str, Any], Path | None]:
+    """A data module's name and arguments, from the run's configuration as far as that is what was asked for.
+
+    The last is the file that gave the name, None if the user typed it.
+    """
     given = data is not None and Path(data).suffix in (".yaml", ".yml")
     file = Path(data) if given and data else Path(checkpoint).resolve().parent.parent / "config.yaml"
     section: Any = {}
@@ -64,22 +71,35 @@ def _settings(checkpoint: str, data: str | None) -> tuple[str, dict[str, Any]]:
     arguments = (section.get("init_args") or {}) if isinstance(section, dict) else None
     if not isinstance(arguments, dict):
         raise UsageError(f"{file} is no configuration of a run")
-    name = str(section.get("class_path", ""))
+    name = section.get("class_path", "")
+    if not isinstance(name, str):
+        raise UsageError(f"{file} is no configuration of a run")
     if given and not name:
         raise UsageError(f"{file} {'has no data section' if file.is_file() else 'does not exist'}; give --data a name")
     if data is None and not name:
         raise UsageError(f"there is no {file} that says what data {checkpoint} was trained on; add --data, say MNIST")
-    if given or data is None or name.rpartition(".")[2] == data.rpartition(".")[2]:
-        return name, dict(arguments)
-    return data, {}
+    if given or data is None:
+        return name, dict(arguments), file
+    if _short(name) == _short(data):
+        return data, dict(arguments), None
+    if name.rpartition(".")[2] == data and data not in known("lit_gans.data"):  # one of the user's own, in short
+        return name, dict(arguments), file
+    return data, {}, None
 
 
-def _data_class(name: str) -> Any:
+def _short(name: str) -> str:
+    return name.rpartition(".")[2] if name.startswith("lit_gans.") else name
+
+
+def _data_class(name: str, file: Path | None, trust: Sequence[str]) -> Any:
+    """The class that a user typed the name of, or that a file names."""
     import lit_gans.data
-    from lit_gans.checkpoints import import_class
+    from lit_gans.trust import find_class, import_class
 
     short = name.removeprefix("lit_gans.")
     if "." in short:
+        if file is not None:
+            return find_class(name, (lit_gans.data.ImageData,), str(file), trust, f" or --data {name}")
         cls = import_class(name)
         if not (isinstance(cls, type) and issubclass(cls, lit_gans.data.ImageData)):
             raise UsageError(f"{name} is no data set; name a subclass of lit_gans.data.ImageData")

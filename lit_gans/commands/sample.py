@@ -4,6 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+from lit_gans.trust import NOBODY
+
 
 def sample(
     checkpoint: str,
@@ -14,6 +16,7 @@ def sample(
     columns: int | None = None,
     device: str = "cpu",
     force: bool = False,
+    trust: list[str] = NOBODY,
 ) -> None:
     """Draws images from a checkpoint.
 
@@ -27,6 +30,7 @@ def sample(
         columns: images in a row of the grid; by default a column for each class, or about as many as there are rows.
         device: where to compute, for example cpu or cuda.
         force: replace a file that is there, or draw into a folder that has files. Of an earlier draw nothing is left.
+        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
     from lit_gans.checkpoints import load
     from lit_gans.commands.latents import labels, usable
@@ -46,7 +50,7 @@ def sample(
     else:
         refuse_taken(target / "00000.png", force=True)  # whether there can be such a folder
         _refuse_used(target, force)
-    model = load(checkpoint, usable(device))
+    model = load(checkpoint, usable(device), trust=trust)
     images = model.sample(count, seed=seed, **labels(model, label))
     if target.suffix:
         classes = getattr(model, "columns", 0)  # none if there are attributes instead

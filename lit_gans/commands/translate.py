@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lit_gans.trust import NOBODY
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -23,6 +25,7 @@ def translate(
     seed: int = 0,
     device: str = "cpu",
     force: bool = False,
+    trust: list[str] = NOBODY,
 ) -> None:
     """Translates a picture, or every picture of a folder and of the folders in it.
 
@@ -40,6 +43,7 @@ def translate(
         seed: of the noise, in models that have any.
         device: where to compute, for example cpu or cuda.
         force: replace files that are there.
+        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
     from lit_gans.checkpoints import load
     from lit_gans.commands.latents import usable
@@ -52,7 +56,7 @@ def translate(
         raise UsageError(f"size must be at least 8 pixels, got {size}")
     files = _places(Path(pictures), Path(output))
     refuse_taken(*(target for _, target in files), force=force)
-    model = load(checkpoint, usable(device))
+    model = load(checkpoint, usable(device), trust=trust)
     if model.draws:
         raise UsageError(
             f"{checkpoint} holds a {type(model).__name__}, which draws from noise and translates nothing; use "
