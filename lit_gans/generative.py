@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lit_gans import checkpoints
+from lit_gans.data.order import repeated
 from lit_gans.errors import NonFiniteLoss, UsageError
 from lit_gans.losses import Terms
 from lit_gans.networks.base import evaluating
@@ -72,6 +73,7 @@ class GenerativeModel(LightningModule, ABC):
         self.generator_ema = ExponentialAverage(self.generator, ema_decay) if ema_decay else None
         self.clip_norm = clip_norm
         self._inspected = False
+        self.repeats = False
         self._random_states: list[dict[str, Any]] | None = None
 
     @abstractmethod
@@ -105,6 +107,39 @@ class GenerativeModel(LightningModule, ABC):
                     _inspect(name, batch[name], self.image_shape if name == "image" else None)
             self._inspected = True
         return batch
+
+    def number(self, batch_idx: int) -> int:
+        """The number that a batch of a validation has where one device has them all: devices take turns."""
+        return batch_idx * self.trainer.world_size + self.trainer.global_rank
+
+    def _on_before_batch_transfer(self, batch: Any, dataloader_idx: int = 0) -> Any:
+        """Sees to it that on several devices no held-out sample counts twice.
+
+        Loaders are padded, so that all devices have equally many batches. What another batch has too is cut off here;
+        ``repeats`` says that this is the whole batch, which keeps step with the others and counts for nothing. (Of the
+        public hook Lightning warns wherever there is a data module, and takes one of the two.)
+        """
+        batch = super()._on_before_batch_transfer(batch, dataloader_idx)
+        trainer, self.repeats = self._trainer, False
+        if (
+            trainer is None
+            or trainer.world_size == 1
+            or not (trainer.validating or trainer.testing or trainer.sanity_checking)
+        ):
+            return batch
+        loops = {"validate": trainer.validate_loop, "test": trainer.test_loop}
+        loop = loops.get(str(trainer.state.fn.value if trainer.state.fn else ""), trainer.fit_loop.epoch_loop.val_loop)
+        loaders = trainer.test_dataloaders if trainer.testing else trainer.val_dataloaders
+        loader = loaders[dataloader_idx] if isinstance(loaders, (list, tuple)) else loaders
+        twice, size = repeated(loader, loop.batch_progress.current.ready), _size(batch)
+        self.repeats = twice is None or (twice > 0 and twice == size)
+        return batch if self.repeats or not twice or size is None else _first(batch, size - twice)
+
+    def log(self, name: str, value: Any, *arguments: Any, **options: Any) -> None:
+        """Lightning's, for which a batch that another device has too weighs nothing."""
+        if self.repeats and self._current_fx_name in ("validation_step", "test_step"):
+            options["batch_size"] = 0
+        super().log(name, value, *arguments, **options)
 
     @contextmanager
     def inference_generator(self) -> Iterator[nn.Module]:
@@ -166,6 +201,8 @@ class GenerativeModel(LightningModule, ABC):
         self._random_states = None
         if states is not None and len(states) == self.trainer.world_size:
             checkpoints.set_random_state(states[rank], self.device)
+            for name, value in states[rank].get("buffers", {}).items():
+                self.get_buffer(name).copy_(value)
         elif self.trainer.world_size > 1:
             torch.manual_seed(torch.initial_seed() + rank)
             if states is not None:
@@ -184,8 +221,17 @@ class GenerativeModel(LightningModule, ABC):
         states: list[Any] = [state]
         if self._trainer is not None and self.trainer.world_size > 1:
             states = [None] * self.trainer.world_size
-            dist.all_gather_object(states, state)
+            dist.all_gather_object(states, {**state, "buffers": self._own_buffers()})
         checkpoint[checkpoints.RANDOM] = states
+
+    def _own_buffers(self) -> dict[str, Tensor]:
+        """Those that every device fills by itself, a pool's fakes say; the others are alike on all."""
+        return {
+            f"{prefix}.{name}": value.cpu()
+            for prefix, module in self.named_modules()
+            if getattr(module, "each_device_its_own", False)
+            for name, value in module.named_buffers(recurse=False)
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the random states until training starts, after the data loaders have drawn from them."""
@@ -223,6 +269,21 @@ def _leave_group() -> None:
     """Ends this process's part in the group: gloo's threads, left running, can abort a process that is done."""
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+def _size(batch: Any) -> int | None:
+    """The number of samples of a batch, by its first tensor."""
+    parts = batch.values() if isinstance(batch, dict) else batch if isinstance(batch, (list, tuple)) else [batch]
+    return next((len(part) for part in parts if isinstance(part, Tensor) and part.ndim), None)
+
+
+def _first(batch: Any, count: int) -> Any:
+    """The first samples of a batch: of its tensors, and of its lists of texts."""
+    if isinstance(batch, dict):
+        return {name: _first(part, count) for name, part in batch.items()}
+    if isinstance(batch, (list, tuple)) and not any(isinstance(part, str) for part in batch):
+        return type(batch)(_first(part, count) for part in batch)
+    return batch[:count] if isinstance(batch, (Tensor, list, tuple)) else batch
 
 
 def _inspect(name: str, images: Tensor, shape: tuple[int, ...] | None) -> None:
