@@ -121,11 +121,7 @@ class GenerativeModel(LightningModule, ABC):
         """
         batch = super()._on_before_batch_transfer(batch, dataloader_idx)
         trainer, self.repeats = self._trainer, False
-        if (
-            trainer is None
-            or trainer.world_size == 1
-            or not (trainer.validating or trainer.testing or trainer.sanity_checking)
-        ):
+        if trainer is None or trainer.world_size == 1 or trainer.training or trainer.predicting:
             return batch
         loops = {"validate": trainer.validate_loop, "test": trainer.test_loop}
         loop = loops.get(str(trainer.state.fn.value if trainer.state.fn else ""), trainer.fit_loop.epoch_loop.val_loop)
