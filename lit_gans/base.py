@@ -207,12 +207,19 @@ class BaseGAN(GenerativeModel):
         assert isinstance(optimizers, list)
         return optimizers
 
+    def _over_devices(self, value: Any) -> Any:
+        """The mean of a number over all devices, since schedules must not differ between them."""
+        if self.trainer.world_size > 1:
+            value = torch.as_tensor(value, device=self.device).detach().float().clone()
+            _all_reduce_mean([value])
+        return value
+
     def _step_schedules(self, terms: Terms) -> None:
         for config in self.trainer.lr_scheduler_configs:
             if isinstance(config.scheduler, ReduceLROnPlateau):
                 watched = terms.get(self.plateau or f"{str(config.name).removeprefix('lr-')}/loss")
                 if watched is not None:
-                    config.scheduler.step(watched)
+                    config.scheduler.step(self._over_devices(watched))
             else:
                 config.scheduler.step()
 

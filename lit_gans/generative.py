@@ -74,6 +74,7 @@ class GenerativeModel(LightningModule, ABC):
         self.clip_norm = clip_norm
         self._inspected = False
         self.repeats = False
+        self._weight: float | None = None
         self._random_states: list[dict[str, Any]] | None = None
 
     @abstractmethod
@@ -120,7 +121,7 @@ class GenerativeModel(LightningModule, ABC):
         public hook Lightning warns wherever there is a data module, and takes one of the two.)
         """
         batch = super()._on_before_batch_transfer(batch, dataloader_idx)
-        trainer, self.repeats = self._trainer, False
+        trainer, self.repeats, self._weight = self._trainer, False, None
         if trainer is None or trainer.world_size == 1 or trainer.training or trainer.predicting:
             return batch
         loops = {"validate": trainer.validate_loop, "test": trainer.test_loop}
@@ -129,12 +130,17 @@ class GenerativeModel(LightningModule, ABC):
         loader = loaders[dataloader_idx] if isinstance(loaders, (list, tuple)) else loaders
         twice, size = repeated(loader, loop.batch_progress.current.ready), _size(batch)
         self.repeats = twice is None or (twice > 0 and twice == size)
+        if size is not None:
+            self._weight = 0.0 if self.repeats else float(size - (twice or 0))
         return batch if self.repeats or not twice or size is None else _first(batch, size - twice)
 
     def log(self, name: str, value: Any, *arguments: Any, **options: Any) -> None:
-        """Lightning's, for which a batch that another device has too weighs nothing."""
-        if self.repeats and self._current_fx_name in ("validation_step", "test_step"):
-            options["batch_size"] = 0
+        """Lightning's; on several devices held-out samples weigh the same wherever they are, and repeated ones nothing.
+
+        Lightning takes the mean of the batch sizes over devices in whole numbers, unless they are floats.
+        """
+        if self._weight is not None and self._current_fx_name in ("validation_step", "test_step"):
+            options["batch_size"] = 0.0 if self.repeats else float(options.get("batch_size") or self._weight)
         super().log(name, value, *arguments, **options)
 
     @contextmanager
