@@ -216,9 +216,21 @@ def _train(arguments: list[str]) -> None:
     for logger in (f"lightning.pytorch.{zero}", f"lightning.fabric.{zero}", f"lightning_{zero}", _CONNECTOR):
         logging.getLogger(logger).addFilter(lambda r: not any(n in r.getMessage() for n in _CHATTER))
 
+    from lit_gans.processes import ending_together
     from lit_gans.train import TrainCLI
 
-    TrainCLI.run(arguments)
+    with ending_together(_explain):
+        TrainCLI.run(arguments)
+
+
+def _explain(error: BaseException) -> tuple[str, int]:
+    """What is printed of an error in a process that is not the first, and the exit code."""
+    import traceback
+
+    reason = _user_caused(error)
+    if reason is None or os.environ.get("LIT_GANS_TRACEBACK"):
+        return "".join(traceback.format_exception(error)).rstrip(), 1
+    return f"lit-gans: error: {' '.join(str(reason).split())}", 1
 
 
 def _run(command: Any) -> None:

@@ -225,10 +225,10 @@ class EncoderDecoder(GenerativeModel):
         images = self.receive(batch)["image"]
         stage = "test" if self.trainer.testing else "val"
         reconstruction = self.reconstruct(images)
-        terms = {**self.held_out(images, batch_idx), "mse": (reconstruction - images).square().mean()}
+        terms = {**self.held_out(images, self.number(batch_idx)), "mse": (reconstruction - images).square().mean()}
         self.log_dict({f"{stage}/{name}": term for name, term in terms.items()}, batch_size=len(images), sync_dist=True)
         return {
-            "fake": self.sample(len(images), seed=batch_idx),
+            "fake": self.sample(len(images), seed=self.number(batch_idx)),
             "shown": {"image": images, "reconstruction": reconstruction},
         }
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lit_gans import checkpoints
+from lit_gans.data.order import repeated
 from lit_gans.errors import NonFiniteLoss, UsageError, reason
 from lit_gans.gradients import CURE, Watched
 from lit_gans.hooks import keep_hooks
@@ -76,6 +77,8 @@ class GenerativeModel(LightningModule, ABC):
         self._inspected: set[str] = set()
         self._shown: Terms = {}
         self._watched = Watched()
+        self.repeats = False
+        self._weight: float | None = None
         self._random_states: list[dict[str, Any]] | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -135,6 +138,40 @@ class GenerativeModel(LightningModule, ABC):
         """
         with self.inference_generator() as generator:
             return generator(*inputs)
+
+    def number(self, batch_idx: int) -> int:
+        """The number that a batch of a validation has where one device has them all: devices take turns."""
+        return batch_idx * self.trainer.world_size + self.trainer.global_rank
+
+    def _on_before_batch_transfer(self, batch: Any, dataloader_idx: int = 0) -> Any:
+        """Sees to it that on several devices no held-out sample counts twice.
+
+        Loaders are padded, so that all devices have equally many batches. What another batch has too is cut off here;
+        ``repeats`` says that this is the whole batch, which keeps step with the others and counts for nothing. (Of the
+        public hook Lightning warns wherever there is a data module, and takes one of the two.)
+        """
+        batch = super()._on_before_batch_transfer(batch, dataloader_idx)
+        trainer, self.repeats, self._weight = self._trainer, False, None
+        if trainer is None or trainer.world_size == 1 or trainer.training or trainer.predicting:
+            return batch
+        loops = {"validate": trainer.validate_loop, "test": trainer.test_loop}
+        loop = loops.get(str(trainer.state.fn.value if trainer.state.fn else ""), trainer.fit_loop.epoch_loop.val_loop)
+        loaders = trainer.test_dataloaders if trainer.testing else trainer.val_dataloaders
+        loader = loaders[dataloader_idx] if isinstance(loaders, (list, tuple)) else loaders
+        twice, size = repeated(loader, loop.batch_progress.current.ready), _size(batch)
+        self.repeats = twice is None or (twice > 0 and twice == size)
+        if size is not None:
+            self._weight = 0.0 if self.repeats else float(size - (twice or 0))
+        return batch if self.repeats or not twice or size is None else _first(batch, size - twice)
+
+    def log(self, name: str, value: Any, *arguments: Any, **options: Any) -> None:
+        """Lightning's; on several devices held-out samples weigh the same wherever they are, and repeated ones nothing.
+
+        Lightning takes the mean of the batch sizes over devices in whole numbers, unless they are floats.
+        """
+        if self._weight is not None and self._current_fx_name in ("validation_step", "test_step"):
+            options["batch_size"] = 0.0 if self.repeats else float(options.get("batch_size") or self._weight)
+        super().log(name, value, *arguments, **options)
 
     @contextmanager
     def inference_generator(self) -> Iterator[nn.Module]:
@@ -247,6 +284,8 @@ class GenerativeModel(LightningModule, ABC):
         self._random_states = None
         if states is not None and len(states) == self.trainer.world_size:
             checkpoints.set_random_state(states[rank], self.device)
+            for name, value in states[rank].get("buffers", {}).items():
+                self.get_buffer(name).copy_(value)
         elif self.trainer.world_size > 1:
             torch.manual_seed(torch.initial_seed() + rank)
             if states is not None:
@@ -263,14 +302,23 @@ class GenerativeModel(LightningModule, ABC):
         """
         checkpoint["state_dict"] = {plain_key(key): value for key, value in checkpoint["state_dict"].items()}
         checkpoint[checkpoints.KEY] = checkpoints.describe(self)
-        state = (checkpoints.random_state(self.device), _broken(checkpoint) or self._watched.broken())
-        states: list[Any] = [state]
+        own, complaint = checkpoints.random_state(self.device), _broken(checkpoint) or self._watched.broken()
+        states: list[Any] = [(own, complaint)]
         if self._trainer is not None and self.trainer.world_size > 1:
             states = [None] * self.trainer.world_size
-            dist.all_gather_object(states, state)
-        if complaint := next((complaint for _, complaint in states if complaint), None):  # on all devices or on none
+            dist.all_gather_object(states, ({**own, "buffers": self._own_buffers()}, complaint))
+        if complaint := next((told for _, told in states if told), None):  # on all devices or on none
             raise NonFiniteLoss(f"{complaint}: nothing was saved and the last checkpoint was kept; {CURE}")
-        checkpoint[checkpoints.RANDOM] = [random for random, _ in states]
+        checkpoint[checkpoints.RANDOM] = [state for state, _ in states]
+
+    def _own_buffers(self) -> dict[str, Tensor]:
+        """Those that every device fills by itself, a pool's fakes say; the others are alike on all."""
+        return {
+            f"{prefix}.{name}": value.cpu()
+            for prefix, module in self.named_modules()
+            if getattr(module, "each_device_its_own", False)
+            for name, value in module.named_buffers(recurse=False)
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the random states until training starts, after the data loaders have drawn from them."""
@@ -351,6 +399,21 @@ def _leave_group() -> None:
     """Ends this process's part in the group: gloo's threads, left running, can abort a process that is done."""
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+def _size(batch: Any) -> int | None:
+    """The number of samples of a batch, by its first tensor."""
+    parts = batch.values() if isinstance(batch, dict) else batch if isinstance(batch, (list, tuple)) else [batch]
+    return next((len(part) for part in parts if isinstance(part, Tensor) and part.ndim), None)
+
+
+def _first(batch: Any, count: int) -> Any:
+    """The first samples of a batch: of its tensors, and of its lists of texts."""
+    if isinstance(batch, dict):
+        return {name: _first(part, count) for name, part in batch.items()}
+    if isinstance(batch, (list, tuple)) and not any(isinstance(part, str) for part in batch):
+        return type(batch)(_first(part, count) for part in batch)
+    return batch[:count] if isinstance(batch, (Tensor, list, tuple)) else batch
 
 
 def _inspect(name: str, images: Tensor, shape: tuple[int, ...] | None) -> None:

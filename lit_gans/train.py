@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 import yaml
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
@@ -19,7 +18,7 @@ from lightning.pytorch.loggers import CSVLogger, WandbLogger
 import lit_gans.data
 import lit_gans.models  # noqa: F401  (both make short names known)
 from lit_gans import checkpoints, settings
-from lit_gans.callbacks import CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
+from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
 from lit_gans.cli import TRAINING, fail, known, nearest
 from lit_gans.errors import UsageError, reason
 from lit_gans.generative import GenerativeModel, refuse_strategy
@@ -106,7 +105,7 @@ class TrainCLI(LightningCLI):
         parser.add_lightning_class_args(SaveLast, "last")
         parser.add_lightning_class_args(Quality, "quality")
         parser.add_lightning_class_args(CollapseMonitor, "collapse")
-        parser.add_lightning_class_args(ModelCheckpoint, "best")
+        parser.add_lightning_class_args(Best, "best")
         parser.set_defaults(
             {
                 "best.mode": "min",

@@ -32,7 +32,7 @@ def run(folder, quality, model=None, data=None, **arguments):
 
 
 def few(**arguments):
-    return Quality(**{"count": 60, "real_count": 90, **arguments})
+    return Quality(**{"count": 60, "real_count": 90, "every": 1, **arguments})
 
 
 def test_scores_are_logged_and_recorded(tmp_path):

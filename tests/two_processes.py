@@ -1,6 +1,11 @@
-"""Trains on two processes; run by test_devices.py. Writes every rank's weights and noise into the working directory."""
+"""What test_devices.py runs on one and on two processes; writes what every rank has into the working directory.
 
+Several models one after the other, since the start of two processes takes longer than a run.
+"""
+
+import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -8,9 +13,11 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 from conftest import MODELS, SHAPE, glyphs, small, trainer
 from lightning.pytorch import Callback, seed_everything
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.utils.data import DataLoader, TensorDataset
 
-from lit_gans import GAN, Glyphs
-from lit_gans.callbacks import SaveLast
+from lit_gans import DCGAN, GAN, CycleGAN, Glyphs, PairedGlyphs, Pix2Pix, UnpairedGlyphs
+from lit_gans.callbacks import CollapseMonitor, Quality, Reconstruction, SaveLast
 
 
 class Noise(GAN):
@@ -31,26 +38,94 @@ class NoisyGlyphs(Glyphs):
         return {**batch, "noise": batch["image"].flatten(1)[:, 100:108].contiguous()}
 
 
+class Watchful(DCGAN):
+    """Logs a number that is another one for every sample and, in training, watches one that every rank has its own of."""
+
+    plateau = "state/rank"
+
+    def training_step(self, batch, batch_idx):
+        self.rank = torch.tensor(float(self.batch_number * (2 * self.global_rank - 1)))
+        return super().training_step(batch, batch_idx)
+
+    def discriminator_step(self, batch, fake):
+        return {**super().discriminator_step(batch, fake), "state/rank": self.rank}
+
+    def validation_step(self, batch, batch_idx):
+        batch = self.receive(batch)
+        self.log("val/mean", batch["image"].mean(), batch_size=len(batch["image"]), sync_dist=True)
+        return super().validation_step(batch, batch_idx)
+
+
 class Keep(Callback):
     """Every rank's last draw and, at the end, all of its tensors."""
 
+    def __init__(self, name):
+        self.name = name
+
     def on_train_end(self, trainer, pl_module):
-        draw = torch.randn(4)
-        torch.save({"state": pl_module.state_dict(), "draw": draw}, f"rank{trainer.global_rank}.pt")
+        rates = [float(o.param_groups[0]["lr"]) for o in trainer.optimizers]
+        kept = {"state": pl_module.state_dict(), "draw": torch.randn(4), "rates": rates}
+        torch.save(kept, f"{self.name}.rank{trainer.global_rank}.pt")
 
 
-def main(name, devices, steps, *resume):
-    seed_everything(0)
+def made(name, devices=1):
+    """A small model and its data."""
     if name == "Noise":
         torch.manual_seed(0)
         model = Noise(image_shape=SHAPE, latent_dim=8, generator_hidden=(16,), discriminator_hidden=(16,))
-        data = NoisyGlyphs("01", SHAPE[1:], count=80, batch_size=8 // int(devices))
-    else:
-        (cls,) = [m for m in MODELS if m.__name__ == name]
-        model, data = small(cls), glyphs(count=160)
-    run = trainer(".", max_steps=int(steps), devices=int(devices), callbacks=[Keep(), SaveLast()])
-    run.fit(model, datamodule=data, ckpt_path=resume[0] if resume else None)
+        return model, NoisyGlyphs("01", SHAPE[1:], count=80, batch_size=8 // devices)
+    if name == "Watchful":
+        torch.manual_seed(0)
+        schedule = partial(ReduceLROnPlateau, patience=2, factor=0.5)
+        return Watchful(image_shape=SHAPE, width=4, latent_dim=8, discriminator_scheduler=schedule), glyphs(count=160)
+    if name == "CycleGAN":
+        torch.manual_seed(0)
+        model = CycleGAN(image_shape=(3, 16, 16), source_shape=(3, 16, 16), width=4, blocks=1, pool=8)
+        return model, UnpairedGlyphs(size=16, count=100, batch_size=3)
+    if name == "Pix2Pix":
+        torch.manual_seed(0)
+        data = PairedGlyphs(size=16, count=110, batch_size=4)
+        return Pix2Pix(image_shape=data.image_shape, source_shape=data.source_shape, width=4), data
+    (cls,) = [m for m in MODELS if m.__name__ == name]
+    if name == "ACGAN":  # with classes that the feature network knows
+        return small(cls, num_classes=10), glyphs(characters="0123456789", count=160)
+    return small(cls), glyphs(count=160)
+
+
+def train(names, devices, steps, resume=""):
+    for name in names.split(","):
+        model, data = made(name, int(devices))
+        folder = Path(name)
+        run = trainer(folder, max_steps=int(steps), devices=int(devices), callbacks=[Keep(name), SaveLast()])
+        run.fit(model, datamodule=data, ckpt_path=f"{resume}/{name}/checkpoints/last.ckpt" if resume else None)
+
+
+def validate(names, devices):
+    """All that a validation of untrained models logs, with scores of every kind, of an uneven number of batches."""
+    scores = ["fid", "kid", "precision_recall", "density_coverage", "swd", "sharpness", "checkerboard"]
+    found = {}
+    for name in names.split(","):
+        model, data = made(name)
+        draws = model.draws
+        quality = Quality([*scores, "is"] if draws else scores, count=1010, real_count=1020)
+        callbacks = [quality, CollapseMonitor(), *([Reconstruction(images=7, steps=2)] if draws else [])]
+        run = trainer(".", devices=int(devices), callbacks=callbacks)
+        if draws:
+            data = glyphs(characters=data.characters, count=1300, batch_size=50)
+            data.setup()
+            for group in data.splits["val"].groups:  # 2 full batches and one of 17
+                group.update({key: values[:117] for key, values in group.items()})
+        (values,) = run.validate(model, datamodule=data, verbose=False)
+        found[name] = values
+    images = torch.linspace(-1, 1, 7).view(7, 1, 1, 1).expand(-1, *SHAPE).contiguous()
+    (values,) = trainer(".", devices=int(devices)).validate(
+        made("Watchful")[0], DataLoader(TensorDataset(images), batch_size=2), verbose=False
+    )
+    found["own"] = values
+    if run.is_global_zero:
+        Path("values.json").write_text(json.dumps(found))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    seed_everything(0)
+    {"train": train, "validate": validate}[sys.argv[1]](*sys.argv[2:])

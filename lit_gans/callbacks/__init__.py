@@ -1,5 +1,6 @@
 """What watches a run without touching the game."""
 
+from lit_gans.callbacks.best import Best
 from lit_gans.callbacks.collapse import CollapseMonitor
 from lit_gans.callbacks.progress import ProgressBar
 from lit_gans.callbacks.quality import Quality
@@ -7,4 +8,4 @@ from lit_gans.callbacks.reconstruction import Reconstruction
 from lit_gans.callbacks.sample_grid import SampleGrid
 from lit_gans.callbacks.save_last import SaveLast
 
-__all__ = ["CollapseMonitor", "ProgressBar", "Quality", "Reconstruction", "SampleGrid", "SaveLast"]
+__all__ = ["Best", "CollapseMonitor", "ProgressBar", "Quality", "Reconstruction", "SampleGrid", "SaveLast"]

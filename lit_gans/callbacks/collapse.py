@@ -24,6 +24,8 @@ class CollapseMonitor(Callback):
       discriminator gives one score an image; not for energies, which a game may hold at any ratio by design.
     - ``<player>/gradient_norm`` of every network that an optimizer moves, whenever losses are logged.
 
+    On several devices the first one looks, at what one device would see, and the others get its values.
+
     It warns, once each, when samples are alike, when the discriminator is never fooled for three looks in a row, and
     when it takes samples for the real images as long, saying what to change.
 
@@ -61,43 +63,51 @@ class CollapseMonitor(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keeps the first real images."""
-        if batch_idx == 0 and pl_module.draws:
+        if batch_idx == 0 and pl_module.draws and trainer.is_global_zero:
             self.real = pl_module.receive(batch).get("image")
 
     @torch.no_grad()
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Looks, logs and warns."""
-        if self.real is None or trainer.sanity_checking or len(self.real) < 2:
+        if trainer.sanity_checking or not pl_module.draws:
             return
+        # what others see of the data differs, and a value that only some of them log is waited for in vain
+        found = self._look(trainer, pl_module) if trainer.is_global_zero else {}
+        pl_module.log_dict(trainer.strategy.broadcast(found))
+
+    def _look(self, trainer: Trainer, pl_module: Any) -> dict[str, float]:
+        """What there is to log; warns."""
+        if self.real is None or self.real.ndim < 2 or len(self.real) < 2:
+            return {}
         real = self.real[:_IMAGES]
         fake = pl_module.sample(len(real), seed=0).to(real)
-        diversity = _spread(fake) / _spread(real)
-        pl_module.log("val/diversity", diversity, sync_dist=True)
+        diversity = float(_spread(fake) / _spread(real))
+        found = {"val/diversity": diversity}
         if diversity < _ALIKE and trainer.global_step >= self.after:
             game = "discriminator" in pl_module.players
             cure = "try another loss, or penalise the discriminator's gradient" if game else "or a VAE's beta"
             self._warn(
                 "collapse",
-                f"the samples are nearly one image: they differ {float(diversity):.3f} times as much as real ones do; "
+                f"the samples are nearly one image: they differ {diversity:.3f} times as much as real ones do; "
                 f"lower the learning rates, {cure}",
             )
         scores = "discriminator" in pl_module.players and not pl_module.judges_by_energy
         if scores and trainer.global_step:  # an untrained one has not won
-            self._judge(pl_module, real, fake, trainer.global_step >= self.after)
+            found |= self._judge(pl_module, real, fake, trainer.global_step >= self.after)
+        return found
 
-    def _judge(self, pl_module: Any, real: Tensor, fake: Tensor, counts: bool) -> None:
+    def _judge(self, pl_module: Any, real: Tensor, fake: Tensor, counts: bool) -> dict[str, float]:
         """Whether the discriminator tells real from fake."""
         try:
             with evaluating(pl_module.discriminator):
                 verdicts = [pl_module.discriminator(images) for images in (real, fake)]
         except TypeError:  # a discriminator that takes more than an image
-            return
+            return {}
         if not all(isinstance(v, Tensor) and v.numel() == len(real) for v in verdicts):
-            return
+            return {}
         above, below = (v.flatten().float() for v in verdicts)
         difference = above[:, None] - below
-        auroc = ((difference > 0).float() + 0.5 * (difference == 0).float()).mean()
-        pl_module.log("val/discriminator_auroc", auroc, sync_dist=True)
+        auroc = float(((difference > 0).float() + 0.5 * (difference == 0).float()).mean())
         self.won["discriminator"] = self.won["discriminator"] + 1 if counts and auroc > 0.999 else 0
         self.won["generator"] = self.won["generator"] + 1 if counts and auroc < 0.05 else 0
         if self.won["discriminator"] >= _PATIENCE:
@@ -111,6 +121,7 @@ class CollapseMonitor(Callback):
                 "generator",
                 "the discriminator takes samples for more real than real images: raise its learning rate or width",
             )
+        return {"val/discriminator_auroc": auroc}
 
     def _warn(self, what: str, message: str) -> None:
         if what not in self.warned:

@@ -24,6 +24,12 @@ class ProgressBar(TQDMProgressBar):
         self._outputs = outputs
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
+    def say(self, text: str) -> None:
+        """Shows on the bar of a validation or a test what goes on, now that its batches are done."""
+        bar = self._test_progress_bar if self.trainer.testing else self._val_progress_bar
+        if bar is not None:
+            bar.set_description(text)
+
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """The losses of the last batch and what was logged for the bar."""
         shown = {name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"}

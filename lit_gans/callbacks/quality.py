@@ -4,28 +4,49 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
-from lightning.pytorch.utilities import rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
+from lit_gans.callbacks.pace import Pace
+from lit_gans.callbacks.progress import ProgressBar
 from lit_gans.data.base import ImageData
+from lit_gans.data.order import repeated
 from lit_gans.errors import UsageError
 from lit_gans.metrics.conditional import draws_classes, refuse_unlabelled, tells_classes, turns, without_guesses
-from lit_gans.metrics.coverage import measure_coverage
-from lit_gans.metrics.features import feature_network
+from lit_gans.metrics.coverage import measure_coverage, mode_coverage
+from lit_gans.metrics.features import Features, feature_network
 from lit_gans.metrics.protocol import Protocol, Scores, describe_data
-from lit_gans.metrics.scoring import LOWER_IS_BETTER, OF_PIXELS, Scoring, drawn, is_points, real_batches
+from lit_gans.metrics.scoring import (
+    LOWER_IS_BETTER,
+    OF_COVERAGE,
+    OF_PIXELS,
+    VALUES,
+    Part,
+    Scoring,
+    drawn,
+    is_points,
+    real_batches,
+    refuse_unknown,
+)
+from lit_gans.metrics.together import shared
 from lit_gans.run_folder import run_folder
 
 
 class Quality(Callback):
-    """Scores as many samples as wanted after every validation: ``val/fid`` and so on; after a test ``test/fid``.
+    """Scores as many samples as wanted after validations: ``val/fid`` and so on; after a test ``test/fid``.
 
     Real features are computed once. The samples are those of the averaged generator from the same noise each time.
-    Beside the logged values, every line of ``<run>/scores.jsonl`` has the protocol that they were measured by.
+    Beside the logged values, every line of ``<run>/scores.jsonl`` has the protocol that they were measured by. Several
+    devices share the work, and the scores are those of one device.
+
+    The first validation is scored and timed, and from then on every so many that scores take a tenth of the run at
+    most, and the last one. What a callback of Lightning's other than `Best` watches, ``EarlyStopping`` say, is measured
+    at every validation.
 
     Models that translate are scored by what they make of all validation images, beside the images of the target domain
     there.
@@ -46,9 +67,12 @@ class Quality(Callback):
         reference: the split of the real images, which a test replaces by ``test``.
         real_count: most real images to compare with.
         seed: of the samples' noise.
+        every: validations between two scorings, of which there is one an epoch unless the trainer says otherwise; by
+            default what the first scoring costs decides.
 
     Raises:
-        UsageError: if a score or network is unknown.
+        UsageError: if a number or a score is wrong; by ``setup``, if the network cannot be had or does not suit the
+            scores or the model.
     """
 
     def __init__(
@@ -59,20 +83,27 @@ class Quality(Callback):
         reference: str = "train",
         real_count: int = 60_000,
         seed: int = 0,
+        every: int | None = None,
     ) -> None:
         if count < 2 or real_count < 2:
             raise UsageError(f"Quality compares at least 2 images, got count={count}, real_count={real_count}")
         if reference not in ("train", "val", "test"):
             raise UsageError(f"reference must be 'train', 'val' or 'test', got {reference!r}")
+        if every is not None and every < 1:
+            raise UsageError(f"every counts validations and must be at least 1, got {every}")
+        refuse_unknown(scores)
         self.scores, self.features = tuple(scores), features
         self.count, self.reference, self.real_count, self.seed = count, reference, real_count, seed
-        self.folder = Path()
+        self.pace = Pace(every)
         self.scorings: dict[str, Scoring] = {}
         self.complete: set[str] = set()
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Finds the run's folder (on every device, since they have to agree on it)."""
-        self.folder = run_folder(trainer)
+        self.folder = Path()
+        self.due = True
+        self.fresh = False
+        self._network: Features | None = None
+        self._parts: dict[bool, list[Part]] = {True: [], False: []}
+        self._failed = ""
+        self._said: set[str] = set()
 
     def monitor(self, image_shape: Sequence[int]) -> str:
         """What tells the best checkpoint: the first score of which less is better."""
@@ -81,6 +112,66 @@ class Quality(Callback):
         if chosen is None:
             raise UsageError(f"of {', '.join(scores)} more is better: add fid, or set best.monitor and best.mode")
         return f"val/{chosen}"
+
+    def names(self, trainer: Trainer, pl_module: Any) -> list[str]:
+        """What a validation may log."""
+        scores = self._chosen(pl_module, _shape(trainer, pl_module))
+        known = pl_module.draws and mode_coverage(trainer.datamodule) is not None  # type: ignore[attr-defined]
+        values = [value for name in scores for value in VALUES[name]]
+        return [f"val/{name}" for name in (*values, *(OF_COVERAGE if known else ()))]
+
+    # ---------------------------------------------------------------- a run
+
+    def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
+        """Finds the run's folder (on every device, since they have to agree on it); refuses what cannot be scored by.
+
+        An epoch may take hours, so that this is not left to the first scoring.
+        """
+        self.folder = run_folder(trainer)
+        shape = _shape(trainer, pl_module)
+        unused = trainer.limit_test_batches == 0 if stage == "test" else trainer.limit_val_batches == 0
+        if stage not in ("fit", "validate", "test") or unused:
+            return
+        Scoring(self._chosen(pl_module, shape), self._features(shape), strict=False)
+        if stage == "fit":
+            self._refuse_gaps(trainer, self.names(trainer, pl_module))
+
+    def _refuse_gaps(self, trainer: Trainer, names: Sequence[str]) -> None:
+        """Measures at every validation what another callback looks at then."""
+        callbacks: Sequence[Any] = trainer.callbacks  # type: ignore[attr-defined]
+        others = [c for c in callbacks if getattr(c, "monitor", None) in names and not hasattr(c, "waits")]
+        if others and (self.pace.given or 1) > 1:
+            raise UsageError(
+                f"{type(others[0]).__name__} looks at {others[0].monitor} after every validation, but "
+                f"quality.every={self.pace.given} leaves some without; leave quality.every out"
+            )
+        if others:
+            self.pace.given = self.pace.fixed = 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """How often scores are computed, for a resumed run."""
+        return self.pace.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on as often."""
+        self.pace.load_state_dict(state_dict)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begins to time."""
+        self.pace.train(trainer)
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Sees whether this validation is scored."""
+        fitting = trainer.state.fn == "fit"
+        self.due = not trainer.sanity_checking and (not fitting or self.pace.validate(trainer))
+        self._begin()
+
+    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forgets what is left of a pass that was cut."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._parts, self._failed, self.fresh = {True: [], False: []}, "", False
 
     def on_validation_batch_end(
         self,
@@ -92,8 +183,8 @@ class Quality(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Takes in what a translator made of a batch, and what it should look like."""
-        if not pl_module.draws and not trainer.sanity_checking:
-            self._compare(pl_module, outputs, "val", batch_idx)
+        if not pl_module.draws and self.due:
+            self._compare(pl_module, outputs, "val")
 
     def on_test_batch_end(
         self,
@@ -106,83 +197,95 @@ class Quality(Callback):
     ) -> None:
         """The same in a test."""
         if not pl_module.draws:
-            self._compare(pl_module, outputs, "test", batch_idx)
+            self._compare(pl_module, outputs, "test")
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Measures and logs."""
-        if not trainer.sanity_checking:
+        if self.due and not trainer.sanity_checking:
             self.measure(trainer, pl_module, "val", self.reference if pl_module.draws else "val")
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Training goes on."""
+        if trainer.state.fn == "fit":
+            self.pace.train(trainer)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measures and logs."""
         self.measure(trainer, pl_module, "test", "test")
 
+    # ---------------------------------------------------------------- measuring: on all devices, or on none
+
     def measure(self, trainer: Trainer, pl_module: Any, stage: str, split: str) -> None:
         """Scores the model as it is and logs the scores as ``<stage>/<name>``."""
-        scoring = self._draw(trainer, pl_module, stage, split) if pl_module.draws else self.scorings.get(split)
-        if scoring is None:
-            return
-        self.complete.add(split)
-        fewest = min(scoring.counts.values()) * trainer.world_size
-        if scoring.features is not None and "fid" in self.scores and fewest <= scoring.features.num_features:
-            rank_zero_warn(
-                f"{stage}/fid compares {fewest} images by {scoring.features.num_features} features, so it is far too "
-                "large; it still tells better from worse within this run, and kid needs fewer images"
-            )
+        if isinstance(bar := trainer.progress_bar_callback, ProgressBar):
+            bar.say(f"computing {stage} scores")
         try:
+            scoring = self._scoring(trainer, pl_module, split)
+            self._take_real(scoring, trainer, pl_module, split)
+            if pl_module.draws and not scoring.counts[True]:
+                raise UsageError("there are no real images")
+            began = monotonic()
+            scoring.reset()
+            for part in shared(self._fakes(scoring, trainer, pl_module, stage)):
+                scoring.take(part, real=False)
+            if not min(scoring.counts.values()):
+                return  # a translator whose validation gives nothing to compare
             values = scoring.compute()
-            values = values if "accuracy" in self.scores else without_guesses(values)
         except UsageError as error:
-            rank_zero_warn(f"not scored: {error}")
+            self._say(f"not scored: {error}")
             return
+        self._doubt(scoring, stage)
+        values = values if "accuracy" in self.scores else without_guesses(values)
         if pl_module.draws:
             count, data = min(self.count, _limit(trainer, stage)), trainer.datamodule  # type: ignore[attr-defined]
             values |= measure_coverage(pl_module, data, self.seed, count, trainer.global_rank, trainer.world_size)
         pl_module.log_dict({f"{stage}/{name}": value for name, value in values.items()})
+        self.fresh = bool(values)
         self._record(trainer, pl_module, scoring, split, values)
+        if trainer.state.fn == "fit" and self.pace.fixed is None:
+            rank_zero_info(self.pace.fix(trainer, monotonic() - began))
 
-    def _compare(self, model: Any, outputs: Any, split: str, batch_idx: int) -> None:
-        """Gathers a batch of translations and, in the first pass, what they are compared with, which never changes."""
-        if not isinstance(outputs, dict) or not {"fake", "real"} <= outputs.keys():
+    def _compare(self, model: Any, outputs: Any, split: str) -> None:
+        """Looks at a batch of translations and, in the first pass, at what they are compared with."""
+        if model.repeats or self._failed or not isinstance(outputs, dict) or not {"fake", "real"} <= outputs.keys():
             return
-        scoring = self._scoring(split, outputs["real"], model).to(model.device)
-        if batch_idx == 0:
-            scoring.reset()
-        if split not in self.complete:
-            scoring.add(outputs["real"].to(model.device), real=True)
-        scoring.add(outputs["fake"].to(model.device), real=False)
-
-    def _draw(self, trainer: Trainer, pl_module: Any, stage: str, split: str) -> Scoring | None:
-        """Gathers real images, once, and samples; None if there is nothing to compare with."""
-        images = self._images(trainer, split)
         try:
-            first, label = next(images)
-        except (StopIteration, UsageError) as error:  # nothing to compare with: pairs, say, or no validation data
-            rank_zero_warn(f"not scored: {error or 'there are no real images'}")
-            return None
-        scoring = self._scoring(split, first, pl_module)
-        scoring.to(pl_module.device)
-        if not scoring.counts[True]:
-            scoring.add(first.to(pl_module.device), real=True, label=label)
-            for part, label in images:
-                scoring.add(part.to(pl_module.device), real=True, label=label)
-        scoring.reset()
-        count = min(self.count, _limit(trainer, stage))
-        for part in drawn(pl_module, count, self.seed, trainer.global_rank, trainer.world_size):
-            asked = turns(pl_module, len(part)) if draws_classes(pl_module) else None
-            scoring.add(part, real=False, label=asked)
-        return scoring
+            scoring = self._scoring(model.trainer, model, split)
+            for real, images in ((True, outputs["real"]), (False, outputs["fake"])):
+                if not real or split not in self.complete:
+                    self._parts[real].append(scoring.look(images.to(model.device), real))
+        except UsageError as error:
+            self._failed = str(error)
 
-    def _scoring(self, split: str, images: Tensor, model: Any) -> Scoring:
-        """What gathers scores against a split; made at the first measurement."""
-        if split not in self.scorings:
-            scores = ("swd",) if is_points(images.shape[1:]) else self.scores
-            network = None if set(scores) <= set(OF_PIXELS) else feature_network(self.features)
-            refuse_unlabelled(scores, model, network)
-            if tells_classes(network, model):
-                scores = tuple(dict.fromkeys((*scores, "accuracy")))
-            self.scorings[split] = Scoring(scores, network, strict=False)
-        return self.scorings[split]
+    def _kept(self, real: bool) -> Iterator[Part]:
+        """What `_compare` has looked at; all devices hear of what has failed on one."""
+        yield from self._parts[real]
+        if self._failed:
+            raise UsageError(self._failed)
+
+    def _take_real(self, scoring: Scoring, trainer: Trainer, pl_module: Any, split: str) -> None:
+        """Gathers what samples are compared with, once."""
+        if split in self.complete:
+            return
+        device = pl_module.device
+        looked = (scoring.look(images.to(device), True, label) for images, label in self._images(trainer, split))
+        try:
+            for part in shared(looked if pl_module.draws else self._kept(True)):
+                scoring.take(part, real=True)
+        except UsageError:
+            del self.scorings[split]  # which has a part of them
+            raise
+        if scoring.counts[True]:
+            self.complete.add(split)
+
+    def _fakes(self, scoring: Scoring, trainer: Trainer, pl_module: Any, stage: str) -> Iterator[Part]:
+        """This device's share of the samples or translations."""
+        if not pl_module.draws:
+            yield from self._kept(False)
+            return
+        count = min(self.count, _limit(trainer, stage))
+        for images in drawn(pl_module, count, self.seed, trainer.global_rank, trainer.world_size):
+            yield scoring.look(images, False, turns(pl_module, len(images)) if draws_classes(pl_module) else None)
 
     def _images(self, trainer: Trainer, split: str) -> Iterator[tuple[Tensor, Tensor | None]]:
         """This device's share of the real images in [-1, 1], with their classes if they have any."""
@@ -191,10 +294,60 @@ class Quality(Callback):
             for batch in real_batches(data, split, self.real_count, trainer.global_rank, trainer.world_size):
                 yield batch["image"], batch.get("label")
             return
-        loader = trainer.test_dataloaders if trainer.testing else trainer.val_dataloaders
-        for batch in loader or ():
-            whole = trainer.lightning_module.receive(batch)  # type: ignore[operator]
-            yield whole["image"], whole.get("label")
+        loaders = trainer.test_dataloaders if trainer.testing else trainer.val_dataloaders
+        for loader in loaders if isinstance(loaders, (list, tuple)) else [loaders] if loaders else []:
+            for number, batch in enumerate(loader):
+                whole, twice = trainer.lightning_module.receive(batch), repeated(loader, number)  # type: ignore[operator]
+                own = 0 if twice is None else len(whole["image"]) - twice
+                if own:
+                    label = whole.get("label")
+                    yield whole["image"][:own], None if label is None else label[:own]
+
+    # ---------------------------------------------------------------- by what
+
+    def _scoring(self, trainer: Trainer, model: Any, split: str) -> Scoring:
+        """What gathers scores against a split; made at the first measurement."""
+        if split not in self.scorings:
+            shape = _shape(trainer, model)
+            self.scorings[split] = Scoring(self._chosen(model, shape), self._features(shape), strict=False)
+        return self.scorings[split].to(model.device)
+
+    def _chosen(self, model: Any, shape: Sequence[int] | None) -> tuple[str, ...]:
+        """The scores that suit the data and the model."""
+        if shape is not None and is_points(shape):
+            return ("swd",)
+        network = self._features(shape)
+        refuse_unlabelled(self.scores, model, network)
+        by_class = ("accuracy",) if tells_classes(network, model) else ()
+        return tuple(dict.fromkeys((*self.scores, *by_class)))
+
+    def _features(self, shape: Sequence[int] | None) -> Features | None:
+        """The network, if a score needs any."""
+        if set(self.scores) <= set(OF_PIXELS) or (shape is not None and is_points(shape)):
+            return None
+        if self._network is None:
+            self._network = feature_network(self.features)
+        return self._network
+
+    # ---------------------------------------------------------------- what is said and written
+
+    def _doubt(self, scoring: Scoring, stage: str) -> None:
+        """Says what is not measured, and what few images make of a score."""
+        for name, reason in scoring.missing.items():
+            self._say(f"{stage}/{name} is not measured: {reason}")
+        fewest = min(scoring.counts.values())
+        features = scoring.features
+        if features is not None and "fid" in scoring.metrics and fewest <= features.num_features:
+            self._say(
+                f"{stage}/fid compares {fewest} images by {features.num_features} features, so it is far too large; it "
+                "still tells better from worse within this run, and kid needs fewer images"
+            )
+
+    def _say(self, message: str) -> None:
+        """Once in a run."""
+        if message not in self._said:
+            self._said.add(message)
+            rank_zero_warn(message)
 
     def _record(
         self, trainer: Trainer, pl_module: Any, scoring: Scoring, split: str, values: dict[str, Tensor]
@@ -207,8 +360,8 @@ class Quality(Callback):
         card = Protocol(
             data=describe_data(data) if known else "a loader of the user",
             split=split if known else "val",
-            real=scoring.counts[True] * trainer.world_size,
-            fake=scoring.counts[False] * trainer.world_size,
+            real=scoring.counts[True],
+            fake=scoring.counts[False],
             features="none" if scoring.features is None else scoring.features.name,
             averaged=pl_module.generator_ema is not None,
             seed=self.seed,
@@ -224,11 +377,17 @@ class Quality(Callback):
                 logger.experiment.config.update({"protocol": asdict(card)}, allow_val_change=True)
 
 
+def _shape(trainer: Trainer, model: Any) -> tuple[int, ...] | None:
+    """(channels, height, width) of the images, as far as it is known before there are any."""
+    shape = getattr(trainer.datamodule, "image_shape", None) or model.image_shape  # type: ignore[attr-defined]
+    return None if shape is None else tuple(shape)
+
+
 def _limit(trainer: Trainer, stage: str) -> int:
     """Samples that are enough for somebody who limits the validation batches; else any number."""
     limit = trainer.limit_test_batches if stage == "test" else trainer.limit_val_batches
     if limit == 1.0 and not isinstance(limit, int):
         return 2**31
     data = trainer.datamodule  # type: ignore[attr-defined]
-    batches = trainer.num_test_batches if stage == "test" else trainer.num_val_batches
-    return max(2, int(sum(batches)) * getattr(data, "batch_size", 64))
+    batches = int(sum(trainer.num_test_batches if stage == "test" else trainer.num_val_batches)) * trainer.world_size
+    return max(2, (min(limit, batches) if isinstance(limit, int) else batches) * getattr(data, "batch_size", 64))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lit_gans.errors import UsageError
 from lit_gans.metrics.conditional import has_latent_points
 from lit_gans.metrics.inversion import RUNNING, invert_images
+from lit_gans.metrics.together import gathered, shared
 
 
 class Reconstruction(Callback):
@@ -63,30 +64,42 @@ class Reconstruction(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keeps this device's share of the first images."""
-        left = -(-self.images // trainer.world_size) - sum(map(len, self.real))
-        if left > 0 and self._due(trainer):
+        """Keeps this device's first images: those of all devices hold the first of all."""
+        left = self.images - sum(map(len, self.real))
+        if left > 0 and self._due(trainer) and not pl_module.repeats:
             received = pl_module.receive(batch)
             if "image" not in received:
                 raise UsageError(
                     f"Reconstruction inverts images, but the data gives {', '.join(received)}; leave the callback out"
                 )
-            self.real.append(received["image"][:left])
+            self.real.append(received["image"][:left].cpu())
             if "label" in received:
-                self.labels.append(received["label"][:left])
+                self.labels.append(received["label"][:left].cpu())
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Inverts and logs."""
-        if not self.real:
+        """Inverts and logs: every device its share of the images that one device would take."""
+        if not self._due(trainer):
             return
-        settings = RUNNING | {"steps": self.steps}
-        with pl_module.inference_generator() as generator:
-            if _takes_label(generator):
-                label = torch.cat(self.labels)
-                settings["label"] = pl_module.condition(label) if hasattr(pl_module, "condition") else label
-            found = invert_images(generator, torch.cat(self.real), pl_module.latent_dim, **settings)
+        images = list(shared(self.real))
+        labels = list(shared(self.labels))
         self.real, self.labels = [], []
-        pl_module.log("val/reconstruction", found.errors.mean(), sync_dist=True)
+        if not images:
+            return
+        own = torch.arange(min(self.images, sum(map(len, images))))[trainer.global_rank :: trainer.world_size]
+        errors = self._errors(pl_module, torch.cat(images)[own], torch.cat(labels)[own] if labels else None)
+        pl_module.log("val/reconstruction", torch.cat(gathered(errors)).mean())
+
+    def _errors(self, pl_module: Any, images: Tensor, label: Tensor | None) -> Tensor:
+        """Of each of this device's images; there may be none."""
+        if not len(images):
+            return torch.zeros(0)
+        settings: dict[str, Any] = RUNNING | {"steps": self.steps}
+        with pl_module.inference_generator() as generator:
+            if _takes_label(generator) and label is not None:
+                label = label.to(pl_module.device)
+                settings["label"] = pl_module.condition(label) if hasattr(pl_module, "condition") else label
+            found = invert_images(generator, images.to(pl_module.device), pl_module.latent_dim, **settings)
+        return found.errors.detach().cpu()
 
     def _due(self, trainer: Trainer) -> bool:
         if trainer.sanity_checking:

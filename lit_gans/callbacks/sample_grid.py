@@ -1,11 +1,14 @@
 """Pictures of a run: what the generator draws from the same noise, over time."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lit_gans.errors import UsageError
@@ -31,6 +34,8 @@ class SampleGrid(Callback):
         every_n_steps: batches between two grids; 0 leaves it to the epochs.
         seed: of the noise.
 
+    Of data that is no picture (other than 1 or 3 channels, vectors, voxels) there is none; a warning says so once.
+
     Raises:
         UsageError: if a number is negative or there is nothing to draw.
     """
@@ -45,6 +50,7 @@ class SampleGrid(Callback):
         self.folder = Path("samples")
         self.drawn = -1
         self.rows: list[Tensor] = []
+        self._refused = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Finds the run's folder (on every device, since they have to agree on it)."""
@@ -56,9 +62,9 @@ class SampleGrid(Callback):
             return
         self.drawn = trainer.global_step
         images = [v for v in pl_module.receive(batch).values() if isinstance(v, Tensor) and v.ndim == 4]
-        if not images:
-            return
-        write_png(grid(beside(images)[: self.count]), self.folder / "real.png")
+        if images:
+            with self._if_drawable():
+                write_png(grid(beside(images)[: self.count]), self.folder / "real.png")
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -89,7 +95,8 @@ class SampleGrid(Callback):
         if trainer.sanity_checking or not isinstance(outputs, dict) or "shown" not in outputs:
             return
         if (missing := self.count - sum(len(row) for row in self.rows)) > 0:
-            self.rows.append(beside(list(outputs["shown"].values())).float()[:missing].cpu())
+            with self._if_drawable():
+                self.rows.append(beside(list(outputs["shown"].values())).float()[:missing].cpu())
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Shows what was kept."""
@@ -111,7 +118,8 @@ class SampleGrid(Callback):
     ) -> None:
         """Writes a batch of predictions as a grid."""
         if isinstance(outputs, Tensor) and outputs.ndim == 4:
-            write_png(grid(outputs), self.folder / f"predict_{trainer.global_rank:02}_{batch_idx:06}.png")
+            with self._if_drawable():
+                write_png(grid(outputs), self.folder / f"predict_{trainer.global_rank:02}_{batch_idx:06}.png")
 
     def draw(self, trainer: Trainer, pl_module: Any) -> None:
         """Draws one grid now, unless this step has one."""
@@ -123,7 +131,18 @@ class SampleGrid(Callback):
         columns = getattr(pl_module, "columns", 0)  # of a class each
         columns = columns if 0 < columns <= _WIDEST else None
         count = self.count if columns is None else max(1, self.count // columns) * columns
-        self._show(trainer, "step", grid(pl_module.sample(count, seed=self.seed), columns), step)
+        with self._if_drawable():
+            self._show(trainer, "step", grid(pl_module.sample(count, seed=self.seed), columns), step)
+
+    @contextmanager
+    def _if_drawable(self) -> Iterator[None]:
+        """Leaves out a picture of what is none."""
+        try:
+            yield
+        except UsageError as error:
+            if not self._refused:
+                self._refused = True
+                rank_zero_warn(f"no pictures: {error}")
 
     def _show(self, trainer: Trainer, kind: str, picture: Tensor, step: int) -> None:
         """To the run's folder and the loggers that take pictures."""

@@ -100,12 +100,16 @@ class StreamLoader(DataLoader[Any]):
 
 
 class InOrder(DistributedSampler[Any], SequentialSampler):
-    """All samples in order; every device takes each ``world_size``-th batch, all the same number of them."""
+    """All samples in order; every device takes each ``world_size``-th batch, all the same number of them.
+
+    Devices must run equally many batches, so that the first ones are repeated at the end: `repeated` tells which.
+    """
 
     def __init__(self, sizes: Sequence[int], batch_size: int, rank: int, world_size: int) -> None:
         batches = [Pick(tuple(rows % size for size in sizes)) for rows in torch.arange(max(sizes)).split(batch_size)]
-        total = len(batches) + -len(batches) % world_size  # devices must run equally many, so the first are repeated
+        total = len(batches) + -len(batches) % world_size
         self.batches = list(islice(cycle(batches), total))[rank::world_size]
+        self.own = len(batches[rank::world_size])
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -115,3 +119,22 @@ class InOrder(DistributedSampler[Any], SequentialSampler):
 
     def __iter__(self) -> Iterator[Pick]:  # type: ignore[override]
         return iter(self.batches)
+
+
+def repeated(loader: Any, batch_idx: int) -> int | None:
+    """How many samples at the end of this device's batch another batch has too, so that all devices have equally many.
+
+    Args:
+        loader: of this library, or one whose sampler Lightning has replaced by a ``DistributedSampler``.
+        batch_idx: the batch's number on this device.
+
+    Returns:
+        The number; None for all of them.
+    """
+    sampler = getattr(loader, "sampler", None)
+    if isinstance(sampler, InOrder):
+        return 0 if batch_idx < sampler.own else None
+    if not isinstance(sampler, DistributedSampler) or isinstance(sampler, BatchStream):
+        return 0
+    last = (sampler.num_samples - 1) * sampler.num_replicas + sampler.rank  # the place of this device's last sample
+    return int(batch_idx == len(loader) - 1 and last >= len(sampler.dataset))  # type: ignore[arg-type]

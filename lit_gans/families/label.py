@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -99,7 +100,10 @@ class LabelGAN(LatentGAN):
         if self.multi_label:
             self.remembered = torch.cat([label.float(), self.remembered])[:_REMEMBERED]
         else:
-            self.label_counts += torch.bincount(label[label >= 0], minlength=len(self.label_counts))
+            seen = torch.bincount(label[label >= 0], minlength=len(self.label_counts))
+            if dist.is_available() and dist.is_initialized():  # a class that another device has seen is known, too
+                dist.all_reduce(seen)
+            self.label_counts += seen
             if self.takes_unlabelled:
                 label = torch.where(label >= 0, label, torch.randint_like(label, len(self.label_counts)))
         noise = torch.randn(len(label), self.latent_dim, device=label.device).to(self.dtype)
@@ -192,7 +196,7 @@ class LabelGAN(LatentGAN):
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """As many fakes as the batch has images, the same ones at every validation."""
-        return {"fake": self.sample(len(self.receive(batch)["image"]), seed=batch_idx)}
+        return {"fake": self.sample(len(self.receive(batch)["image"]), seed=self.number(batch_idx))}
 
 
 def required_classes(name: str, num_classes: int | None) -> int:

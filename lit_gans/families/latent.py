@@ -237,7 +237,7 @@ class LatentGAN(BaseGAN):
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """As many fakes as the batch has images, the same ones at every validation."""
-        return {"fake": self.sample(len(self.receive(batch)["image"]), seed=batch_idx)}
+        return {"fake": self.sample(len(self.receive(batch)["image"]), seed=self.number(batch_idx))}
 
 
 @torch.no_grad()

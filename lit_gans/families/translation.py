@@ -107,7 +107,7 @@ class PairedGAN(TranslationGAN):
         """
         batch = self.receive(batch)
         source, target = batch["source"], batch["target"]
-        fake = self.translate(source, seed=batch_idx)
+        fake = self.translate(source, seed=self.number(batch_idx))
         stage = "test" if self.trainer.testing else "val"
         l1 = (fake - target).abs().mean()
         self.log(f"{stage}/l1", l1, batch_size=len(fake), sync_dist=True)

@@ -74,6 +74,7 @@ class Classifier(Features):
     def _fit(self, images: Tensor) -> Tensor:
         if images.shape[1:] == self.image_shape:
             return images
+        _refuse_channels(images, self.name)
         return to_shape(images, self.image_shape)
 
     def save(self, path: Path) -> None:
@@ -127,7 +128,7 @@ class Inception(Features):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1] to (N, 2048); the network resizes to 299x299 as the original does."""
-        return self.network(to_uint8(images if images.shape[1] == 3 else images.mean(1, True).repeat(1, 3, 1, 1)))
+        return self.network(to_uint8(_coloured(images, self.name)))
 
 
 class DINOv2(Features):
@@ -151,7 +152,7 @@ class DINOv2(Features):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1] to (N, 1024)."""
-        images = resize(images if images.shape[1] == 3 else images.mean(1, True).repeat(1, 3, 1, 1), (224, 224))
+        images = resize(_coloured(images, self.name), (224, 224))
         mean, spread = (images.new_tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
         return self.network((images.add(1).div(2) - mean) / spread)
 
@@ -163,12 +164,36 @@ def feature_network(given: "str | Features") -> Features:
     Inception's weights (.pth) where nothing can be fetched.
 
     Raises:
-        UsageError: if it cannot be had.
+        UsageError: if it cannot be had, or a weight is not finite.
     """
-    if isinstance(given, Features):
-        return given.eval().requires_grad_(False)
+    network = given.eval().requires_grad_(False) if isinstance(given, Features) else _named(given)
+    for name, value in network.state_dict().items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise UsageError(
+                f"the weights of the feature network {network.name!r} are not finite ({name}), so that it tells "
+                "nothing apart; use another one"
+            )
+    return network
+
+
+def _named(given: str) -> Features:
     if given == "digits":
         return load_classifier()
-    if given == "inception" or given.endswith(".pth"):
-        return Inception(None if given == "inception" else given)
-    return DINOv2() if given == "dinov2" else load_classifier(given)
+    with torch.random.fork_rng(devices=[]):  # a run must not notice what an architecture draws
+        if given == "inception" or given.endswith(".pth"):
+            return Inception(None if given == "inception" else given)
+        return DINOv2() if given == "dinov2" else load_classifier(given)
+
+
+def _coloured(images: Tensor, name: str) -> Tensor:
+    """Grey images as coloured ones."""
+    _refuse_channels(images, name)
+    return images if images.shape[1] == 3 else images.repeat(1, 3, 1, 1)
+
+
+def _refuse_channels(images: Tensor, name: str) -> None:
+    if images.shape[1] not in (1, 3):
+        raise UsageError(
+            f"the feature network {name!r} knows grey and coloured images, and these have {images.shape[1]} channels; "
+            f"use scores that need no network, or a network of your own"
+        )

@@ -58,7 +58,9 @@ class FrechetDistance(FrechetInceptionDistance):
 
     def compute_normalised(self) -> Tensor:
         """100 times the distance over the trace of the real features' covariance, 0-dim."""
-        return 100 * self.compute() / self.moments()[0][1].trace().float()
+        distance = self.compute()
+        with self.sync_context(should_sync=self.sync_on_compute):  # of all devices' features, as `compute` is
+            return 100 * distance / self.moments()[0][1].trace().float()
 
     def moments(self) -> list[tuple[Tensor, Tensor]]:
         """Mean and covariance of the real and of the fake features, in float64."""

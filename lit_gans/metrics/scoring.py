@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,31 +22,55 @@ from lit_gans.metrics.sharpness import Sharpness
 from lit_gans.metrics.sliced_wasserstein import SlicedWasserstein
 from lit_gans.pictures import to_uint8
 
-SCORES = ("fid", "kid", "is", "precision_recall", "density_coverage", "swd", "sharpness", "checkerboard", "accuracy")
 OF_PIXELS = ("swd", "sharpness", "checkerboard")  # these need no network
+#: what is logged of each score
+VALUES = {
+    "fid": ("fid", "fid_normalised"),
+    "kid": ("kid",),
+    "is": ("is",),
+    "precision_recall": ("precision", "recall"),
+    "density_coverage": ("density", "coverage"),
+    "swd": ("swd",),
+    "sharpness": ("sharpness", "sharpness_real"),
+    "checkerboard": ("checkerboard", "checkerboard_real"),
+    "accuracy": ("accuracy", "accuracy_worst", "accuracy_real"),
+}
+SCORES = tuple(VALUES)
+OF_COVERAGE = ("modes", "kl", "high_quality", "confidence")
 LOWER_IS_BETTER = ("fid", "fid_normalised", "kid", "swd", "ppl", "kl")
 _MANIFOLD = 5_000  # samples of each kind that precision and the like look at: their cost is the square of it
+_LEAST_KID = 10  # of a few images its error is many times its value
 _CHUNK = 500  # images drawn or read at once
 _SCORED = 100  # images that go through the network at once: larger maps leave a CPU's cache
+
+
+class Part(NamedTuple):
+    """What scores need of some images: features, the images as uint8 if a score is of pixels, classes."""
+
+    features: Tensor | None
+    images: Tensor | None
+    label: Tensor
+    size: int
 
 
 class Scoring:
     """Gathers what some scores need; real features stay over `reset`, so that they are computed once.
 
-    Images are rounded to uint8 first, as a picture file would, so that a score of files is the same.
+    Images are rounded to uint8 first, as a picture file would, so that a score of files is the same. On several devices
+    each looks at its share of the images, `look`, and all take in all of it, `take`: the metrics themselves exchange
+    nothing, and their values are those of one device.
 
     Args:
         scores: which of `SCORES`.
         features: the network; None for scores of pixels alone: `OF_PIXELS`.
-        strict: refuse a Frechet distance of fewer samples than features.
+        strict: refuse a Frechet distance of fewer samples than features, and all scores if one cannot be computed.
 
     Raises:
         UsageError: if a score is unknown or the network does not suit it.
     """
 
     def __init__(self, scores: Sequence[str], features: Features | None, strict: bool = True) -> None:
-        if unknown := [name for name in scores if name not in SCORES]:
-            raise UsageError(f"there is no score {unknown[0]!r}; choose from {', '.join(SCORES)}")
+        refuse_unknown(scores)
         if features is None and (needing := [name for name in scores if name not in OF_PIXELS]):
             raise UsageError(f"{needing[0]} needs a feature network; without one there are {', '.join(OF_PIXELS)}")
         for name in scores:
@@ -61,28 +85,31 @@ class Scoring:
         # what says something about images by themselves is measured on the real ones too
         self.of_real = {name: self._make(name) for name in scores if name in ("sharpness", "checkerboard", "accuracy")}
         self.counts = {True: 0, False: 0}
+        #: why scores are missing that could not be computed, by name
+        self.missing: dict[str, str] = {}
 
     def _make(self, name: str) -> Metric:
+        alone = {"sync_on_compute": False}  # every device has everything
         if name == "sharpness":
-            return Sharpness()
+            return Sharpness(**alone)
         if name == "checkerboard":
-            return Checkerboard()
+            return Checkerboard(**alone)
         if name == "swd" or self.features is None:
-            return SlicedWasserstein(reset_real=False)
+            return SlicedWasserstein(reset_real=False, **alone)
         width = self.features.num_features
         if name == "fid":
-            return FrechetDistance(width, self.strict, reset_real_features=False)
+            return FrechetDistance(width, self.strict, reset_real_features=False, **alone)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*will save all extracted features")  # as they must
             if name == "kid":
-                return KernelInceptionDistance(feature=Given(width), reset_real_features=False)
+                return KernelInceptionDistance(feature=Given(width), reset_real_features=False, **alone)
             if name == "is":
                 assert isinstance(self.features, Classifier)
-                return InceptionScore(feature=Given(self.features.num_classes))
+                return InceptionScore(feature=Given(self.features.num_classes), **alone)
             if name == "accuracy":
                 assert isinstance(self.features, Classifier)
-                return ConditionalAccuracy(cast(Classifier, _Head(self.features)))
-        return (PrecisionRecall if name == "precision_recall" else DensityCoverage)(reset_real=False)
+                return ConditionalAccuracy(cast(Classifier, _Head(self.features)), **alone)
+        return (PrecisionRecall if name == "precision_recall" else DensityCoverage)(reset_real=False, **alone)
 
     def to(self, device: torch.device) -> "Scoring":
         """Moves the network and the metrics."""
@@ -91,28 +118,58 @@ class Scoring:
                 part.to(device)
         return self
 
-    @torch.no_grad()
     def add(self, images: Tensor, real: bool, label: Tensor | None = None) -> None:
         """Adds (N, C, H, W) images in [-1, 1], for ``accuracy`` with their (N,) classes, of which -1 is none.
 
         Raises:
-            UsageError: if a value is not finite.
+            UsageError: if a value is not finite, or the network does not take such images.
         """
+        self.take(self.look(images, real, label), real)
+
+    @torch.no_grad()
+    def look(self, images: Tensor, real: bool, label: Tensor | None = None) -> Part:
+        """What `take` needs of images, which are as `add` has them; on the CPU, to be handed to other devices."""
+        kind = "real" if real else "generated"
+        refuse_shape(images.shape)
         if not bool(torch.isfinite(images).all()):
-            raise UsageError(f"the {'real' if real else 'generated'} images hold NaN or infinity; nothing was scored")
+            raise UsageError(f"the {kind} images hold NaN or infinity; nothing was scored")
         label = label if label is not None and label.ndim == 1 else torch.full((len(images),), -1)
-        for part, classes in zip(images.split(_SCORED), label.to(images.device).split(_SCORED), strict=True):
-            part = to_uint8(part).float().div(127.5).sub(1)
-            features = None if self.features is None else self.features(part)
+        bytes_, features = to_uint8(images), None
+        if self.features is not None:
+            parts = [self.features(part.float().div(127.5).sub(1)) for part in bytes_.split(_SCORED)]
+            features = torch.cat(parts).float().cpu()
+            if not bool(torch.isfinite(features).all()):
+                raise UsageError(
+                    f"features {self.features.name!r} of the {kind} images are not finite, so nothing was scored; use "
+                    "another network"
+                )
+        of_pixels = any(name in OF_PIXELS for name in self.metrics)
+        return Part(features, bytes_.cpu() if of_pixels else None, label.cpu(), len(images))
+
+    @torch.no_grad()
+    def take(self, part: Part, real: bool) -> None:
+        """Adds what `look` has found."""
+        for start in range(0, part.size, _SCORED):
+            features, images, label = (
+                None if rows is None else rows[start : start + _SCORED].to(self._device)
+                for rows in (part.features, part.images, part.label)
+            )
+            images = None if images is None else images.float().div(127.5).sub(1)
+            assert label is not None
             for name, metric in self.metrics.items():
                 if name != "accuracy":
-                    self._update(name, metric, part, features, real)
-                elif features is not None and bool((known := classes >= 0).any()):
-                    (self.of_real[name] if real else metric).update(features[known], classes[known])
-            self.counts[real] += len(part)
+                    self._update(name, metric, images, features, real)
+                elif features is not None and bool((known := label >= 0).any()):
+                    (self.of_real[name] if real else metric).update(features[known], label[known])
+            self.counts[real] += len(label)
 
-    def _update(self, name: str, metric: Any, images: Tensor, features: Tensor | None, real: bool) -> None:
+    @property
+    def _device(self) -> torch.device:
+        return next(iter(self.metrics.values())).device if self.metrics else torch.device("cpu")
+
+    def _update(self, name: str, metric: Any, images: Tensor | None, features: Tensor | None, real: bool) -> None:
         if name == "swd":
+            assert images is not None
             none = images[:0]
             metric.update(images if real else none, none if real else images)
         elif name in self.of_real:
@@ -131,26 +188,52 @@ class Scoring:
         """All scores by name, 0-dim; those of two parts have two names.
 
         Raises:
-            UsageError: if there are too few images.
+            UsageError: if there are too few images; unless ``strict``, such a score is in ``missing`` instead.
         """
         values: dict[str, Tensor] = {}
+        self.missing = {}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # KID and IS draw subsets
-            for name, metric in self.metrics.items():
-                if name == "kid":
-                    metric.subset_size = min(1000, *self.counts.values())
-                if name == "accuracy":
-                    values |= self._accuracy()
-                    continue
-                result = metric.compute()
-                if name in ("kid", "is"):
-                    result = result[0]
-                values |= result if isinstance(result, dict) else {name: result}
-                if name == "fid":
-                    values["fid_normalised"] = metric.compute_normalised()
-                if name in self.of_real:
-                    values[f"{name}_real"] = self.of_real[name].compute()
+            for name in self.metrics:
+                try:
+                    values |= self._compute(name)
+                except UsageError as error:
+                    if self.strict:
+                        raise
+                    self.missing[name] = str(error)
         return values
+
+    def _compute(self, name: str) -> dict[str, Tensor]:
+        """One score."""
+        metric, fewest = self.metrics[name], min(self.counts.values())
+        if name == "accuracy":
+            return self._accuracy()
+        if name == "kid":
+            if fewest < _LEAST_KID:
+                raise UsageError(f"kid of fewer than {_LEAST_KID} images says nothing, got {fewest}; take more")
+            metric.subset_size = min(1000, fewest)
+        if name == "is":
+            metric.splits = self._splits()
+        result = metric.compute()
+        if name in ("kid", "is"):
+            result = result[0]
+        values = result if isinstance(result, dict) else {name: result}
+        if name == "fid":
+            values["fid_normalised"] = metric.compute_normalised()
+        if name in self.of_real:
+            values[f"{name}_real"] = self.of_real[name].compute()
+        return values
+
+    def _splits(self) -> int:
+        """The parts that the Inception Score is a mean over: ten if each has ten images a class, else fewer.
+
+        The score of n images is n at most, so that small parts bound it.
+        """
+        assert isinstance(self.features, Classifier)
+        classes, count = self.features.num_classes, self.counts[False]
+        if count < classes:
+            raise UsageError(f"is of {count} images is at most {count}, and there are {classes} classes; take more")
+        return max(1, min(10, count // (10 * classes)))
 
     def _accuracy(self) -> dict[str, Tensor]:
         """How many show their class: of the samples, of the worst class of them, and of the real ones, if labelled."""
@@ -179,17 +262,37 @@ class _Head(nn.Module):
 
 def is_points(shape: Sequence[int]) -> bool:
     """Whether images, (channels, height, width), are too small for a feature network: ``swd`` can still be had."""
-    return min(shape[1:]) < 8
+    return len(shape) == 3 and min(shape[1:]) < 8
 
 
-def real_images(data: ImageData, split: str, count: int, rank: int = 0, world: int = 1) -> Iterator[Tensor]:
-    """At most ``count`` real images of a split in [-1, 1], in parts; each device gets its share."""
-    for batch in real_batches(data, split, count, rank, world):
+def refuse_unknown(scores: Sequence[str]) -> None:
+    """Refuses names that are no score.
+
+    Raises:
+        UsageError: with the names that there are.
+    """
+    if unknown := [name for name in scores if name not in SCORES]:
+        raise UsageError(f"there is no score {unknown[0]!r}; choose from {', '.join(SCORES)}")
+
+
+def refuse_shape(shape: Sequence[int]) -> None:
+    """Refuses a batch that is not of images.
+
+    Raises:
+        UsageError: if it is not (N, C, H, W).
+    """
+    if len(shape) != 4:
+        raise UsageError(f"scores compare images (channels, height, width), and the data has {tuple(shape[1:])}")
+
+
+def real_images(data: ImageData, split: str, count: int) -> Iterator[Tensor]:
+    """At most ``count`` real images of a split in [-1, 1], in parts."""
+    for batch in real_batches(data, split, count):
         yield batch["image"]
 
 
 def real_batches(data: ImageData, split: str, count: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
-    """The same as batches, which have a label if the data has.
+    """At most ``count`` real samples of a split in parts, which have a label if the data has; devices take turns.
 
     They are a fixed random choice, since the first ones of a file need not be like the others.
 
@@ -198,7 +301,7 @@ def real_batches(data: ImageData, split: str, count: int, rank: int = 0, world: 
     """
     samples = opened(data, split)
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))
-    for rows in order[:count][rank::world].split(_CHUNK):
+    for rows in order[:count].split(_CHUNK)[rank::world]:
         batch = data.on_after_batch_transfer(samples[rows], 0)
         if "image" not in batch:
             raise UsageError(
@@ -209,10 +312,9 @@ def real_batches(data: ImageData, split: str, count: int, rank: int = 0, world: 
 
 
 def drawn(model: Any, count: int, seed: int, rank: int = 0, world: int = 1) -> Iterator[Tensor]:
-    """``count`` samples of a model, in parts; each device draws its share from its own noise."""
-    share = -(-count // world)
-    for start in range(0, share, _CHUNK):
-        yield model.sample(min(_CHUNK, share - start), seed=(1_000 * seed + start // _CHUNK) * world + rank)
+    """``count`` samples of a model, in parts; devices take turns, so that all together draw what one would."""
+    for number, start in list(enumerate(range(0, count, _CHUNK)))[rank::world]:
+        yield model.sample(min(_CHUNK, count - start), seed=1_000 * seed + number)
 
 
 def translated(

@@ -198,7 +198,7 @@ class Colorizer(TranslationGAN):
         """
         image = self.receive(batch)["image"].float()
         lab = rgb_to_lab(image)
-        hints, mask = simulate_hints(lab[:, 1:], _HINTS, rng=torch.Generator().manual_seed(batch_idx))
+        hints, mask = simulate_hints(lab[:, 1:], _HINTS, rng=torch.Generator().manual_seed(self.number(batch_idx)))
         fake, helped = self.colorize(image), self.colorize(image, hints, mask)
         stage = "test" if self.trainer.testing else "val"
         values = {f"{stage}/psnr": psnr(fake, image).mean(), f"{stage}/psnr_{_HINTS}": psnr(helped, image).mean()}

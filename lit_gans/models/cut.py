@@ -200,7 +200,7 @@ class CUT(UnpairedGAN):
             ``fake`` and ``real`` of domain b, to be compared as sets, and ``shown``, to be looked at side by side.
         """
         batch = self.receive(batch)
-        fake = self.translate(batch["a"], seed=batch_idx)
+        fake = self.translate(batch["a"], seed=self.number(batch_idx))
         return {"fake": fake, "real": batch["b"], "shown": {"a": batch["a"], "a_to_b": fake, "b": batch["b"]}}
 
 

@@ -160,14 +160,14 @@ class CycleGAN(UnpairedGAN):
         Returns:
             ``fake`` and ``real`` of domain b, to be compared as sets, and ``shown``, to be looked at side by side.
         """
-        batch = self.receive(batch)
+        batch, seed = self.receive(batch), self.number(batch_idx)
         fake = {
-            "b": self.translate(batch["a"], direction="AtoB", seed=batch_idx),
-            "a": self.translate(batch["b"], direction="BtoA", seed=batch_idx),
+            "b": self.translate(batch["a"], direction="AtoB", seed=seed),
+            "a": self.translate(batch["b"], direction="BtoA", seed=seed),
         }
         back = {
-            "a": self.translate(fake["b"], direction="BtoA", seed=batch_idx),
-            "b": self.translate(fake["a"], direction="AtoB", seed=batch_idx),
+            "a": self.translate(fake["b"], direction="BtoA", seed=seed),
+            "b": self.translate(fake["a"], direction="AtoB", seed=seed),
         }
         stage = "test" if self.trainer.testing else "val"
         cycles = {f"{stage}/cycle_{domain}": _distance(back[domain], batch[domain]) for domain in ("a", "b")}

@@ -272,7 +272,8 @@ class SGAN(LatentGAN):
         batch = self.receive(batch)
         label = self._known_labels(batch["label"])
         right = self.classify(batch["image"]).argmax(1) == label
-        self.right.update(right.float(), (label >= 0).float())
+        if not self.repeats:
+            self.right.update(right.float(), (label >= 0).float())
         return super().validation_step(batch, batch_idx)
 
     def on_validation_epoch_end(self) -> None:

@@ -20,6 +20,8 @@ class ImagePool(nn.Module):
 
     images: Tensor
     kept: Tensor
+    #: every device keeps fakes of its own, and a checkpoint all of them
+    each_device_its_own = True
 
     def __init__(self, size: int, image_shape: Sequence[int]) -> None:
         super().__init__()

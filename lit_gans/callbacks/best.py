@@ -1,0 +1,114 @@
+"""The best checkpoint: of the validations that were scored."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+
+from lit_gans.callbacks.quality import Quality
+from lit_gans.errors import UsageError
+from lit_gans.metrics.scoring import OF_COVERAGE, VALUES
+
+_SCORES = {f"val/{value}" for values in VALUES.values() for value in values} | {f"val/{v}" for v in OF_COVERAGE}
+_OTHERS = {"val/diversity", "val/discriminator_auroc", "val/reconstruction"}  # of this library's other callbacks
+
+
+class Best(ModelCheckpoint):
+    """Lightning's, which looks at a score only where it was measured.
+
+    A validation that `Quality` leaves out, or whose score cannot be computed, changes nothing: the run goes on, and a
+    value of before is not taken for a new one. A name that nothing will log is refused before the first batch. Scores
+    are named ``val/fid`` and so on; in the name of a file their slash becomes an underscore, so that
+    ``best_{val/fid:.1f}`` is one file beside the others.
+
+    Its arguments are those of ``ModelCheckpoint``.
+    """
+
+    #: tells `Quality` that validations without a score do no harm
+    waits = True
+
+    @property
+    def state_key(self) -> str:
+        """Lightning's own, so that checkpoints of both can be resumed by both."""
+        return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuses a score that `Quality` does not compute."""
+        super().setup(trainer, pl_module, stage)
+        self._warned = False
+        quality = _quality(trainer)
+        if stage != "fit" or quality is None or trainer.limit_val_batches == 0 or self.monitor not in _SCORES:
+            return
+        if self.monitor not in (names := quality.names(trainer, pl_module)):
+            raise UsageError(
+                f"best.monitor is {self.monitor}, but the scores of this run are {', '.join(names)}; name one of them "
+                "or add the score to quality.scores"
+            )
+
+    def on_sanity_check_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """By now the model has logged what it will log at every validation."""
+        quality = _quality(trainer)
+        names = {*trainer.callback_metrics, *_OTHERS, *(quality.names(trainer, pl_module) if quality else ())}
+        if self.monitor is None or self.monitor in names:
+            return
+        strangers = [c for c in trainer.callbacks if not type(c).__module__.startswith(("lightning.", "lit_gans."))]  # type: ignore[attr-defined]
+        near = difflib.get_close_matches(self.monitor, sorted(names), n=1, cutoff=0.8)
+        near = [f"val/{self.monitor}"] if f"val/{self.monitor}" in names else near
+        if (self.monitor.startswith("val/") and not strangers) or near:
+            raise UsageError(
+                f"best.monitor is {self.monitor!r}, which no validation logs; "
+                f"{f'did you mean {near[0]}? ' if near else ''}there are {', '.join(sorted(names))}"
+            )
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Lightning's, where there is a new value."""
+        if self._measured(trainer):
+            super().on_validation_end(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """The same."""
+        if self._measured(trainer):
+            super().on_train_epoch_end(trainer, pl_module)
+
+    def _measured(self, trainer: Trainer) -> bool:
+        """Whether what is monitored was measured by the last validation; the answer is the same on every device."""
+        quality = _quality(trainer)
+        if self.monitor is None or trainer.sanity_checking:
+            return True
+        if self.monitor in _SCORES and quality is not None and not quality.fresh:
+            return self._without(trainer) if quality.due else False
+        return True if self.monitor in trainer.callback_metrics else self._without(trainer)
+
+    def _without(self, trainer: Trainer) -> bool:
+        validated = trainer.fit_loop.epoch_loop.val_loop._has_run
+        if validated and not self._warned:
+            self._warned = True
+            rank_zero_warn(f"{self.monitor} was not measured, so that no best checkpoint is kept of this validation")
+        return False
+
+    def format_checkpoint_name(
+        self,
+        metrics: dict[str, Tensor],
+        filename: str | None = None,
+        ver: int | None = None,
+        prefix: str | None = None,
+    ) -> str:
+        """Lightning's, with an underscore for the slash in the name of a value."""
+        template = filename or self.filename or ""
+        for name in re.findall(r"\{([^}:]*/[^}:]*)", template):
+            plain = name.replace("/", "_")
+            template = template.replace("{" + name, "{" + plain)
+            if name in metrics:
+                metrics = {**metrics, plain: metrics[name]}
+        return super().format_checkpoint_name(metrics, template or None, ver, prefix)
+
+
+def _quality(trainer: Trainer) -> Quality | None:
+    """The callback that scores, if there is one."""
+    callbacks: Sequence[Any] = trainer.callbacks  # type: ignore[attr-defined]
+    return next((callback for callback in callbacks if isinstance(callback, Quality)), None)

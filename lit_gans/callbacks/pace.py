@@ -1,0 +1,82 @@
+"""How often a run is scored: so that scores take a tenth of it at most, and its last validation has them."""
+
+from math import ceil, isfinite
+from time import monotonic
+from typing import Any
+
+from lightning.pytorch import Trainer
+
+_SHARE = 0.1  # of a run that scores may take
+
+
+class Pace:
+    """Chooses the validations that are scored: every so many, the first if the pace is not known yet, and the last.
+
+    The pace is fixed once, by what the first scoring costs beside the training between two validations, and is part of
+    a checkpoint, so that a resumed run goes on with it.
+
+    Args:
+        every: validations between two scorings; None lets the first scoring decide.
+    """
+
+    def __init__(self, every: int | None) -> None:
+        self.given, self.fixed = every, every
+        self.validations = 0
+        self._since, self._batch = monotonic(), 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The pace and how many validations there were."""
+        return {"every": self.fixed, "validations": self.validations}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on; a pace that was given for this run stands."""
+        self.validations = int(state["validations"])
+        if self.given is None:
+            self.fixed = state["every"]
+
+    def train(self, trainer: Trainer) -> None:
+        """Notes that training goes on from here."""
+        self._since, self._batch = monotonic(), trainer.fit_loop.total_batch_idx + 1
+
+    def validate(self, trainer: Trainer) -> bool:
+        """Counts a validation of a fit, and says whether it is to be scored."""
+        self.validations += 1
+        self._trained = _training_time(trainer, monotonic() - self._since, self._batch)
+        return self.fixed is None or self.validations % self.fixed == 0 or _is_last(trainer)
+
+    def fix(self, trainer: Trainer, seconds: float) -> str:
+        """Fixes the pace from what a scoring took, on all devices as on the first, and says so in a sentence."""
+        cost = seconds * (1 - _SHARE) / _SHARE / self._trained if self._trained > 0 else 1
+        self.fixed = int(trainer.strategy.broadcast(max(1, ceil(cost))))
+        often = "every validation" if self.fixed == 1 else f"every {self.fixed} validations, and for the last one"
+        return (
+            f"scores take {seconds:.2g} s, and training between two validations {self._trained:.2g} s: they are "
+            f"computed for {often}; quality.every sets it"
+        )
+
+
+def _between(trainer: Trainer) -> float:
+    """Batches between two validations."""
+    epoch, inside = trainer.num_training_batches, trainer.val_check_batch
+    if inside is None:  # by the clock
+        return float("inf")
+    if trainer.check_val_every_n_epoch is None or inside < epoch:
+        return float(inside)
+    return float(epoch) * trainer.check_val_every_n_epoch
+
+
+def _training_time(trainer: Trainer, seconds: float, first: int) -> float:
+    """Seconds of training between two validations, from those since the batch ``first``."""
+    done, whole = trainer.fit_loop.total_batch_idx + 1 - first, _between(trainer)
+    return seconds * whole / done if done > 0 and isfinite(whole) else seconds
+
+
+def _is_last(trainer: Trainer) -> bool:
+    """Whether no further validation is to come, as far as that is known: a time limit says nothing of it."""
+    epoch, left = trainer.num_training_batches, float("inf")
+    if trainer.max_steps is not None and trainer.max_steps >= 0:
+        left = trainer.max_steps - trainer.global_step
+    if trainer.max_epochs is not None and trainer.max_epochs >= 0 and isfinite(epoch):
+        rest = epoch - trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        left = min(left, (trainer.max_epochs - trainer.current_epoch - 1) * epoch + rest)
+    return isfinite(left) and left < (between := _between(trainer)) and isfinite(between)

@@ -1,0 +1,46 @@
+"""Several devices measure together: each does its share, and all get the same numbers as one device would.
+
+Every device must call these functions, and equally often: they exchange.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+import torch.distributed as dist
+
+from lit_gans.errors import UsageError
+
+T = TypeVar("T")
+
+
+def gathered(value: T) -> list[T]:
+    """Every device's value, in order; tensors in it should be on the CPU."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return [value]
+    values: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
+    return values
+
+
+def shared(parts: Iterable[T]) -> Iterator[T]:
+    """All devices' parts on every device: the first of each, in the order of the devices, then the second of each.
+
+    Where part k is made by device k modulo their number, that is the order in which one device would make them all.
+    Devices may have unequally many.
+
+    Raises:
+        UsageError: on all devices, if a part of any of them cannot be made.
+    """
+    own = iter(parts)
+    while True:
+        part, error = None, ""
+        try:
+            part = next(own, None)
+        except UsageError as reason:
+            error = str(reason)
+        round_of_parts = gathered((part, error))
+        if wrong := next((reason for _, reason in round_of_parts if reason), None):
+            raise UsageError(wrong)
+        if all(part is None for part, _ in round_of_parts):
+            return
+        yield from (part for part, _ in round_of_parts if part is not None)
