@@ -14,7 +14,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lit_gans import checkpoints
+from lit_gans import checkpoints, place
 from lit_gans.errors import NonFiniteLoss, UsageError
 from lit_gans.losses import Terms
 from lit_gans.networks.base import evaluating
@@ -73,6 +73,7 @@ class GenerativeModel(LightningModule, ABC):
         self.clip_norm = clip_norm
         self._inspected = False
         self._random_states: list[dict[str, Any]] | None = None
+        self._place: place.Place | None = None
 
     @abstractmethod
     def sample(self, n: int = 64, *, seed: int | None = None) -> Tensor:
@@ -161,6 +162,9 @@ class GenerativeModel(LightningModule, ABC):
     def on_train_start(self) -> None:
         """Restores the random states of a resumed run; gives every device of a new one its own."""
         rank, states = self.global_rank, self._random_states
+        if self._place is not None:
+            place.go_on(self.trainer, self._place)
+            self._place = None
         if self.generator_ema is not None:
             self.generator_ema.updates = None  # read again from what a checkpoint has restored
         self._random_states = None
@@ -186,10 +190,14 @@ class GenerativeModel(LightningModule, ABC):
             states = [None] * self.trainer.world_size
             dist.all_gather_object(states, state)
         checkpoint[checkpoints.RANDOM] = states
+        if self._trainer is not None:
+            checkpoint[place.RUN] = place.measure(self.trainer)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the random states until training starts, after the data loaders have drawn from them."""
         self._random_states = checkpoint.get(checkpoints.RANDOM)
+        if self._trainer is not None and self.trainer.state.fn == "fit" and "loops" in checkpoint:
+            self._place = place.rewind(checkpoint, self.trainer)
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
         """Loads weights; ones of another architecture are a `UsageError`."""
