@@ -14,7 +14,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lit_gans import checkpoints, place
+from lit_gans import changes, checkpoints, place, resume
 from lit_gans.errors import NonFiniteLoss, UsageError
 from lit_gans.losses import Terms
 from lit_gans.networks.base import evaluating
@@ -74,6 +74,7 @@ class GenerativeModel(LightningModule, ABC):
         self._inspected = False
         self._random_states: list[dict[str, Any]] | None = None
         self._place: place.Place | None = None
+        self._saved_optimizers: list[dict[str, Any]] | None = None
 
     @abstractmethod
     def sample(self, n: int = 64, *, seed: int | None = None) -> Tensor:
@@ -149,6 +150,12 @@ class GenerativeModel(LightningModule, ABC):
 
     # ---------------------------------------------------------------- several devices, resume, checkpoints
 
+    def configure_callbacks(self) -> list[Any]:
+        """None; it is the one hook before Lightning refuses what it cannot do here with advice that does not help."""
+        if self.trainer.state.fn == "fit":
+            refuse_options(self.trainer)
+        return []
+
     def setup(self, stage: str) -> None:
         """Proves before the first batch that what this run saves can be loaded."""
         if stage != "fit":
@@ -158,6 +165,12 @@ class GenerativeModel(LightningModule, ABC):
         if self.trainer.world_size > 1:
             atexit.unregister(_leave_group)
             atexit.register(_leave_group)
+
+    def on_fit_start(self) -> None:
+        """Looks whether the optimizers can go on with the states of a resumed run."""
+        if self._saved_optimizers is not None:
+            resume.refuse_optimizers(self.trainer.optimizers, self._saved_optimizers, self.trainer.ckpt_path)
+            self._saved_optimizers = None
 
     def on_train_start(self) -> None:
         """Restores the random states of a resumed run; gives every device of a new one its own."""
@@ -170,13 +183,14 @@ class GenerativeModel(LightningModule, ABC):
         self._random_states = None
         if states is not None and len(states) == self.trainer.world_size:
             checkpoints.set_random_state(states[rank], self.device)
-        elif self.trainer.world_size > 1:
+            return
+        if self.trainer.world_size > 1:
             torch.manual_seed(torch.initial_seed() + rank)
-            if states is not None:
-                rank_zero_warn(
-                    f"resuming on {self.trainer.world_size} devices what was saved on {len(states)}: "
-                    "the run goes on, but is not the same bit for bit"
-                )
+        if states is not None:
+            rank_zero_warn(
+                f"resuming on {self.trainer.world_size} device(s) what was saved on {len(states)}: the run goes on, "
+                "but is not the same bit for bit"
+            )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the class, the arguments and every device's random state; refuses weights that are not finite."""
@@ -191,13 +205,16 @@ class GenerativeModel(LightningModule, ABC):
             dist.all_gather_object(states, state)
         checkpoint[checkpoints.RANDOM] = states
         if self._trainer is not None:
-            checkpoint[place.RUN] = place.measure(self.trainer)
+            checkpoint[place.RUN] = {**changes.describe(self.trainer), **place.measure(self.trainer)}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the random states until training starts, after the data loaders have drawn from them."""
         self._random_states = checkpoint.get(checkpoints.RANDOM)
-        if self._trainer is not None and self.trainer.state.fn == "fit" and "loops" in checkpoint:
-            self._place = place.rewind(checkpoint, self.trainer)
+        if self._trainer is not None:
+            resume.refuse_class(self, checkpoint, self.trainer.ckpt_path)
+            if self.trainer.state.fn == "fit":
+                self._place = resume.begin(self, checkpoint)
+                self._saved_optimizers = checkpoint["optimizer_states"]
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
         """Loads weights; ones of another architecture are a `UsageError`."""
@@ -225,6 +242,14 @@ def refuse_strategy(strategy: Any) -> None:
             f"a model trains on one device or with 'ddp' on several, each in a process of its own, got {name}; leave "
             "trainer.strategy at 'auto'"
         )
+
+
+def refuse_options(trainer: Any) -> None:
+    """Raises a `UsageError` for what Lightning would do to the one optimizer that it knows of."""
+    if trainer.gradient_clip_val:
+        raise UsageError("a model clips by itself: use its clip_norm, not the trainer's gradient_clip_val")
+    if trainer.accumulate_grad_batches != 1:
+        raise UsageError("a batch is a step here: use data with a larger batch_size, do not accumulate_grad_batches")
 
 
 def _leave_group() -> None:

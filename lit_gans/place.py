@@ -1,8 +1,8 @@
 """Where a run is: how a checkpoint of any moment is gone on with, so that no batch and no validation is lost.
 
-Lightning counts an epoch as finished when its loop ends, also when it was cut by ``max_steps``, ``max_time``, a callback
-or ``limit_train_batches``, and passes over what was left of it on resuming. Here the place of a run is its number of
-batches: an epoch is finished when all of its batches are done.
+Lightning counts an epoch as finished when its loop ends, also when it was cut by ``max_steps``, ``max_time``, a
+callback or ``limit_train_batches``, and passes over what was left of it on resuming. Here the place of a run is its
+number of batches: an epoch is finished when all of its batches are done.
 """
 
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ def lengths(trainer: Trainer, loader: Any) -> tuple[int | None, int | None]:
         every = len(loader)
     except (TypeError, NotImplementedError):
         return None, None
-    limit = trainer.limit_train_batches  # type: ignore[attr-defined]
+    limit: int | float = trainer.limit_train_batches
     return every, min(every, limit) if isinstance(limit, int) else int(every * limit)
 
 
@@ -64,7 +64,8 @@ def measure(trainer: Trainer) -> dict[str, Any]:
     """What a checkpoint must say beside Lightning's counters."""
     every, epoch = lengths(trainer, trainer.train_dataloader)
     loop = trainer.fit_loop.epoch_loop
-    stepped = loop._batches_that_stepped >= loop.batch_progress.total.processed  # counted after the validation
+    done = loop.batch_progress.state_dict()["total"]["processed"]
+    stepped = loop._batches_that_stepped >= done  # a batch is counted there after its validation
     interrupted = trainer.state.status == "interrupted"
     return {"batches": every, "epoch": epoch, "validated": stepped or (trainer.validating and not interrupted)}
 
@@ -103,14 +104,14 @@ def fitted(place: Place, old: tuple[Any, Any], new: tuple[Any, Any]) -> Place:
     return replace(place, epoch=epoch, batch=batch, over=False)
 
 
-def rewind(checkpoint: dict[str, Any], trainer: Trainer) -> Place:
+def rewind(checkpoint: dict[str, Any], trainer: Trainer) -> tuple[Place, int | None]:
     """Writes the place into Lightning's counters, as they are at the end of a batch or of an epoch that is over.
 
     Returns:
-        The place, for `go_on`.
+        The place, for `go_on`, and how many batches an epoch is going to have.
     """
-    run = checkpoint.get(RUN, {})
-    place = fitted(find(checkpoint), (run.get("batches"), run.get("epoch")), upcoming(trainer))
+    run, new = checkpoint.get(RUN, {}), upcoming(trainer)
+    place = fitted(find(checkpoint), (run.get("batches"), run.get("epoch")), new)
     loops = checkpoint["loops"]["fit_loop"]
     begun = place.epoch + 1
     finished = begun if place.over and place.ended else place.epoch
@@ -123,7 +124,7 @@ def rewind(checkpoint: dict[str, Any], trainer: Trainer) -> Place:
     progress["is_last_batch"] = place.over
     stepped = place.batches - (finished == place.epoch)  # the last batch is counted when the loop goes on from it
     loops["epoch_loop.state_dict"]["_batches_that_stepped"] = max(stepped, 0)
-    return place
+    return place, new[1]
 
 
 def go_on(trainer: Trainer, place: Place) -> None:
