@@ -33,8 +33,8 @@ def begin(model: Any, checkpoint: dict[str, Any]) -> place.Place:
     if None not in (length, now) and length != now:
         rest = 0 if found.over else found.batch
         notes.append(
-            f"an epoch had {length} batches in {path} and has {now} now, so the run goes on with {found.epochs} epochs and "
-            f"{rest} batches done"
+            f"an epoch had {length} batches in {path} and has {now} now, so the run goes on with {found.epochs} epochs "
+            f"and {rest} batches done"
         )
     timer = next((callback for callback in trainer.callbacks if isinstance(callback, Timer)), None)
     done = nothing_left(found, checkpoint, trainer.max_steps, trainer.max_epochs, timer, path)
