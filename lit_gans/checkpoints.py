@@ -44,15 +44,17 @@ def save_hyperparameters(model: "GenerativeModel") -> dict[str, str]:
         if model.hparams.get("source_shape") is None:  # the command line links it to models that do not know it, too
             model.hparams.pop("source_shape", None)
         return {}
-    arguments = _outermost_call(model)
+    arguments = outermost_call(model)
+    if extra := next((name for name in arguments if name.startswith("*")), None):
+        raise UsageError(f"{type(model).__name__} takes {extra}: pass arguments by name instead")
     networks = {name: class_path(type(value)) for name, value in arguments.items() if isinstance(value, nn.Module)}
     plain = {name: _plain(name, value) for name, value in arguments.items() if name not in networks}
     model.save_hyperparameters(plain)
     return networks
 
 
-def _outermost_call(model: "GenerativeModel") -> dict[str, Any]:
-    """The arguments of the most derived ``__init__`` that is running: what to repeat to make ``model`` again.
+def outermost_call(made: Any) -> dict[str, Any]:
+    """The arguments of the most derived ``__init__`` that is running: what to repeat to make ``made`` again.
 
     Lightning collects the arguments of every ``__init__`` on the way, and so also what a subclass fixes for its parent,
     which the subclass would not accept. The values are those at the time of asking, so an ``__init__`` must not rebind
@@ -61,14 +63,13 @@ def _outermost_call(model: "GenerativeModel") -> dict[str, Any]:
     found, frame = None, inspect.currentframe()
     while frame is not None:
         code = frame.f_code
-        if code.co_name == "__init__" and code.co_argcount and frame.f_locals.get(code.co_varnames[0]) is model:
+        if code.co_name == "__init__" and code.co_argcount and frame.f_locals.get(code.co_varnames[0]) is made:
             found = frame
         frame = frame.f_back
     assert found is not None, "called from outside __init__"
     names, varargs, keywords, values = inspect.getargvalues(found)
-    if varargs and values[varargs]:
-        raise UsageError(f"{type(model).__name__} takes *{varargs}: pass arguments by name instead")
-    return {name: values[name] for name in names[1:]} | (values[keywords] if keywords else {})
+    arguments = {name: values[name] for name in names[1:]} | (values[keywords] if keywords else {})
+    return arguments | ({f"*{varargs}": values[varargs]} if varargs and values[varargs] else {})
 
 
 def describe(model: "GenerativeModel") -> dict[str, Any]:

@@ -7,8 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from signal import SIGINT
 from typing import Any, NoReturn
 
+from lit_gans import signals
 from lit_gans.commands.cache import cache
 from lit_gans.commands.colorize import colorize
 from lit_gans.commands.evaluate import compare, evaluate, features
@@ -88,9 +90,9 @@ def main(args: Sequence[str] | None = None) -> None:
 
         print(__version__)
     elif arguments[0] in COMMANDS:
-        _run(lambda: _call(arguments[0], arguments[1:]))
+        _run(lambda: _call(arguments[0], arguments[1:]), args is None)
     elif arguments[0] in TRAINING or arguments[0].startswith("-"):
-        _run(lambda: _train(arguments))
+        _run(lambda: _train(arguments), args is None)
     else:
         fail(f"unknown command {arguments[0]!r}{nearest(arguments[0], [*TRAINING, *COMMANDS])}", 2)
 
@@ -233,17 +235,20 @@ def _explain(error: BaseException) -> tuple[str, int]:
     return f"lit-gans: error: {' '.join(str(reason).split())}", 1
 
 
-def _run(command: Any) -> None:
-    """Runs a command; what a user can cause becomes one sentence."""
+def _run(command: Any, to_the_end: bool) -> None:
+    """Runs a command; what a user can cause becomes one sentence, a signal its exit code."""
     try:
-        command()
-    except Exception as error:
+        with signals.noticed(to_the_end):
+            command()
+    except BaseException as error:
+        if number := signals.ended_by(error):
+            if number == SIGINT:
+                signals.tell(number)
+            raise SystemExit(128 + number) from None
         reason = _user_caused(error)
-        if reason is None or os.environ.get("LIT_GANS_TRACEBACK"):
+        if isinstance(error, SystemExit) or reason is None or os.environ.get("LIT_GANS_TRACEBACK"):
             raise
         fail(" ".join(str(reason).split()))
-    except KeyboardInterrupt:
-        fail("interrupted", 130)
 
 
 def _user_caused(error: BaseException | None) -> BaseException | None:

@@ -14,7 +14,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lit_gans import checkpoints
+from lit_gans import changes, checkpoints, place, resume
 from lit_gans.data.order import repeated
 from lit_gans.errors import NonFiniteLoss, UsageError, reason
 from lit_gans.gradients import CURE, Watched
@@ -80,6 +80,8 @@ class GenerativeModel(LightningModule, ABC):
         self.repeats = False
         self._weight: float | None = None
         self._random_states: list[dict[str, Any]] | None = None
+        self._place: place.Place | None = None
+        self._saved_optimizers: list[dict[str, Any]] | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -261,6 +263,12 @@ class GenerativeModel(LightningModule, ABC):
 
     # ---------------------------------------------------------------- several devices, resume, checkpoints
 
+    def configure_callbacks(self) -> list[Any]:
+        """None; it is the one hook before Lightning refuses what it cannot do here with advice that does not help."""
+        if self.trainer.state.fn == "fit":
+            refuse_options(self.trainer)
+        return []
+
     def setup(self, stage: str) -> None:
         """Proves before the first batch that what this run saves can be loaded."""
         self._inspected.clear()  # this run's data may be other data
@@ -274,9 +282,18 @@ class GenerativeModel(LightningModule, ABC):
             atexit.unregister(_leave_group)
             atexit.register(_leave_group)
 
+    def on_fit_start(self) -> None:
+        """Looks whether the optimizers can go on with the states of a resumed run."""
+        if self._saved_optimizers is not None:
+            resume.refuse_optimizers(self.trainer.optimizers, self._saved_optimizers, self.trainer.ckpt_path)
+            self._saved_optimizers = None
+
     def on_train_start(self) -> None:
         """Restores the random states of a resumed run; gives every device of a new one its own."""
         rank, states = self.global_rank, self._random_states
+        if self._place is not None:
+            place.go_on(self.trainer, self._place)
+            self._place = None
         if self.generator_ema is not None:
             self.generator_ema.updates = None  # read again from what a checkpoint has restored
             if not self.generator_ema.started:
@@ -286,13 +303,14 @@ class GenerativeModel(LightningModule, ABC):
             checkpoints.set_random_state(states[rank], self.device)
             for name, value in states[rank].get("buffers", {}).items():
                 self.get_buffer(name).copy_(value)
-        elif self.trainer.world_size > 1:
+            return
+        if self.trainer.world_size > 1:
             torch.manual_seed(torch.initial_seed() + rank)
-            if states is not None:
-                rank_zero_warn(
-                    f"resuming on {self.trainer.world_size} devices what was saved on {len(states)}: "
-                    "the run goes on, but is not the same bit for bit"
-                )
+        if states is not None:
+            rank_zero_warn(
+                f"resuming on {self.trainer.world_size} device(s) what was saved on {len(states)}: the run goes on, "
+                "but is not the same bit for bit"
+            )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the class, the arguments and every device's random state; refuses numbers that are not finite.
@@ -310,6 +328,8 @@ class GenerativeModel(LightningModule, ABC):
         if complaint := next((told for _, told in states if told), None):  # on all devices or on none
             raise NonFiniteLoss(f"{complaint}: nothing was saved and the last checkpoint was kept; {CURE}")
         checkpoint[checkpoints.RANDOM] = [state for state, _ in states]
+        if self._trainer is not None:
+            checkpoint[place.RUN] = {**changes.describe(self.trainer), **place.measure(self.trainer)}
 
     def _own_buffers(self) -> dict[str, Tensor]:
         """Those that every device fills by itself, a pool's fakes say; the others are alike on all."""
@@ -323,6 +343,11 @@ class GenerativeModel(LightningModule, ABC):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the random states until training starts, after the data loaders have drawn from them."""
         self._random_states = checkpoint.get(checkpoints.RANDOM)
+        if self._trainer is not None:
+            resume.refuse_class(self, checkpoint, self.trainer.ckpt_path)
+            if self.trainer.state.fn == "fit":
+                self._place = resume.begin(self, checkpoint)
+                self._saved_optimizers = checkpoint["optimizer_states"]
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
         """Loads weights; ones of another architecture are a `UsageError`.
@@ -393,6 +418,14 @@ def refuse_strategy(strategy: Any) -> None:
             f"a model trains on one device or with 'ddp' on several, each in a process of its own, got {name}; leave "
             "trainer.strategy at 'auto'"
         )
+
+
+def refuse_options(trainer: Any) -> None:
+    """Raises a `UsageError` for what Lightning would do to the one optimizer that it knows of."""
+    if trainer.gradient_clip_val:
+        raise UsageError("a model clips by itself: use its clip_norm, not the trainer's gradient_clip_val")
+    if trainer.accumulate_grad_batches != 1:
+        raise UsageError("a batch is a step here: use data with a larger batch_size, do not accumulate_grad_batches")
 
 
 def _leave_group() -> None:

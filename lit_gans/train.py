@@ -12,6 +12,7 @@ import yaml
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
+from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
 
@@ -19,17 +20,19 @@ import lit_gans.data
 import lit_gans.models  # noqa: F401  (both make short names known)
 from lit_gans import checkpoints, settings
 from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
+from lit_gans.changes import LINKED
 from lit_gans.cli import TRAINING, fail, known, nearest
 from lit_gans.errors import UsageError, reason
 from lit_gans.generative import GenerativeModel, refuse_strategy
 from lit_gans.loading import named_class, was_restoring
+from lit_gans.place import RUN, find
+from lit_gans.resume import nothing_left, tell
 from lit_gans.run_folder import RunLogger, remove_unused
 from lit_gans.trust import NOBODY, class_path, import_class
 
 _EPOCHS = 10  # of a run that does not say how long it should take
 _HOMES = {"model": "lit_gans.models", "data": "lit_gans.data"}
 _YAML = (".yaml", ".yml", ".json")
-_LINKED = ("image_shape", "source_shape", "num_classes")  # what the model takes from the data
 _DEFAULTS = {"model": "lit_gans.DCGAN", "data": "lit_gans.Glyphs"}
 
 
@@ -67,7 +70,13 @@ class SaveConfig(SaveConfigCallback):
     """Writes ``config.yaml`` into the run's own folder, which no other run shares."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Writes it, unless the run has no folder of its own, and tells W&B."""
+        """Writes it, unless the run has no folder of its own, and tells W&B.
+
+        A run that goes on from a checkpoint is repeated from its beginning, which ends at the same weights.
+        """
+        if "ckpt_path" in self.config:
+            self.config = self.config.clone()
+            self.config["ckpt_path"] = None
         if trainer.log_dir is not None and stage == "fit":
             super().setup(trainer, pl_module, stage)
         for logger in trainer.loggers:
@@ -116,7 +125,7 @@ class TrainCLI(LightningCLI):
         parser.add_argument(
             "--trust", nargs="+", type=str, default=NOBODY, help="packages of yours that a checkpoint names classes of"
         )
-        for name in _LINKED:
+        for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def _parse_ckpt_path(self) -> None:
@@ -135,11 +144,8 @@ class TrainCLI(LightningCLI):
                 f"{path} holds a {holds.__name__}, but the command asks for a {asked.__name__}; add --model "
                 f"{holds.__name__ if own else class_path(holds)}, or the --config of the run that saved it"
             )
-        given = config["model"].get("init_args") or {}
-        for name, old in saved.get("hyper_parameters", {}).items():
-            if not name.startswith("_") and name not in _LINKED and name in given and _differs(old, given[name]):
-                state = ", but the optimizer goes on with the saved state" if "optimizer" in name else ""
-                print(f"note: {name} was {old!r} in {path} and is now {given[name]!r}{state}", file=sys.stderr)
+        if self.config["subcommand"] == "fit":
+            _end_if_done(saved, config["trainer"], path)
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Runs; a checkpoint that Lightning cannot go on from is the user's to replace."""
@@ -156,7 +162,7 @@ class TrainCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Adds the run folder, the safe checkpoint writer and the progress bar to what the user asked for."""
         trainer = self._get(self.config_init, "trainer", default={})
-        if trainer["max_epochs"] is None and trainer["max_steps"] == -1 and trainer["max_time"] is None:
+        if _endless(trainer):
             trainer["max_epochs"] = _EPOCHS
         name = f"{type(self.model).__name__}-{type(self.datamodule).__name__}"
         trainer["logger"] = _loggers(trainer["logger"], trainer["default_root_dir"], name)
@@ -251,8 +257,22 @@ def _as_list(given: Any) -> list[Any]:
     return [] if given in (None, False) else list(given) if isinstance(given, (list, tuple)) else [given]
 
 
-def _differs(old: Any, new: Any) -> bool:
-    """Whether two values of an argument differ, where a tuple is a list and a dict need not name every default."""
-    if isinstance(old, dict) and hasattr(new, "keys"):
-        return any(name in new and _differs(value, new[name]) for name, value in old.items())
-    return (list(old) if isinstance(old, tuple) else old) != (list(new) if isinstance(new, tuple) else new)
+def _end_if_done(saved: dict[str, Any], trainer: Any, path: Any) -> None:
+    """Ends the process with 0, before it has a run folder, if a limit of the command is reached already."""
+    limit = 1.0 if trainer["limit_train_batches"] is None else trainer["limit_train_batches"]
+    if (
+        trainer["fast_dev_run"]
+        or trainer["overfit_batches"]
+        or limit != saved.get(RUN, {}).get("limit_train_batches", 1.0)
+    ):
+        return  # what an epoch is will be known when there are data
+    timer = None if trainer["max_time"] is None else Timer(trainer["max_time"])
+    epochs = _EPOCHS if _endless(trainer) else trainer["max_epochs"]
+    if notes := nothing_left(find(saved), saved, trainer["max_steps"], epochs, timer, path):
+        tell(notes)
+        raise SystemExit(0)
+
+
+def _endless(trainer: Any) -> bool:
+    """Whether nothing says how long a run should take."""
+    return trainer["max_epochs"] is None and trainer["max_steps"] == -1 and trainer["max_time"] is None

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from lightning.pytorch.utilities import rank_zero_info
 
 from lit_gans.run_folder import run_folder
+from lit_gans.signals import Terminated
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _ASK_EVERY = 10  # batches between two looks at the other devices' flags on accelerators, where each look is a sync
@@ -33,19 +36,23 @@ class SaveLast(Callback):
         self.every_n_steps = every_n_steps
         self.path = Path("last.ckpt")
         self.received = 0
-        self._previous: dict[int, Any] = {}
+        self._before: dict[int, Any] = {}
+        self._taken = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Finds the run's folder (on every device, since they have to agree on it)."""
         self.path = run_folder(trainer) / "checkpoints" / "last.ckpt"
+        if stage == "fit":
+            self.received = 0
+            self._before = {number: signal.getsignal(number) or signal.SIG_DFL for number in _SIGNALS}
+
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes over the two signals, in place of Lightning's handlers."""
+        self._take()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Takes over the two signals, in place of Lightning's handlers."""
-        self.received = 0
-        try:
-            self._previous = {number: signal.signal(number, self._note) for number in _SIGNALS}
-        except ValueError:  # not the main thread: signals are somebody else's business
-            self._previous = {}
+        """The same where there is no sanity check."""
+        self._take()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -56,6 +63,7 @@ class SaveLast(Callback):
         due = trainer.strategy.root_device.type == "cpu" or trainer.global_step % _ASK_EVERY == 0
         if due and (number := self._agreed(trainer)) != 0:
             self._save(trainer)
+            trainer._logger_connector.update_train_step_metrics()  # Lightning's next step, which is not reached
             self._leave(trainer, number)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -65,12 +73,29 @@ class SaveLast(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A signal that came after the last batch, say during the last validation, still counts."""
         self._restore()
-        if number := self._agreed(trainer):  # all processes leave or none: one alone would wait for the others
+        number = self._agreed(trainer)
+        self.received = 0
+        if number:  # all processes leave or none: one alone would wait for the others
             self._leave(trainer, number)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Gives the signals back."""
+        """Gives the signals back; a signal that came before training ends the other processes too."""
         self._restore()
+        launcher = trainer.strategy.launcher
+        if isinstance(exception, Terminated) and isinstance(launcher, _SubprocessScriptLauncher):
+            launcher.kill(signal.SIGKILL)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """A signal that came in a run without a batch still counts."""
+        self._restore()
+        if stage == "fit" and self.received:
+            raise SystemExit(128 + self.received)
+
+    def _take(self) -> None:
+        if not self._taken and threading.current_thread() is threading.main_thread():
+            self._taken = True
+            for number in _SIGNALS:
+                signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.received == signal.SIGINT and number == signal.SIGINT:
@@ -102,6 +127,8 @@ class SaveLast(Callback):
         raise SystemExit(128 + number)
 
     def _restore(self) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-        self._previous = {}
+        """To what was there before Lightning put its own handlers in place."""
+        if self._taken:
+            self._taken = False
+            for number, handler in self._before.items():
+                signal.signal(number, handler)

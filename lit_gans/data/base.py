@@ -14,6 +14,7 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
+from lit_gans import checkpoints
 from lit_gans.data.order import BatchStream, InOrder, StreamLoader
 from lit_gans.data.samples import DRAWS, Batch, Samples
 from lit_gans.errors import UsageError
@@ -65,6 +66,8 @@ class ImageData(LightningDataModule, ABC):
         label_fraction: float | None = None,
     ) -> None:
         super().__init__()
+        #: the arguments of the call, which a checkpoint keeps, so that a resumed run can say what has changed
+        self.given = checkpoints.outermost_call(self)
         if batch_size < 1:
             raise UsageError(f"batch_size must be at least 1, got {batch_size}")
         if labels_per_class is not None and label_fraction is not None:

@@ -1,0 +1,83 @@
+"""SIGTERM and Ctrl-C where no model trains and nothing is to be saved: one sentence and the right exit code.
+
+While a model trains, the callback `SaveLast` has both signals.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_SENTENCES = {
+    signal.SIGTERM: b"lit-gans: error: ended by SIGTERM where no batch was trained; what had been saved is kept\n",
+    signal.SIGINT: b"lit-gans: error: interrupted\n",
+}
+
+
+class Terminated(SystemExit):
+    """SIGTERM arrived; the exit code is 143."""
+
+
+@contextmanager
+def noticed(to_the_end: bool) -> Iterator[None]:
+    """While it lasts, SIGTERM raises `Terminated` in the main thread, and a second one ends the process at once.
+
+    Args:
+        to_the_end: the process ends after this, and signals on the way there end it at once. Otherwise the handler that
+            was there before is put back.
+    """
+    owner, received = os.getpid(), False
+
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal received
+        if os.getpid() != owner:  # a worker that was forked from here ends as it would have without a handler
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        if received:
+            os._exit(128 + number)
+        received = True
+        tell(number)
+        if not _is_first():
+            os.kill(os.getppid(), signal.SIGTERM)  # the process that started the others must not wait for this one
+        raise Terminated(128 + number)
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == owner:
+            tell(number)
+        os._exit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are somebody else's business
+        return
+    previous = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        if to_the_end:
+            signal.signal(signal.SIGTERM, leave)
+            signal.signal(signal.SIGINT, leave)
+        else:
+            signal.signal(signal.SIGTERM, previous)
+
+
+def tell(number: int) -> None:
+    """Writes the sentence for a signal, once for all processes of a run."""
+    if _is_first():
+        os.write(2, _SENTENCES[signal.Signals(number)])
+
+
+def ended_by(error: BaseException | None) -> int:
+    """The signal that an error goes back to, however it was wrapped; 0 for none."""
+    while error is not None:
+        if isinstance(error, (KeyboardInterrupt, Terminated)):
+            return signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM
+        error = error.__cause__ or error.__context__
+    return 0
+
+
+def _is_first() -> bool:
+    """Whether this is the process that the user started, and not one of those that it has started for other devices."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
