@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import SHAPE, fit, glyphs, refused, shaped, small, trainer
+from conftest import MODELS, SHAPE, fit, glyphs, refused, small, trainer
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import BaseFinetuning
 from lightning.pytorch.loggers import CSVLogger
@@ -416,6 +416,7 @@ def test_the_average_can_begin_anew(tmp_path):
     assert torch.equal(model.encode(images(4)), pretrained.encode(images(4)))
 
 
+@pytest.mark.parametrize("model_class", MODELS, ids=lambda cls: cls.__name__)
 def test_forward_is_the_average_in_evaluation_mode(model_class, tmp_path):
     model = small(model_class)
     noise = torch.randn(3, NOISE)
@@ -448,6 +449,7 @@ def test_a_label_may_be_a_condition():
     torch.testing.assert_close(model(noise, condition), model.sample(noise=noise, label=condition))
 
 
+@pytest.mark.parametrize("model_class", MODELS, ids=lambda cls: cls.__name__)
 def test_double_precision_trains(model_class, tmp_path):
     model = small(model_class)
     trainer(tmp_path, precision="64-true", max_steps=2).fit(model, datamodule=glyphs())
@@ -461,6 +463,7 @@ def test_weights_of_few_bits_are_refused(cls, precision, tmp_path):
     refused(lambda: fit(tmp_path, small(cls), precision=precision), precision, "bf16-mixed")
 
 
+@pytest.mark.parametrize("model_class", MODELS, ids=lambda cls: cls.__name__)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
 def test_a_model_of_another_number_type_draws(model_class, dtype):
     drawn = small(model_class).to(dtype).sample(2, seed=0)
@@ -523,7 +526,7 @@ def test_compiled_networks_are_taken_and_read_back(compiled_when, tmp_path):
 def test_a_last_batch_of_one(cls, tmp_path):
     values = TensorDataset(images(21), torch.arange(21) % 2)
     run = trainer(tmp_path, max_steps=-1, max_epochs=1)
-    run.fit(small(cls, **{k: v for k, v in shaped(cls).items() if k != "image_shape"}), loader(values))
+    run.fit(small(cls), loader(values))
     assert run.global_step == 3
 
 
