@@ -38,7 +38,7 @@ def class_path(cls: type) -> str:
 
 def main_name() -> str:
     """The name by which other programs import the one that runs; ``__main__`` if they cannot, as with a notebook."""
-    main = sys.modules[_MAIN]
+    main = sys.modules.get(_MAIN)
     spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
     name = spec.name if spec is not None else Path(file).stem if file else _MAIN
     importable = all(part.isidentifier() for part in name.split("."))

@@ -119,6 +119,12 @@ def test_an_argument_names_only_parts_of_a_model(name, words, argument, saved, f
     assert not (folder / "imported").exists()
 
 
+def test_what_lightning_would_build_from_is_not_read(saved, folder):
+    path = naming(saved, "lit_gans.DCGAN", _instantiator="os.system", _class_path="mine.Mine")
+    assert type(lit_gans.load(path)) is type(DCGAN.load_from_checkpoint(path)) is DCGAN
+    assert not (folder / "imported").exists()
+
+
 @pytest.mark.parametrize("given", [5, {1: 2}, ["lr"]])
 def test_arguments_of_an_argument_are_a_dict(given, saved, folder):
     described = {"class_path": "torch.optim.AdamW", "init_args": given}
