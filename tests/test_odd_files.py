@@ -10,6 +10,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from lit_gans.commands.photos import read_photo
+from lit_gans.commands.plot import read_metrics
 from lit_gans.metrics.features import SHIPPED, load_classifier
 from lit_gans.metrics.protocol import Protocol, Scores
 
@@ -53,6 +54,11 @@ def test_files_of_no_scores(content, tmp_path):
 
 def test_scores_are_read_as_they_were_written(tmp_path):
     assert Scores.load(changed(tmp_path)) == Scores({"fid": 1.5}, CARD, "DCGAN", "a.ckpt", 7)
+
+
+def test_metrics_with_an_endless_cell(tmp_path):
+    (tmp_path / "metrics.csv").write_text(f"step,val/fid\n0,{'9' * 140_000}\n")
+    refused(lambda: read_metrics(tmp_path / "metrics.csv"), tmp_path / "metrics.csv", "is damaged (field larger than")
 
 
 METADATA = [
