@@ -1,5 +1,6 @@
 """Pictures of any size and kind, in and out."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +18,16 @@ def read_photo(file: str, channels: int = 3) -> "Tensor":
     """
     from PIL import Image, ImageOps
 
-    from lit_gans.data.sources import Frame
+    from lit_gans.data.frame import Frame, limited
     from lit_gans.errors import UsageError
 
     path = Path(file)
     if not path.is_file():
         raise UsageError(f"there is no file {file}; name a picture")
     try:
-        with Image.open(path) as picture:
+        with limited(), Image.open(path) as picture:
+            if (frames := getattr(picture, "n_frames", 1)) > 1:
+                print(f"note: {file} holds {frames} pictures, of which only the first is used", file=sys.stderr)
             width, height = ImageOps.exif_transpose(picture).size
         pixels = Frame(size=(height, width), channels=channels)(path.read_bytes())
     except Exception as error:  # Pillow's plugins raise whatever they please

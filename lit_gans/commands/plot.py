@@ -75,8 +75,12 @@ def read_metrics(path: Path) -> dict[str, Curve]:
     lines = text.splitlines()
     if not text.endswith("\n"):  # a run that is still writing, or was killed: the last number may be cut
         lines = lines[:-1]
-    rows = csv.DictReader(lines)
-    if rows.fieldnames is not None and "step" not in rows.fieldnames:
+    reader = csv.DictReader(lines)
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise UsageError(f"{path} is damaged ({error}); it was not written by a run") from None
+    if reader.fieldnames is not None and "step" not in reader.fieldnames:
         raise UsageError(f"{path} has no column 'step'; it was not written by a run")
     curves: dict[str, Curve] = {}
     for row in rows:

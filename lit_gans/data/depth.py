@@ -13,7 +13,7 @@ Range = tuple[float, float]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _BITS, _INVERTED, _LEAST, _MOST, _KIND, _DEPICTED_LEAST, _DEPICTED_MOST = 258, 262, 280, 281, 339, 340, 341  # of TIFF
-_ASK = "give data.file_range=[low, high], the numbers of black and white"
+_ASK = "give data.file_range=[low, high], the numbers of black and white, or save it in 8 bits"
 
 
 class CorruptPicture(Exception):

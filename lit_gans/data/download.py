@@ -2,10 +2,12 @@
 
 import gzip
 import hashlib
+import lzma
 import os
 import re
 import shutil
 import stat
+import struct
 import tarfile
 import time
 import zipfile
@@ -33,7 +35,15 @@ PROGRESS = 1 << 20
 PAUSE = 0.5  # seconds before the first resume; later ones wait a little longer
 CHUNK = 1 << 16
 ALGORITHMS = {32: "md5", 64: "sha256"}
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError, RuntimeError)
+MOST = 100 * 10**9  # bytes that an archive may unpack to; the largest set of ours, LSUN's bedrooms, has 46 GB
+MOST_ALONE = 2 * 10**9  # of a single file as .gz, which does not say how large it is
+# what the readers of archives raise for damaged ones; gzip's own is an OSError, but not of the disk
+DAMAGED = (
+    *(zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, ValueError),
+    *(RuntimeError, NotImplementedError, LookupError, struct.error, OverflowError),
+)
+_ODD = "link or a device"
+_LONGEST = 255  # bytes of a name that file systems take
 
 
 class _Failure(Exception):
@@ -120,6 +130,7 @@ def unpack(archive: Path, folder: Path) -> None:
         with _disk(f"{archive} cannot be unpacked into {folder}"), _opened(archive) as entries:
             for entry in entries:
                 _check(entry, archive, folder)
+            _check_together(entries, archive, folder)
             with working_folder(folder) as temporary:
                 for entry in tqdm(entries, desc=archive.name, unit=" files", disable=None):
                     _extract(entry, temporary)
@@ -244,11 +255,12 @@ def _size(path: Path) -> int:
 
 
 class _Entry(NamedTuple):
-    """What an archive holds; ``plain`` files and folders, or links and devices."""
+    """What an archive holds; of what ``kind`` it is if no plain file or folder, its ``size`` in bytes if it is told."""
 
     name: str
     folder: bool
-    plain: bool
+    kind: str
+    size: int | None
     open: Callable[[], Any]
 
 
@@ -260,19 +272,29 @@ def _opened(archive: Path) -> Iterator[list[_Entry]]:
         raise EOFError("it is empty")
     if name.endswith(".zip"):
         with zipfile.ZipFile(archive) as source:
-            yield [_Entry(i.filename, i.is_dir(), _plain(i), partial(source.open, i)) for i in source.infolist()]
+            yield [_of_zip(i, source) for i in source.infolist()]
     elif name.endswith((".tar", ".tar.gz", ".tgz")):
         with (
             archive.open("rb") if name.endswith(".tar") else gzip.open(archive) as stream,
             tarfile.open(fileobj=stream, mode="r:") as tar,
         ):
             members = _members(tar, stream)
-            yield [_Entry(m.name, m.isdir(), m.isdir() or m.isreg(), partial(tar.extractfile, m)) for m in members]
+            yield [_of_tar(m, tar) for m in members]
     elif name.endswith(".gz"):
         with gzip.open(archive) as stream:
-            yield [_Entry(archive.name[:-3], False, True, lambda: stream)]
+            yield [_Entry(archive.name[:-3], False, "", None, lambda: stream)]
     else:
         raise UsageError(f"expected an archive named .zip, .tar, .tar.gz, .tgz or .gz, got {archive}")
+
+
+def _of_zip(info: zipfile.ZipInfo, source: zipfile.ZipFile) -> _Entry:
+    kind = "" if _plain(info) else _ODD
+    return _Entry(info.filename, info.is_dir(), kind, info.file_size, partial(source.open, info))
+
+
+def _of_tar(info: tarfile.TarInfo, tar: tarfile.TarFile) -> _Entry:
+    kind = "sparse file" if info.issparse() else "" if info.isdir() or info.isreg() else _ODD  # sparse: of any size
+    return _Entry(info.name, info.isdir(), kind, info.size, partial(tar.extractfile, info))
 
 
 def _plain(info: zipfile.ZipInfo) -> bool:
@@ -295,11 +317,29 @@ def _check(entry: _Entry, archive: Path, folder: Path) -> None:
     """Refuses what no official archive holds."""
     parts = re.split(r"[/\\]", entry.name)
     outside = not parts[0] or ".." in parts or re.match("[A-Za-z]:", entry.name) or "\0" in entry.name
-    if outside or not entry.plain:
-        reason = f"would be written outside {folder}" if outside else "is a link or a device"
+    if outside or entry.kind:
+        reason = f"would be written outside {folder}" if outside else f"is a {entry.kind}"
         raise UsageError(
             f"{archive} holds the entry {entry.name!r}, which {reason}; the archive is not the official one, delete it"
         )
+
+
+def _check_together(entries: list[_Entry], archive: Path, folder: Path) -> None:
+    """Refuses names that no folder can hold, and what would fill the disk, before anything is written."""
+    files = {PurePosixPath(entry.name) for entry in entries if not entry.folder}
+    folders = {parent for entry in entries for parent in PurePosixPath(entry.name).parents}
+    folders |= {PurePosixPath(entry.name) for entry in entries if entry.folder}
+    both = next(iter(files & folders), None)
+    parts = (part for path in files | folders for part in path.parts)
+    longest = max(parts, key=lambda part: len(os.fsencode(part)), default="")
+    if both is not None or len(os.fsencode(longest)) > _LONGEST:
+        odd = f"{both} as a file and as a folder" if both is not None else f"a name of {len(longest)} letters"
+        raise UsageError(f"{archive} holds {odd}; the archive is not the official one, delete it")
+    size = sum(entry.size or 0 for entry in entries)
+    free = shutil.disk_usage(next(place for place in (folder, *folder.absolute().parents) if place.is_dir())).free
+    if size > min(MOST, free):
+        limit = f"{folder} has {free / 1e9:.1f} GB left" if free < MOST else f"no set has more than {MOST / 1e9:.0f} GB"
+        raise UsageError(f"{archive} would unpack to {size / 1e9:.1f} GB, but {limit}; free some, or do not trust it")
 
 
 def _extract(entry: _Entry, folder: Path) -> None:
@@ -309,8 +349,13 @@ def _extract(entry: _Entry, folder: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
+    left = MOST_ALONE if entry.size is None else entry.size
     with entry.open() as source, path.open("wb") as file:
-        shutil.copyfileobj(source, file, CHUNK)
+        while chunk := source.read(CHUNK):
+            left -= len(chunk)
+            if left < 0:
+                raise ValueError(f"{entry.name} unpacks to more than it says, or than {MOST_ALONE / 1e9:.0f} GB")
+            file.write(chunk)
 
 
 def _move(path: Path, target: Path) -> None:

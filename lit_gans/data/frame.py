@@ -123,7 +123,7 @@ def limited(megapixels: float = MEGAPIXELS) -> Iterator[None]:
         has = int(found[0]) / 1e6 if found else 0
         raise CorruptPicture(
             f"it has {has:.0f} megapixels, more than the limit of {megapixels:g}, which is there because a small "
-            "file can unpack until the memory is full; if you trust it, raise data.max_megapixels"
+            "file can unpack until the memory is full; if you trust it, raise data.max_megapixels, or make it smaller"
         ) from None
     finally:
         Image.MAX_IMAGE_PIXELS = before

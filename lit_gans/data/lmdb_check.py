@@ -26,7 +26,7 @@ def keys(place: Path) -> list[str]:
     Raises:
         Damaged: if they do not, or it is no such folder.
     """
-    command = [sys.executable, "-I", __file__, str(place), json.dumps(sys.path)]
+    command = [sys.executable, "-I", __file__, str(place), json.dumps([*map(str, sys.path)])]
     done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)
     if done.returncode == _DAMAGED:
         raise Damaged(done.stderr.decode(errors="replace").strip())

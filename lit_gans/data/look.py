@@ -8,7 +8,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from PIL import Image
 from torch import Tensor
 
-from lit_gans.data.frame import CorruptPicture, limited
+from lit_gans.data.frame import limited
 from lit_gans.data.sources import Source
 
 _SOME = 16  # pictures that are looked at
@@ -50,7 +50,7 @@ def _warn_of_animations(source: Source) -> None:
         try:
             with limited(), Image.open(io.BytesIO(source.read(number))) as picture:
                 frames = getattr(picture, "n_frames", 1)
-        except (CorruptPicture, OSError, ValueError, SyntaxError):  # decoding says so, or was told to leave it out
+        except Exception:  # whatever Pillow's plugins raise: decoding says so, or was told to leave it out
             continue
         if frames > 1:
             rank_zero_warn(f"{source.where(number)} holds {frames} pictures, of which only the first is used")

@@ -95,15 +95,33 @@ def load_classifier(path: str | Path = SHIPPED) -> Classifier:
     try:
         with safe_open(path, "pt") as file:
             described = file.metadata() or {}
-        shape = json.loads(described["image_shape"])
-        with torch.random.fork_rng(devices=[]):  # initial weights are drawn, and a run must not notice
-            network = Classifier((shape[0], shape[1], shape[2]), int(described["num_classes"]), described["name"])
-        network.load_state_dict(load_file(path))  # which makes them float32 again
+        shape, classes, name = _described(described)
+        with torch.device("meta"):  # no memory and no random numbers, whatever the file says
+            network = Classifier(shape, classes, name)
+        weights = load_file(path)
+        network.load_state_dict(
+            {key: w.float() if w.is_floating_point() else w for key, w in weights.items()}, assign=True
+        )
     except FileNotFoundError:
         raise UsageError(f"the feature network {path} does not exist; train one with 'lit-gans features'") from None
-    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
-        raise UsageError(f"{path} holds no feature network ({error}); train one with 'lit-gans features'") from None
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(f"{path} holds no feature network ({reason}); train one with 'lit-gans features'") from None
     return network.eval().requires_grad_(False)
+
+
+def _described(metadata: dict[str, str]) -> tuple[tuple[int, int, int], int, str]:
+    """The shape of images, the number of classes and the name that a file of a classifier says.
+
+    Raises:
+        ValueError: if they are no such things.
+        KeyError: if one is missing.
+    """
+    shape, classes = json.loads(metadata["image_shape"]), json.loads(metadata["num_classes"])
+    numbers = [*shape, classes] if isinstance(shape, list) and len(shape) == 3 else [None]
+    if not all(type(number) is int and 0 < number < 2**16 for number in numbers):
+        raise ValueError(f"its image_shape is {shape!r} and its num_classes {classes!r}")
+    return (shape[0], shape[1], shape[2]), classes, metadata["name"]
 
 
 class Inception(Features):

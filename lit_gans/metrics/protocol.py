@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 from lit_gans.errors import UsageError
 from lit_gans.files import replacing
@@ -67,11 +67,15 @@ class Scores:
             UsageError: if the file is missing or of another form.
         """
         try:
-            content = json.loads(path.read_text())
-            values = {name: float(value) for name, value in content["values"].items()}
-            typed = {"values": values, "protocol": Protocol(**content["protocol"]), "step": int(content["step"])}
-            return cls(**{**content, **typed})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            content = json.loads(path.read_text("utf-8"))
+            values = {str(name): float(value) for name, value in content["values"].items()}
+            scores = cls(**{**content, "values": values, "protocol": Protocol(**content["protocol"])})
+            for part in (scores, scores.protocol):
+                for field, kind in get_type_hints(type(part)).items():
+                    if type(value := getattr(part, field)) is not (get_origin(kind) or kind):
+                        raise ValueError(f"its {field} is {str(value)[:80]!r}")
+            return scores
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise UsageError(f"{path} holds no scores of 'lit-gans evaluate' ({error})") from None
 
 
