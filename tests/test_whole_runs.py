@@ -78,14 +78,14 @@ def test_two_epochs_with_scores_and_checkpoints(name, devices, tmp_path):
     assert best["global_step"] == lines[monitored.index(min(monitored))]["step"]
     assert log.count("scores take") == 1 and last["callbacks"]["Quality"]["validations"] == 2
     assert list((run / "samples").glob("step_*.png")) and (run / "config.yaml").is_file()
-    if name == "DCGAN":
-        same_scores(run, tmp_path, devices)
+    if name == "DCGAN" and devices == 2:
+        same_scores(run, tmp_path)
 
 
-def same_scores(run, folder, devices):
-    """What one process measures of a checkpoint, two measure, and the other way round."""
+def same_scores(run, folder):
+    """What one process measures of a checkpoint, two measure."""
     checkpoint, values = f"--ckpt_path={run}/checkpoints/last.ckpt", []
-    for command, number in (("validate", 1), ("validate", 2), ("test", devices)):
+    for command, number in (("validate", 1), ("validate", 2), ("test", 2)):
         done = start(command, "DCGAN", folder, checkpoint, devices=number)
         assert done.returncode == 0, done.stdout + done.stderr
         (line,) = (newest(folder) / "scores.jsonl").read_text().splitlines()
@@ -94,10 +94,9 @@ def same_scores(run, folder, devices):
     assert values[0].keys() == values[2].keys()
 
 
-@pytest.mark.parametrize("name", ["DCGAN", "CycleGAN"])
-def test_cut_twice_and_resumed_on_two_processes_is_the_straight_run(name, tmp_path):
-    """Once by SIGTERM wherever it comes, once by max_steps within an epoch."""
-    steps = 40
+def test_cut_twice_and_resumed_on_two_processes_is_the_straight_run(tmp_path):
+    """Once by SIGTERM wherever it comes, once by max_steps within an epoch; every process has older fakes of its own."""
+    name, steps = "CycleGAN", 60
     end = [f"--trainer.max_steps={steps}", "--trainer.max_epochs=-1"]
     straight, _ = fit(name, tmp_path / "straight", *end, devices=2)
     folder = tmp_path / "cut"
