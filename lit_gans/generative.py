@@ -279,6 +279,8 @@ class GenerativeModel(LightningModule, ABC):
         refuse_precision(self.trainer.precision)
         checkpoints.prove_loadable(self)
         if self.trainer.world_size > 1:
+            # or DDP gives all devices the first one's when a run begins
+            self._ddp_params_and_buffers_to_ignore = [*self._own_buffers()]
             atexit.unregister(_leave_group)
             atexit.register(_leave_group)
 

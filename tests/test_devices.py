@@ -1,5 +1,6 @@
-"""Two processes (gloo, CPU) play one game."""
+"""Two processes (gloo, CPU) play one game, see what one process sees, and end together."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,53 +8,158 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import assert_equal, training_state
+from conftest import assert_equal, run_cli, training_state
 
-SCRIPT = Path(__file__).with_name("two_processes.py")
-# A run is a pair of processes and slow, so one model for each kind of thing that ranks could disagree on: weights
-# alone, batch statistics, BEGAN's k, power iterations, running means of styles and path lengths, steps inside a step,
-# one optimizer without and with statistics of the codes. The others are made of the same.
-KINDS = ["GAN", "DCGAN", "BEGAN", "SNGAN", "StyleGAN2", "UnrolledGAN", "VAE", "AutoEncoder"]
+HERE = Path(__file__).parent
+# One model for each kind of thing that ranks could disagree on: weights alone, batch statistics, BEGAN's k, power
+# iterations, running means of styles and path lengths, steps inside a step, one optimizer without and with statistics
+# of the codes, classes seen, older fakes, a schedule that watches. The others are made of the same.
+KINDS = ["GAN", "DCGAN", "BEGAN", "SNGAN", "StyleGAN2", "UnrolledGAN", "VAE", "AutoEncoder", "ACGAN", "CycleGAN"]
+LAST = "checkpoints/last.ckpt"
 
 
-def train(folder, *arguments):
+def run(folder, *arguments):
+    """Runs two_processes.py, whose exchanges are checked: a rank that alone takes part in one is an error."""
     folder.mkdir(exist_ok=True)
+    path = os.pathsep.join([str(HERE / "checked"), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, arguments)],
+        [sys.executable, str(HERE / "two_processes.py"), *map(str, arguments)],
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TORCH_DISTRIBUTED_DEBUG": "DETAIL", "PYTHONPATH": path},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return [torch.load(path, weights_only=True) for path in sorted(folder.glob("rank*.pt"))]
 
 
+def ranks(folder, name):
+    return [torch.load(path, weights_only=True) for path in sorted(folder.glob(f"{name}.rank*.pt"))]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """All kinds, trained for 12 batches by one pair of processes."""
+    folder = tmp_path_factory.mktemp("trained")
+    run(folder, "train", ",".join([*KINDS, "Watchful"]), 2, 12)
+    return folder
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
-def test_ranks_agree_on_everything_but_noise(name, tmp_path):
-    first, second = train(tmp_path, name, 2, 20)
-    assert_equal(first["state"], second["state"])  # players, average and batch statistics
+def test_ranks_agree_on_everything_but_noise(name, trained):
+    first, second = ranks(trained, name)
+    own = {key for key in first["state"] if key.startswith("pool_")}  # every rank keeps fakes of its own
+    assert_equal(*({k: v for k, v in rank["state"].items() if k not in own} for rank in (first, second)))
     assert not torch.equal(first["draw"], second["draw"])
     for key, value in first["state"].items():  # or there would be nothing that ranks could disagree on
         if key.endswith("running_var"):
             assert not torch.equal(value, torch.ones_like(value)), key
+    if name == "ACGAN":
+        assert first["state"]["label_counts"].sum() == 12 * 8  # of both ranks' batches
+    assert bool(own) == (name == "CycleGAN")
+    if own:
+        assert not torch.equal(first["state"]["pool_a.images"], second["state"]["pool_a.images"])
 
 
+@pytest.mark.slow
+def test_a_schedule_that_watches_is_the_same_on_all_ranks(trained):
+    first, second = ranks(trained, "Watchful")
+    assert first["rates"] == second["rates"]
+    assert first["rates"][1] < 2e-4  # the mean over ranks stays 0, so it came down
+
+
+@pytest.mark.slow
 def test_two_processes_equal_one_on_the_whole_batch(tmp_path):
-    two = train(tmp_path / "two", "Noise", 2, 20)[0]["state"]
-    (one,) = train(tmp_path / "one", "Noise", 1, 20)
-    start = train(tmp_path / "start", "Noise", 1, 1)[0]["state"]
+    run(tmp_path / "two", "train", "Noise", 2, 20)
+    run(tmp_path / "one", "train", "Noise", 1, 20)
+    two, (one,) = ranks(tmp_path / "two", "Noise")[0]["state"], ranks(tmp_path / "one", "Noise")
     for key, value in one["state"].items():
         torch.testing.assert_close(two[key], value, rtol=1e-4, atol=1e-6)
-    assert any(not torch.allclose(start[key], value, rtol=1e-2) for key, value in two.items())
 
 
-def test_resume_on_two_processes_is_exact(tmp_path):
-    train(tmp_path / "straight", "DCGAN", 2, 12)
-    train(tmp_path / "first", "DCGAN", 2, 6)
-    last = "checkpoints/last.ckpt"
-    train(tmp_path / "second", "DCGAN", 2, 12, tmp_path / "first" / last)
-    states = [training_state(torch.load(tmp_path / n / last, weights_only=True)) for n in ("straight", "second")]
-    assert_equal(*states)
-    assert len(states[0]["random_states"]) == 2
+@pytest.mark.slow
+def test_resume_on_two_processes_is_exact(trained, tmp_path):
+    run(tmp_path / "first", "train", "DCGAN,CycleGAN", 2, 5)
+    run(tmp_path / "second", "train", "DCGAN,CycleGAN", 2, 12, tmp_path / "first")
+    for name in ("DCGAN", "CycleGAN"):
+        states = [
+            training_state(torch.load(folder / name / LAST, weights_only=True))
+            for folder in (trained, tmp_path / "second")
+        ]
+        assert_equal(*states)
+        assert len(states[0]["random_states"]) == 2
+        for rank in (0, 1):  # what each rank keeps for itself, too
+            assert_equal(*(ranks(folder, name)[rank]["state"] for folder in (trained, tmp_path / "second")))
+
+
+@pytest.mark.slow
+def test_a_validation_of_two_processes_is_that_of_one(tmp_path):
+    """Means, scores, what callbacks find: of uneven numbers of batches, and of a padded loader of one's own."""
+    found = []
+    for devices in (1, 2):
+        run(tmp_path / str(devices), "validate", "DCGAN,VAE,SGAN,ACGAN,CycleGAN,Pix2Pix", devices)
+        found.append(json.loads((tmp_path / str(devices) / "values.json").read_text()))
+    one, two = found
+    for name, values in one.items():
+        assert two[name] == pytest.approx(values, rel=1e-5, abs=1e-6), name
+    assert {"val/elbo", "val/fid_normalised", "val/kid", "val/is", "val/reconstruction"} <= one["VAE"].keys()
+    assert {"val/accuracy", "val/error"} <= one["SGAN"].keys() and "val/accuracy_real" in one["ACGAN"]
+    assert "val/cycle_a" in one["CycleGAN"] and "val/l1" in one["Pix2Pix"]
+    assert one["own"]["val/mean"] == pytest.approx(-0.25)
+
+
+FAULTY = """
+import os, signal
+from lightning.pytorch import Callback
+from lit_gans.errors import UsageError
+
+class Faulty(Callback):
+    def __init__(self, where: str, rank: int, kind: str):
+        self.where, self.rank, self.kind = where, rank, kind
+
+    def strike(self, where, trainer):
+        if where == self.where and trainer.global_rank == self.rank:
+            if self.kind == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise {"usage": UsageError("the moon is in the way"), "bug": ZeroDivisionError("a bug"),
+                   "missing": FileNotFoundError(2, "No such file or directory", "moon.csv")}[self.kind]
+
+    def setup(self, trainer, pl_module, stage):
+        self.strike("setup", trainer)
+
+    def on_train_batch_end(self, trainer, *_):
+        self.strike("batch", trainer)
+
+    def on_validation_epoch_end(self, trainer, pl_module):
+        self.strike("validation", trainer)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("where", "rank", "kind", "code", "sentence"),
+    [
+        ("setup", 1, "usage", 1, "lit-gans: error: the moon is in the way"),
+        ("setup", 0, "missing", 1, "lit-gans: error: [Errno 2] No such file or directory: 'moon.csv'"),
+        ("validation", 1, "bug", 1, "ZeroDivisionError: a bug"),
+        ("batch", 1, "kill", 137, "lit-gans: error: process 1 of the run was ended by SIGKILL"),
+    ],
+)
+def test_whatever_goes_wrong_on_one_rank_ends_all(where, rank, kind, code, sentence, tmp_path):
+    (tmp_path / "faulty.py").write_text(FAULTY)
+    settings = {"where": where, "rank": rank, "kind": kind}
+    flags = [f"--trainer.callbacks.{name}={value}" for name, value in settings.items()]
+    done = fit_two(tmp_path, "--trainer.callbacks+=faulty.Faulty", *flags)
+    text = done.stdout + done.stderr
+    assert done.returncode == code, text
+    assert text.count(sentence) == 1 and text.count("Traceback (most") == (1 if kind == "bug" else 0), text
+    alive = subprocess.run(["pgrep", "-f", f"default_root_dir={tmp_path}"], capture_output=True, text=True).stdout
+    assert not alive
+
+
+def fit_two(folder, *flags):
+    """A small run on two processes, as a user starts it; run_cli's own time limit says that it ends."""
+    small = ["--model.width=4", "--data.size=16", "--data.count=40", "--data.batch_size=10", "--quality.count=60"]
+    small += ["--trainer.max_epochs=1", "--trainer.enable_progress_bar=false", f"--trainer.default_root_dir={folder}"]
+    return run_cli("fit", *small, "--trainer.accelerator=cpu", "--trainer.devices=2", *flags, cwd=folder)

@@ -39,16 +39,13 @@ class NoisyGlyphs(Glyphs):
 
 
 class Watchful(DCGAN):
-    """Logs a number that is another one for every sample and, in training, watches one that every rank has its own of."""
+    """Logs a number of every sample; its schedule watches one that every rank has its own of."""
 
     plateau = "state/rank"
 
-    def training_step(self, batch, batch_idx):
-        self.rank = torch.tensor(float(self.batch_number * (2 * self.global_rank - 1)))
-        return super().training_step(batch, batch_idx)
-
     def discriminator_step(self, batch, fake):
-        return {**super().discriminator_step(batch, fake), "state/rank": self.rank}
+        rank = torch.tensor(float(self.batch_number * (2 * self.global_rank - 1)))  # falls on one, rises on the other
+        return {**super().discriminator_step(batch, fake), "state/rank": rank}
 
     def validation_step(self, batch, batch_idx):
         batch = self.receive(batch)
@@ -117,7 +114,7 @@ def validate(names, devices):
                 group.update({key: values[:117] for key, values in group.items()})
         (values,) = run.validate(model, datamodule=data, verbose=False)
         found[name] = values
-    images = torch.linspace(-1, 1, 7).view(7, 1, 1, 1).expand(-1, *SHAPE).contiguous()
+    images = torch.linspace(-1, 0.5, 7).view(7, 1, 1, 1).expand(-1, *SHAPE).contiguous()
     (values,) = trainer(".", devices=int(devices)).validate(
         made("Watchful")[0], DataLoader(TensorDataset(images), batch_size=2), verbose=False
     )

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from math import prod
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
+from torchmetrics.utilities.distributed import gather_all_tensors
 
 from lit_gans.networks.base import Generator
 from lit_gans.networks.blocks import Norm, Upsampling, reparametrise
@@ -194,7 +196,9 @@ class GaussianCodes(Generator):
 
     @torch.no_grad()
     def observe(self, codes: Tensor) -> None:
-        """Takes a batch of codes (N, latent_dim) into the statistics."""
+        """Takes a batch of codes (N, latent_dim) into the statistics; on several devices the codes of all of them."""
+        if dist.is_available() and dist.is_initialized():
+            codes = torch.cat(gather_all_tensors(codes.detach()))
         with torch.autocast(codes.device.type, enabled=False):
             codes = full(codes.detach())
             share = 1 - ((1 + self.batches) / (10 + self.batches)).clamp_max(_MEMORY)
