@@ -78,8 +78,8 @@ def differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, 
             if was != now:
                 yield name, was, now
             else:
-                given = [{**_usual(value["class_path"]), **(value.get("init_args") or {})} for value in (old, new)]
-                yield from differences(*given, name)
+                before, after = ({**_usual(v["class_path"]), **(v.get("init_args") or {})} for v in (old, new))
+                yield from differences(before, after, name)
             return
         for key in old:
             if key in new:

@@ -203,8 +203,8 @@ def test_every_difference_is_said(tmp_path, capsys):
     )
     notes = [line.replace(f" in {cut[2]}", "") for line in capsys.readouterr().err.splitlines() if "note: " in line]
     assert notes == [
-        "note: generator_optimizer.lr was 0.0002 and is now 0.001, but the optimizer goes on with its saved state",
         "note: clip_norm was None and is now 5.0",
+        "note: generator_optimizer.lr was 0.0002 and is now 0.001, but the optimizer goes on with its saved state",
         "note: precision was 32-true and is now bf16-mixed",
         "note: data.seed was 0 and is now 3",
         "note: data.flip was False and is now True",
