@@ -3,6 +3,7 @@
 import functools
 import inspect
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -77,7 +78,8 @@ def differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, 
             if was != now:
                 yield name, was, now
             else:
-                yield from differences(old.get("init_args") or {}, new.get("init_args") or {}, name)
+                before, after = ({**_usual(v["class_path"]), **(v.get("init_args") or {})} for v in (old, new))
+                yield from differences(before, after, name)
             return
         for key in old:
             if key in new:
@@ -100,6 +102,13 @@ def defaults(cls: type) -> dict[str, Any]:
 def _arguments(values: dict[str, Any]) -> dict[str, Any]:
     """Those of a model's hyper-parameters that a user gives."""
     return {k: _plain(v) for k, v in values.items() if not k.startswith("_") and k not in LINKED}
+
+
+def _usual(path: str) -> dict[str, Any]:
+    """The `defaults` of a class that is in memory already: a name in a checkpoint imports nothing."""
+    module, _, name = path.rpartition(".")
+    found = getattr(sys.modules.get(module), name, None)
+    return defaults(found) if isinstance(found, type) else {}
 
 
 def _plain(value: Any) -> Any:

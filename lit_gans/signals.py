@@ -6,12 +6,14 @@ While a model trains, the callback `SaveLast` has both signals.
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_ECHO = 2.0  # seconds in which a second SIGTERM is the first one, sent to several processes of a run
 _SENTENCES = {
-    signal.SIGTERM: b"lit-gans: error: ended by SIGTERM where no batch was trained; what had been saved is kept\n",
+    signal.SIGTERM: b"lit-gans: error: ended by SIGTERM outside of training; what had been saved is kept\n",
     signal.SIGINT: b"lit-gans: error: interrupted\n",
 }
 
@@ -28,19 +30,22 @@ def noticed(to_the_end: bool) -> Iterator[None]:
         to_the_end: the process ends after this, and signals on the way there end it at once. Otherwise the handler that
             was there before is put back.
     """
-    owner, received = os.getpid(), False
+    owner, first = os.getpid(), 0.0
 
     def end(number: int, frame: FrameType | None) -> None:
-        nonlocal received
+        nonlocal first
         if os.getpid() != owner:  # a worker that was forked from here ends as it would have without a handler
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
-        if received:
+        now = time.monotonic()
+        if first and now - first < _ECHO:
+            return
+        if first:
             os._exit(128 + number)
-        received = True
+        first = now
         tell(number)
-        if not _is_first():
+        if not is_first():
             os.kill(os.getppid(), signal.SIGTERM)  # the process that started the others must not wait for this one
         raise Terminated(128 + number)
 
@@ -65,7 +70,7 @@ def noticed(to_the_end: bool) -> Iterator[None]:
 
 def tell(number: int) -> None:
     """Writes the sentence for a signal, once for all processes of a run."""
-    if _is_first():
+    if is_first():
         os.write(2, _SENTENCES[signal.Signals(number)])
 
 
@@ -78,6 +83,6 @@ def ended_by(error: BaseException | None) -> int:
     return 0
 
 
-def _is_first() -> bool:
+def is_first() -> bool:
     """Whether this is the process that the user started, and not one of those that it has started for other devices."""
     return os.environ.get("LOCAL_RANK", "0") == "0"

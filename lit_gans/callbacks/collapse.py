@@ -39,6 +39,14 @@ class CollapseMonitor(Callback):
         self.won = {"discriminator": 0, "generator": 0}
         self.warned: set[str] = set()
 
+    def state_dict(self) -> dict[str, Any]:
+        """How often a player has won in a row, and what has been said, so that a resumed run goes on counting."""
+        return {"won": dict(self.won), "warned": sorted(self.warned)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on from there."""
+        self.won, self.warned = dict(state_dict["won"]), set(state_dict["warned"])
+
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: Any, optimizer: Any) -> None:
         """Logs the norm of every network's gradient, where one optimizer moves several."""
         if not pl_module.automatic_optimization or not pl_module._logs_this_batch():

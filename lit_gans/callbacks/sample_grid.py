@@ -58,7 +58,8 @@ class SampleGrid(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Shows the run's first batch; pairs and domains side by side."""
-        if batch_idx or not trainer.is_global_zero or trainer.fast_dev_run or self.drawn >= 0:  # type: ignore[attr-defined]
+        silent = not trainer.is_global_zero or trainer.fast_dev_run  # type: ignore[attr-defined]
+        if silent or self.drawn >= 0:  # not batch_idx, which a resumed run may not begin at
             return
         self.drawn = trainer.global_step
         images = [v for v in pl_module.receive(batch).values() if isinstance(v, Tensor) and v.ndim == 4]

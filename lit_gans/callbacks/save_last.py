@@ -14,7 +14,7 @@ from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from lightning.pytorch.utilities import rank_zero_info
 
 from lit_gans.run_folder import run_folder
-from lit_gans.signals import Terminated
+from lit_gans.signals import Terminated, is_first
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _ASK_EVERY = 10  # batches between two looks at the other devices' flags on accelerators, where each look is a sync
@@ -102,7 +102,7 @@ class SaveLast(Callback):
             self._restore()
             raise KeyboardInterrupt
         self.received = number
-        if number == signal.SIGINT:
+        if number == signal.SIGINT and is_first():
             os.write(2, b"\nfinishing this batch, then saving; Ctrl-C again to end at once\n")
 
     def _agreed(self, trainer: Trainer) -> int:
