@@ -153,6 +153,7 @@ def test_loggers_get_the_pictures(logger, folder, monkeypatch):
     assert {"samples", "checkpoints", "config.yaml"} <= {p.name for p in run_folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_class_in_the_working_directory_is_found(folder):
     (folder / "my_project.py").write_text(
         "from lit_gans import DCGAN\n"

@@ -14,12 +14,18 @@ DRAWN = ("Glyphs", "CaptionedGlyphs", "Gaussians", "PairedGlyphs", "UnpairedGlyp
 CONFIGS = sorted((ROOT / "examples" / "configs").glob("*.yaml"))
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """Where pictures are decoded to: many configurations read the same ones at the same size."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_one_step(path, tmp_path, monkeypatch):
+def test_one_step(path, cache, tmp_path, monkeypatch):
     data = yaml.safe_load(path.read_text())["data"]["class_path"]
     if data not in DRAWN and not os.environ.get("LIT_GANS_DATA"):
         pytest.skip(f"needs {data}: set LIT_GANS_DATA to the folder that holds the real data sets")
-    monkeypatch.setenv("LIT_GANS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("LIT_GANS_CACHE", str(cache))
     command = path.read_text().splitlines()[0].removeprefix("# ").split()
     assert command[:3] == ["lit-gans", "fit", "--config"] and ROOT / command[3] == path
     monkeypatch.chdir(tmp_path)

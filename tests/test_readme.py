@@ -22,6 +22,7 @@ def test_python_snippets(page, tmp_path, monkeypatch):
     exec(compile(code, page.name, "exec"), {"__name__": "snippet"})
 
 
+@pytest.mark.slow
 def test_readme_commands(tmp_path, monkeypatch):
     """Every lit-gans command of the README, cut to a few steps where it trains."""
     from lit_gans.cli import main
