@@ -274,3 +274,21 @@ def test_wrong_files(checkpoint, photo, tmp_path, capsys):
         (line,) = capsys.readouterr().err.strip().splitlines()
         assert all(part in line for part in parts), line
     assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (40, 1), (1, 40)])
+def test_a_photo_of_any_shape_is_coloured_or_refused(size, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fit(
+        tmp_path,
+        Colorizer(image_shape=(3, 16, 16), width=4),
+        CaptionedGlyphs(size=16, count=20, batch_size=4),
+        max_steps=1,
+    )
+    Image.new("L", size, 90).save("grey.png")
+    try:
+        main(["colorize", "checkpoints/last.ckpt", "grey.png", "--output=out.png"])
+    except SystemExit as ended:
+        assert ended.code == 1 and "grey.png" in capsys.readouterr().err
+    else:
+        assert Image.open("out.png").size == size
