@@ -122,7 +122,14 @@ def _help() -> str:
 def _call(name: str, arguments: list[str]) -> None:
     from jsonargparse import ArgumentParser, auto_cli
 
+    from lit_gans.errors import refuse_odd_numbers
+
     class Parser(ArgumentParser):
+        def parse_args(self, *arguments: Any, **options: Any) -> Any:
+            parsed = super().parse_args(*arguments, **options)
+            refuse_odd_numbers(parsed)
+            return parsed
+
         def error(self, message: str, ex: Exception | None = None) -> NoReturn:
             fail(f"{' '.join(str(message).split())}; 'lit-gans {name} --help' lists the options", 2)
 
@@ -204,24 +211,14 @@ def _run(command: Any) -> None:
     """Runs a command; what a user can cause becomes one sentence."""
     try:
         command()
+        return
     except Exception as error:
-        reason = _user_caused(error)
-        if reason is None or os.environ.get("LIT_GANS_TRACEBACK"):
-            raise
-        fail(" ".join(str(reason).split()))
+        from lit_gans.reasons import reason, unwrapped
+
+        said = None if os.environ.get("LIT_GANS_TRACEBACK") else reason(error)
+        failure = unwrapped(error)
     except KeyboardInterrupt:
         fail("interrupted", 130)
-
-
-def _user_caused(error: BaseException | None) -> BaseException | None:
-    """The error, or the one that it hides, if a user can mend it."""
-    from lit_gans.errors import NonFiniteLoss, UsageError
-
-    kinds: tuple[type[BaseException], ...] = (UsageError, NonFiniteLoss, OSError)
-    if "lightning" in sys.modules:
-        from lightning.fabric.utilities.exceptions import MisconfigurationException
-
-        kinds += (MisconfigurationException,)
-    while error is not None and not isinstance(error, kinds):
-        error = error.__cause__ or error.__context__
-    return error
+    if said is not None:
+        fail(said)
+    raise failure  # out here, where it keeps its own context

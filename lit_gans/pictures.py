@@ -8,6 +8,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from lit_gans.errors import at_least
 from lit_gans.files import replacing
 
 _CANVAS = 256  # side of the picture that points in the plane are drawn on
@@ -27,7 +28,11 @@ def grid(images: Tensor, columns: int | None = None) -> Tensor:
 
     Returns:
         (3, H', W') uint8.
+
+    Raises:
+        UsageError: if ``columns`` is below 1.
     """
+    at_least(1, columns=columns)
     images = images.detach().cpu()
     if tuple(images.shape[1:]) == (2, 1, 1):
         return _scatter(images.flatten(1))

@@ -20,17 +20,29 @@ import lit_gans.models  # noqa: F401  (both make short names known)
 from lit_gans import checkpoints
 from lit_gans.callbacks import CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
 from lit_gans.cli import TRAINING, fail, known, nearest
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, refuse_odd_numbers
 from lit_gans.generative import GenerativeModel, refuse_strategy
+from lit_gans.making import Making, make
+from lit_gans.reasons import causes
 
 _EPOCHS = 10  # of a run that does not say how long it should take
 _HOMES = {"model": "lit_gans.models", "data": "lit_gans.data"}
 _LINKED = ("image_shape", "source_shape", "num_classes")  # what the model takes from the data
 _DEFAULTS = {"model": "lit_gans.DCGAN", "data": "lit_gans.Glyphs"}
+_AUTO = "auto"  # a monitor: the first score of which less is better
+_BEST = "best"
+_USUAL = (3, 64, 64)  # the shape of images that nobody says
 
 
 class Parser(LightningArgumentParser):
     """Turns an error of several lines into one sentence."""
+
+    def parse_args(self, *arguments: Any, **options: Any) -> Any:
+        """Also refuses numbers that no option can take."""
+        parsed = super().parse_args(*arguments, **options)
+        if command := parsed.get("subcommand"):  # not while the options of one class are looked at
+            refuse_odd_numbers(parsed[command])
+        return parsed
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Prints it and ends the process with 2."""
@@ -92,18 +104,34 @@ class TrainCLI(LightningCLI):
         parser.add_lightning_class_args(ModelCheckpoint, "best")
         parser.set_defaults(
             {
+                "best.monitor": _AUTO,
                 "best.mode": "min",
-                "best.filename": "best",
+                "best.filename": _BEST,
                 "best.enable_version_counter": False,
             }
         )
         for name in _LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
+    def _add_instantiators(self) -> None:
+        """What makes the objects that options describe."""
+        for key, kind in (("model", GenerativeModel), ("data", LightningDataModule)):
+            self.parser.add_instantiator(Making(self, key), kind)
+        self.parser.add_instantiator(make, object)
+
+    def _set_seed(self) -> None:
+        """Refuses a seed that NumPy could not begin with."""
+        seed = self._get(self.config, "seed_everything")
+        if not isinstance(seed, bool) and not 0 <= seed < 2**32:
+            raise UsageError(f"--seed_everything must be from 0 to {2**32 - 1}, got {seed}")
+        super()._set_seed()
+
     def _parse_ckpt_path(self) -> None:
         """The command line says what is trained; a checkpoint must fit it (Lightning would let the file win)."""
         config = self.config[self.config["subcommand"]]
-        if not (path := config.get("ckpt_path")):
+        if (path := config.get("ckpt_path")) == "":
+            raise UsageError("--ckpt_path is empty; name a checkpoint, or leave the option out")
+        if path is None:
             if self.config["subcommand"] != "fit":
                 print("note: without --ckpt_path this looks at an untrained model", file=sys.stderr)
             return
@@ -133,6 +161,11 @@ class TrainCLI(LightningCLI):
             trainer["plugins"] = [*plugins, checkpoints.AtomicCheckpointIO()]
         if trainer["enable_progress_bar"] is not False and not any(isinstance(c, AnyProgressBar) for c in callbacks):
             trainer["callbacks"] = [*callbacks, ProgressBar()]
+        if trainer["barebones"]:
+            raise UsageError(
+                "trainer.barebones allows no logger, checkpoint or callback, which every run here has; use "
+                "trainer.limit_val_batches=0 against scores and trainer.enable_checkpointing=false against checkpoints"
+            )
         if trainer["gradient_clip_val"]:
             raise UsageError("a model clips by itself: use --model.clip_norm, not trainer.gradient_clip_val")
         if trainer["accumulate_grad_batches"] not in (None, 1):
@@ -143,9 +176,30 @@ class TrainCLI(LightningCLI):
             raise UsageError(f"the trainer cannot be made: {error}") from None
         refuse_strategy(made.strategy)
         best, quality = (self._get(self.config_init, name) for name in ("best", "quality"))
-        if best.monitor is None:
-            best.monitor = quality.monitor(self.datamodule.image_shape)
+        if best.monitor in (None, _AUTO):
+            # a data module of the user's own need not say its images' shape, nor a model with given networks
+            shape = getattr(self.datamodule, "image_shape", None) or self.model.image_shape or _USUAL
+            best.monitor = quality.monitor(shape)
+        if best.save_top_k not in (0, 1) and "{" not in (best.filename or "{"):
+            best.filename += "_{step}"  # several cannot have one name
         return made
+
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Any]) -> Trainer:
+        """Leaves out what saves checkpoints, if the user does not want any."""
+        if config["enable_checkpointing"] is False:
+            callbacks = [c for c in callbacks if not isinstance(c, ModelCheckpoint)]
+            for callback in callbacks:
+                if isinstance(callback, SaveLast):
+                    callback.saves = False
+        return super()._instantiate_trainer(config, callbacks)
+
+    def before_instantiate_classes(self) -> None:
+        """Refuses options that no file could repeat, before anything is made of them."""
+        try:
+            self._dump_config()
+        except Exception as error:
+            reason = str(list(causes(error))[-1])
+            raise UsageError(f"these options cannot be written to the run's config.yaml: {reason}") from error
 
     def before_fit(self) -> None:
         """Says what is trained and where the run is."""

@@ -11,6 +11,8 @@ import torch.distributed as dist
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
+from lit_gans.errors import at_least
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _ASK_EVERY = 10  # batches between two looks at the other devices' flags on accelerators, where each look is a sync
 
@@ -25,12 +27,17 @@ class SaveLast(Callback):
 
     Args:
         every_n_steps: batches between two checkpoints within an epoch; 0 saves only at its end.
+
+    Raises:
+        UsageError: if ``every_n_steps`` is negative.
     """
 
     def __init__(self, every_n_steps: int = 0) -> None:
+        at_least(0, every_n_steps=every_n_steps)
         self.every_n_steps = every_n_steps
         self.path = Path("last.ckpt")
         self.received = 0
+        self.saves = True
         self._previous: dict[int, Any] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -87,15 +94,15 @@ class SaveLast(Callback):
         return int(flag)
 
     def _save(self, trainer: Trainer) -> None:
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if self.saves and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             trainer.save_checkpoint(self.path)
 
     def _leave(self, trainer: Trainer, number: int) -> None:
         trainer.strategy.barrier()
         self._restore()
         rank_zero_info(
-            f"{signal.Signals(number).name}: stopped after batch {trainer.global_step}; go on with the same command "
-            f"and --ckpt_path {self.path}"
+            f"{signal.Signals(number).name}: stopped after batch {trainer.global_step}"
+            + (f"; go on with the same command and --ckpt_path {self.path}" if self.saves else ", nothing was saved")
         )
         raise SystemExit(128 + number)
 

@@ -16,12 +16,13 @@ from torchvision.transforms.v2 import functional as transforms
 
 from lit_gans.data.order import BatchStream, InOrder, StreamLoader
 from lit_gans.data.samples import DRAWS, Batch, Samples
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, at_least, usable_seed
 
 Sized = int | tuple[int, int]
 
 _PARTS = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("test",)}
 _INSTEAD = {"val": ("val", "test", "train"), "test": ("test", "val", "train")}
+_MOST_WORKERS = 1024  # a mistyped number must not start processes until the machine stands still
 _SPLIT_SEED = 2014  # of the images held out: the same for every seed of a run, so that runs compare
 
 
@@ -65,8 +66,11 @@ class ImageData(LightningDataModule, ABC):
         label_fraction: float | None = None,
     ) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise UsageError(f"batch_size must be at least 1, got {batch_size}")
+        at_least(1, batch_size=batch_size)
+        at_least(0, num_workers=num_workers, val_size=val_size)
+        usable_seed(seed=seed)
+        if num_workers > _MOST_WORKERS:
+            raise UsageError(f"num_workers is a number of processes, at most {_MOST_WORKERS}, got {num_workers}")
         if labels_per_class is not None and label_fraction is not None:
             raise UsageError("labels_per_class and label_fraction say the same thing: give one of them")
         if labels_per_class is not None and labels_per_class < 0:
