@@ -34,14 +34,14 @@ def one_sentence(class_type: Any, options: dict[str, Any]) -> Iterator[None]:
     refuse_null(class_type, options)
     try:
         yield
-    except (UsageError, NonFiniteLoss, OSError, MemoryError):
-        raise
     except Exception as error:
-        if own_line(error) is not None or isinstance(error.__cause__, UsageError):
+        if not str(error):  # the parser stumbles over an error without a text, and loses it
+            error.args = (type(error).__name__,)
+        if isinstance(error, (UsageError, NonFiniteLoss, OSError, MemoryError)) or own_line(error) is not None:
             raise
         said = " ".join(str(error).split())
         raise UsageError(
-            f"{class_type.__name__} cannot be made with these options: {said or type(error).__name__}; {TRACEBACK}"
+            f"{class_type.__name__} cannot be made with these options: {said}; {TRACEBACK}"
         ) from error
 
 

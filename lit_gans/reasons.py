@@ -14,7 +14,7 @@ from lit_gans.errors import NonFiniteLoss, UsageError
 
 TRACEBACK = "LIT_GANS_TRACEBACK=1 before the command shows where"
 _PARSER = ("jsonargparse",)  # wraps what a constructor raises
-_FRAMEWORK = ("lightning", "lightning_fabric", "wandb", "torch.optim")  # what they raise themselves is about options
+_FRAMEWORK = ("lightning", "lightning_fabric", "torch.optim")  # what they raise themselves is about options
 _INSTALLED = {"site-packages", "dist-packages"}
 _IN_WORKER = re.compile(r"Caught \w+ in DataLoader worker process")
 _OBJECT = re.compile(r"<(?:\w+\.)*(\w+) object at 0x[0-9a-f]+>")
@@ -39,6 +39,8 @@ def reason(error: BaseException) -> str | None:
         return _said(error) if own is None else f"{_said(error)} ({own}; {TRACEBACK})"
     if _misconfigured(error):
         return _said(error)
+    if own is None and _raised_by(error, ("wandb",)):
+        return f"Weights & Biases: {_said(error)}; WANDB_MODE=offline before the command logs without an account"
     if own is None and _raised_by(error, _FRAMEWORK):
         return f"{_said(error)}; {TRACEBACK}"
     return None

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +20,7 @@ import lit_gans.data
 import lit_gans.models  # noqa: F401  (both make short names known)
 from lit_gans import checkpoints
 from lit_gans.callbacks import CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
+from lit_gans.callbacks.stopping import StoppingCheck
 from lit_gans.cli import TRAINING, fail, known, nearest
 from lit_gans.errors import UsageError, refuse_odd_numbers
 from lit_gans.generative import GenerativeModel, refuse_strategy
@@ -115,9 +117,11 @@ class TrainCLI(LightningCLI):
 
     def _add_instantiators(self) -> None:
         """What makes the objects that options describe."""
-        for key, kind in (("model", GenerativeModel), ("data", LightningDataModule)):
-            self.parser.add_instantiator(Making(self, key), kind)
-        self.parser.add_instantiator(make, object)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # what replaces it came with jsonargparse 4.49
+            for key, kind in (("model", GenerativeModel), ("data", LightningDataModule)):
+                self.parser.add_instantiator(Making(self, key), kind)
+            self.parser.add_instantiator(make, object)
 
     def _set_seed(self) -> None:
         """Refuses a seed that NumPy could not begin with."""
@@ -185,7 +189,8 @@ class TrainCLI(LightningCLI):
         return made
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Any]) -> Trainer:
-        """Leaves out what saves checkpoints, if the user does not want any."""
+        """Adds a look at what stops a run early; leaves out what saves checkpoints, if the user wants none."""
+        callbacks = [*callbacks, StoppingCheck()]
         if config["enable_checkpointing"] is False:
             callbacks = [c for c in callbacks if not isinstance(c, ModelCheckpoint)]
             for callback in callbacks:

@@ -10,6 +10,7 @@ from weakref import ref
 
 import torch
 from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
@@ -78,6 +79,7 @@ class ImageData(LightningDataModule, ABC):
         if label_fraction is not None and not 0 <= label_fraction <= 1:
             raise UsageError(f"label_fraction must be in [0, 1], got {label_fraction}")
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self._asked_size = batch_size
         self.flip, self.val_size = flip, val_size
         self.labels_per_class, self.label_fraction = labels_per_class, label_fraction
         self.splits: dict[str, Samples] = {}
@@ -164,6 +166,11 @@ class ImageData(LightningDataModule, ABC):
     def train_dataloader(self) -> StreamLoader:
         """Shuffled whole batches, for ever new permutations."""
         samples = self.splits["train"]
+        most = max(samples.sizes) // self._share()[1]
+        if self.batch_size > max(most, self._asked_size):
+            # a batch size finder doubles it without a look at the data; what a user asks for is refused, not changed
+            rank_zero_warn(f"batch_size={self.batch_size} is more than the {most} training samples: {most} are taken")
+            self.batch_size = most
 
         def position() -> int:
             """Batches begun by the run; without a trainer, by earlier passes over the loader."""
