@@ -40,9 +40,7 @@ def one_sentence(class_type: Any, options: dict[str, Any]) -> Iterator[None]:
         if isinstance(error, (UsageError, NonFiniteLoss, OSError, MemoryError)) or own_line(error) is not None:
             raise
         said = " ".join(str(error).split())
-        raise UsageError(
-            f"{class_type.__name__} cannot be made with these options: {said}; {TRACEBACK}"
-        ) from error
+        raise UsageError(f"{class_type.__name__} cannot be made with these options: {said}; {TRACEBACK}") from error
 
 
 def refuse_null(class_type: Any, options: dict[str, Any]) -> None:

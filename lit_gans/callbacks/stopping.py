@@ -26,8 +26,8 @@ class StoppingCheck(Callback):
         scores = [name for name in watched if name.startswith("val/")]
         if scores and trainer.global_step == 0 and _batches(trainer) < _first_validation(trainer):
             raise UsageError(
-                f"EarlyStopping watches {scores[0]}, but this run of {_batches(trainer):g} batches ends before its first "
-                "validation; let it run longer, lower trainer.val_check_interval, or leave EarlyStopping out"
+                f"EarlyStopping watches {scores[0]}, but this run of {_batches(trainer):g} batches ends before its "
+                "first validation; let it run longer, lower trainer.val_check_interval, or leave EarlyStopping out"
             )
 
 
@@ -42,5 +42,5 @@ def _first_validation(trainer: Trainer) -> float:
     """After how many batches the first validation comes."""
     if trainer.limit_val_batches == 0 or not trainer.enable_validation:
         return math.inf
-    within = trainer.val_check_batch or trainer.num_training_batches  # type: ignore[attr-defined]
+    within = trainer.val_check_batch or trainer.num_training_batches
     return ((trainer.check_val_every_n_epoch or 1) - 1) * trainer.num_training_batches + within
