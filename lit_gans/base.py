@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from lit_gans.errors import UsageError
 from lit_gans.generative import Batch, GenerativeModel
 from lit_gans.losses import Terms
-from lit_gans.optim import Adam
+from lit_gans.optim import Adam, named
 from lit_gans.precision import full
 
 Fake = Any
@@ -75,8 +75,14 @@ class BaseGAN(GenerativeModel):
             raise UsageError(f"generator_every counts batches and must be at least 1, got {generator_every}")
         self.automatic_optimization = False
         self.discriminator = discriminator
-        self.optimizer_factories = (generator_optimizer, discriminator_optimizer)
-        self.scheduler_factories = (generator_scheduler, discriminator_scheduler)
+        self.optimizer_factories = (
+            named("generator_optimizer", generator_optimizer),
+            named("discriminator_optimizer", discriminator_optimizer),
+        )
+        self.scheduler_factories = (
+            named("generator_scheduler", generator_scheduler),
+            named("discriminator_scheduler", discriminator_scheduler),
+        )
         self.generator_every = generator_every
 
     # ---------------------------------------------------------------- what a family and a variant write

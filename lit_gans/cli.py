@@ -128,8 +128,14 @@ def _call(name: str, arguments: list[str]) -> None:
     from jsonargparse import ArgumentParser, auto_cli
 
     from lit_gans import settings
+    from lit_gans.errors import refuse_odd_numbers
 
     class Parser(ArgumentParser):
+        def parse_args(self, *arguments: Any, **options: Any) -> Any:
+            parsed = super().parse_args(*arguments, **options)
+            refuse_odd_numbers(parsed)
+            return parsed
+
         def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:
             with settings.opened(path) as text:
                 return self.parse_string(text, os.fspath(path), *arguments, **options)
@@ -229,10 +235,12 @@ def _explain(error: BaseException) -> tuple[str, int]:
     """What is printed of an error in a process that is not the first, and the exit code."""
     import traceback
 
-    reason = _user_caused(error)
-    if reason is None or os.environ.get("LIT_GANS_TRACEBACK"):
+    from lit_gans.reasons import reason
+
+    said = None if os.environ.get("LIT_GANS_TRACEBACK") else reason(error)
+    if said is None:
         return "".join(traceback.format_exception(error)).rstrip(), 1
-    return f"lit-gans: error: {' '.join(str(reason).split())}", 1
+    return f"lit-gans: error: {said}", 1
 
 
 def _run(command: Any, to_the_end: bool) -> None:
@@ -240,26 +248,18 @@ def _run(command: Any, to_the_end: bool) -> None:
     try:
         with signals.noticed(to_the_end):
             command()
+        return
     except BaseException as error:
         if number := signals.ended_by(error):
             if number == SIGINT:
                 signals.tell(number)
             raise SystemExit(128 + number) from None
-        reason = _user_caused(error)
-        if isinstance(error, SystemExit) or reason is None or os.environ.get("LIT_GANS_TRACEBACK"):
+        if isinstance(error, SystemExit):
             raise
-        fail(" ".join(str(reason).split()))
+        from lit_gans.reasons import reason, unwrapped
 
-
-def _user_caused(error: BaseException | None) -> BaseException | None:
-    """The error, or the one that it hides, if a user can mend it."""
-    from lit_gans.errors import NonFiniteLoss, UsageError
-
-    kinds: tuple[type[BaseException], ...] = (UsageError, NonFiniteLoss, OSError)
-    if "lightning" in sys.modules:
-        from lightning.fabric.utilities.exceptions import MisconfigurationException
-
-        kinds += (MisconfigurationException,)
-    while error is not None and not isinstance(error, kinds):
-        error = error.__cause__ or error.__context__
-    return error
+        said = None if os.environ.get("LIT_GANS_TRACEBACK") else reason(error)
+        failure = unwrapped(error)
+    if said is not None:
+        fail(said)
+    raise failure  # out here, where it keeps its own context

@@ -18,7 +18,7 @@ from lit_gans.likelihoods import bernoulli
 from lit_gans.losses import Terms
 from lit_gans.networks.base import Generator, evaluating
 from lit_gans.networks.encoders import DCGANDecoder, DCGANEncoder, Encoder, GaussianCodes, MLPDecoder, MLPEncoder
-from lit_gans.optim import Adam, ExponentialAverage
+from lit_gans.optim import Adam, ExponentialAverage, named
 from lit_gans.precision import full
 
 Likelihood = Literal["gaussian", "bernoulli"]
@@ -77,7 +77,8 @@ class EncoderDecoder(GenerativeModel):
         self.encoder = encoder
         decay = self.generator_ema.decay if self.generator_ema is not None else 0
         self.encoder_ema = ExponentialAverage(encoder, decay) if decay else None
-        self.optimizer_factory, self.scheduler_factory = optimizer, scheduler
+        self.optimizer_factory = named("optimizer", optimizer, again=True)
+        self.scheduler_factory = named("scheduler", scheduler)
         self._followed = -1
 
     # ---------------------------------------------------------------- what a variant writes

@@ -1,5 +1,11 @@
 """Errors that a user can cause: the command line prints their one sentence without a traceback."""
 
+import math
+from collections.abc import Sequence
+from typing import Any
+
+_LARGEST = 2**63  # PyTorch's whole numbers are below
+
 
 class UsageError(Exception):
     """Something the user gave cannot be used; the message says what was expected, what came and what to do."""
@@ -13,3 +19,68 @@ def reason(error: BaseException, longest: int = 200) -> str:
     """What an error says, for the end of a sentence: on one line, without what a damaged file does to a terminal."""
     text = "".join(letter if letter.isprintable() else " " for letter in str(error))
     return " ".join(text.split())[:longest].rstrip(" .")
+
+
+def finite_from(least: float, *numbers: float | Sequence[float] | None) -> bool:
+    """Whether all numbers, and those in sequences, are finite and not smaller than ``least``; None is no number.
+
+    NaN passes every comparison that asks whether it is too small, so arguments are compared here.
+
+    Examples:
+        >>> finite_from(0, 0.5, None, (1, 2)), finite_from(0, float("nan")), finite_from(1, (64, 0))
+        (True, False, False)
+    """
+    return all(
+        least <= number < math.inf
+        for given in numbers
+        if given is not None
+        for number in (given if isinstance(given, Sequence) else (given,))
+    )
+
+
+def at_least(least: float, **numbers: float | Sequence[float] | None) -> None:
+    """Refuses what is not `finite_from` ``least``.
+
+    Raises:
+        UsageError: naming the first such number.
+
+    Examples:
+        >>> at_least(1, width=64, hidden=(128, 128))
+        >>> at_least(1, width=0)
+        Traceback (most recent call last):
+        lit_gans.errors.UsageError: width must be at least 1, got 0
+    """
+    for name, given in numbers.items():
+        if not finite_from(least, given):
+            raise UsageError(f"{name} must be at least {least:g}, got {given}")
+
+
+def usable_seed(**seeds: int | None) -> None:
+    """Refuses what PyTorch's random generators cannot begin with; None is let through.
+
+    Raises:
+        UsageError: naming the first such seed.
+    """
+    for name, given in seeds.items():
+        # generators take 64 bits; a data set begins with a small multiple of it, an epoch's number is added
+        if given is not None and not -(2**60) < given < 2**60:
+            raise UsageError(f"{name} must be a whole number between -2^60 and 2^60, got {given}")
+
+
+def refuse_odd_numbers(options: Any, name: str = "") -> None:
+    """Refuses NaN, and whole numbers that do not fit into 64 bits, wherever they are among parsed options.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    flag = f"--{name.replace('.init_args', '')}"
+    if isinstance(options, float) and math.isnan(options):
+        raise UsageError(f"{flag} is NaN; give a number")
+    if isinstance(options, int) and abs(options) >= _LARGEST:
+        raise UsageError(f"{flag} does not fit into 64 bits, got {options}; give a smaller number")
+    if hasattr(options, "items"):
+        for key, value in options.items():
+            refuse_odd_numbers(value, f"{name}.{key}" if name else str(key))
+    elif isinstance(options, (list, tuple)):
+        for value in options:
+            refuse_odd_numbers(value, name)

@@ -66,7 +66,7 @@ class GenerativeModel(LightningModule, ABC):
         super().__init__()
         if not 0 <= ema_decay < 1:
             raise UsageError(f"ema_decay must be in [0, 1), where 0 keeps no average, got {ema_decay}")
-        if clip_norm is not None and clip_norm <= 0:
+        if clip_norm is not None and not clip_norm > 0:  # nor NaN
             raise UsageError(f"clip_norm must be positive, or None not to clip, got {clip_norm}")
         self.given_networks = checkpoints.save_hyperparameters(self)
         self.image_shape = None if image_shape is None else tuple(image_shape)

@@ -1,6 +1,7 @@
 """Optimizers and schedules with the defaults that GANs use."""
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from lit_gans.errors import UsageError
+from lit_gans.reasons import own_line
 
 
 class Adam(torch.optim.Adam):
@@ -209,3 +211,32 @@ class HistoricalMean(nn.Module):
         """The squared distance of the parameters from their means."""
         pairs = zip(parameters, self.means, strict=True)
         return torch.stack([(parameter.float() - mean).square().sum() for parameter, mean in pairs]).sum()
+
+
+def named(name: str, factory: Callable[..., Any] | None, *, again: bool = False) -> Any:
+    """A factory of optimizers or schedules whose errors begin with the name of the argument that it came by.
+
+    Args:
+        name: of the argument.
+        factory: what makes an optimizer of parameters, or a schedule of an optimizer; None stays None.
+        again: whether an optimizer may evaluate the loss anew within a step, as a game of two players cannot.
+    """
+    return None if factory is None else functools.partial(_made, name, factory, again)
+
+
+def _made(name: str, factory: Callable[..., Any], again: bool, of: Any) -> Any:
+    """What a factory makes.
+
+    Raises:
+        UsageError: if a number does not suit it, or it asks for more than a training here has.
+    """
+    try:
+        made = factory(of)
+    except (UsageError, ValueError, TypeError) as error:
+        if own_line(error) is not None:
+            raise
+        raise UsageError(f"{name} cannot be used: {error}") from error
+    if isinstance(made, torch.optim.SparseAdam) or (isinstance(made, torch.optim.LBFGS) and not again):
+        need = "sparse gradients" if isinstance(made, torch.optim.SparseAdam) else "the loss several times a step"
+        raise UsageError(f"{name} cannot be used: {type(made).__name__} needs {need}; use Adam, say, or RMSprop")
+    return made

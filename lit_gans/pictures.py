@@ -9,7 +9,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torchvision.utils import make_grid
 
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, at_least
 from lit_gans.files import replacing
 
 ORIGIN = ("Software", "lit_gans")  # tells pictures that this library has drawn from a user's own
@@ -32,9 +32,10 @@ def grid(images: Tensor, columns: int | None = None) -> Tensor:
         (3, H', W') uint8.
 
     Raises:
-        UsageError: if they are no images that a person can look at.
+        UsageError: if they are no images that a person can look at, or ``columns`` is below 1.
     """
     refuse_undrawable(images)
+    at_least(1, columns=columns)
     images = images.detach().cpu()
     if tuple(images.shape[1:]) == (2, 1, 1):
         return _scatter(images.flatten(1))

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -11,8 +12,8 @@ from typing import Any, NoReturn
 import yaml
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
-from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
 
@@ -20,12 +21,15 @@ import lit_gans.data
 import lit_gans.models  # noqa: F401  (both make short names known)
 from lit_gans import checkpoints, settings
 from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
+from lit_gans.callbacks.stopping import StoppingCheck
 from lit_gans.changes import LINKED
 from lit_gans.cli import TRAINING, fail, known, nearest
-from lit_gans.errors import UsageError, reason
+from lit_gans.errors import UsageError, reason, refuse_odd_numbers
 from lit_gans.generative import GenerativeModel, refuse_strategy
 from lit_gans.loading import named_class, was_restoring
+from lit_gans.making import Making, make
 from lit_gans.place import RUN, find
+from lit_gans.reasons import causes
 from lit_gans.resume import nothing_left, tell
 from lit_gans.run_folder import RunLogger, remove_unused
 from lit_gans.trust import NOBODY, class_path, import_class
@@ -34,6 +38,9 @@ _EPOCHS = 10  # of a run that does not say how long it should take
 _HOMES = {"model": "lit_gans.models", "data": "lit_gans.data"}
 _YAML = (".yaml", ".yml", ".json")
 _DEFAULTS = {"model": "lit_gans.DCGAN", "data": "lit_gans.Glyphs"}
+_AUTO = "auto"  # a monitor: the first score of which less is better
+_BEST = "best"
+_USUAL = (3, 64, 64)  # the shape of images that nobody says
 
 
 class Parser(LightningArgumentParser):
@@ -47,6 +54,13 @@ class Parser(LightningArgumentParser):
     def save(self, cfg: Any, path: Any, *arguments: Any, **options: Any) -> None:
         """Writes a configuration in one file, in UTF-8 as it is read."""
         Path(path).write_text(self.dump(cfg, skip_none=False), "utf-8")
+
+    def parse_args(self, *arguments: Any, **options: Any) -> Any:
+        """Also refuses numbers that no option can take."""
+        parsed = super().parse_args(*arguments, **options)
+        if command := parsed.get("subcommand"):  # not while the options of one class are looked at
+            refuse_odd_numbers(parsed[command])
+        return parsed
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Prints it and ends the process with 2."""
@@ -117,8 +131,9 @@ class TrainCLI(LightningCLI):
         parser.add_lightning_class_args(Best, "best")
         parser.set_defaults(
             {
+                "best.monitor": _AUTO,
                 "best.mode": "min",
-                "best.filename": "best",
+                "best.filename": _BEST,
                 "best.enable_version_counter": False,
             }
         )
@@ -128,10 +143,27 @@ class TrainCLI(LightningCLI):
         for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
+    def _add_instantiators(self) -> None:
+        """What makes the objects that options describe."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # what replaces it came with jsonargparse 4.49
+            for key, kind in (("model", GenerativeModel), ("data", LightningDataModule)):
+                self.parser.add_instantiator(Making(self, key), kind)
+            self.parser.add_instantiator(make, object)
+
+    def _set_seed(self) -> None:
+        """Refuses a seed that NumPy could not begin with."""
+        seed = self._get(self.config, "seed_everything")
+        if not isinstance(seed, bool) and not 0 <= seed < 2**32:
+            raise UsageError(f"--seed_everything must be from 0 to {2**32 - 1}, got {seed}")
+        super()._set_seed()
+
     def _parse_ckpt_path(self) -> None:
         """The command line says what is trained; a checkpoint must fit it (Lightning would let the file win)."""
         config = self.config[self.config["subcommand"]]
-        if not (path := config.get("ckpt_path")):
+        if (path := config.get("ckpt_path")) == "":
+            raise UsageError("--ckpt_path is empty; name a checkpoint, or leave the option out")
+        if path is None:
             if self.config["subcommand"] != "fit":
                 print("note: without --ckpt_path this looks at an untrained model", file=sys.stderr)
             return
@@ -171,6 +203,11 @@ class TrainCLI(LightningCLI):
             trainer["plugins"] = [*plugins, checkpoints.AtomicCheckpointIO()]
         if trainer["enable_progress_bar"] is not False and not any(isinstance(c, AnyProgressBar) for c in callbacks):
             trainer["callbacks"] = [*callbacks, ProgressBar()]
+        if trainer["barebones"]:
+            raise UsageError(
+                "trainer.barebones allows no logger, checkpoint or callback, which every run here has; use "
+                "trainer.limit_val_batches=0 against scores and trainer.enable_checkpointing=false against checkpoints"
+            )
         if trainer["gradient_clip_val"]:
             raise UsageError("a model clips by itself: use --model.clip_norm, not trainer.gradient_clip_val")
         if trainer["accumulate_grad_batches"] not in (None, 1):
@@ -181,9 +218,31 @@ class TrainCLI(LightningCLI):
             raise UsageError(f"the trainer cannot be made: {error}") from None
         refuse_strategy(made.strategy)
         best, quality = (self._get(self.config_init, name) for name in ("best", "quality"))
-        if best.monitor is None:
-            best.monitor = quality.monitor(self.datamodule.image_shape)
+        if best.monitor in (None, _AUTO):
+            # a data module of the user's own need not say its images' shape, nor a model with given networks
+            shape = getattr(self.datamodule, "image_shape", None) or self.model.image_shape or _USUAL
+            best.monitor = quality.monitor(shape)
+        if best.save_top_k not in (0, 1) and "{" not in (best.filename or "{"):
+            best.filename += "_{step}"  # several cannot have one name
         return made
+
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Any]) -> Trainer:
+        """Adds a look at what stops a run early; leaves out what saves checkpoints, if the user wants none."""
+        callbacks = [*callbacks, StoppingCheck()]
+        if config["enable_checkpointing"] is False:
+            callbacks = [c for c in callbacks if not isinstance(c, ModelCheckpoint)]
+            for callback in callbacks:
+                if isinstance(callback, SaveLast):
+                    callback.saves = False
+        return super()._instantiate_trainer(config, callbacks)
+
+    def before_instantiate_classes(self) -> None:
+        """Refuses options that no file could repeat, before anything is made of them."""
+        try:
+            self._dump_config()
+        except Exception as error:
+            reason = str(list(causes(error))[-1])
+            raise UsageError(f"these options cannot be written to the run's config.yaml: {reason}") from error
 
     def before_fit(self) -> None:
         """Says what is trained and where the run is."""

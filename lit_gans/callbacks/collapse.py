@@ -7,6 +7,7 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
+from lit_gans.errors import at_least
 from lit_gans.networks.base import evaluating
 
 _IMAGES = 256  # of each kind that a look takes
@@ -31,9 +32,13 @@ class CollapseMonitor(Callback):
 
     Args:
         after: batches before which nothing is said, since every game begins like that.
+
+    Raises:
+        UsageError: if ``after`` is negative.
     """
 
     def __init__(self, after: int = 500) -> None:
+        at_least(0, after=after)
         self.after = after
         self.real: Tensor | None = None
         self.won = {"discriminator": 0, "generator": 0}

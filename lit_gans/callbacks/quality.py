@@ -110,7 +110,11 @@ class Quality(Callback):
         scores = ("swd",) if is_points(image_shape) else self.scores
         chosen = next((name for name in scores if name in LOWER_IS_BETTER), None)
         if chosen is None:
-            raise UsageError(f"of {', '.join(scores)} more is better: add fid, or set best.monitor and best.mode")
+            named = f"more is better of {', '.join(map(repr, scores))}" if scores else "it is empty"
+            raise UsageError(
+                f"quality.scores has no score that tells the best checkpoint by being small ({named}): add fid, or set "
+                "best.monitor and best.mode"
+            )
         return f"val/{chosen}"
 
     def names(self, trainer: Trainer, pl_module: Any) -> list[str]:

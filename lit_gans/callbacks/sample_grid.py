@@ -15,6 +15,7 @@ from lit_gans.errors import UsageError
 from lit_gans.pictures import beside, grid, to_image, write_png
 from lit_gans.run_folder import run_folder
 
+_MOST = 10_000  # of a picture that can still be opened
 _ROWS = 8  # of translations
 _WIDEST = 50  # classes beside each other that can still be told apart on a screen
 
@@ -41,9 +42,9 @@ class SampleGrid(Callback):
     """
 
     def __init__(self, count: int = 64, every_n_epochs: int = 1, every_n_steps: int = 0, seed: int = 0) -> None:
-        if count < 1 or every_n_epochs < 0 or every_n_steps < 0:
+        if not 1 <= count <= _MOST or every_n_epochs < 0 or every_n_steps < 0:
             raise UsageError(
-                "SampleGrid draws at least one sample every so many epochs or steps, got "
+                f"SampleGrid draws at least one sample, at most {_MOST}, every so many epochs or steps, got "
                 f"count={count}, every_n_epochs={every_n_epochs}, every_n_steps={every_n_steps}"
             )
         self.count, self.every_n_epochs, self.every_n_steps, self.seed = count, every_n_epochs, every_n_steps, seed

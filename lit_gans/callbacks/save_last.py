@@ -13,6 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from lightning.pytorch.utilities import rank_zero_info
 
+from lit_gans.errors import at_least
 from lit_gans.run_folder import run_folder
 from lit_gans.signals import Terminated, is_first
 
@@ -30,14 +31,19 @@ class SaveLast(Callback):
 
     Args:
         every_n_steps: batches between two checkpoints within an epoch; 0 saves only at its end.
+
+    Raises:
+        UsageError: if ``every_n_steps`` is negative.
     """
 
     def __init__(self, every_n_steps: int = 0) -> None:
+        at_least(0, every_n_steps=every_n_steps)
         self.every_n_steps = every_n_steps
         self.path = Path("last.ckpt")
         self.received = 0
         self._before: dict[int, Any] = {}
         self._taken = False
+        self.saves = True
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Finds the run's folder (on every device, since they have to agree on it)."""
@@ -114,15 +120,15 @@ class SaveLast(Callback):
         return int(flag)
 
     def _save(self, trainer: Trainer) -> None:
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if self.saves and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             trainer.save_checkpoint(self.path)
 
     def _leave(self, trainer: Trainer, number: int) -> None:
         trainer.strategy.barrier()
         self._restore()
         rank_zero_info(
-            f"{signal.Signals(number).name}: stopped after batch {trainer.global_step}; go on with the same command "
-            f"and --ckpt_path {self.path}"
+            f"{signal.Signals(number).name}: stopped after batch {trainer.global_step}"
+            + (f"; go on with the same command and --ckpt_path {self.path}" if self.saves else ", nothing was saved")
         )
         raise SystemExit(128 + number)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from lit_gans.trust import NOBODY
 
+_MOST = 1_000_000
+
 
 def sample(
     checkpoint: str,
@@ -34,13 +36,15 @@ def sample(
     """
     from lit_gans.checkpoints import load
     from lit_gans.commands.latents import labels, usable
-    from lit_gans.errors import UsageError
+    from lit_gans.errors import UsageError, at_least, usable_seed
     from lit_gans.files import refuse_taken
     from lit_gans.pictures import grid, to_uint8, write_png
 
     target = Path(output)
-    if count < 1:
-        raise UsageError(f"count must be at least 1, got {count}")
+    at_least(1, count=count, columns=columns)
+    usable_seed(seed=seed)
+    if count > _MOST:
+        raise UsageError(f"count must be at most {_MOST}, got {count}; draw fewer at a time")
     if target.suffix and target.suffix.lower() != ".png":
         raise UsageError(f"output must end in .png (a grid) or be a folder (one file an image), got {output}")
     if target.is_file() and not target.suffix:

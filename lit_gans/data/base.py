@@ -10,6 +10,7 @@ from weakref import ref
 
 import torch
 from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
@@ -17,12 +18,13 @@ from torchvision.transforms.v2 import functional as transforms
 from lit_gans import checkpoints
 from lit_gans.data.order import BatchStream, InOrder, StreamLoader
 from lit_gans.data.samples import DRAWS, Batch, Samples
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, at_least, usable_seed
 
 Sized = int | tuple[int, int]
 
 _PARTS = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("test",)}
 _INSTEAD = {"val": ("val", "test", "train"), "test": ("test", "val", "train")}
+_MOST_WORKERS = 1024  # a mistyped number must not start processes until the machine stands still
 _SPLIT_SEED = 2014  # of the images held out: the same for every seed of a run, so that runs compare
 
 
@@ -68,8 +70,11 @@ class ImageData(LightningDataModule, ABC):
         super().__init__()
         #: the arguments of the call, which a checkpoint keeps, so that a resumed run can say what has changed
         self.given = checkpoints.outermost_call(self)
-        if batch_size < 1:
-            raise UsageError(f"batch_size must be at least 1, got {batch_size}")
+        at_least(1, batch_size=batch_size)
+        at_least(0, num_workers=num_workers, val_size=val_size)
+        usable_seed(seed=seed)
+        if num_workers > _MOST_WORKERS:
+            raise UsageError(f"num_workers is a number of processes, at most {_MOST_WORKERS}, got {num_workers}")
         if labels_per_class is not None and label_fraction is not None:
             raise UsageError("labels_per_class and label_fraction say the same thing: give one of them")
         if labels_per_class is not None and labels_per_class < 0:
@@ -77,6 +82,7 @@ class ImageData(LightningDataModule, ABC):
         if label_fraction is not None and not 0 <= label_fraction <= 1:
             raise UsageError(f"label_fraction must be in [0, 1], got {label_fraction}")
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self._asked_size = batch_size
         self.flip, self.val_size = flip, val_size
         self.labels_per_class, self.label_fraction = labels_per_class, label_fraction
         self.splits: dict[str, Samples] = {}
@@ -163,6 +169,11 @@ class ImageData(LightningDataModule, ABC):
     def train_dataloader(self) -> StreamLoader:
         """Shuffled whole batches, for ever new permutations."""
         samples = self.splits["train"]
+        most = max(samples.sizes) // self._share()[1]
+        if self.batch_size > max(most, self._asked_size):
+            # a batch size finder doubles it without a look at the data; what a user asks for is refused, not changed
+            rank_zero_warn(f"batch_size={self.batch_size} is more than the {most} training samples: {most} are taken")
+            self.batch_size = most
 
         def position() -> int:
             """Batches begun by the run; without a trainer, by earlier passes over the loader."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lit_gans.augment import Augment
 from lit_gans.base import BaseGAN, Batch, Fake
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, finite_from
 from lit_gans.generative import GenerativeModel, ImageShape
 from lit_gans.losses import Terms
 from lit_gans.networks import (
@@ -115,7 +115,7 @@ class LatentGAN(BaseGAN):
             **base,
         )
         self.latent_dim = noise_size(self.generator)
-        if r1 < 0 or r1_every < 1:
+        if not finite_from(0, r1) or r1_every < 1:
             raise UsageError(f"r1 must not be negative and r1_every at least 1 batch, got {r1} and {r1_every}")
         self.r1, self.r1_every = r1, r1_every
         if r1:

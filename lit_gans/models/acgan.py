@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lit_gans.base import Batch, Fake
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import LabelGAN
 from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, labelled_cross_entropy, minimax_discriminator, non_saturating_generator
@@ -56,7 +56,7 @@ class ACGAN(LabelGAN):
         **label: Any,
     ) -> None:
         super().__init__(generator, discriminator, **label)
-        if min(classes, generator_classes) < 0:
+        if not finite_from(0, classes, generator_classes):
             raise UsageError(
                 f"classes and generator_classes must not be negative, got {classes} and {generator_classes}"
             )

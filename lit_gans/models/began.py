@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lit_gans.base import Batch, Fake
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import LatentGAN, required
 from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms
@@ -87,7 +87,7 @@ class BEGAN(LatentGAN):
         k_rate: float = 0.001,
         **latent: Any,
     ) -> None:
-        if not 0 < gamma <= 1 or k_rate < 0 or vanishing < 0:
+        if not 0 < gamma <= 1 or not finite_from(0, k_rate, vanishing):
             raise UsageError(
                 f"gamma must be in (0, 1], k_rate and vanishing not negative, got {gamma}, {k_rate} and {vanishing}"
             )

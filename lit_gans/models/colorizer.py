@@ -9,7 +9,7 @@ from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from lit_gans.base import Batch, Fake
 from lit_gans.colour import AB, rgb_to_lab, with_colours
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import TranslationGAN, required
 from lit_gans.generative import ImageShape
 from lit_gans.hints import simulate_hints
@@ -87,7 +87,7 @@ class Colorizer(TranslationGAN):
                 f"Colorizer learns from colour images of shape (3, height, width), got {tuple(image_shape)}; use a "
                 "data set in colour"
             )
-        if min(regression, hint, adversarial) < 0:
+        if not finite_from(0, regression, hint, adversarial):
             raise UsageError(
                 f"regression, hint and adversarial must not be negative, got {regression}, {hint} and {adversarial}"
             )

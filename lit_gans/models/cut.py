@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lit_gans.base import Batch, Fake
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import UnpairedGAN, required
 from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, least_squares_discriminator, least_squares_generator
@@ -222,13 +222,13 @@ def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
 
 
 def _check(validity: float, contrast: float, identity: float, patches: int, temperature: float) -> None:
-    if min(validity, contrast, identity) < 0:
+    if not finite_from(0, validity, contrast, identity):
         raise UsageError(
             f"validity, contrast and identity must not be negative, got {validity}, {contrast} and {identity}"
         )
     if validity == contrast == identity == 0:
         raise UsageError("validity, contrast and identity are all 0, which leaves the generator nothing to do")
-    if patches < 2 or temperature <= 0:
+    if patches < 2 or not (finite_from(0, temperature) and temperature):
         raise UsageError(
             f"patches must be at least 2, as one has no other to differ from, and temperature above 0, got {patches} "
             f"and {temperature}"

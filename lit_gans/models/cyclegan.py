@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lit_gans.base import Batch, Fake
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import UnpairedGAN, required
 from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, least_squares_discriminator, least_squares_generator
@@ -95,7 +95,7 @@ class CycleGAN(UnpairedGAN):
             source_shape=source_shape,
             **translation,
         )
-        if min(validity, cycle, identity, pool) < 0:
+        if not finite_from(0, validity, cycle, identity, pool):
             raise UsageError(
                 "validity, cycle, identity and pool must not be negative, got "
                 f"{validity}, {cycle}, {identity} and {pool}"

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 
 from lit_gans.base import Batch, Fake
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import LatentGAN, required
 from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms
@@ -66,7 +66,7 @@ class EBGAN(LatentGAN):
         pull_away: float = 0.0,
         **latent: Any,
     ) -> None:
-        if margin <= 0 or pull_away < 0:
+        if not (finite_from(0, margin, pull_away) and margin):
             raise UsageError(f"margin must be positive and pull_away not negative, got {margin} and {pull_away}")
         # arguments keep their values: a checkpoint records them as they are when the family is called
         judge, judge_norm, units = discriminator, discriminator_norm, width

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lit_gans.base import Batch, Fake
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import LatentGAN, draw, required
 from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
@@ -273,12 +273,12 @@ def _refuse_codes(
     categories: Sequence[int], continuous: int, information: float, continuous_information: float
 ) -> None:
     """Raises a `UsageError` for codes that cannot be drawn or weights that would hide them."""
-    if any(size < 2 for size in categories) or continuous < 0 or not (len(categories) or continuous):
+    if any(size < 2 for size in categories) or not finite_from(0, continuous) or not (len(categories) or continuous):
         raise UsageError(
             "categories are the numbers of values of categorical codes, each at least 2, and continuous counts codes; "
             f"there must be a code, got categories={list(categories)} and continuous={continuous}"
         )
-    if min(information, continuous_information) < 0:
+    if not finite_from(0, information, continuous_information):
         raise UsageError(
             "information and continuous_information must not be negative, got "
             f"{information} and {continuous_information}"

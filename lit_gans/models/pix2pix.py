@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lit_gans.base import Batch, Fake
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import PairedGAN, required
 from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
@@ -72,7 +72,7 @@ class Pix2Pix(PairedGAN):
             source_shape=source_shape,
             **translation,
         )
-        if min(l1, adversarial) < 0:
+        if not finite_from(0, l1, adversarial):
             raise UsageError(f"l1 and adversarial must not be negative, got {l1} and {adversarial}")
         self.l1, self.adversarial = l1, adversarial
 

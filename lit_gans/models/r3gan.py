@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch.cli import OptimizerCallable
 
 from lit_gans.base import Batch, Fake
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import LatentGAN, required
 from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, relativistic_discriminator, relativistic_generator
@@ -87,7 +87,7 @@ class R3GAN(LatentGAN):
             discriminator_optimizer=discriminator_optimizer,
             **latent,
         )
-        if min(penalty, 0 if penalty_end is None else penalty_end) < 0 or (penalty_end is None) != (penalty_steps < 1):
+        if not finite_from(0, penalty, penalty_end) or (penalty_end is None) != (penalty_steps < 1):
             raise UsageError(
                 "penalty and penalty_end must not be negative, and penalty_end goes with penalty_steps, the batch at "
                 f"which it is reached; got penalty={penalty}, penalty_end={penalty_end}, penalty_steps={penalty_steps}"

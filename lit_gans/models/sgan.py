@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from lit_gans.base import PLAYERS, Batch, Fake
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import LatentGAN, inspect_labels, required, required_classes
 from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, labelled_cross_entropy
@@ -293,7 +293,7 @@ class SGAN(LatentGAN):
 
 def _checked(num_classes: int | None, historical: float, unlabelled: float, classifier_decay: float) -> int:
     """The number of classes, if all of these are in range."""
-    if min(historical, unlabelled) < 0:
+    if not finite_from(0, historical, unlabelled):
         raise UsageError(f"historical and unlabelled must not be negative, got {historical} and {unlabelled}")
     if not 0 <= classifier_decay < 1:
         raise UsageError(f"classifier_decay must be in [0, 1), where 0 keeps no average, got {classifier_decay}")

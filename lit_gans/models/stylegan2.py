@@ -8,7 +8,7 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 
 from lit_gans.base import Batch, Fake
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import LatentGAN, draw, required
 from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
@@ -115,7 +115,7 @@ class StyleGAN2(LatentGAN):
             discriminator_optimizer=discriminator_optimizer,
             **latent,
         )
-        if path_length < 0 or path_length_every < 1:
+        if not finite_from(0, path_length) or path_length_every < 1:
             raise UsageError(
                 "path_length must not be negative and path_length_every at least 1 move, got "
                 f"{path_length} and {path_length_every}"

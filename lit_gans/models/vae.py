@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_gans.encoder_decoder import EncoderDecoder, Likelihood, default_decoder, default_encoder
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import noise_size
 from lit_gans.generative import ImageShape
 from lit_gans.likelihoods import gaussian, kl_to_standard
@@ -83,7 +83,7 @@ class VAE(EncoderDecoder):
         decoder = default_decoder(image_shape, latent_dim, width) if generator is None else generator
         coder = default_encoder(image_shape, 2 * noise_size(decoder), width) if encoder is None else encoder
         super().__init__(coder, decoder, image_shape=image_shape, likelihood=likelihood, **model)
-        if beta < 0 or (sigma is not None and sigma <= 0):
+        if not finite_from(0, beta, sigma) or sigma == 0:
             raise UsageError(f"beta must not be negative and sigma positive, got beta={beta} and sigma={sigma}")
         if sigma is not None and likelihood == "bernoulli":
             raise UsageError("sigma is the gaussian likelihood's, and likelihood is 'bernoulli': leave one of them out")

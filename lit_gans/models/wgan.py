@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch.cli import OptimizerCallable
 
 from lit_gans.base import Batch, Fake
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, wasserstein_discriminator, wasserstein_generator
 from lit_gans.networks import Discriminator, Generator
@@ -62,7 +62,7 @@ class WGAN(LatentGAN):
             generator_every=generator_every,
             **latent,
         )
-        if clamp <= 0:
+        if not (finite_from(0, clamp) and clamp):
             raise UsageError(f"clamp is the largest absolute weight of the critic and must be positive, got {clamp}")
         self.clamp = clamp
 

@@ -7,7 +7,7 @@ from math import ceil, log2, prod
 import torch
 from torch import Tensor, nn
 
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, at_least
 from lit_gans.networks.base import Discriminator, Generator
 from lit_gans.networks.blocks import WEIGHTED, Norm, Upsampling, crop, doublings, norm_layers, reparametrise, upsample
 from lit_gans.networks.dcgan import DCGANGenerator, halving, initialise
@@ -67,6 +67,7 @@ class ConvEncoder(nn.Module):
         vanishing: bool = False,
     ) -> None:
         super().__init__()
+        at_least(1, code_dim=code_dim, width=width)
         channels, height, image_width = image_shape
         n = levels(image_shape)
         layers: list[nn.Module] = [_block(channels, width, norm)]
@@ -117,6 +118,7 @@ class ConvDecoder(Generator):
         vanishing: bool = False,
     ) -> None:
         super().__init__()
+        at_least(1, latent_dim=latent_dim, width=width)
         self.latent_dim, self.skip, self.bounded = latent_dim, skip, bounded
         channels, self.height, self.width = image_shape
         n = levels(image_shape)
@@ -177,6 +179,7 @@ class AutoEncoderDiscriminator(Discriminator):
         vanishing: bool = False,
     ) -> None:
         super().__init__()
+        at_least(1, width=width, code_dim=code_dim)
         if power not in (1, 2):
             raise UsageError(f"power must be 1 (absolute errors) or 2 (squared errors), got {power}")
         self.power = power

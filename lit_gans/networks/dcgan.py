@@ -7,6 +7,7 @@ from math import ceil, prod
 import torch
 from torch import Tensor, nn
 
+from lit_gans.errors import at_least
 from lit_gans.networks.base import Discriminator, Generator
 from lit_gans.networks.blocks import (
     Norm,
@@ -55,6 +56,8 @@ class DCGANGenerator(Generator):
         dense: int = 0,
     ) -> None:
         super().__init__()
+        at_least(1, latent_dim=latent_dim, width=width)
+        at_least(0, dense=dense)
         self.latent_dim = latent_dim
         channels, self.height, self.width = image_shape
         n = doublings(image_shape)
@@ -92,6 +95,8 @@ class DCGANDiscriminator(Discriminator):
 
     def __init__(self, image_shape: Sequence[int], width: int = 64, norm: Norm = "batch", dense: int = 0) -> None:
         super().__init__()
+        at_least(1, width=width)
+        at_least(0, dense=dense)
         # a fully connected layer judges whole figures by itself and needs no last halving
         count = doublings(image_shape) if dense else halvings(image_shape)
         self.layers, size = halving(image_shape, width, norm, count=count)

@@ -8,6 +8,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torchmetrics.utilities.distributed import gather_all_tensors
 
+from lit_gans.errors import at_least
 from lit_gans.networks.base import Generator
 from lit_gans.networks.blocks import Norm, Upsampling, reparametrise
 from lit_gans.networks.dcgan import DCGANGenerator, halving, initialise
@@ -59,6 +60,7 @@ class DCGANEncoder(Encoder):
 
     def __init__(self, image_shape: Sequence[int], outputs: int, width: int = 32, norm: Norm = "layer") -> None:
         super().__init__()
+        at_least(1, outputs=outputs, width=width)
         self.layers, size = halving(image_shape, width, norm, normalise_first=True)
         self.encode = nn.Linear(size, outputs)
         initialise(self, norm)
@@ -121,6 +123,7 @@ class MLPEncoder(Encoder):
         self, image_shape: Sequence[int], outputs: int, hidden: Sequence[int] = (512, 512), norm: Norm = "none"
     ) -> None:
         super().__init__()
+        at_least(1, outputs=outputs, hidden=hidden)
         self.layers = nn.Sequential(nn.Flatten(), *perceptron(prod(image_shape), hidden, outputs, norm))
         reparametrise(self, norm)
 

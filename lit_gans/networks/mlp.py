@@ -7,6 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from lit_gans.errors import at_least
 from lit_gans.networks.base import Discriminator, Generator
 from lit_gans.networks.blocks import Norm, dense_layers, reparametrise
 
@@ -48,6 +49,7 @@ class MLPGenerator(Generator):
         norm: Norm = "none",
     ) -> None:
         super().__init__()
+        at_least(1, latent_dim=latent_dim, hidden=hidden)
         self.image_shape, self.latent_dim = tuple(image_shape), latent_dim
         self.layers = nn.Sequential(*perceptron(latent_dim, hidden, prod(self.image_shape), norm), nn.Tanh())
         reparametrise(self, norm)
@@ -103,6 +105,8 @@ class MLPDiscriminator(Discriminator):
         octaves: int = 0,
     ) -> None:
         super().__init__()
+        at_least(1, hidden=hidden)
+        at_least(0, octaves=octaves)
         features = [nn.Flatten(), *([FourierFeatures(octaves)] if octaves else [])]
         width = prod(image_shape) * (1 + 2 * octaves)
         self.layers = nn.Sequential(*features, *perceptron(width, hidden, 1, norm, dropout))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, at_least
 from lit_gans.networks.base import Discriminator
 from lit_gans.networks.blocks import Norm, norm_layers, reparametrise
 from lit_gans.networks.init import normal
@@ -37,6 +37,7 @@ class PatchDiscriminator(Discriminator):
         self, image_shape: Sequence[int], width: int = 64, layers: int | None = None, norm: Norm = "instance"
     ) -> None:
         super().__init__()
+        at_least(1, width=width, layers=layers)
         side = min(image_shape[1:])
         halvings = layers if layers is not None else 3 if side >= 200 else 2 if side >= 32 else 1
         if (least := 3 * 2**halvings) > side:

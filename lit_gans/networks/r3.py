@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, at_least
 from lit_gans.networks.base import Discriminator, Generator
 from lit_gans.networks.blocks import crop, doublings
 
@@ -128,6 +128,8 @@ class R3Generator(Generator):
         group_size: int | None = None,
     ) -> None:
         super().__init__()
+        at_least(1, latent_dim=latent_dim, expansion=expansion)
+        at_least(0, blocks=blocks)
         self.latent_dim = latent_dim
         channels, self.height, self.width = image_shape
         n = doublings(image_shape)
@@ -179,6 +181,8 @@ class R3Discriminator(Discriminator):
         group_size: int | None = None,
     ) -> None:
         super().__init__()
+        at_least(1, expansion=expansion)
+        at_least(0, blocks=blocks)
         channels, height, image_width = image_shape
         n = doublings(image_shape)
         widths = _stages(width, n + 1)[::-1]

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lit_gans.errors import at_least
 from lit_gans.networks.attention import SelfAttention
 from lit_gans.networks.base import Discriminator, Generator
 from lit_gans.networks.blocks import Norm, crop, doublings, norm_layers, reparametrise
@@ -108,6 +109,7 @@ class ResNetGenerator(Generator):
         attention: int | None = None,
     ) -> None:
         super().__init__()
+        at_least(1, latent_dim=latent_dim, width=width)
         self.latent_dim = latent_dim
         channels, self.height, self.width = image_shape
         n = doublings(image_shape)
@@ -164,6 +166,7 @@ class ResNetDiscriminator(Discriminator):
         self, image_shape: Sequence[int], width: int = 64, norm: Norm = "spectral", attention: int | None = None
     ) -> None:
         super().__init__()
+        at_least(1, width=width)
         doublings(image_shape)  # refuses what is too small
         channels, short = image_shape[0], min(image_shape[1:])
         widths, halvings = [2 * width] * 4, 2

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from lit_gans.errors import UsageError
+from lit_gans.errors import at_least
 from lit_gans.networks.base import Discriminator, Generator
 from lit_gans.networks.blocks import Norm, doublings, norm_layers
 from lit_gans.networks.minibatch import MinibatchDiscrimination
@@ -79,8 +79,8 @@ class SemiSupervisedDiscriminator(Discriminator):
 
     def __init__(self, size: int, outputs: int, minibatch: int, noise: float, variance: float) -> None:
         super().__init__()
-        if minibatch < 0 or outputs < 1:
-            raise UsageError(f"minibatch must be at least 0 kernels and outputs at least 1, got {minibatch}, {outputs}")
+        at_least(0, minibatch=minibatch)
+        at_least(1, outputs=outputs)
         before: list[nn.Module] = [MinibatchDiscrimination(size, minibatch)] if minibatch else []
         before += [GaussianNoise(noise)] if noise else []
         last = nn.Linear(size + minibatch, outputs)
@@ -119,6 +119,7 @@ class SemiSupervisedMLPDiscriminator(SemiSupervisedDiscriminator):
     """
 
     def __init__(self, image_shape: Sequence[int], outputs: int, width: int = 64, minibatch: int = 0) -> None:
+        at_least(1, width=width)
         hidden = [max(units * width // 64, 1) for units in (1000, 500, 250, 250, 250)]
         super().__init__(hidden[-1], outputs, minibatch, noise=0.5, variance=_RECTIFIED)
         layers: list[nn.Module] = [nn.Flatten()]
@@ -157,6 +158,7 @@ class SemiSupervisedConvDiscriminator(SemiSupervisedDiscriminator):
     """
 
     def __init__(self, image_shape: Sequence[int], outputs: int, width: int = 64, minibatch: int = 0) -> None:
+        at_least(1, width=width)
         doublings(image_shape)  # refuses what is too small
         super().__init__(2 * width, outputs, minibatch, noise=0.0, variance=_LEAKY)
         inner = 0 if ceil(min(image_shape[1:]) / 4) >= 3 else 1  # the paper's map shrinks, a tiny one must not
@@ -197,6 +199,7 @@ class SemiSupervisedMLPGenerator(Generator):
         self, image_shape: Sequence[int], latent_dim: int = 100, width: int = 64, norm: Norm = "batch"
     ) -> None:
         super().__init__()
+        at_least(1, latent_dim=latent_dim, width=width)
         self.image_shape, self.latent_dim = tuple(image_shape), latent_dim
         units = max(500 * width // 64, 1)
         layers: list[nn.Module] = []

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, at_least
 from lit_gans.networks.base import Discriminator, Generator
 from lit_gans.networks.blocks import crop, doublings
 from lit_gans.networks.modulation import (
@@ -136,8 +136,7 @@ class StyleGenerator(Generator):
         mixing: float = 0.0,
     ) -> None:
         super().__init__()
-        if mapping_layers < 1:
-            raise UsageError(f"mapping_layers must be at least 1, got {mapping_layers}")
+        at_least(1, latent_dim=latent_dim, width=width, style_dim=style_dim, mapping_layers=mapping_layers)
         if not 0 <= mixing <= 1:
             raise UsageError(f"mixing is a share of the samples and must be in [0, 1], got {mixing}")
         widths = _widths(image_shape, width)
@@ -223,6 +222,7 @@ class StyleDiscriminator(Discriminator):
 
     def __init__(self, image_shape: Sequence[int], width: int = 32, group: int = 4) -> None:
         super().__init__()
+        at_least(1, width=width)
         channels, height, image_width = image_shape
         widths = _widths(image_shape, width)[::-1]
         n, last = len(widths) - 1, widths[-1]

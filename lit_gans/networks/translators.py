@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lit_gans.errors import at_least
 from lit_gans.networks.base import Generator
 from lit_gans.networks.blocks import Norm, Upsampling, norm_layers, reparametrise, upsample
 from lit_gans.networks.init import normal
@@ -73,6 +74,7 @@ class UNet(Translator):
         upsampling: Upsampling = "transposed",
     ) -> None:
         super().__init__()
+        at_least(1, width=width)
         # as deep as the smallest side allows: at 256 pixels eight times
         levels = max(2, min(8, int(log2(min(image_shape[1:])))))
         self.stride = 2**levels
@@ -138,6 +140,8 @@ class ResNetTranslator(Translator):
         upsampling: Upsampling = "transposed",
     ) -> None:
         super().__init__()
+        at_least(1, width=width)
+        at_least(0, blocks=blocks)
         if blocks is None:
             blocks = 9 if min(image_shape[1:]) >= 256 else 6
 

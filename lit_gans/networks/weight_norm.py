@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from lit_gans.errors import at_least
 from lit_gans.networks.base import Discriminator, Generator
 from lit_gans.networks.blocks import crop, doublings, halvings
 
@@ -141,6 +142,7 @@ class WeightNormGenerator(Generator):
 
     def __init__(self, image_shape: Sequence[int], latent_dim: int = 100, width: int = 64) -> None:
         super().__init__()
+        at_least(1, latent_dim=latent_dim, width=width)
         self.latent_dim = latent_dim
         channels, self.height, self.width = image_shape
         n = doublings(image_shape)
@@ -177,6 +179,7 @@ class WeightNormDiscriminator(Discriminator):
 
     def __init__(self, image_shape: Sequence[int], width: int = 64) -> None:
         super().__init__()
+        at_least(1, width=width)
         n = halvings(image_shape)
         channels, height, image_width = image_shape
         layers: list[nn.Module] = []
