@@ -95,7 +95,7 @@ def same_scores(run, folder):
 
 
 def test_cut_twice_and_resumed_on_two_processes_is_the_straight_run(tmp_path):
-    """Once by SIGTERM wherever it comes, once by max_steps within an epoch; every process has older fakes of its own."""
+    """Once by SIGTERM wherever it comes, once by max_steps within an epoch; each process has older fakes of its own."""
     name, steps = "CycleGAN", 60
     end = [f"--trainer.max_steps={steps}", "--trainer.max_epochs=-1"]
     straight, _ = fit(name, tmp_path / "straight", *end, devices=2)
