@@ -32,13 +32,14 @@ def grid(images: Tensor, columns: int | None = None) -> Tensor:
         (3, H', W') uint8.
 
     Raises:
-        UsageError: if they are no images that a person can look at, or ``columns`` is below 1.
+        UsageError: if ``columns`` is below 1.
     """
-    refuse_undrawable(images)
     at_least(1, columns=columns)
     images = images.detach().cpu()
     if tuple(images.shape[1:]) == (2, 1, 1):
         return _scatter(images.flatten(1))
+    if images.shape[1] not in (1, 3):
+        images = images[:, :3] if images.shape[1] > 3 else images.mean(1, keepdim=True)
     columns = columns or max(1, round(len(images) ** 0.5 + 0.4))
     return make_grid(to_uint8(images), nrow=columns, padding=2)
 
@@ -55,13 +56,7 @@ def refuse_undrawable(images: Tensor) -> None:
 
 
 def beside(images: Sequence[Tensor]) -> Tensor:
-    """Batches (N, C, H, W) side by side, (N, C', H, n W); grey ones as colour if any is.
-
-    Raises:
-        UsageError: if any of them cannot be drawn.
-    """
-    for batch in images:
-        refuse_undrawable(batch)
+    """Batches (N, C, H, W) side by side, (N, C', H, n W); grey ones as colour if any is."""
     channels = max(image.shape[1] for image in images)
     return torch.cat([image.expand(-1, channels, -1, -1) for image in images], 3)
 

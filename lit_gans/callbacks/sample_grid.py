@@ -1,7 +1,5 @@
 """Pictures of a run: what the generator draws from the same noise, over time."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lit_gans.errors import UsageError
-from lit_gans.pictures import beside, grid, to_image, write_png
+from lit_gans.pictures import beside, grid, refuse_undrawable, to_image, write_png
 from lit_gans.run_folder import run_folder
 
 _MOST = 10_000  # of a picture that can still be opened
@@ -64,9 +62,8 @@ class SampleGrid(Callback):
             return
         self.drawn = trainer.global_step
         images = [v for v in pl_module.receive(batch).values() if isinstance(v, Tensor) and v.ndim == 4]
-        if images:
-            with self._if_drawable():
-                write_png(grid(beside(images)[: self.count]), self.folder / "real.png")
+        if images and self._drawable(*images):
+            write_png(grid(beside(images)[: self.count]), self.folder / "real.png")
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -97,8 +94,9 @@ class SampleGrid(Callback):
         if trainer.sanity_checking or not isinstance(outputs, dict) or "shown" not in outputs:
             return
         if (missing := self.count - sum(len(row) for row in self.rows)) > 0:
-            with self._if_drawable():
-                self.rows.append(beside(list(outputs["shown"].values())).float()[:missing].cpu())
+            shown = list(outputs["shown"].values())
+            if self._drawable(*shown):
+                self.rows.append(beside(shown).float()[:missing].cpu())
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Shows what was kept."""
@@ -119,9 +117,8 @@ class SampleGrid(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Writes a batch of predictions as a grid."""
-        if isinstance(outputs, Tensor) and outputs.ndim == 4:
-            with self._if_drawable():
-                write_png(grid(outputs), self.folder / f"predict_{trainer.global_rank:02}_{batch_idx:06}.png")
+        if isinstance(outputs, Tensor) and outputs.ndim == 4 and self._drawable(outputs):
+            write_png(grid(outputs), self.folder / f"predict_{trainer.global_rank:02}_{batch_idx:06}.png")
 
     def draw(self, trainer: Trainer, pl_module: Any) -> None:
         """Draws one grid now, unless this step has one."""
@@ -133,18 +130,21 @@ class SampleGrid(Callback):
         columns = getattr(pl_module, "columns", 0)  # of a class each
         columns = columns if 0 < columns <= _WIDEST else None
         count = self.count if columns is None else max(1, self.count // columns) * columns
-        with self._if_drawable():
-            self._show(trainer, "step", grid(pl_module.sample(count, seed=self.seed), columns), step)
+        images = pl_module.sample(count, seed=self.seed)
+        if self._drawable(images):
+            self._show(trainer, "step", grid(images, columns), step)
 
-    @contextmanager
-    def _if_drawable(self) -> Iterator[None]:
-        """Leaves out a picture of what is none."""
+    def _drawable(self, *batches: Tensor) -> bool:
+        """Whether there is a picture of these; says once why there is none."""
         try:
-            yield
+            for images in batches:
+                refuse_undrawable(images)
         except UsageError as error:
             if not self._refused:
                 self._refused = True
                 rank_zero_warn(f"no pictures: {error}")
+            return False
+        return True
 
     def _show(self, trainer: Trainer, kind: str, picture: Tensor, step: int) -> None:
         """To the run's folder and the loggers that take pictures."""
