@@ -45,7 +45,7 @@ def lengths(trainer: Trainer, loader: Any) -> tuple[int | None, int | None]:
         return None, None
     try:
         every = len(loader)
-    except (TypeError, NotImplementedError):
+    except (TypeError, NotImplementedError, RuntimeError):  # a CombinedLoader has none before it is iterated
         return None, None
     limit: int | float = trainer.limit_train_batches
     return every, min(every, limit) if isinstance(limit, int) else int(every * limit)
