@@ -22,7 +22,7 @@ from lit_gans import checkpoints
 from lit_gans.callbacks import CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
 from lit_gans.callbacks.stopping import StoppingCheck
 from lit_gans.cli import TRAINING, fail, known, nearest
-from lit_gans.errors import UsageError, refuse_odd_numbers
+from lit_gans.errors import UsageError, at_least, refuse_odd_numbers
 from lit_gans.generative import GenerativeModel, refuse_strategy
 from lit_gans.making import Making, make
 from lit_gans.reasons import causes
@@ -165,6 +165,7 @@ class TrainCLI(LightningCLI):
             trainer["plugins"] = [*plugins, checkpoints.AtomicCheckpointIO()]
         if trainer["enable_progress_bar"] is not False and not any(isinstance(c, AnyProgressBar) for c in callbacks):
             trainer["callbacks"] = [*callbacks, ProgressBar()]
+        at_least(1, check_val_every_n_epoch=trainer["check_val_every_n_epoch"])
         if trainer["barebones"]:
             raise UsageError(
                 "trainer.barebones allows no logger, checkpoint or callback, which every run here has; use "

@@ -191,11 +191,12 @@ def features(
         output: a .safetensors file for the network.
     """
     from lit_gans.commands.run_data import open_data
-    from lit_gans.errors import UsageError
+    from lit_gans.errors import UsageError, at_least
     from lit_gans.metrics.protocol import describe_data
     from lit_gans.metrics.training import accuracy, train_classifier
 
     target = Path(output)
+    at_least(1, epochs=epochs)
     if target.suffix != ".safetensors":
         raise UsageError(f"output must end in .safetensors, got {output}")
     module = open_data("", data, root, None)
