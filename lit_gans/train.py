@@ -24,7 +24,7 @@ from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, Samp
 from lit_gans.callbacks.stopping import StoppingCheck
 from lit_gans.changes import LINKED
 from lit_gans.cli import TRAINING, fail, known, nearest
-from lit_gans.errors import UsageError, reason, refuse_odd_numbers
+from lit_gans.errors import UsageError, at_least, reason, refuse_odd_numbers
 from lit_gans.generative import GenerativeModel, refuse_strategy
 from lit_gans.loading import named_class, was_restoring
 from lit_gans.making import Making, make
@@ -203,6 +203,7 @@ class TrainCLI(LightningCLI):
             trainer["plugins"] = [*plugins, checkpoints.AtomicCheckpointIO()]
         if trainer["enable_progress_bar"] is not False and not any(isinstance(c, AnyProgressBar) for c in callbacks):
             trainer["callbacks"] = [*callbacks, ProgressBar()]
+        at_least(1, check_val_every_n_epoch=trainer["check_val_every_n_epoch"])
         if trainer["barebones"]:
             raise UsageError(
                 "trainer.barebones allows no logger, checkpoint or callback, which every run here has; use "

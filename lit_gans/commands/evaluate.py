@@ -205,12 +205,13 @@ def features(
         trust: packages of yours that the .yaml file names classes of; they are imported, which runs their code.
     """
     from lit_gans.commands.run_data import open_data
-    from lit_gans.errors import UsageError
+    from lit_gans.errors import UsageError, at_least
     from lit_gans.files import refuse_taken
     from lit_gans.metrics.protocol import describe_data
     from lit_gans.metrics.training import accuracy, train_classifier
 
     target = Path(output)
+    at_least(1, epochs=epochs)
     if target.suffix != ".safetensors":
         raise UsageError(f"output must end in .safetensors, got {output}")
     refuse_taken(target, force=force)
