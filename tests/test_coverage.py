@@ -150,7 +150,7 @@ def test_stacks_in_a_run_are_no_more_than_were_asked_for(tmp_path, few):
 
 
 def evaluated(*arguments):
-    main(["evaluate", "checkpoints/last.ckpt", "--data=data.yaml", *arguments, "--output=a.json"])
+    main(["evaluate", "checkpoints/last.ckpt", "--data=data.yaml", *arguments, "--output=a.json", "--force"])
     return json.loads(Path("a.json").read_text())
 
 
