@@ -25,7 +25,7 @@ from lit_gans.cli import TRAINING, fail, known, nearest
 from lit_gans.errors import UsageError, at_least, refuse_odd_numbers
 from lit_gans.generative import GenerativeModel, refuse_strategy
 from lit_gans.making import Making, make
-from lit_gans.reasons import causes
+from lit_gans.reasons import causes, is_own
 
 _EPOCHS = 10  # of a run that does not say how long it should take
 _HOMES = {"model": "lit_gans.models", "data": "lit_gans.data"}
@@ -47,7 +47,9 @@ class Parser(LightningArgumentParser):
         return parsed
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Prints it and ends the process with 2."""
+        """Prints it and ends the process with 2; a bug in a user's own module is raised as it is."""
+        if bug := next((cause for cause in causes(ex) if is_own(cause)), None):
+            raise bug
         text = " ".join(str(message).split())
         wrong = re.search(r"Problem with given class_path '([^']+)': (.+?)(?: - Expected| Given value|$)", text)
         if wrong and not wrong[2].startswith("Validation failed"):
