@@ -52,6 +52,11 @@ def own_line(error: BaseException) -> str | None:
     return f"{lines[-1][0].f_code.co_filename}, line {lines[-1][1]}" if lines else None
 
 
+def is_own(error: BaseException) -> bool:
+    """Whether an error is one of a user's own code: raised in it, or in the way that it is written."""
+    return own_line(error) is not None or isinstance(error, SyntaxError)
+
+
 def _is_own(frame: FrameType) -> bool:
     file, package = frame.f_code.co_filename, _module(frame).partition(".")[0]
     known = package == "lit_gans" or package in sys.stdlib_module_names or file.startswith("<")

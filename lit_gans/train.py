@@ -29,7 +29,7 @@ from lit_gans.generative import GenerativeModel, refuse_strategy
 from lit_gans.loading import named_class, was_restoring
 from lit_gans.making import Making, make
 from lit_gans.place import RUN, find
-from lit_gans.reasons import causes
+from lit_gans.reasons import causes, is_own
 from lit_gans.resume import nothing_left, tell
 from lit_gans.run_folder import RunLogger, remove_unused
 from lit_gans.trust import NOBODY, class_path, import_class
@@ -63,7 +63,9 @@ class Parser(LightningArgumentParser):
         return parsed
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Prints it and ends the process with 2."""
+        """Prints it and ends the process with 2; a bug in a user's own module is raised as it is."""
+        if bug := next((cause for cause in causes(ex) if is_own(cause)), None):
+            raise bug
         text = " ".join(str(message).split())
         wrong = re.search(r"Problem with given class_path '([^']+)': (.+?)(?: - Expected| Given value|$)", text)
         if wrong and not wrong[2].startswith("Validation failed"):

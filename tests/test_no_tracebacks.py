@@ -212,6 +212,13 @@ def test_a_bug_of_ones_own_is_that_bug(name, kind, words, own):
     assert raised.value.__traceback__ is not None and "own_project.py" in str(raised.traceback[-1].path)
 
 
+@pytest.mark.parametrize(("text", "kind"), [("x = undefined", NameError), ("def (", SyntaxError)])
+def test_a_module_of_ones_own_that_cannot_be_imported_is_that_bug(text, kind, own, monkeypatch):
+    (own / "own_broken.py").write_text(text)
+    with pytest.raises(kind):
+        main(["fit", "--model=own_broken.Model"])
+
+
 def test_a_missing_file_of_ones_own_is_said_with_its_place(own, says):
     said = says("fit", "--data=own_project.Missing", "--model.image_shape=[1,16,16]")
     line = next(n for n, text in enumerate(OWN.splitlines(), 1) if "needed.csv" in text)
