@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -154,7 +155,10 @@ def test_whatever_goes_wrong_on_one_rank_ends_all(where, rank, kind, code, sente
     text = done.stdout + done.stderr
     assert done.returncode == code, text
     assert text.count(sentence) == 1 and text.count("Traceback (most") == (1 if kind == "bug" else 0), text
-    alive = subprocess.run(["pgrep", "-f", f"default_root_dir={tmp_path}"], capture_output=True, text=True).stdout
+    for _ in range(60):  # seconds
+        if not (alive := subprocess.run(["pgrep", "-f", f"default_root_dir={tmp_path}"], capture_output=True).stdout):
+            break
+        time.sleep(1)
     assert not alive
 
 
