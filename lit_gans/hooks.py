@@ -5,7 +5,15 @@ from functools import wraps
 from typing import Any
 
 #: hooks that are empty in Lightning, so that nobody calls ``super()`` in them
-KEPT = ("setup", "on_train_start", "on_before_optimizer_step", "on_save_checkpoint", "on_load_checkpoint")
+KEPT = (
+    "configure_callbacks",
+    "setup",
+    "on_fit_start",
+    "on_train_start",
+    "on_before_optimizer_step",
+    "on_save_checkpoint",
+    "on_load_checkpoint",
+)
 
 
 def keep_hooks(cls: type, base: type) -> None:

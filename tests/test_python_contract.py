@@ -224,8 +224,14 @@ class NoSuper(DCGAN):
 
     seen = ()
 
+    def configure_callbacks(self):
+        return []
+
     def setup(self, stage):
         self.seen += ("setup",)
+
+    def on_fit_start(self):
+        self.seen += ("on_fit_start",)
 
     def on_train_start(self):
         self.seen += ("on_train_start",)
@@ -256,6 +262,7 @@ def test_hooks_without_super_keep_the_librarys_part(tmp_path):
         return cls(image_shape=SHAPE, width=4, latent_dim=NOISE, clip_norm=1e-3)
 
     model = made()
+    refused(lambda: fit(tmp_path / "clipped", made(), gradient_clip_val=1.0), "clip_norm")
     checkpoint = fit(tmp_path / "straight", model, max_steps=6)
     assert {"setup", "on_train_start", "on_before_optimizer_step"} <= set(model.seen) and checkpoint["extra"] == 1
     for player in (model.generator, model.discriminator):
