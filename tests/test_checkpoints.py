@@ -192,7 +192,7 @@ def test_what_lightning_restores_is_the_users_to_replace(saved, tmp_path, monkey
         {"map_location": lambda storage, place: storage},
         {"map_location": torch.device("cpu")},
     ],
-    ids=str,
+    ids=lambda given: next(f"{name}={type(value).__name__}" for name, value in given.items()),
 )
 def test_lightnings_own_arguments(arguments, saved):
     loaded = DCGAN.load_from_checkpoint(file_of(saved[0]), **arguments)
