@@ -13,6 +13,7 @@ from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from lit_gans.checks import checked_terms
 from lit_gans.errors import UsageError
 from lit_gans.generative import Batch, GenerativeModel
 from lit_gans.losses import Terms
@@ -109,7 +110,7 @@ class BaseGAN(GenerativeModel):
         """The discriminator's turn: freeze the generator, terms, backward, clip, step."""
 
         def objective(batch: Batch, fake: Fake) -> Terms:
-            terms = self._checked("discriminator", self.discriminator_loss(batch, fake))
+            terms = checked_terms("discriminator", self.discriminator_loss(batch, fake))
             return {**terms, **self.discriminator_penalty(batch, fake)}
 
         return self._descend("discriminator", objective, batch, fake)
@@ -173,7 +174,7 @@ class BaseGAN(GenerativeModel):
         optimizer = self._optimizers()[PLAYERS.index(player)]
         self._watched.player = player
         with self._turn(player):
-            terms = self._checked(player, objective(batch, fake))
+            terms = checked_terms(player, objective(batch, fake))
             loss = torch.stack([full(term) for term in terms.values()]).sum()
             optimizer.zero_grad()
             if self.trainer.world_size == 1:

@@ -152,3 +152,24 @@ def set_random_state(state: dict[str, Any], device: torch.device) -> None:
         raise UsageError(
             f"the checkpoint's {RANDOM} are damaged ({type(error).__name__}: {error}); use another checkpoint"
         ) from None
+
+
+# -------------------------------------------------------------------- weights
+
+
+def plain_key(key: str) -> str:
+    """The name of a weight without what ``torch.compile(network)`` puts into it."""
+    return key.replace("_orig_mod.", "")
+
+
+def broken(checkpoint: dict[str, Any]) -> str | None:
+    """The first weight of a checkpoint, or memory of an optimizer, that is not finite, in words."""
+    kept = {name: [value] for name, value in checkpoint["state_dict"].items()}
+    for number, optimizer in enumerate(checkpoint.get("optimizer_states", ())):
+        values = [value for state in optimizer.get("state", {}).values() for value in state.values()]
+        kept[f"the memory of optimizer {number}"] = values
+    for name, values in kept.items():
+        for value in values:
+            if isinstance(value, torch.Tensor) and value.is_floating_point() and not bool(torch.isfinite(value).all()):
+                return f"{name} holds NaN or infinity"
+    return None

@@ -11,6 +11,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from lit_gans.checks import checked_terms
 from lit_gans.errors import UsageError
 from lit_gans.families import draw, noise_size, required
 from lit_gans.generative import GenerativeModel, ImageShape
@@ -165,7 +166,7 @@ class EncoderDecoder(GenerativeModel):
 
     def training_step(self, batch: Any, batch_idx: int) -> Terms:
         """One batch: every term and, as ``loss``, their sum."""
-        terms = self._checked("model", self.objective(self.receive(batch)["image"]))
+        terms = checked_terms("model", self.objective(self.receive(batch)["image"]))
         loss = torch.stack(list(terms.values())).sum()
         shown = {name: term.detach() for name, term in {**terms, "loss": loss}.items()}
         if self.trainer.world_size > 1:  # the devices' mean: all of them stop here, or none

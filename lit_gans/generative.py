@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 import torch
 import torch.distributed as dist
 from lightning.pytorch import LightningModule
-from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lit_gans import changes, checkpoints, place, resume
-from lit_gans.data.order import repeated
+from lit_gans.checks import refuse_batch, refuse_options, refuse_precision, refuse_strategy
+from lit_gans.data.order import first_of, repeated, size_of
 from lit_gans.errors import NonFiniteLoss, UsageError, reason
 from lit_gans.gradients import CURE, Watched
 from lit_gans.hooks import keep_hooks
@@ -25,8 +25,6 @@ from lit_gans.optim import ExponentialAverage
 
 Batch = dict[str, Tensor]
 ImageShape = tuple[int, int, int]
-
-_IMAGES = ("image", "source", "target", "a", "b")
 
 
 class GenerativeModel(LightningModule, ABC):
@@ -116,22 +114,12 @@ class GenerativeModel(LightningModule, ABC):
             )
         stage = "" if self._trainer is None else str(self.trainer.state.stage)
         if stage not in self._inspected:
-            self._inspect(batch)
+            refuse_batch(type(self).__name__, batch, self.needs, self.image_shape)
             self._inspected.add(stage)
         return {
             name: value.to(self.dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
             for name, value in batch.items()
         }
-
-    def _inspect(self, batch: Batch) -> None:
-        if missing := [name for name in self.needs if name not in batch]:
-            raise UsageError(
-                f"{type(self).__name__} needs batches with {', '.join(missing)}, but the data gives "
-                f"{', '.join(batch)}; use another data set, or a model that is made for this one"
-            )
-        for name in _IMAGES:
-            if name in batch:
-                _inspect(name, batch[name], self.image_shape if name == "image" else None)
 
     def forward(self, *inputs: Any) -> Any:
         """What the averaged generator, in evaluation mode, makes of its inputs: noise (N, latent_dim) for most models.
@@ -160,11 +148,11 @@ class GenerativeModel(LightningModule, ABC):
         loop = loops.get(str(trainer.state.fn.value if trainer.state.fn else ""), trainer.fit_loop.epoch_loop.val_loop)
         loaders = trainer.test_dataloaders if trainer.testing else trainer.val_dataloaders
         loader = loaders[dataloader_idx] if isinstance(loaders, (list, tuple)) else loaders
-        twice, size = repeated(loader, loop.batch_progress.current.ready), _size(batch)
+        twice, size = repeated(loader, loop.batch_progress.current.ready), size_of(batch)
         self.repeats = twice is None or (twice > 0 and twice == size)
         if size is not None:
             self._weight = 0.0 if self.repeats else float(size - (twice or 0))
-        return batch if self.repeats or not twice or size is None else _first(batch, size - twice)
+        return batch if self.repeats or not twice or size is None else first_of(batch, size - twice)
 
     def log(self, name: str, value: Any, *arguments: Any, **options: Any) -> None:
         """Lightning's; on several devices held-out samples weigh the same wherever they are, and repeated ones nothing.
@@ -218,31 +206,6 @@ class GenerativeModel(LightningModule, ABC):
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         due = every > 0 and (self.batch_number + 1) % every == 0
         return due or bool(self.trainer.fast_dev_run)  # type: ignore[attr-defined]
-
-    def _checked(self, player: str, terms: Any) -> Terms:
-        """The terms that a variant's loss has returned.
-
-        Raises:
-            UsageError: if they are no dict of tensors of one number, or no weight has a part in them.
-        """
-        if not isinstance(terms, dict) or not terms:
-            given = "an empty dict" if isinstance(terms, dict) else f"a {type(terms).__name__}"
-            raise UsageError(
-                f"the {player}'s loss must be a dict of named terms, such as {{'fake': loss}}, got {given}; return one "
-                "term at least"
-            )
-        for name, term in terms.items():
-            if not isinstance(term, Tensor) or term.ndim:
-                given = f"shape {tuple(term.shape)}" if isinstance(term, Tensor) else f"a {type(term).__name__}"
-                raise UsageError(
-                    f"the {player}'s term {name!r} must be a tensor of one number, such as loss.mean(), got {given}"
-                )
-        if not any(term.requires_grad for term in terms.values()):
-            raise UsageError(
-                f"the {player}'s terms {', '.join(map(str, terms))} depend on no weight that trains; let them use the "
-                "player's network, and do not detach them"
-            )
-        return terms
 
     def _log_terms(self, terms: Terms) -> None:
         """Logs the last known value of every term: some come less often than losses are logged."""
@@ -320,9 +283,11 @@ class GenerativeModel(LightningModule, ABC):
         Raises:
             NonFiniteLoss: if a weight, or what an optimizer remembers of it, is NaN or infinite.
         """
-        checkpoint["state_dict"] = {plain_key(key): value for key, value in checkpoint["state_dict"].items()}
+        checkpoint["state_dict"] = {
+            checkpoints.plain_key(key): value for key, value in checkpoint["state_dict"].items()
+        }
         checkpoint[checkpoints.KEY] = checkpoints.describe(self)
-        own, complaint = checkpoints.random_state(self.device), _broken(checkpoint) or self._watched.broken()
+        own, complaint = checkpoints.random_state(self.device), checkpoints.broken(checkpoint) or self._watched.broken()
         states: list[Any] = [(own, complaint)]
         if self._trainer is not None and self.trainer.world_size > 1:
             states = [None] * self.trainer.world_size
@@ -356,8 +321,8 @@ class GenerativeModel(LightningModule, ABC):
 
         It does not matter whether a network was wrapped by ``torch.compile``, then or now.
         """
-        own = {plain_key(key): key for key in self.state_dict()}
-        state_dict = {own.get(plain_key(key), key): value for key, value in state_dict.items()}
+        own = {checkpoints.plain_key(key): key for key in self.state_dict()}
+        state_dict = {own.get(checkpoints.plain_key(key), key): value for key, value in state_dict.items()}
         try:
             return super().load_state_dict(state_dict, strict, assign)
         except RuntimeError as error:
@@ -384,89 +349,7 @@ class GenerativeModel(LightningModule, ABC):
         return checkpoints.load(checkpoint_path, map_location, **own, **arguments)
 
 
-def plain_key(key: str) -> str:
-    """The name of a weight without what ``torch.compile(network)`` puts into it."""
-    return key.replace("_orig_mod.", "")
-
-
-def refuse_precision(precision: str) -> None:
-    """Raises a `UsageError` for number types that nothing can be learned in."""
-    if precision not in ("32-true", "64-true", "16-mixed", "bf16-mixed"):
-        raise UsageError(
-            f"precision {precision} keeps the weights themselves in few bits, where the small steps of Adam and of the "
-            "averaged generator are rounded to nothing; train with bf16-mixed, 16-mixed, 32-true or 64-true"
-        )
-
-
-def _broken(checkpoint: dict[str, Any]) -> str | None:
-    """The first weight of a checkpoint, or memory of an optimizer, that is not finite, in words."""
-    kept = {name: [value] for name, value in checkpoint["state_dict"].items()}
-    for number, optimizer in enumerate(checkpoint.get("optimizer_states", ())):
-        values = [value for state in optimizer.get("state", {}).values() for value in state.values()]
-        kept[f"the memory of optimizer {number}"] = values
-    for name, values in kept.items():
-        for value in values:
-            if isinstance(value, Tensor) and value.is_floating_point() and not bool(torch.isfinite(value).all()):
-                return f"{name} holds NaN or infinity"
-    return None
-
-
-def refuse_strategy(strategy: Any) -> None:
-    """Raises a `UsageError` for a strategy that two players in one module cannot be trained with."""
-    popen = getattr(strategy, "_start_method", "popen") == "popen"  # spawned and forked processes share no launcher
-    if not isinstance(strategy, (SingleDeviceStrategy, DDPStrategy)) or not popen:
-        name = f"{type(strategy).__name__}{'' if popen else ' with spawned processes'}"
-        raise UsageError(
-            f"a model trains on one device or with 'ddp' on several, each in a process of its own, got {name}; leave "
-            "trainer.strategy at 'auto'"
-        )
-
-
-def refuse_options(trainer: Any) -> None:
-    """Raises a `UsageError` for what Lightning would do to the one optimizer that it knows of."""
-    if trainer.gradient_clip_val:
-        raise UsageError("a model clips by itself: use its clip_norm, not the trainer's gradient_clip_val")
-    if trainer.accumulate_grad_batches != 1:
-        raise UsageError("a batch is a step here: use data with a larger batch_size, do not accumulate_grad_batches")
-
-
 def _leave_group() -> None:
     """Ends this process's part in the group: gloo's threads, left running, can abort a process that is done."""
     if dist.is_initialized():
         dist.destroy_process_group()
-
-
-def _size(batch: Any) -> int | None:
-    """The number of samples of a batch, by its first tensor."""
-    parts = batch.values() if isinstance(batch, dict) else batch if isinstance(batch, (list, tuple)) else [batch]
-    return next((len(part) for part in parts if isinstance(part, Tensor) and part.ndim), None)
-
-
-def _first(batch: Any, count: int) -> Any:
-    """The first samples of a batch: of its tensors, and of its lists of texts."""
-    if isinstance(batch, dict):
-        return {name: _first(part, count) for name, part in batch.items()}
-    if isinstance(batch, (list, tuple)) and not any(isinstance(part, str) for part in batch):
-        return type(batch)(_first(part, count) for part in batch)
-    return batch[:count] if isinstance(batch, (Tensor, list, tuple)) else batch
-
-
-def _inspect(name: str, images: Tensor, shape: tuple[int, ...] | None) -> None:
-    """Refuses a batch of images that no generator with a tanh could match."""
-    low, high = float(images.min()), float(images.max())
-    if not images.is_floating_point() or low < -1.001 or high > 1.001:
-        raise UsageError(
-            f"'{name}' must be float images in [-1, 1], as the generator draws them, got {images.dtype} in "
-            f"[{low:g}, {high:g}]; normalise them with image / 127.5 - 1 if they are in [0, 255] or image * 2 - 1 if "
-            "they are in [0, 1]"
-        )
-    if low >= 0:
-        rank_zero_warn(
-            f"no value of the first '{name}' batch is below 0 (range [{low:g}, {high:g}]): images in [0, 1] must be "
-            "normalised with image * 2 - 1"
-        )
-    if shape is not None and tuple(images.shape[1:]) != shape:
-        raise UsageError(
-            f"the model was built for images of shape {shape} (channels, height, width), but the data gives "
-            f"{tuple(images.shape[1:])}; set image_shape to what the data gives"
-        )

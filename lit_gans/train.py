@@ -23,9 +23,10 @@ from lit_gans import checkpoints, settings
 from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
 from lit_gans.callbacks.stopping import StoppingCheck
 from lit_gans.changes import LINKED
+from lit_gans.checks import refuse_strategy
 from lit_gans.cli import TRAINING, fail, known, nearest
 from lit_gans.errors import UsageError, at_least, reason, refuse_odd_numbers
-from lit_gans.generative import GenerativeModel, refuse_strategy
+from lit_gans.generative import GenerativeModel
 from lit_gans.loading import named_class, was_restoring
 from lit_gans.making import Making, make
 from lit_gans.place import RUN, find

@@ -138,3 +138,18 @@ def repeated(loader: Any, batch_idx: int) -> int | None:
         return 0
     last = (sampler.num_samples - 1) * sampler.num_replicas + sampler.rank  # the place of this device's last sample
     return int(batch_idx == len(loader) - 1 and last >= len(sampler.dataset))  # type: ignore[arg-type]
+
+
+def size_of(batch: Any) -> int | None:
+    """The number of samples of a batch, by its first tensor."""
+    parts = batch.values() if isinstance(batch, dict) else batch if isinstance(batch, (list, tuple)) else [batch]
+    return next((len(part) for part in parts if isinstance(part, Tensor) and part.ndim), None)
+
+
+def first_of(batch: Any, count: int) -> Any:
+    """The first samples of a batch: of its tensors, and of its lists of texts."""
+    if isinstance(batch, dict):
+        return {name: first_of(part, count) for name, part in batch.items()}
+    if isinstance(batch, (list, tuple)) and not any(isinstance(part, str) for part in batch):
+        return [first_of(part, count) for part in batch]
+    return batch[:count] if isinstance(batch, (Tensor, list, tuple)) else batch

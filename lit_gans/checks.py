@@ -1,0 +1,100 @@
+"""What is looked at before it can do harm: the first batches, a variant's terms, the options of a trainer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+
+from lit_gans.errors import UsageError
+from lit_gans.losses import Terms
+
+_IMAGES = ("image", "source", "target", "a", "b")
+
+
+def refuse_batch(model: str, batch: dict[str, Any], needs: Sequence[str], image_shape: tuple[int, ...] | None) -> None:
+    """Raises a `UsageError` for a batch that lacks what the model of that name needs, or has images of another kind."""
+    if missing := [name for name in needs if name not in batch]:
+        raise UsageError(
+            f"{model} needs batches with {', '.join(missing)}, but the data gives {', '.join(batch)}; use another data "
+            "set, or a model that is made for this one"
+        )
+    for name in _IMAGES:
+        if name in batch:
+            _refuse_images(name, batch[name], image_shape if name == "image" else None)
+
+
+def _refuse_images(name: str, images: Tensor, shape: tuple[int, ...] | None) -> None:
+    """Refuses a batch of images that no generator with a tanh could match."""
+    low, high = float(images.min()), float(images.max())
+    if not images.is_floating_point() or low < -1.001 or high > 1.001:
+        raise UsageError(
+            f"'{name}' must be float images in [-1, 1], as the generator draws them, got {images.dtype} in "
+            f"[{low:g}, {high:g}]; normalise them with image / 127.5 - 1 if they are in [0, 255] or image * 2 - 1 if "
+            "they are in [0, 1]"
+        )
+    if low >= 0:
+        rank_zero_warn(
+            f"no value of the first '{name}' batch is below 0 (range [{low:g}, {high:g}]): images in [0, 1] must be "
+            "normalised with image * 2 - 1"
+        )
+    if shape is not None and tuple(images.shape[1:]) != shape:
+        raise UsageError(
+            f"the model was built for images of shape {shape} (channels, height, width), but the data gives "
+            f"{tuple(images.shape[1:])}; set image_shape to what the data gives"
+        )
+
+
+def checked_terms(player: str, terms: Any) -> Terms:
+    """The terms that a variant's loss has returned.
+
+    Raises:
+        UsageError: if they are no dict of tensors of one number, or no weight has a part in them.
+    """
+    if not isinstance(terms, dict) or not terms:
+        given = "an empty dict" if isinstance(terms, dict) else f"a {type(terms).__name__}"
+        raise UsageError(
+            f"the {player}'s loss must be a dict of named terms, such as {{'fake': loss}}, got {given}; return one "
+            "term at least"
+        )
+    for name, term in terms.items():
+        if not isinstance(term, Tensor) or term.ndim:
+            given = f"shape {tuple(term.shape)}" if isinstance(term, Tensor) else f"a {type(term).__name__}"
+            raise UsageError(
+                f"the {player}'s term {name!r} must be a tensor of one number, such as loss.mean(), got {given}"
+            )
+    if not any(term.requires_grad for term in terms.values()):
+        raise UsageError(
+            f"the {player}'s terms {', '.join(map(str, terms))} depend on no weight that trains; let them use the "
+            "player's network, and do not detach them"
+        )
+    return terms
+
+
+def refuse_strategy(strategy: Any) -> None:
+    """Raises a `UsageError` for a strategy that two players in one module cannot be trained with."""
+    popen = getattr(strategy, "_start_method", "popen") == "popen"  # spawned and forked processes share no launcher
+    if not isinstance(strategy, (SingleDeviceStrategy, DDPStrategy)) or not popen:
+        name = f"{type(strategy).__name__}{'' if popen else ' with spawned processes'}"
+        raise UsageError(
+            f"a model trains on one device or with 'ddp' on several, each in a process of its own, got {name}; leave "
+            "trainer.strategy at 'auto'"
+        )
+
+
+def refuse_precision(precision: str) -> None:
+    """Raises a `UsageError` for number types that nothing can be learned in."""
+    if precision not in ("32-true", "64-true", "16-mixed", "bf16-mixed"):
+        raise UsageError(
+            f"precision {precision} keeps the weights themselves in few bits, where the small steps of Adam and of the "
+            "averaged generator are rounded to nothing; train with bf16-mixed, 16-mixed, 32-true or 64-true"
+        )
+
+
+def refuse_options(trainer: Any) -> None:
+    """Raises a `UsageError` for what Lightning would do to the one optimizer that it knows of."""
+    if trainer.gradient_clip_val:
+        raise UsageError("a model clips by itself: use its clip_norm, not the trainer's gradient_clip_val")
+    if trainer.accumulate_grad_batches != 1:
+        raise UsageError("a batch is a step here: use data with a larger batch_size, do not accumulate_grad_batches")
