@@ -304,7 +304,14 @@ class BaseGAN(GenerativeModel):
                 )
             watched = known.get(name or f"{str(config.name).removeprefix('lr-')}/loss")
             if watched is not None:
-                config.scheduler.step(watched)
+                config.scheduler.step(self._over_devices(watched))
+
+    def _over_devices(self, value: Any) -> Any:
+        """The mean of a number over all devices, since schedules must not differ between them."""
+        if self.trainer.world_size > 1:
+            value = torch.as_tensor(value, device=self.device).detach().float().clone()
+            _all_reduce_mean([value])
+        return value
 
 
 def _parameters(optimizer: Any) -> list[nn.Parameter]:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import assert_equal, run_cli, training_state
+from conftest import SHAPE, assert_equal, run_cli, training_state
+
+from lit_gans import GAN
 
 HERE = Path(__file__).parent
 # One model for each kind of thing that ranks could disagree on: weights alone, batch statistics, BEGAN's k, power
@@ -42,7 +44,7 @@ def ranks(folder, name):
 def trained(tmp_path_factory):
     """All kinds, trained for 12 batches by one pair of processes."""
     folder = tmp_path_factory.mktemp("trained")
-    run(folder, "train", ",".join([*KINDS, "Watchful"]), 2, 12)
+    run(folder, "train", ",".join([*KINDS, "Watchful", "Unfrozen"]), 2, 12)
     return folder
 
 
@@ -68,6 +70,16 @@ def test_a_schedule_that_watches_is_the_same_on_all_ranks(trained):
     first, second = ranks(trained, "Watchful")
     assert first["rates"] == second["rates"]
     assert first["rates"][1] < 2e-4  # the mean over ranks stays 0, so it came down
+
+
+@pytest.mark.slow
+def test_layers_that_a_callback_unfreezes_stay_alike(trained):
+    first, second = (rank["state"] for rank in ranks(trained, "Unfrozen"))
+    assert_equal(first, second)
+    torch.manual_seed(0)
+    start = GAN(image_shape=SHAPE, latent_dim=8, generator_hidden=(16,), discriminator_hidden=(16, 16)).state_dict()
+    name = "discriminator.layers.1.weight"
+    assert not torch.equal(first[name], start[name])  # it trained from the second epoch on
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 from conftest import MODELS, SHAPE, glyphs, small, trainer
 from lightning.pytorch import Callback, seed_everything
+from lightning.pytorch.callbacks import BaseFinetuning
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -53,6 +54,17 @@ class Watchful(DCGAN):
         return super().validation_step(batch, batch_idx)
 
 
+class Unfreeze(BaseFinetuning):
+    """Gives a frozen layer of the discriminator to its optimizer in the second epoch, as people do who fine-tune."""
+
+    def freeze_before_training(self, module):
+        self.freeze(module.discriminator.layers[1])
+
+    def finetune_function(self, module, epoch, optimizer):
+        if epoch == 1 and optimizer.param_groups[0]["params"][-1].shape == (1,):
+            self.unfreeze_and_add_param_group(module.discriminator.layers[1], optimizer, lr=1e-2)
+
+
 class Keep(Callback):
     """Every rank's last draw and, at the end, all of its tensors."""
 
@@ -75,6 +87,9 @@ def made(name, devices=1):
         torch.manual_seed(0)
         schedule = partial(ReduceLROnPlateau, patience=2, factor=0.5)
         return Watchful(image_shape=SHAPE, width=4, latent_dim=8, discriminator_scheduler=schedule), glyphs(count=160)
+    if name == "Unfrozen":
+        torch.manual_seed(0)
+        return GAN(image_shape=SHAPE, latent_dim=8, generator_hidden=(16,), discriminator_hidden=(16, 16)), glyphs()
     if name == "CycleGAN":
         torch.manual_seed(0)
         model = CycleGAN(image_shape=(3, 16, 16), source_shape=(3, 16, 16), width=4, blocks=1, pool=8)
@@ -93,7 +108,8 @@ def train(names, devices, steps, resume=""):
     for name in names.split(","):
         model, data = made(name, int(devices))
         folder = Path(name)
-        run = trainer(folder, max_steps=int(steps), devices=int(devices), callbacks=[Keep(name), SaveLast()])
+        callbacks = [Keep(name), SaveLast(), *([Unfreeze()] if name == "Unfrozen" else [])]
+        run = trainer(folder, max_steps=int(steps), devices=int(devices), callbacks=callbacks)
         run.fit(model, datamodule=data, ckpt_path=f"{resume}/{name}/checkpoints/last.ckpt" if resume else None)
 
 
