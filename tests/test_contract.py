@@ -40,7 +40,7 @@ from lit_gans import (
     LabelGAN,
     StyleGAN2,
     UnrolledGAN,
-    checkpoints,
+    loading,
 )
 from lit_gans.cli import main
 from lit_gans.optim import Adam, LinearDecay
@@ -286,7 +286,7 @@ def test_arguments_are_kept_as_given(model_class):
     given, optimizers = arguments_for(model_class), paced(model_class, "optimizer", Adam)
     model = small(model_class, **optimizers)
     assert {name: model.hparams[name] for name in given} == given
-    assert all(checkpoints.build(model.hparams[name]).func is Adam for name in optimizers)
+    assert all(loading.build(model.hparams[name]).func is Adam for name in optimizers)
     assert model.given_networks == {}
 
 
