@@ -60,7 +60,8 @@ def is_own(error: BaseException) -> bool:
 def _is_own(frame: FrameType) -> bool:
     file, package = frame.f_code.co_filename, _module(frame).partition(".")[0]
     known = package == "lit_gans" or package in sys.stdlib_module_names or file.startswith("<")
-    return not known and not _INSTALLED & set(Path(file).parts)
+    module = str(frame.f_globals.get("__file__", ""))  # a compiled one names its source, which is not installed
+    return not known and not _INSTALLED & {*Path(file).parts, *Path(module).parts}
 
 
 def _module(frame: FrameType) -> str:
@@ -76,16 +77,19 @@ def _raised_by(error: BaseException, packages: tuple[str, ...]) -> bool:
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what it was raised from, and so on."""
-    while error is not None:
+    """An error and what it was raised from, and so on, each once."""
+    seen: list[BaseException] = []
+    while error is not None and all(error is not other for other in seen):
         yield error
+        seen.append(error)
         error = error.__cause__
 
 
 def unwrapped(error: BaseException) -> BaseException:
     """What a constructor has raised, out of the parser's own error about it."""
-    while error.__cause__ is not None and _raised_by(error, _PARSER):
-        error = error.__cause__
+    for cause in causes(error):
+        if cause.__cause__ is None or not _raised_by(cause, _PARSER):
+            return cause
     return error
 
 

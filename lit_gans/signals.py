@@ -76,9 +76,11 @@ def tell(number: int) -> None:
 
 def ended_by(error: BaseException | None) -> int:
     """The signal that an error goes back to, however it was wrapped; 0 for none."""
-    while error is not None:
+    seen: list[BaseException] = []  # an error raised from another that came while it was handled leads back to itself
+    while error is not None and all(error is not other for other in seen):
         if isinstance(error, (KeyboardInterrupt, Terminated)):
             return signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM
+        seen.append(error)
         error = error.__cause__ or error.__context__
     return 0
 

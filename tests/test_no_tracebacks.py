@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+import yaml
 from conftest import refused, small
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
@@ -16,7 +17,8 @@ from lit_gans.cli import main
 from lit_gans.data import cache
 from lit_gans.errors import UsageError
 from lit_gans.networks import MLPDiscriminator, UNet
-from lit_gans.reasons import reason, unwrapped
+from lit_gans.reasons import own_line, reason, unwrapped
+from lit_gans.signals import ended_by
 
 TINY = [
     "--data.size=16",
@@ -250,6 +252,27 @@ def test_what_was_raised_while_another_error_was_handled_is_not_that_one():
     error = raised(UsageError("no table"), ValueError("typo"))
     error.__cause__ = error.__context__
     assert reason(error) == "no table" and unwrapped(error) is error
+
+
+def test_errors_that_lead_back_to_each_other_come_to_an_end(says, folder):
+    first, second = ValueError("first"), UsageError("second")
+    first.__cause__, second.__cause__ = second, first
+    previous = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it goes round in circles"))
+    signal.alarm(60)
+    try:
+        assert ended_by(first) == 0 and reason(first) == "second" and unwrapped(first) is first
+        (folder / "broken.yaml").write_text("a: [1, 2\nb: {")
+        broken = says("fit", "--model=DCGAN", "--model.generator_optimizer=broken.yaml", code=2)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+    assert "broken.yaml" in broken and "line 2" in broken
+
+
+def test_compiled_code_of_a_package_is_not_ones_own():
+    with pytest.raises(yaml.YAMLError) as error:
+        yaml.load("a: [1, 2\nb: {", yaml.CSafeLoader)
+    assert own_line(error.value.with_traceback(error.value.__traceback__.tb_next)) is None
 
 
 # -------------------------------------------------------------------- what works
