@@ -24,6 +24,7 @@ from lit_gans import (
     WGAN,
     WGANGP,
     CycleGAN,
+    GenerativeModel,
     InfoGAN,
     LatentGAN,
     UnpairedGlyphs,
@@ -300,6 +301,44 @@ def test_hooks_that_call_super_run_it_once():
     checkpoint = {"state_dict": {}}
     Child(image_shape=SHAPE, width=4).on_save_checkpoint(checkpoint)
     assert calls == [1] and checkpoint["lit_gans"]["class_path"] == "mine"
+
+
+@pytest.mark.parametrize("family", [DCGAN, VAE])
+def test_the_librarys_part_of_a_hook_runs_once(family, tmp_path, monkeypatch):
+    """Twice would, for one, give a resumed run on several devices other random numbers."""
+    calls = []
+
+    def count(hook):
+        own = getattr(GenerativeModel, hook)
+
+        def counted(self, *given, **named):
+            calls.append(hook)
+            return own(self, *given, **named)
+
+        monkeypatch.setattr(GenerativeModel, hook, counted)
+
+    hooks = ["setup", "on_fit_start", "on_train_start", "on_save_checkpoint"]
+    for hook in hooks:
+        count(hook)
+
+    class Calling(family):
+        def setup(self, stage):
+            super().setup(stage)
+
+        def on_save_checkpoint(self, checkpoint):
+            super().on_save_checkpoint(checkpoint)
+
+    class Again(Calling):
+        def setup(self, stage):
+            super().setup(stage)
+
+        def on_train_start(self):
+            pass
+
+    for cls in (family, Calling, Again):
+        calls.clear()
+        fit(tmp_path / cls.__name__, cls(image_shape=SHAPE, width=4), max_steps=1, limit_val_batches=0)
+        assert calls == hooks, cls  # SaveLast saves once
 
 
 @pytest.mark.parametrize("calls_super", [True, False])
