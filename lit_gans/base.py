@@ -13,7 +13,7 @@ from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lit_gans.checks import checked_terms
+from lit_gans.checks import checked_terms, refuse_idle
 from lit_gans.errors import UsageError
 from lit_gans.generative import Batch, GenerativeModel
 from lit_gans.losses import Terms
@@ -111,7 +111,17 @@ class BaseGAN(GenerativeModel):
 
         def objective(batch: Batch, fake: Fake) -> Terms:
             terms = checked_terms("discriminator", self.discriminator_loss(batch, fake))
-            return {**terms, **self.discriminator_penalty(batch, fake)}
+            penalty = self.discriminator_penalty(batch, fake)
+            if not isinstance(penalty, dict):
+                raise UsageError(
+                    "discriminator_penalty must return a dict of named terms, {} for none this time, got a "
+                    f"{type(penalty).__name__}"
+                )
+            if twice := terms.keys() & penalty.keys():
+                raise UsageError(
+                    f"the discriminator's loss and its penalty both have a term {min(twice)!r}; rename one of them"
+                )
+            return {**terms, **penalty}
 
         return self._descend("discriminator", objective, batch, fake)
 
@@ -265,15 +275,7 @@ class BaseGAN(GenerativeModel):
                     f"configure_optimizers must give the generator's optimizer, then the discriminator's; the {name}'s "
                     "has none of its parameters"
                 )
-        all_moved = {id(p) for parameters in moved for p in parameters}
-        idle = [name for name, p in self.named_parameters() if p.requires_grad and id(p) not in all_moved]
-        if idle:
-            where = dict.fromkeys(name.split(".")[0] for name in idle)
-            raise UsageError(
-                f"{', '.join(where)} has parameters that require a gradient, {idle[0]} for one, but no optimizer that "
-                "moves them; make it a part of the generator or the discriminator, or freeze it with "
-                "requires_grad_(False)"
-            )
+        refuse_idle(self, [p for parameters in moved for p in parameters], "the generator or the discriminator")
 
     def _optimizers(self) -> list[Any]:
         """The generator's and the discriminator's."""

@@ -11,7 +11,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lit_gans.checks import checked_terms
+from lit_gans.checks import checked_terms, refuse_idle
 from lit_gans.errors import UsageError
 from lit_gans.families import draw, noise_size, required
 from lit_gans.generative import GenerativeModel, ImageShape
@@ -153,7 +153,7 @@ class EncoderDecoder(GenerativeModel):
 
     def log_likelihood(self, generator: nn.Module, images: Tensor, codes: Tensor) -> Tensor:
         """How likely images are (N,) under the distribution that codes (N, latent_dim) are decoded to, in nats."""
-        decoder = self._decoder(generator)
+        decoder, codes = self._decoder(generator), codes.to(self.dtype)
         if self.likelihood == "bernoulli":
             return bernoulli(images, decoder.logits(codes))
         return self.gaussian_log_likelihood(images, decoder(codes))
@@ -202,8 +202,12 @@ class EncoderDecoder(GenerativeModel):
             self.encoder_ema.update_parameters(self.encoder)
 
     def on_train_start(self) -> None:
-        """Also lets the encoder's average go on from where a checkpoint left it."""
+        """Also lets the encoder's average go on from where a checkpoint left it; refuses weights that nobody moves."""
         super().on_train_start()
+        moved = [
+            p for optimizer in self.trainer.optimizers for group in optimizer.param_groups for p in group["params"]
+        ]
+        refuse_idle(self, moved, "the encoder or the generator, or give it to the one optimizer")
         self._followed = -1
         if self.encoder_ema is not None:
             self.encoder_ema.updates = None
