@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import torch
-import torch.distributed as dist
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.strategies import DDPStrategy
 from lightning_utilities.core.apply_func import apply_to_collection
@@ -16,6 +15,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from lit_gans.checks import checked_terms, refuse_idle
 from lit_gans.errors import UsageError
 from lit_gans.generative import Batch, GenerativeModel
+from lit_gans.gradients import all_reduce_mean
 from lit_gans.losses import Terms
 from lit_gans.optim import Adam, named
 from lit_gans.precision import full
@@ -226,7 +226,7 @@ class BaseGAN(GenerativeModel):
             if parameter.grad is None:  # unused on this device, perhaps not on another
                 parameter.grad = torch.zeros_like(parameter)
         values = torch.stack([full(term.detach()) for term in terms.values()])
-        _all_reduce_mean([*(p.grad for p in own if p.grad is not None), values])
+        all_reduce_mean([*(p.grad for p in own if p.grad is not None), values])
         return dict(zip(terms, values.unbind(), strict=True))
 
     def _count_one_step(self, before: int) -> None:
@@ -241,7 +241,7 @@ class BaseGAN(GenerativeModel):
     def _average_batch_statistics(self) -> None:
         """Each device has seen its own part of the batch; all keep the mean of their running statistics."""
         players = (self.generator, self.discriminator)
-        _all_reduce_mean([b for player in players for b in player.buffers() if b.is_floating_point()])
+        all_reduce_mean([b for player in players for b in player.buffers() if b.is_floating_point()])
 
     # ---------------------------------------------------------------- optimizers and schedules
 
@@ -312,14 +312,3 @@ class BaseGAN(GenerativeModel):
 def _parameters(optimizer: Any) -> list[nn.Parameter]:
     """What an optimizer moves, as it is now."""
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
-
-
-def _all_reduce_mean(tensors: list[Tensor]) -> None:
-    """Replaces every tensor by its mean over all devices, in one reduction a dtype."""
-    for dtype in dict.fromkeys(t.dtype for t in tensors):
-        group = [t for t in tensors if t.dtype == dtype]
-        flat = torch.cat([t.reshape(-1) for t in group])
-        dist.all_reduce(flat)
-        flat /= dist.get_world_size()
-        for tensor, mean in zip(group, flat.split([t.numel() for t in group]), strict=True):
-            tensor.copy_(mean.view_as(tensor))

@@ -16,7 +16,7 @@ from lightning.pytorch import Callback, seed_everything
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader, TensorDataset
 
-from lit_gans import DCGAN, GAN, CycleGAN, Glyphs, PairedGlyphs, Pix2Pix, UnpairedGlyphs
+from lit_gans import DCGAN, GAN, VAE, CycleGAN, Glyphs, PairedGlyphs, Pix2Pix, UnpairedGlyphs
 from lit_gans.callbacks import CollapseMonitor, Quality, Reconstruction, SaveLast
 
 
@@ -53,6 +53,19 @@ class Watchful(DCGAN):
         return super().validation_step(batch, batch_idx)
 
 
+class Unfrozen(VAE):
+    """Whose encoder learns from the fourth batch on."""
+
+    def setup(self, stage):
+        self.encoder.requires_grad_(False)
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), 1e-3)
+
+    def on_train_batch_start(self, batch, batch_idx):
+        self.encoder.requires_grad_(self.batch_number >= 3)
+
+
 class Keep(Callback):
     """Every rank's last draw and, at the end, all of its tensors."""
 
@@ -75,6 +88,9 @@ def made(name, devices=1):
         torch.manual_seed(0)
         schedule = partial(ReduceLROnPlateau, patience=2, factor=0.5)
         return Watchful(image_shape=SHAPE, width=4, latent_dim=8, discriminator_scheduler=schedule), glyphs(count=160)
+    if name == "Unfrozen":
+        torch.manual_seed(0)
+        return Unfrozen(image_shape=SHAPE, width=4, latent_dim=8), glyphs(count=160)
     if name == "CycleGAN":
         torch.manual_seed(0)
         model = CycleGAN(image_shape=(3, 16, 16), source_shape=(3, 16, 16), width=4, blocks=1, pool=8)
