@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import torch
-import torch.distributed as dist
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.strategies import DDPStrategy
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lit_gans.checks import checked_terms
+from lit_gans.checks import checked_terms, refuse_idle
 from lit_gans.errors import UsageError
 from lit_gans.generative import Batch, GenerativeModel
+from lit_gans.gradients import all_reduce_mean
 from lit_gans.losses import Terms
 from lit_gans.optim import Adam, named
 from lit_gans.precision import full
@@ -111,7 +111,17 @@ class BaseGAN(GenerativeModel):
 
         def objective(batch: Batch, fake: Fake) -> Terms:
             terms = checked_terms("discriminator", self.discriminator_loss(batch, fake))
-            return {**terms, **self.discriminator_penalty(batch, fake)}
+            penalty = self.discriminator_penalty(batch, fake)
+            if not isinstance(penalty, dict):
+                raise UsageError(
+                    "discriminator_penalty must return a dict of named terms, {} for none this time, got a "
+                    f"{type(penalty).__name__}"
+                )
+            if twice := terms.keys() & penalty.keys():
+                raise UsageError(
+                    f"the discriminator's loss and its penalty both have a term {min(twice)!r}; rename one of them"
+                )
+            return {**terms, **penalty}
 
         return self._descend("discriminator", objective, batch, fake)
 
@@ -216,7 +226,7 @@ class BaseGAN(GenerativeModel):
             if parameter.grad is None:  # unused on this device, perhaps not on another
                 parameter.grad = torch.zeros_like(parameter)
         values = torch.stack([full(term.detach()) for term in terms.values()])
-        _all_reduce_mean([*(p.grad for p in own if p.grad is not None), values])
+        all_reduce_mean([*(p.grad for p in own if p.grad is not None), values])
         return dict(zip(terms, values.unbind(), strict=True))
 
     def _count_one_step(self, before: int) -> None:
@@ -231,7 +241,7 @@ class BaseGAN(GenerativeModel):
     def _average_batch_statistics(self) -> None:
         """Each device has seen its own part of the batch; all keep the mean of their running statistics."""
         players = (self.generator, self.discriminator)
-        _all_reduce_mean([b for player in players for b in player.buffers() if b.is_floating_point()])
+        all_reduce_mean([b for player in players for b in player.buffers() if b.is_floating_point()])
 
     # ---------------------------------------------------------------- optimizers and schedules
 
@@ -265,15 +275,7 @@ class BaseGAN(GenerativeModel):
                     f"configure_optimizers must give the generator's optimizer, then the discriminator's; the {name}'s "
                     "has none of its parameters"
                 )
-        all_moved = {id(p) for parameters in moved for p in parameters}
-        idle = [name for name, p in self.named_parameters() if p.requires_grad and id(p) not in all_moved]
-        if idle:
-            where = dict.fromkeys(name.split(".")[0] for name in idle)
-            raise UsageError(
-                f"{', '.join(where)} has parameters that require a gradient, {idle[0]} for one, but no optimizer that "
-                "moves them; make it a part of the generator or the discriminator, or freeze it with "
-                "requires_grad_(False)"
-            )
+        refuse_idle(self, [p for parameters in moved for p in parameters], "the generator or the discriminator")
 
     def _optimizers(self) -> list[Any]:
         """The generator's and the discriminator's."""
@@ -317,14 +319,3 @@ class BaseGAN(GenerativeModel):
 def _parameters(optimizer: Any) -> list[nn.Parameter]:
     """What an optimizer moves, as it is now."""
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
-
-
-def _all_reduce_mean(tensors: list[Tensor]) -> None:
-    """Replaces every tensor by its mean over all devices, in one reduction a dtype."""
-    for dtype in dict.fromkeys(t.dtype for t in tensors):
-        group = [t for t in tensors if t.dtype == dtype]
-        flat = torch.cat([t.reshape(-1) for t in group])
-        dist.all_reduce(flat)
-        flat /= dist.get_world_size()
-        for tensor, mean in zip(group, flat.split([t.numel() for t in group]), strict=True):
-            tensor.copy_(mean.view_as(tensor))

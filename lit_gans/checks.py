@@ -5,7 +5,7 @@ from typing import Any
 
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from lightning.pytorch.utilities import rank_zero_warn
-from torch import Tensor
+from torch import Tensor, nn
 
 from lit_gans.errors import UsageError
 from lit_gans.losses import Terms
@@ -70,6 +70,18 @@ def checked_terms(player: str, terms: Any) -> Terms:
             "player's network, and do not detach them"
         )
     return terms
+
+
+def refuse_idle(model: nn.Module, moved: Sequence[Tensor], players: str) -> None:
+    """Raises a `UsageError` for parameters that require a gradient and are none of those that optimizers move."""
+    known = set(map(id, moved))
+    idle = [name for name, p in model.named_parameters() if p.requires_grad and id(p) not in known]
+    if idle:
+        where = dict.fromkeys(name.split(".")[0] for name in idle)
+        raise UsageError(
+            f"{', '.join(where)} has parameters that require a gradient, {idle[0]} for one, but no optimizer that "
+            f"moves them; make it a part of {players}, or freeze it with requires_grad_(False)"
+        )
 
 
 def refuse_strategy(strategy: Any) -> None:

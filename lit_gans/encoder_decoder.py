@@ -11,10 +11,11 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lit_gans.checks import checked_terms
+from lit_gans.checks import checked_terms, refuse_idle
 from lit_gans.errors import UsageError
 from lit_gans.families import draw, noise_size, required
 from lit_gans.generative import GenerativeModel, ImageShape
+from lit_gans.gradients import all_reduce_mean
 from lit_gans.likelihoods import bernoulli
 from lit_gans.losses import Terms
 from lit_gans.networks.base import Generator, evaluating
@@ -81,6 +82,7 @@ class EncoderDecoder(GenerativeModel):
         self.optimizer_factory = named("optimizer", optimizer, again=True)
         self.scheduler_factory = named("scheduler", scheduler)
         self._followed = -1
+        self._reduced: set[int] = set()
 
     # ---------------------------------------------------------------- what a variant writes
 
@@ -153,7 +155,7 @@ class EncoderDecoder(GenerativeModel):
 
     def log_likelihood(self, generator: nn.Module, images: Tensor, codes: Tensor) -> Tensor:
         """How likely images are (N,) under the distribution that codes (N, latent_dim) are decoded to, in nats."""
-        decoder = self._decoder(generator)
+        decoder, codes = self._decoder(generator), codes.to(self.dtype)
         if self.likelihood == "bernoulli":
             return bernoulli(images, decoder.logits(codes))
         return self.gaussian_log_likelihood(images, decoder(codes))
@@ -175,6 +177,21 @@ class EncoderDecoder(GenerativeModel):
         self._refuse_nonfinite("model", shown)
         self._log_terms(shown)
         return {**shown, "loss": loss}
+
+    def on_fit_start(self) -> None:
+        """Also keeps in mind whose gradients DDP averages over devices: those of what is not frozen by now."""
+        super().on_fit_start()
+        self._reduced = {id(p) for p in self.parameters() if p.requires_grad}
+
+    def backward(self, loss: Tensor, *arguments: Any, **options: Any) -> None:
+        """Lightning's; on several devices also averages the gradients of what a callback has unfrozen since."""
+        super().backward(loss, *arguments, **options)
+        late = [p for p in self.parameters() if p.requires_grad and id(p) not in self._reduced]
+        if self.trainer.world_size > 1 and late:
+            for parameter in late:
+                if parameter.grad is None:  # unused on this device, perhaps not on another
+                    parameter.grad = torch.zeros_like(parameter)
+            all_reduce_mean([p.grad for p in late if p.grad is not None])
 
     def optimizer_step(self, *arguments: Any, **options: Any) -> None:
         """Lightning's, then the averages, which must be done before any callback can save."""
@@ -202,8 +219,12 @@ class EncoderDecoder(GenerativeModel):
             self.encoder_ema.update_parameters(self.encoder)
 
     def on_train_start(self) -> None:
-        """Also lets the encoder's average go on from where a checkpoint left it."""
+        """Also lets the encoder's average go on from where a checkpoint left it; refuses weights that nobody moves."""
         super().on_train_start()
+        moved = [
+            p for optimizer in self.trainer.optimizers for group in optimizer.param_groups for p in group["params"]
+        ]
+        refuse_idle(self, moved, "the encoder or the generator, or give it to the one optimizer")
         self._followed = -1
         if self.encoder_ema is not None:
             self.encoder_ema.updates = None

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -71,6 +72,17 @@ class Watched:
         """Raises a `NonFiniteLoss` if a gradient was bad."""
         if complaint := self.broken():
             raise NonFiniteLoss(f"{complaint}; {CURE}")
+
+
+def all_reduce_mean(tensors: list[Tensor]) -> None:
+    """Replaces every tensor by its mean over all devices, in one reduction a dtype."""
+    for dtype in dict.fromkeys(t.dtype for t in tensors):
+        group = [t for t in tensors if t.dtype == dtype]
+        flat = torch.cat([t.reshape(-1) for t in group])
+        dist.all_reduce(flat)
+        flat /= dist.get_world_size()
+        for tensor, mean in zip(group, flat.split([t.numel() for t in group]), strict=True):
+            tensor.copy_(mean.view_as(tensor))
 
 
 def _moved(optimizer: Optimizer) -> list[nn.Parameter]:

@@ -56,7 +56,10 @@ def load(
     checkpoint, where = read(path, "cpu" if map_location is None else map_location), source(path)
     cls = named_class(checkpoint, where, expected, trust)
     if expected is not None and not issubclass(cls, expected):
-        raise UsageError(f"{where} holds a {cls.__name__}, expected {expected.__name__}; load it with lit_gans.load")
+        held, wanted_class = cls.__name__, expected.__name__
+        if held == wanted_class:  # two classes of one name
+            held, wanted_class = class_path(cls), class_path(expected)
+        raise UsageError(f"{where} holds a {held}, expected {wanted_class}; load it with lit_gans.load")
     for network, network_class in checkpoint[KEY].get("given_networks", {}).items():
         if network not in arguments:
             raise UsageError(

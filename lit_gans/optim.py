@@ -138,7 +138,12 @@ class ExponentialAverage(AveragedModel):
                 "and spectral_norm, or set ema_decay=0"
             ) from error
         self.decay = decay
-        self.updates: int | None = None
+        self.updates: int | None = 0
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        super()._load_from_state_dict(*arguments)
+        # read now: a program that is exported (torch.export, to_onnx) cannot depend on it
+        self.updates = None if self.n_averaged.is_meta else int(self.n_averaged)
 
     @property
     def started(self) -> bool:

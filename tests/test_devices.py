@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 # iterations, running means of styles and path lengths, steps inside a step, one optimizer without and with statistics
 # of the codes, classes seen, older fakes, a schedule that watches. The others are made of the same.
 KINDS = ["GAN", "DCGAN", "BEGAN", "SNGAN", "StyleGAN2", "UnrolledGAN", "VAE", "AutoEncoder", "ACGAN", "CycleGAN"]
+KINDS.append("UnfrozenVAE")  # layers that are frozen when the processes begin
 LAST = "checkpoints/last.ckpt"
 
 

@@ -24,6 +24,7 @@ from lit_gans import (
     WGAN,
     WGANGP,
     CycleGAN,
+    GenerativeModel,
     InfoGAN,
     LatentGAN,
     UnpairedGlyphs,
@@ -169,6 +170,19 @@ def test_a_third_network_in_an_optimizer_trains(tmp_path):
     assert not torch.equal(before, model.encoder.weight)
 
 
+def test_a_third_network_of_a_model_without_a_game(tmp_path):
+    class Half(VAE):
+        def configure_optimizers(self):
+            return torch.optim.Adam(self.encoder.parameters(), 1e-4)
+
+    class Whole(VAE):
+        def configure_optimizers(self):
+            return torch.optim.Adam(self.parameters(), 1e-4)
+
+    refused(lambda: fit(tmp_path, Half(image_shape=SHAPE, width=4)), "generator", "requires_grad_(False)")
+    assert fit(tmp_path, Whole(image_shape=SHAPE, width=4), max_steps=1)["global_step"] == 1
+
+
 def optimizers(*players, schedule=None):
     class Own(Hinge):
         def configure_optimizers(self):
@@ -302,6 +316,44 @@ def test_hooks_that_call_super_run_it_once():
     assert calls == [1] and checkpoint["lit_gans"]["class_path"] == "mine"
 
 
+@pytest.mark.parametrize("family", [DCGAN, VAE])
+def test_the_librarys_part_of_a_hook_runs_once(family, tmp_path, monkeypatch):
+    """Twice would, for one, give a resumed run on several devices other random numbers."""
+    calls = []
+
+    def count(hook):
+        own = getattr(GenerativeModel, hook)
+
+        def counted(self, *given, **named):
+            calls.append(hook)
+            return own(self, *given, **named)
+
+        monkeypatch.setattr(GenerativeModel, hook, counted)
+
+    hooks = ["setup", "on_fit_start", "on_train_start", "on_save_checkpoint"]
+    for hook in hooks:
+        count(hook)
+
+    class Calling(family):
+        def setup(self, stage):
+            super().setup(stage)
+
+        def on_save_checkpoint(self, checkpoint):
+            super().on_save_checkpoint(checkpoint)
+
+    class Again(Calling):
+        def setup(self, stage):
+            super().setup(stage)
+
+        def on_train_start(self):
+            pass
+
+    for cls in (family, Calling, Again):
+        calls.clear()
+        fit(tmp_path / cls.__name__, cls(image_shape=SHAPE, width=4), max_steps=1, limit_val_batches=0)
+        assert calls == hooks, cls  # SaveLast saves once
+
+
 @pytest.mark.parametrize("calls_super", [True, False])
 def test_an_optimizer_step_of_ones_own_keeps_the_averages(calls_super, tmp_path):
     class Warm(VAE):
@@ -366,6 +418,20 @@ def returning(value, of="generator_loss"):
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
 def test_terms_that_are_none(player, value, parts, tmp_path):
     refused(lambda: fit(tmp_path, returning(value, f"{player}_loss"), max_steps=1), player, *parts)
+
+
+@pytest.mark.parametrize(
+    "value, parts",
+    [
+        (lambda self, fake: torch.ones(()), ("discriminator_penalty", "dict", "Tensor")),
+        (None, ("discriminator_penalty", "dict", "NoneType")),
+        (lambda self, fake: {"fake": torch.ones(())}, ("'fake'", "both")),
+        ({"mine": torch.ones(2)}, ("'mine'", "mean()")),
+    ],
+    ids=["tensor", "nothing", "a name twice", "not reduced"],
+)
+def test_penalties_that_are_none(value, parts, tmp_path):
+    refused(lambda: fit(tmp_path, returning(value, "discriminator_penalty"), max_steps=1), *parts)
 
 
 @pytest.mark.parametrize("step", ["generator_step", "discriminator_step"])
@@ -475,6 +541,27 @@ def test_weights_of_few_bits_are_refused(cls, precision, tmp_path):
 def test_a_model_of_another_number_type_draws(model_class, dtype):
     drawn = small(model_class).to(dtype).sample(2, seed=0)
     assert drawn.dtype == torch.float32 and torch.isfinite(drawn).all()
+
+
+@pytest.mark.parametrize("word", ["half", "bfloat16", "double"])
+def test_a_model_is_of_the_number_type_that_it_was_told(word):
+    model = getattr(small(DCGAN), word)()
+    assert model.dtype == next(model.parameters()).dtype
+    assert torch.isfinite(model.sample(2, seed=0)).all()
+
+
+@pytest.mark.parametrize("cls", [DCGAN, VAE, lit_gans.AutoEncoder, SGAN])
+@pytest.mark.parametrize("precision", ["bf16-true", "64-true"])
+def test_validation_in_another_number_type(cls, precision, tmp_path):
+    trainer(tmp_path, precision=precision).validate(small(cls), glyphs(), verbose=False)
+
+
+def test_a_loaded_model_is_exported(tmp_path):
+    fit(tmp_path, small(DCGAN), max_steps=1)
+    model = lit_gans.load(tmp_path / "checkpoints" / "last.ckpt").eval()
+    noise = torch.randn(2, NOISE)
+    program = torch.export.export(model, (noise,)).module()
+    torch.testing.assert_close(program(noise), model(noise))
 
 
 # -------------------------------------------------------------------- networks

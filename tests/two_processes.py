@@ -17,7 +17,7 @@ from lightning.pytorch.callbacks import BaseFinetuning
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader, TensorDataset
 
-from lit_gans import DCGAN, GAN, CycleGAN, Glyphs, PairedGlyphs, Pix2Pix, UnpairedGlyphs
+from lit_gans import DCGAN, GAN, VAE, CycleGAN, Glyphs, PairedGlyphs, Pix2Pix, UnpairedGlyphs
 from lit_gans.callbacks import CollapseMonitor, Quality, Reconstruction, SaveLast
 
 
@@ -65,6 +65,19 @@ class Unfreeze(BaseFinetuning):
             self.unfreeze_and_add_param_group(module.discriminator.layers[1], optimizer, lr=1e-2)
 
 
+class UnfrozenVAE(VAE):
+    """Whose encoder learns from the fourth batch on."""
+
+    def setup(self, stage):
+        self.encoder.requires_grad_(False)
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), 1e-3)
+
+    def on_train_batch_start(self, batch, batch_idx):
+        self.encoder.requires_grad_(self.batch_number >= 3)
+
+
 class Keep(Callback):
     """Every rank's last draw and, at the end, all of its tensors."""
 
@@ -90,6 +103,9 @@ def made(name, devices=1):
     if name == "Unfrozen":
         torch.manual_seed(0)
         return GAN(image_shape=SHAPE, latent_dim=8, generator_hidden=(16,), discriminator_hidden=(16, 16)), glyphs()
+    if name == "UnfrozenVAE":
+        torch.manual_seed(0)
+        return UnfrozenVAE(image_shape=SHAPE, width=4, latent_dim=8), glyphs(count=160)
     if name == "CycleGAN":
         torch.manual_seed(0)
         model = CycleGAN(image_shape=(3, 16, 16), source_shape=(3, 16, 16), width=4, blocks=1, pool=8)
