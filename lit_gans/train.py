@@ -1,5 +1,6 @@
 """``lit-gans fit``, ``validate``, ``test`` and ``predict``: LightningCLI with short names and a run folder."""
 
+import inspect
 import os
 import re
 import sys
@@ -19,7 +20,7 @@ from lightning.pytorch.loggers import CSVLogger, WandbLogger
 
 import lit_gans.data
 import lit_gans.models  # noqa: F401  (both make short names known)
-from lit_gans import checkpoints, settings
+from lit_gans import checkpoints, optim, settings
 from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
 from lit_gans.callbacks.stopping import StoppingCheck
 from lit_gans.changes import LINKED
@@ -282,6 +283,7 @@ def _complete(arguments: Sequence[str]) -> list[str]:
         if flag in ("-c", "--config") and Path(value).is_file():
             named |= settings.read(value).keys()
     arguments = [_unfolded(word, flag) for flag, word in zip(["", *arguments], arguments, strict=False)]
+    arguments = [_own_optimizer(word, flag) for flag, word in zip(["", *arguments], arguments, strict=False)]
     added = [word for key, name in _DEFAULTS.items() if key not in named for word in (f"--{key}", name)]
     return [*arguments[:1], *added, *arguments[1:]] if arguments[:1] and arguments[0] in TRAINING else list(arguments)
 
@@ -293,6 +295,15 @@ def _unfolded(word: str, before: str) -> str:
         return word
     text = yaml.safe_dump(settings.read(value), default_flow_style=True, width=float("inf"))
     return f"{flag}={text.strip()}" if given else text.strip()
+
+
+def _own_optimizer(word: str, before: str) -> str:
+    """A word of a command; the name of an optimizer that this library has too, as PyTorch has, in full."""
+    flag, given, value = word.partition("=") if word.startswith("--") else (before, "", word)
+    own = getattr(optim, value, None) if flag.removesuffix(".class_path").endswith("_optimizer") else None
+    if not inspect.isclass(own) or own.__module__ != optim.__name__:
+        return word
+    return f"{flag}={class_path(own)}" if given else class_path(own)
 
 
 def _flags(arguments: Sequence[str]) -> list[tuple[str, str]]:

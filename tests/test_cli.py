@@ -171,6 +171,19 @@ def test_a_class_in_the_working_directory_is_found(folder):
     assert done.returncode == 0 and (folder / "mine.png").is_file(), done.stderr
 
 
+@pytest.mark.parametrize("form", ["{} {}", "{}={}", "{}.class_path {}"])
+def test_an_optimizer_goes_by_its_name_also_where_pytorch_has_one_of_that_name(form, folder, capsys):
+    names = {"generator": "RMSprop", "discriminator": "Adam"}
+    words = [form.format(f"--model.{player}_optimizer", name).split(" ") for player, name in names.items()]
+    with pytest.raises(SystemExit) as end:
+        main(["fit", *words[0], "--model.generator_optimizer.lr", "1e-3", *words[1], "--print_config"])
+    assert not end.value.code
+    made = yaml.safe_load(capsys.readouterr().out)["model"]["init_args"]
+    assert made["generator_optimizer"]["class_path"] == "lit_gans.optim.RMSprop"
+    assert made["generator_optimizer"]["init_args"]["lr"] == 1e-3
+    assert made["discriminator_optimizer"]["class_path"] == "lit_gans.optim.Adam"
+
+
 @pytest.mark.parametrize(("model", "policies"), [("DCGAN", "[color,translation,cutout]"), ("LSGAN", "color")])
 def test_a_list_of_augmentations_or_one(model, policies, folder):
     main(["fit", "--model", model, "--model.augment", policies, *TINY, "--trainer.max_steps=2"])
