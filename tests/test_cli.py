@@ -171,17 +171,40 @@ def test_a_class_in_the_working_directory_is_found(folder):
     assert done.returncode == 0 and (folder / "mine.png").is_file(), done.stderr
 
 
-@pytest.mark.parametrize("form", ["{} {}", "{}={}", "{}.class_path {}"])
-def test_an_optimizer_goes_by_its_name_also_where_pytorch_has_one_of_that_name(form, folder, capsys):
-    names = {"generator": "RMSprop", "discriminator": "Adam"}
-    words = [form.format(f"--model.{player}_optimizer", name).split(" ") for player, name in names.items()]
+def printed(capsys, *arguments):
+    """The configuration that a command makes."""
     with pytest.raises(SystemExit) as end:
-        main(["fit", *words[0], "--model.generator_optimizer.lr", "1e-3", *words[1], "--print_config"])
+        main(["fit", *arguments, "--print_config"])
     assert not end.value.code
-    made = yaml.safe_load(capsys.readouterr().out)["model"]["init_args"]
-    assert made["generator_optimizer"]["class_path"] == "lit_gans.optim.RMSprop"
-    assert made["generator_optimizer"]["init_args"]["lr"] == 1e-3
-    assert made["discriminator_optimizer"]["class_path"] == "lit_gans.optim.Adam"
+    return yaml.safe_load(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("form", ["{} {}", "{}={}", "{}.class_path {}", "{}.class_path={}"])
+@pytest.mark.parametrize(
+    ("model", "option", "name", "whole"),
+    [
+        ("DCGAN", "generator_optimizer", "RMSprop", "lit_gans.optim.RMSprop"),
+        ("DCGAN", "discriminator_optimizer", "Adam", "lit_gans.optim.Adam"),
+        ("DCGAN", "discriminator_optimizer", "AdamW", "torch.optim.AdamW"),
+        ("VAE", "optimizer", "Adam", "lit_gans.optim.Adam"),
+        ("DCGAN", "generator_scheduler", "ReduceLROnPlateau", "torch.optim.lr_scheduler.ReduceLROnPlateau"),
+    ],
+)
+def test_optimizers_and_schedules_go_by_their_names_also_where_two_have_one(model, option, name, whole, form, capsys):
+    config = printed(capsys, "--model", model, *form.format(f"--model.{option}", name).split(" "))
+    assert config["model"]["init_args"][option]["class_path"] == whole
+
+
+@pytest.mark.parametrize(
+    "naming", [["--model", "LSGAN", "--data=MNIST"], ["--model.class_path=LSGAN", "--data", "MNIST"]]
+)
+def test_options_may_come_before_the_class_that_has_them(naming, capsys):
+    config = printed(
+        capsys, "--model.a", "0.5", "--data.size=16", *naming, "--model.width", "8", "--data.val_size", "5"
+    )
+    assert config["model"]["class_path"] == "lit_gans.LSGAN" and config["data"]["class_path"] == "lit_gans.MNIST"
+    assert config["model"]["init_args"]["a"] == 0.5 and config["model"]["init_args"]["width"] == 8
+    assert config["data"]["init_args"]["size"] == 16 and config["data"]["init_args"]["val_size"] == 5
 
 
 @pytest.mark.parametrize(("model", "policies"), [("DCGAN", "[color,translation,cutout]"), ("LSGAN", "color")])
