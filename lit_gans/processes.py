@@ -109,7 +109,13 @@ class _Watch(threading.Thread):
                     "without it; start again with --ckpt_path and the run's last.ckpt"
                 )
                 found.append((text, 128 - code, True))
-            elif code:
+            elif code and code < 128 and not (self.folder / str(number)).exists():  # it has left without a reason
+                text = (
+                    f"lit-gans: error: process {number} of the run ended itself with exit code {code}, and the others "
+                    "cannot go on without it"
+                )
+                found.append((text, code, True))
+            elif code:  # its reason is in the folder, or it has ended by a signal that all get
                 found.append(("", code, False))
         return next((one for one in found if one[2]), found[0] if found else None)
 

@@ -1,5 +1,6 @@
 """``lit-gans fit``, ``validate``, ``test`` and ``predict``: LightningCLI with short names and a run folder."""
 
+import inspect
 import os
 import re
 import sys
@@ -16,10 +17,11 @@ from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 import lit_gans.data
 import lit_gans.models  # noqa: F401  (both make short names known)
-from lit_gans import checkpoints, settings
+from lit_gans import checkpoints, optim, settings
 from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
 from lit_gans.callbacks.stopping import StoppingCheck
 from lit_gans.changes import LINKED
@@ -283,6 +285,8 @@ def _complete(arguments: Sequence[str]) -> list[str]:
         if flag in ("-c", "--config") and Path(value).is_file():
             named |= settings.read(value).keys()
     arguments = [_unfolded(word, flag) for flag, word in zip(["", *arguments], arguments, strict=False)]
+    arguments = [_one_of_two(word, flag) for flag, word in zip(["", *arguments], arguments, strict=False)]
+    arguments = _names_first(arguments)
     added = [word for key, name in _DEFAULTS.items() if key not in named for word in (f"--{key}", name)]
     return [*arguments[:1], *added, *arguments[1:]] if arguments[:1] and arguments[0] in TRAINING else list(arguments)
 
@@ -294,6 +298,32 @@ def _unfolded(word: str, before: str) -> str:
         return word
     text = yaml.safe_dump(settings.read(value), default_flow_style=True, width=float("inf"))
     return f"{flag}={text.strip()}" if given else text.strip()
+
+
+def _one_of_two(word: str, before: str) -> str:
+    """A word of a command; in full the name of an optimizer or a schedule that two libraries have."""
+    flag, given, value = word.partition("=") if word.startswith("--") else (before, "", word)
+    kind = re.search(r"(optimizer|scheduler)(\.class_path)?$", flag)
+    own = getattr(optim, value, None) if kind and kind[1] == "optimizer" else None
+    if inspect.isclass(own) and own.__module__ == optim.__name__:
+        value = class_path(own)
+    elif kind and value == ReduceLROnPlateau.__name__:  # Lightning's asks for a monitor
+        value = class_path(ReduceLROnPlateau)
+    return f"{flag}={value}" if given else word if word.startswith("--") else value
+
+
+def _names_first(arguments: Sequence[str]) -> list[str]:
+    """A command with the class of a model or of data before its options, which nobody knows before."""
+    words = list(arguments)
+    for key in _HOMES:
+        flags = [word.partition("=")[0] for word in words]
+        naming = [at for at, flag in enumerate(flags) if flag in _naming(key)]
+        first = next((at for at, flag in enumerate(flags) if flag.startswith(f"--{key}.") and at not in naming), None)
+        if len(naming) != 1 or first is None or first > naming[0] or {"-c", "--config"} & set(flags[first : naming[0]]):
+            continue  # a file that comes between the two has its own say
+        end = naming[0] + (1 if "=" in words[naming[0]] else 2)
+        words = [*words[:first], *words[naming[0] : end], *words[first : naming[0]], *words[end:]]
+    return words
 
 
 def _flags(arguments: Sequence[str]) -> list[tuple[str, str]]:

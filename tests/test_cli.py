@@ -171,6 +171,42 @@ def test_a_class_in_the_working_directory_is_found(folder):
     assert done.returncode == 0 and (folder / "mine.png").is_file(), done.stderr
 
 
+def printed(capsys, *arguments):
+    """The configuration that a command makes."""
+    with pytest.raises(SystemExit) as end:
+        main(["fit", *arguments, "--print_config"])
+    assert not end.value.code
+    return yaml.safe_load(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("form", ["{} {}", "{}={}", "{}.class_path {}", "{}.class_path={}"])
+@pytest.mark.parametrize(
+    ("model", "option", "name", "whole"),
+    [
+        ("DCGAN", "generator_optimizer", "RMSprop", "lit_gans.optim.RMSprop"),
+        ("DCGAN", "discriminator_optimizer", "Adam", "lit_gans.optim.Adam"),
+        ("DCGAN", "discriminator_optimizer", "AdamW", "torch.optim.AdamW"),
+        ("VAE", "optimizer", "Adam", "lit_gans.optim.Adam"),
+        ("DCGAN", "generator_scheduler", "ReduceLROnPlateau", "torch.optim.lr_scheduler.ReduceLROnPlateau"),
+    ],
+)
+def test_optimizers_and_schedules_go_by_their_names_also_where_two_have_one(model, option, name, whole, form, capsys):
+    config = printed(capsys, "--model", model, *form.format(f"--model.{option}", name).split(" "))
+    assert config["model"]["init_args"][option]["class_path"] == whole
+
+
+@pytest.mark.parametrize(
+    "naming", [["--model", "LSGAN", "--data=MNIST"], ["--model.class_path=LSGAN", "--data", "MNIST"]]
+)
+def test_options_may_come_before_the_class_that_has_them(naming, capsys):
+    config = printed(
+        capsys, "--model.a", "0.5", "--data.size=16", *naming, "--model.width", "8", "--data.val_size", "5"
+    )
+    assert config["model"]["class_path"] == "lit_gans.LSGAN" and config["data"]["class_path"] == "lit_gans.MNIST"
+    assert config["model"]["init_args"]["a"] == 0.5 and config["model"]["init_args"]["width"] == 8
+    assert config["data"]["init_args"]["size"] == 16 and config["data"]["init_args"]["val_size"] == 5
+
+
 @pytest.mark.parametrize(("model", "policies"), [("DCGAN", "[color,translation,cutout]"), ("LSGAN", "color")])
 def test_a_list_of_augmentations_or_one(model, policies, folder):
     main(["fit", "--model", model, "--model.augment", policies, *TINY, "--trainer.max_steps=2"])

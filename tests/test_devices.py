@@ -136,6 +136,8 @@ class Faulty(Callback):
         if where == self.where and trainer.global_rank == self.rank:
             if self.kind == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
+            if self.kind == "exit":
+                raise SystemExit(7)
             raise {"usage": UsageError("the moon is in the way"), "bug": ZeroDivisionError("a bug"),
                    "missing": FileNotFoundError(2, "No such file or directory", "moon.csv")}[self.kind]
 
@@ -158,6 +160,7 @@ class Faulty(Callback):
         ("setup", 0, "missing", 1, "lit-gans: error: [Errno 2] No such file or directory: 'moon.csv'"),
         ("validation", 1, "bug", 1, "ZeroDivisionError: a bug"),
         ("batch", 1, "kill", 137, "lit-gans: error: process 1 of the run was ended by SIGKILL"),
+        ("batch", 1, "exit", 7, "lit-gans: error: process 1 of the run ended itself with exit code 7"),
     ],
 )
 def test_whatever_goes_wrong_on_one_rank_ends_all(where, rank, kind, code, sentence, tmp_path):
