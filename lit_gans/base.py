@@ -312,7 +312,7 @@ class BaseGAN(GenerativeModel):
         """The mean of a number over all devices, since schedules must not differ between them."""
         if self.trainer.world_size > 1:
             value = torch.as_tensor(value, device=self.device).detach().float().clone()
-            _all_reduce_mean([value])
+            all_reduce_mean([value])
         return value
 
 
