@@ -136,7 +136,7 @@ def test_interpolate_refuses(checkpoint, run, tmp_path, monkeypatch):
         def sample(self, n=64, *, seed=None):
             """Has no noise."""
 
-    monkeypatch.setattr(lit_gans.checkpoints, "load", lambda *_: Translator())
+    monkeypatch.setattr(lit_gans.checkpoints, "load", lambda *_, **__: Translator())
     with pytest.raises(UsageError, match="holds a Translator, which does not draw from points of a latent space"):
         interpolate("any.ckpt")
 
