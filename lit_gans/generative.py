@@ -26,6 +26,10 @@ from lit_gans.optim import ExponentialAverage
 Batch = dict[str, Tensor]
 ImageShape = tuple[int, int, int]
 
+_FEW_BITS = (
+    "keeps the weights themselves in few bits, where the small steps of Adam and of the averaged generator are rounded "
+    "to nothing; train with bf16-mixed, 16-mixed, 32-true or 64-true"
+)
 _IMAGES = ("image", "source", "target", "a", "b")
 
 
@@ -90,6 +94,10 @@ class GenerativeModel(LightningModule, ABC):
     @abstractmethod
     def sample(self, n: int = 64, *, seed: int | None = None) -> Tensor:
         """Images (n, C, H, W) in [-1, 1] from the averaged generator, repeatable for a seed."""
+
+    def bfloat16(self) -> Any:
+        """The weights in bfloat16, and what goes into them, too: Lightning misses this conversion alone."""
+        return self.to(torch.bfloat16)
 
     @property
     def batch_number(self) -> int:
@@ -277,6 +285,7 @@ class GenerativeModel(LightningModule, ABC):
         self._shown, self._watched = {}, Watched()
         refuse_strategy(self.trainer.strategy)
         refuse_precision(self.trainer.precision)
+        refuse_few_bits(self)
         checkpoints.prove_loadable(self)
         if self.trainer.world_size > 1:
             # or DDP gives all devices the first one's when a run begins
@@ -392,10 +401,15 @@ def plain_key(key: str) -> str:
 def refuse_precision(precision: str) -> None:
     """Raises a `UsageError` for number types that nothing can be learned in."""
     if precision not in ("32-true", "64-true", "16-mixed", "bf16-mixed"):
-        raise UsageError(
-            f"precision {precision} keeps the weights themselves in few bits, where the small steps of Adam and of the "
-            "averaged generator are rounded to nothing; train with bf16-mixed, 16-mixed, 32-true or 64-true"
-        )
+        raise UsageError(f"precision {precision} {_FEW_BITS}")
+
+
+def refuse_few_bits(model: nn.Module) -> None:
+    """The same for a model that was converted already; what is frozen may be in any type."""
+    learned = (weight for weight in model.parameters() if weight.requires_grad and weight.is_floating_point())
+    if few := next((weight.dtype for weight in learned if weight.element_size() < 4), None):
+        name = str(few).removeprefix("torch.")
+        raise UsageError(f"a model converted to {name} {_FEW_BITS}, and call float() on the model first")
 
 
 def _broken(checkpoint: dict[str, Any]) -> str | None:
