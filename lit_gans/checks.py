@@ -10,6 +10,10 @@ from torch import Tensor, nn
 from lit_gans.errors import UsageError
 from lit_gans.losses import Terms
 
+_FEW_BITS = (
+    "keeps the weights themselves in few bits, where the small steps of Adam and of the averaged generator are rounded "
+    "to nothing; train with bf16-mixed, 16-mixed, 32-true or 64-true"
+)
 _IMAGES = ("image", "source", "target", "a", "b")
 
 
@@ -98,10 +102,15 @@ def refuse_strategy(strategy: Any) -> None:
 def refuse_precision(precision: str) -> None:
     """Raises a `UsageError` for number types that nothing can be learned in."""
     if precision not in ("32-true", "64-true", "16-mixed", "bf16-mixed"):
-        raise UsageError(
-            f"precision {precision} keeps the weights themselves in few bits, where the small steps of Adam and of the "
-            "averaged generator are rounded to nothing; train with bf16-mixed, 16-mixed, 32-true or 64-true"
-        )
+        raise UsageError(f"precision {precision} {_FEW_BITS}")
+
+
+def refuse_few_bits(model: nn.Module) -> None:
+    """The same for a model that was converted already; what is frozen may be in any type."""
+    learned = (weight for weight in model.parameters() if weight.requires_grad and weight.is_floating_point())
+    if few := next((weight.dtype for weight in learned if weight.element_size() < 4), None):
+        name = str(few).removeprefix("torch.")
+        raise UsageError(f"a model converted to {name} {_FEW_BITS}, and call float() on the model first")
 
 
 def refuse_options(trainer: Any) -> None:

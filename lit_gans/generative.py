@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lit_gans import changes, checkpoints, place, resume
-from lit_gans.checks import refuse_batch, refuse_options, refuse_precision, refuse_strategy
+from lit_gans.checks import refuse_batch, refuse_few_bits, refuse_options, refuse_precision, refuse_strategy
 from lit_gans.data.order import first_of, repeated, size_of
 from lit_gans.errors import NonFiniteLoss, UsageError, reason
 from lit_gans.gradients import CURE, Watched
@@ -244,6 +244,7 @@ class GenerativeModel(LightningModule, ABC):
         self._shown, self._watched = {}, Watched()
         refuse_strategy(self.trainer.strategy)
         refuse_precision(self.trainer.precision)
+        refuse_few_bits(self)
         checkpoints.prove_loadable(self)
         if self.trainer.world_size > 1:
             # or DDP gives all devices the first one's when a run begins

@@ -79,6 +79,8 @@ class Parser(LightningArgumentParser):
             fail(f"unknown {key[1]} {name[1]!r}{nearest(name[1], choices)}", 2)
         if key and (other := re.search(r"(Import path does not correspond to a subclass of \w+)", text)):
             fail(f"{key[1]}: {other[1][0].lower()}{other[1][1:]}: {text.rpartition('Given value: ')[2]}", 2)
+        if key and re.search(r"Given value: (NestedArg\(key=|\{'init_args': [^}]*\}+$)", text):
+            fail(f"{key[1]}: options of a class come before the class; name it first, say with --{key[1]}", 2)
         if key and (words := re.search(r"Expected a typing\.Literal\[([^]]+)\]", text)):
             got = re.search(r"(?:Given|Got) value: (.+?)$", text)
             fail(f"{key[1]} must be one of {words[1]}, got {got[1] if got else 'something else'}", 2)
@@ -284,11 +286,27 @@ def _complete(arguments: Sequence[str]) -> list[str]:
     for flag, value in _flags(arguments):
         if flag in ("-c", "--config") and Path(value).is_file():
             named |= settings.read(value).keys()
+    arguments = _classes_first(arguments)
     arguments = [_unfolded(word, flag) for flag, word in zip(["", *arguments], arguments, strict=False)]
     arguments = [_one_of_two(word, flag) for flag, word in zip(["", *arguments], arguments, strict=False)]
     arguments = _names_first(arguments)
     added = [word for key, name in _DEFAULTS.items() if key not in named for word in (f"--{key}", name)]
     return [*arguments[:1], *added, *arguments[1:]] if arguments[:1] and arguments[0] in TRAINING else list(arguments)
+
+
+def _classes_first(arguments: Sequence[str]) -> list[str]:
+    """Puts a class before the options that only it knows, unless a configuration file stands between them."""
+    words = list(arguments)
+    flags = [word.partition("=")[0] for word in words]
+    for key in _DEFAULTS:
+        own = (n for n, flag in enumerate(flags) if flag.startswith(f"--{key}.") and flag not in _naming(key))
+        first = next(own, len(words))
+        named = next((n for n, flag in enumerate(flags) if flag in _naming(key)), 0)
+        if first < named and not any(flag.startswith(("-c", "--c")) for flag in flags[first:named]):
+            size = 1 if "=" in words[named] else 2
+            for each in (words, flags):
+                each[first:first] = [each.pop(named) for _ in each[named : named + size]]
+    return words
 
 
 def _unfolded(word: str, before: str) -> str:

@@ -37,7 +37,8 @@ def folder(tmp_path, monkeypatch):
 def run(tmp_path_factory):
     """A finished run of three epochs, in a process of its own."""
     folder = tmp_path_factory.mktemp("run")
-    done = run_cli("fit", *TINY, "--trainer.max_epochs=3", "--trainer.log_every_n_steps=5", cwd=folder)
+    often = ["--quality.every=1", "--trainer.log_every_n_steps=5"]  # or the interval hangs on the time that scores take
+    done = run_cli("fit", *TINY, "--trainer.max_epochs=3", *often, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "runs" / "DCGAN-Glyphs" / "version_0", done
 
@@ -54,6 +55,29 @@ def fails(*arguments, code=1):
     last = error.getvalue().strip().splitlines()[-1]
     assert last.startswith("lit-gans: error: ") and "Traceback" not in error.getvalue()
     return last
+
+
+def test_options_may_stand_before_their_class(capsys):
+    said = []
+    for words in (
+        ["--data=MNIST", "--data.size=16", "--model", "LSGAN", "--model.width", "8"],
+        ["--data.size=16", "--data=MNIST", "--model.width", "8", "--model", "LSGAN"],
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(["fit", *words, "--print_config"])
+        assert ended.value.code == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1] and "LSGAN" in said[0]
+
+
+def test_a_file_of_options_before_that_of_their_class_is_one_sentence(tmp_path):
+    (tmp_path / "a.yaml").write_text("model: {class_path: DCGAN}")
+    (tmp_path / "b.yaml").write_text("model: {init_args: {width: 8}}")
+    files = [f"--config={tmp_path / name}" for name in ("b.yaml", "a.yaml")]
+    assert "model: options of a class come before the class" in fails("fit", *files, code=2)
+    with pytest.raises(SystemExit) as ended:
+        main(["fit", *reversed(files), "--print_config"])
+    assert ended.value.code == 0
 
 
 def test_a_run_leaves_everything_in_one_folder(run):

@@ -153,6 +153,16 @@ def test_data_by_name_by_file_and_by_default(run, checkpoint, folder):
     assert other["values"] != default["values"]
 
 
+def test_a_checkpoint_in_a_folder_of_its_own_finds_the_run(run, folder):
+    """Lightning's ModelCheckpoint makes one of the slash in a score's name."""
+    inner = folder / "version_0" / "checkpoints" / "mine_val"
+    inner.mkdir(parents=True)
+    shutil.copy(run / "checkpoints" / "last.ckpt", inner / "fid=1.0.ckpt")
+    shutil.copy(run / "config.yaml", folder / "version_0")
+    file = str(inner / "fid=1.0.ckpt")
+    assert "characters=01" in scored(file, "--metrics=kid", "--count=20")["protocol"]["data"]
+
+
 def test_the_other_split(checkpoint, folder):
     found = scored(checkpoint, "--metrics=kid", "--reference", "test", "--count=50")
     assert (found["protocol"]["split"], found["protocol"]["real"], found["protocol"]["fake"]) == ("test", 40, 50)

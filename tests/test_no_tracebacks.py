@@ -181,6 +181,14 @@ def says(folder, capsys):
             ["--trainer.callbacks=EarlyStopping", "--trainer.callbacks.monitor=val/fid"],
             "EarlyStopping watches val/fid, but this run of 2 batches ends before its first validation",
         ),
+        (
+            ["--trainer.callbacks=EarlyStopping", "--trainer.callbacks.monitor=val/nope", "--trainer.max_steps=40"],
+            "EarlyStopping.monitor is 'val/nope', which no validation logs; there are val/coverage,",
+        ),
+        (
+            ["--trainer.callbacks=ModelCheckpoint", "--trainer.callbacks.monitor=val/kid", "--trainer.max_steps=40"],
+            "ModelCheckpoint.monitor is 'val/kid', which no validation logs; there are val/coverage,",
+        ),
     ],
 )
 def test_options_that_cannot_be_are_one_sentence(options, words, says):

@@ -536,6 +536,20 @@ def test_weights_of_few_bits_are_refused(cls, precision, tmp_path):
     refused(lambda: fit(tmp_path, small(cls), precision=precision), precision, "bf16-mixed")
 
 
+@pytest.mark.parametrize(("convert", "name"), [("half", "float16"), ("bfloat16", "bfloat16")])
+@pytest.mark.parametrize("cls", [DCGAN, VAE])
+def test_a_model_converted_to_few_bits_is_refused(cls, convert, name, tmp_path):
+    model = getattr(small(cls), convert)()
+    refused(lambda: fit(tmp_path, model), f"a model converted to {name} ", "float()")
+    fit(tmp_path, model.float(), max_steps=1)
+
+
+@pytest.mark.parametrize("convert", ["half", "bfloat16", "double"])
+@pytest.mark.parametrize("cls", [DCGAN, VAE, lit_gans.StyleGAN2])
+def test_a_model_converted_by_its_method_draws(cls, convert):
+    assert torch.isfinite(getattr(small(cls), convert)().sample(2, seed=0)).all()
+
+
 @pytest.mark.parametrize("model_class", MODELS, ids=lambda cls: cls.__name__)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
 def test_a_model_of_another_number_type_draws(model_class, dtype):

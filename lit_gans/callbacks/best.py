@@ -52,18 +52,13 @@ class Best(ModelCheckpoint):
 
     def on_sanity_check_end(self, trainer: Trainer, pl_module: Any) -> None:
         """By now the model has logged what it will log at every validation."""
-        quality = _quality(trainer)
-        names = {*trainer.callback_metrics, *_OTHERS, *(quality.names(trainer, pl_module) if quality else ())}
+        names = logged(trainer, pl_module)
         if self.monitor is None or self.monitor in names:
             return
-        strangers = [c for c in trainer.callbacks if not type(c).__module__.startswith(("lightning.", "lit_gans."))]  # type: ignore[attr-defined]
         near = difflib.get_close_matches(self.monitor, sorted(names), n=1, cutoff=0.8)
         near = [f"val/{self.monitor}"] if f"val/{self.monitor}" in names else near
-        if (self.monitor.startswith("val/") and not strangers) or near:
-            raise UsageError(
-                f"best.monitor is {self.monitor!r}, which no validation logs; "
-                f"{f'did you mean {near[0]}? ' if near else ''}there are {', '.join(sorted(names))}"
-            )
+        if never_logged(self.monitor, trainer, pl_module) or near:
+            raise unknown("best.monitor", self.monitor, names, near)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Lightning's, where there is a new value."""
@@ -106,6 +101,26 @@ class Best(ModelCheckpoint):
             if name in metrics:
                 metrics = {**metrics, plain: metrics[name]}
         return super().format_checkpoint_name(metrics, template or None, ver, prefix)
+
+
+def logged(trainer: Trainer, pl_module: Any) -> set[str]:
+    """The names that validations log, once one has been tried."""
+    quality = _quality(trainer)
+    return {*trainer.callback_metrics, *_OTHERS, *(quality.names(trainer, pl_module) if quality else ())}
+
+
+def never_logged(name: str, trainer: Trainer, pl_module: Any) -> bool:
+    """Whether no validation is going to log a name; a callback of a user's own may log any."""
+    strangers = [c for c in trainer.callbacks if not type(c).__module__.startswith(("lightning.", "lit_gans."))]  # type: ignore[attr-defined]
+    return name.startswith("val/") and not strangers and name not in logged(trainer, pl_module)
+
+
+def unknown(option: str, name: str, names: set[str], near: Sequence[str] = ()) -> UsageError:
+    """What to say of a name that no validation logs."""
+    return UsageError(
+        f"{option} is {name!r}, which no validation logs; {f'did you mean {near[0]}? ' if near else ''}there are "
+        f"{', '.join(sorted(names))}"
+    )
 
 
 def _quality(trainer: Trainer) -> Quality | None:

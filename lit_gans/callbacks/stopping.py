@@ -4,16 +4,30 @@ import math
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
+from lit_gans.callbacks.best import logged, never_logged, unknown
 from lit_gans.errors import UsageError
 
 
 class StoppingCheck(Callback):
     """Refuses an ``EarlyStopping`` whose score no validation of the run will measure.
 
-    Lightning says so after the last batch, when the training is lost.
+    Lightning says so after the last batch, when the training is lost; of a name that nothing logs after the first
+    epoch, and the same of a ``ModelCheckpoint``.
     """
+
+    def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Compares the names that are watched with those that validations log.
+
+        Raises:
+            UsageError: if nothing will log one of them.
+        """
+        callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
+        for each in callbacks:
+            watches = (isinstance(each, EarlyStopping) and each.strict) or type(each) is ModelCheckpoint
+            if watches and each.monitor is not None and never_logged(each.monitor, trainer, pl_module):
+                raise unknown(f"{type(each).__name__}.monitor", each.monitor, logged(trainer, pl_module))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Compares the run's length with the batches before its first validation.

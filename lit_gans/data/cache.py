@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from lit_gans.data.cache_folder import ENDING, PART, lock_of
 from lit_gans.data.decoded_file import CORRUPT, GOOD, Layout, Mapped, damaged
+from lit_gans.data.frame import MEGAPIXELS
 from lit_gans.data.sources import CorruptPicture, Frame, Source
 from lit_gans.errors import UsageError
 
@@ -56,6 +57,8 @@ def decoded(
         "source": source.fingerprint(),
         "place": os.fsencode(source.place.resolve()).decode(errors="replace"),
     }
+    if frame.megapixels != MEGAPIXELS:  # decides no pixel, but which pictures are left out
+        recipe["megapixels"] = str(frame.megapixels)
     key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:12]
     height, width = frame.size
     source.close()

@@ -43,7 +43,7 @@ class Frame:
     crop: int | None = None
     half: Literal["left", "right"] | None = None
     file_range: tuple[float, float] | None = None
-    megapixels: float = field(default=MEGAPIXELS, repr=False)  # decides no pixel
+    megapixels: float = field(default=MEGAPIXELS, repr=False)  # decides no pixel, see cache.py
 
     def __call__(self, data: bytes) -> Tensor:
         """An encoded picture as (C, H, W) uint8.

@@ -220,6 +220,15 @@ def test_a_picture_above_the_limit_says_what_it_is(tmp_path):
     refused(lambda: ImageFolder(str(place), max_megapixels=0), "max_megapixels must be")
 
 
+def test_pictures_that_were_left_out_as_too_large_come_in_once_the_limit_is_raised(tmp_path):
+    place = folder(tmp_path, encode(np.zeros((1000, 1100), np.uint8), "PNG"), count=2)
+    Image.new("L", (8, 8)).save(place / "small.png")
+    for limit, left in ((1, 1), (2, 3), (1, 1)):
+        data = ImageFolder(str(place), size=8, max_megapixels=limit, skip_corrupt=True)
+        data.setup("fit")
+        assert len(data.splits["train"]) == left
+
+
 def test_large_pictures_are_made_smaller_before_they_are_resized(monkeypatch):
     """By whole numbers, with enough left for the filter: nearly the same pixels for a fraction of the memory."""
     import lit_gans.data.frame as module
