@@ -6,7 +6,6 @@ import os
 import random
 import subprocess
 import sys
-from collections import OrderedDict
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -170,9 +169,9 @@ def test_a_pickle_that_asks_for_code(saved, tmp_path, monkeypatch, capsys):
 def test_what_lightning_restores_is_the_users_to_replace(saved, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     torch.save({name: value for name, value in saved[0].items() if name != "lr_schedulers"}, "x.ckpt")
-    flags = ["--data.size=16", "--data.count=16", "--model.width=4", "--model.latent_dim=8", "--trainer.max_steps=4"]
+    flags = ["--data.size=16", "--data.count=20", "--data.batch_size=4", "--model.width=4", "--model.latent_dim=8"]
     with pytest.raises(SystemExit) as ended:
-        main(["fit", *flags, "--trainer.accelerator=cpu", "--trainer.num_sanity_val_steps=0", "--ckpt_path=x.ckpt"])
+        main(["fit", *flags, "--trainer.max_steps=4", "--trainer.accelerator=cpu", "--ckpt_path=x.ckpt"])
     assert ended.value.code == 1
     assert "x.ckpt cannot be gone on from (KeyError: " in capsys.readouterr().err
 
@@ -196,7 +195,7 @@ def test_what_lightning_restores_is_the_users_to_replace(saved, tmp_path, monkey
 )
 def test_lightnings_own_arguments(arguments, saved):
     loaded = DCGAN.load_from_checkpoint(file_of(saved[0]), **arguments)
-    assert_equal(OrderedDict(loaded.state_dict()), saved[0]["state_dict"])
+    assert_equal(dict(loaded.state_dict()), saved[0]["state_dict"])
     assert DCGAN.load_from_checkpoint(file_of(saved[0]), "cpu", None, True, True).clip_norm is None
 
 
