@@ -41,6 +41,7 @@ _EPOCHS = 10  # of a run that does not say how long it should take
 _HOMES = {"model": "lit_gans.models", "data": "lit_gans.data"}
 _YAML = (".yaml", ".yml", ".json")
 _DEFAULTS = {"model": "lit_gans.DCGAN", "data": "lit_gans.Glyphs"}
+_KINDS = {"": "", "int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "NoneType": ""}
 _AUTO = "auto"  # a monitor: the first score of which less is better
 _BEST = "best"
 _USUAL = (3, 64, 64)  # the shape of images that nobody says
@@ -76,14 +77,20 @@ class Parser(LightningArgumentParser):
         key = re.search(r'Parser key "(?:\w+\.)?(\w+)"', text)
         if key and (name := re.search(r"Expected a dot import path string: (\S+)", text)):
             choices = known(_HOMES[key[1]]) if key[1] in _HOMES else []
-            fail(f"unknown {key[1]} {name[1]!r}{nearest(name[1], choices)}", 2)
+            hint = nearest(name[1], choices) if choices else "; check its spelling, or give its dotted name"
+            fail(f"unknown {key[1]} {name[1]!r}{hint}", 2)
         if key and (other := re.search(r"(Import path does not correspond to a subclass of \w+)", text)):
             fail(f"{key[1]}: {other[1][0].lower()}{other[1][1:]}: {text.rpartition('Given value: ')[2]}", 2)
         if key and re.search(r"Given value: (NestedArg\(key=|\{'init_args': [^}]*\}+$)", text):
             fail(f"{key[1]}: options of a class come before the class; name it first, say with --{key[1]}", 2)
-        if key and (words := re.search(r"Expected a typing\.Literal\[([^]]+)\]", text)):
+        wanted = re.findall(r"Expected an? (?:typing\.Literal\[([^]]+)\]|<class '(\w+)'>)", text)
+        plain = text.count("Expected") == len(wanted) and "[int, int]" not in text
+        if key and wanted and plain and all(kind in _KINDS for _, kind in wanted):
             got = re.search(r"(?:Given|Got) value: (.+?)$", text)
-            fail(f"{key[1]} must be one of {words[1]}, got {got[1] if got else 'something else'}", 2)
+            literal = ", ".join(words for words, _ in wanted if words)
+            kinds = dict.fromkeys(_KINDS[kind] for words, kind in wanted if not words and kind != "NoneType")
+            choice = [*([f"one of {literal}"] if literal else []), *kinds]
+            fail(f"{key[1]} must be {' or '.join(choice)}, got {got[1] if got else 'something else'}", 2)
         fail(text, 2)
 
 
