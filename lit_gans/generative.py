@@ -135,6 +135,8 @@ class GenerativeModel(LightningModule, ABC):
 
     def number(self, batch_idx: int) -> int:
         """The number that a batch of a validation has where one device has them all: devices take turns."""
+        if self._trainer is None:
+            return batch_idx
         return batch_idx * self.trainer.world_size + self.trainer.global_rank
 
     def _on_before_batch_transfer(self, batch: Any, dataloader_idx: int = 0) -> Any:

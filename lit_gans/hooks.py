@@ -23,8 +23,6 @@ def keep_hooks(cls: type, base: type) -> None:
     that come from a class beside ``base``, a mixin, count too.
     """
     for name in KEPT:
-        if name in vars(base) and not hasattr(vars(base)[name], "__wrapped__"):
-            setattr(base, name, _counted(name, vars(base)[name]))
         owner = next(parent for parent in cls.__mro__ if name in vars(parent))
         if owner is cls or not issubclass(owner, base):
             setattr(cls, name, _kept(owner, name))
@@ -41,17 +39,5 @@ def _kept(owner: type, name: str) -> Callable[..., Any]:
         if calls[name] == number:  # nobody went on to the parent's, which counts as well
             getattr(super(owner, self), name)(*arguments, **named)
         return result
-
-    return hook
-
-
-def _counted(name: str, part: Callable[..., Any]) -> Callable[..., Any]:
-    """The library's own part of a hook, which says that somebody has gone on to it."""
-
-    @wraps(part)
-    def hook(self: Any, *arguments: Any, **named: Any) -> Any:
-        calls = self.__dict__.setdefault("_hook_calls", {})
-        calls[name] = calls.get(name, 0) + 1
-        return part(self, *arguments, **named)
 
     return hook

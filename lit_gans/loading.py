@@ -168,8 +168,10 @@ def _make(cls: type, arguments: dict[str, Any], where: str) -> Any:
 
 def was_restoring(error: BaseException) -> bool:
     """Whether an error came while Lightning gave loops, callbacks, optimizers and schedules what a checkpoint holds."""
-    frames = traceback.walk_tb(error.__traceback__)
-    return any(frame.f_code.co_filename == _RESTORER for frame, _ in frames)
+    codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(
+        code.co_filename == _RESTORER and code.co_name.startswith(("restore", "_restore", "resume")) for code in codes
+    )  # it saves as well
 
 
 class _Arguments(yaml.SafeLoader):

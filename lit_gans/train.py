@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
+import torch
 import yaml
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
@@ -32,7 +33,7 @@ from lit_gans.generative import GenerativeModel
 from lit_gans.loading import named_class, was_restoring
 from lit_gans.making import Making, make
 from lit_gans.place import RUN, find
-from lit_gans.reasons import causes, is_own
+from lit_gans.reasons import causes, is_own, own_line
 from lit_gans.resume import nothing_left, tell
 from lit_gans.run_folder import RunLogger, remove_unused
 from lit_gans.trust import NOBODY, class_path, import_class
@@ -198,7 +199,7 @@ class TrainCLI(LightningCLI):
         try:
             super()._run_subcommand(subcommand)
         except Exception as error:
-            if isinstance(error, UsageError) or not was_restoring(error):
+            if isinstance(error, UsageError) or not was_restoring(error) or own_line(error):
                 raise
             raise UsageError(
                 f"{self.config[subcommand].get('ckpt_path')} cannot be gone on from ({type(error).__name__}: "
@@ -218,6 +219,12 @@ class TrainCLI(LightningCLI):
         if trainer["enable_progress_bar"] is not False and not any(isinstance(c, AnyProgressBar) for c in callbacks):
             trainer["callbacks"] = [*callbacks, ProgressBar()]
         at_least(1, check_val_every_n_epoch=trainer["check_val_every_n_epoch"])
+        if isinstance(wanted := trainer["devices"], int) and trainer["accelerator"] in ("cpu", "auto"):
+            most = 4 * max(os.cpu_count() or 1, torch.cuda.device_count())  # each is a process of its own
+            if wanted > most:
+                raise UsageError(
+                    f"trainer.devices={wanted} starts as many processes; this machine takes at most {most}"
+                )
         if trainer["barebones"]:
             raise UsageError(
                 "trainer.barebones allows no logger, checkpoint or callback, which every run here has; use "

@@ -647,11 +647,3 @@ def test_translators_of_one_pair_at_a_time(tmp_path):
 
 def test_own_optimizer_class_still_works(tmp_path):
     assert fit(tmp_path, small(DCGAN, generator_optimizer=partial(Adam, lr=1e-3)), max_steps=1)["global_step"] == 1
-
-
-def test_the_librarys_part_of_a_hook_runs_once(monkeypatch, tmp_path):
-    """Twice, it gives the devices of a resumed run other random states than the checkpoint's."""
-    model, calls = small(DCGAN), []
-    monkeypatch.setattr(model, "reset_average", lambda: calls.append("reset"))
-    trainer(tmp_path, max_steps=1).fit(model, datamodule=glyphs())
-    assert calls == ["reset"]
