@@ -219,9 +219,9 @@ class TrainCLI(LightningCLI):
         if trainer["enable_progress_bar"] is not False and not any(isinstance(c, AnyProgressBar) for c in callbacks):
             trainer["callbacks"] = [*callbacks, ProgressBar()]
         at_least(1, check_val_every_n_epoch=trainer["check_val_every_n_epoch"])
-        if isinstance(wanted := trainer["devices"], int) and trainer["accelerator"] in ("cpu", "auto"):
+        if str(wanted := trainer["devices"]).isdigit() and trainer["accelerator"] in ("cpu", "auto"):
             most = 4 * max(os.cpu_count() or 1, torch.cuda.device_count())  # each is a process of its own
-            if wanted > most:
+            if int(wanted) > most:
                 raise UsageError(
                     f"trainer.devices={wanted} starts as many processes; this machine takes at most {most}"
                 )
