@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from lit_gans.checks import checked_terms, refuse_idle
 from lit_gans.errors import UsageError
 from lit_gans.generative import Batch, GenerativeModel
-from lit_gans.gradients import all_reduce_mean
+from lit_gans.gradients import all_reduce_mean, parameters_of, reduce_gradients
 from lit_gans.losses import Terms
 from lit_gans.optim import Adam, named
 from lit_gans.precision import full
@@ -203,7 +203,7 @@ class BaseGAN(GenerativeModel):
 
         Who moves what is asked for every time: a callback may freeze and unfreeze layers.
         """
-        moved = [_parameters(optimizer) for optimizer in self._optimizers()]
+        moved = [parameters_of(optimizer) for optimizer in self._optimizers()]
         own, others = moved if player == PLAYERS[0] else moved[::-1]
         shared = set(map(id, own))
         frozen = [p for p in others if p.requires_grad and id(p) not in shared]
@@ -221,12 +221,8 @@ class BaseGAN(GenerativeModel):
         assert isinstance(strategy, DDPStrategy)
         with strategy.block_backward_sync():  # DDP's own reducer expects gradients of both players at once
             self.manual_backward(loss)
-        own = [p for p in _parameters(optimizer) if p.requires_grad]
-        for parameter in own:
-            if parameter.grad is None:  # unused on this device, perhaps not on another
-                parameter.grad = torch.zeros_like(parameter)
         values = torch.stack([full(term.detach()) for term in terms.values()])
-        all_reduce_mean([*(p.grad for p in own if p.grad is not None), values])
+        reduce_gradients((p for p in parameters_of(optimizer) if p.requires_grad), values)
         return dict(zip(terms, values.unbind(), strict=True))
 
     def _count_one_step(self, before: int) -> None:
@@ -267,7 +263,7 @@ class BaseGAN(GenerativeModel):
     def on_train_start(self) -> None:
         """Also refuses weights that nobody would move."""
         super().on_train_start()
-        moved = [_parameters(optimizer) for optimizer in self._optimizers()]
+        moved = [parameters_of(optimizer) for optimizer in self._optimizers()]
         for name, parameters in zip(PLAYERS, moved, strict=True):
             own = set(map(id, getattr(self, name).parameters()))
             if not any(id(p) in own for p in parameters):
@@ -298,7 +294,7 @@ class BaseGAN(GenerativeModel):
                 config.scheduler.step()
                 continue
             name = config.monitor or self.plateau
-            known = {**self.trainer.callback_metrics, **terms}
+            known = terms if name is None or name in terms else {**self.trainer.callback_metrics, **terms}
             if name is not None and name not in known and not by_epoch and self.batch_number == 0:
                 raise UsageError(
                     f"a schedule watches {name!r}, which is none of the terms of a batch: {', '.join(terms)}; set "
@@ -314,8 +310,3 @@ class BaseGAN(GenerativeModel):
             value = torch.as_tensor(value, device=self.device).detach().float().clone()
             all_reduce_mean([value])
         return value
-
-
-def _parameters(optimizer: Any) -> list[nn.Parameter]:
-    """What an optimizer moves, as it is now."""
-    return [parameter for group in optimizer.param_groups for parameter in group["params"]]

@@ -15,7 +15,7 @@ from lit_gans.checks import checked_terms, refuse_idle
 from lit_gans.errors import UsageError
 from lit_gans.families import draw, noise_size, required
 from lit_gans.generative import GenerativeModel, ImageShape
-from lit_gans.gradients import all_reduce_mean
+from lit_gans.gradients import parameters_of, reduce_gradients
 from lit_gans.likelihoods import bernoulli
 from lit_gans.losses import Terms
 from lit_gans.networks.base import Generator, evaluating
@@ -186,12 +186,8 @@ class EncoderDecoder(GenerativeModel):
     def backward(self, loss: Tensor, *arguments: Any, **options: Any) -> None:
         """Lightning's; on several devices also averages the gradients of what a callback has unfrozen since."""
         super().backward(loss, *arguments, **options)
-        late = [p for p in self.parameters() if p.requires_grad and id(p) not in self._reduced]
-        if self.trainer.world_size > 1 and late:
-            for parameter in late:
-                if parameter.grad is None:  # unused on this device, perhaps not on another
-                    parameter.grad = torch.zeros_like(parameter)
-            all_reduce_mean([p.grad for p in late if p.grad is not None])
+        if self.trainer.world_size > 1:
+            reduce_gradients(p for p in self.parameters() if p.requires_grad and id(p) not in self._reduced)
 
     def optimizer_step(self, *arguments: Any, **options: Any) -> None:
         """Lightning's, then the averages, which must be done before any callback can save."""
@@ -221,9 +217,7 @@ class EncoderDecoder(GenerativeModel):
     def on_train_start(self) -> None:
         """Also lets the encoder's average go on from where a checkpoint left it; refuses weights that nobody moves."""
         super().on_train_start()
-        moved = [
-            p for optimizer in self.trainer.optimizers for group in optimizer.param_groups for p in group["params"]
-        ]
+        moved = [p for optimizer in self.trainer.optimizers for p in parameters_of(optimizer)]
         refuse_idle(self, moved, "the encoder or the generator, or give it to the one optimizer")
         self._followed = -1
         if self.encoder_ema is not None:

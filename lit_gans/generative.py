@@ -300,7 +300,7 @@ class GenerativeModel(LightningModule, ABC):
             states = [None] * self.trainer.world_size
             dist.all_gather_object(states, ({**own, "buffers": self._own_buffers()}, complaint))
         if complaint := next((told for _, told in states if told), None):  # on all devices or on none
-            raise NonFiniteLoss(f"{complaint}: nothing was saved and the last checkpoint was kept; {CURE}")
+            raise NonFiniteLoss(f"{complaint}: nothing was saved; {CURE}")
         checkpoint[checkpoints.RANDOM] = [state for state, _ in states]
         if self._trainer is not None:
             checkpoint[place.RUN] = {**changes.describe(self.trainer), **place.measure(self.trainer)}

@@ -1,5 +1,6 @@
 """A look at every gradient before it moves a weight."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -85,9 +86,23 @@ def all_reduce_mean(tensors: list[Tensor]) -> None:
             tensor.copy_(mean.view_as(tensor))
 
 
+def reduce_gradients(parameters: Iterable[nn.Parameter], *beside: Tensor) -> None:
+    """Replaces the gradients, and other tensors beside them, by their means over all devices."""
+    own = list(parameters)
+    for parameter in own:
+        if parameter.grad is None:  # unused on this device, perhaps not on another
+            parameter.grad = torch.zeros_like(parameter)
+    all_reduce_mean([*(p.grad for p in own if p.grad is not None), *beside])
+
+
+def parameters_of(optimizer: Any) -> list[nn.Parameter]:
+    """What an optimizer moves, as it is now."""
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
 def _moved(optimizer: Optimizer) -> list[nn.Parameter]:
     """The parameters that a step will move."""
-    return [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    return [p for p in parameters_of(optimizer) if p.grad is not None]
 
 
 def _complaint(player: str, norm: float, batch_number: int) -> str:
