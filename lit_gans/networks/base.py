@@ -1,13 +1,20 @@
-"""What the command line accepts as a player's network, and how any network is lent for evaluation."""
+"""What a network is, what a backbone makes of a shape, and how any network is lent for evaluation."""
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import ClassVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+from lit_gans.networks.blocks import Norm
+
+CHUNK = 500  # rows that a network gets at once: enough to be fast, few enough for any memory
 
 
 class Generator(nn.Module):
-    """Maps noise (N, latent_dim) to images (N, C, H, W) in [-1, 1].
+    """Maps noise (N, latent_dim) to images (N, C, H, W) in [-1, 1]: the tanh of its logits.
 
     Subclass it to name a network of your own on the command line (``--model.generator my_project.MyGenerator``); from
     Python any ``nn.Module`` will do.
@@ -15,9 +22,97 @@ class Generator(nn.Module):
 
     latent_dim: int
 
+    def logits(self, noise: Tensor) -> Tensor:
+        """(N, latent_dim) to unbounded (N, C, H, W)."""
+        raise NotImplementedError
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """(N, latent_dim) to (N, C, H, W) in [-1, 1]."""
+        return self.logits(noise).tanh()
+
 
 class Discriminator(nn.Module):
-    """Maps images (N, C, H, W) to logits (N,), patches of logits (N, 1, h, w) or whatever its game judges by."""
+    """Maps images (N, C, H, W) to scores: one last layer, ``judge``, on ``features``.
+
+    Subclass it to name a network of your own on the command line; from Python any ``nn.Module`` will do, whatever its
+    game judges by: scores (N,), patches of scores (N, 1, h, w), energies.
+    """
+
+    #: the last layer, from features (N, size) to scores (N, outputs)
+    judge: nn.Module
+    #: how many features an image has
+    size: int
+    #: what normalises this network, so that a head beside ``judge`` can be normalised alike
+    norm: Norm = "none"
+
+    def features(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) to what the last layer judges by, (N, size)."""
+        raise NotImplementedError
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) to scores (N,), or (N, outputs) where there are several."""
+        return self.judge(self.features(image)).squeeze(1)
+
+
+class Encoder(nn.Module):
+    """Maps images (N, C, H, W) to (N, outputs): codes, or the parameters of a distribution over codes.
+
+    Subclass it to name a network of your own on the command line (``--model.encoder my_project.MyEncoder``); from
+    Python any ``nn.Module`` will do.
+    """
+
+
+class DiscriminatorEncoder(Encoder):
+    """A discriminator read as an encoder: its scores are the code."""
+
+    def __init__(self, discriminator: Discriminator) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, outputs), also where there is one output."""
+        return self.discriminator.judge(self.discriminator.features(image))
+
+
+class Backbone(ABC):
+    """A kind of network: makes a generator, a discriminator and an encoder for images of any shape.
+
+    Subclasses are frozen dataclasses that hold options and no weights, so that a checkpoint, a configuration and the
+    command line can name them. Games put their heads on what a backbone makes.
+    """
+
+    #: size of the noise, where nobody says another
+    latent_dim: int
+    #: the shortest side in pixels that it draws
+    smallest: ClassVar[int] = 8
+
+    @abstractmethod
+    def generator(self, image_shape: Sequence[int], inputs: int) -> nn.Module:
+        """Draws from vectors (N, inputs): noise, and whatever a game puts beside it."""
+
+    @abstractmethod
+    def discriminator(self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None) -> nn.Module:
+        """Judges images by ``outputs`` scores; ``norm`` is what the game needs where the options leave it open."""
+
+    def encoder(self, image_shape: Sequence[int], outputs: int) -> nn.Module:
+        """Codes (N, outputs) of images: a discriminator with so many scores."""
+        discriminator = self.discriminator(image_shape, outputs)
+        return DiscriminatorEncoder(discriminator) if isinstance(discriminator, Discriminator) else discriminator
+
+
+class TranslationBackbone(ABC):
+    """A kind of network that makes images of images: a generator, and a discriminator of patches.
+
+    Subclasses are frozen dataclasses, as those of `Backbone`.
+    """
+
+    @abstractmethod
+    def generator(self, image_shape: Sequence[int], source_shape: Sequence[int]) -> nn.Module:
+        """Makes images of ``image_shape`` of images of ``source_shape``; only the channels may differ."""
+
+    @abstractmethod
+    def discriminator(self, image_shape: Sequence[int]) -> nn.Module:
+        """Judges images by scores of any shape."""
 
 
 @contextmanager
@@ -30,3 +125,13 @@ def evaluating(network: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+@torch.no_grad()
+def in_parts(network: nn.Module, *rows: Tensor, like: Tensor, size: int = CHUNK, **options: object) -> Tensor:
+    """A network's float32 answer to rows (N, ...), so many at a time, on the device and in the number type of ``like``.
+
+    ``rows`` of several tensors go in side by side; ``options`` are further arguments of the network's forward.
+    """
+    chunks = zip(*(part.split(size) for part in rows), strict=True)
+    return torch.cat([network(*(part.to(like) for part in chunk), **options).float() for chunk in chunks])

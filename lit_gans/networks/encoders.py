@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from lit_gans.errors import at_least
+from lit_gans.networks.base import Encoder as Encoder
 from lit_gans.networks.base import Generator
 from lit_gans.networks.blocks import Norm, Upsampling, reparametrise
 from lit_gans.networks.dcgan import DCGANGenerator, halving, initialise
@@ -16,14 +17,6 @@ from lit_gans.networks.mlp import MLPGenerator, perceptron
 from lit_gans.precision import full, without_autocast
 
 _MEMORY = 0.99  # share of the old statistics that a batch of codes leaves, at most
-
-
-class Encoder(nn.Module):
-    """Maps images (N, C, H, W) to (N, outputs): codes, or the parameters of a distribution over codes.
-
-    Subclass it to name a network of your own on the command line (``--model.encoder my_project.MyEncoder``); from
-    Python any ``nn.Module`` will do.
-    """
 
 
 class Decoder(Generator):
