@@ -8,7 +8,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lit_gans.base import Batch, Fake
+from lit_gans.core.game import Batch, Fake
 from lit_gans.errors import UsageError
 from lit_gans.families.latent import LatentGAN
 from lit_gans.networks.wrappers import ConditionalGenerator, Conditioning

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from lit_gans.base import BaseGAN, Batch, Fake
+from lit_gans.core.game import BaseGAN, Batch, Fake
 from lit_gans.errors import UsageError
 from lit_gans.networks.base import TranslationBackbone, in_parts
 from lit_gans.networks.translators import ResNetTranslation, UNetTranslation
