@@ -13,11 +13,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from lit_gans import DCGAN, GAN, VAE, Glyphs
 from lit_gans.callbacks import CollapseMonitor, SampleGrid, SaveLast
-from lit_gans.cli import main
+from lit_gans.cli.main import main
+from lit_gans.cli.reasons import reason, unwrapped
 from lit_gans.data import cache
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, own_line
 from lit_gans.networks import MLPDiscriminator, UNet
-from lit_gans.reasons import own_line, reason, unwrapped
 from lit_gans.signals import ended_by
 
 TINY = [

@@ -1,7 +1,7 @@
 """What every data module does alike: the splits, the labels that are shown, the loaders, the batch on the device."""
 
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +12,8 @@ import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional as transforms
 
-from lit_gans import checkpoints
+from lit_gans.checkpoints.recording import Recorded
 from lit_gans.data.order import BatchStream, InOrder, StreamLoader
 from lit_gans.data.samples import DRAWS, Batch, Samples
 from lit_gans.errors import UsageError, at_least, usable_seed
@@ -28,7 +26,7 @@ _MOST_WORKERS = 1024  # a mistyped number must not start processes until the mac
 _SPLIT_SEED = 2014  # of the images held out: the same for every seed of a run, so that runs compare
 
 
-class ImageData(LightningDataModule, ABC):
+class ImageData(LightningDataModule, metaclass=Recorded):
     """Base of all data modules.
 
     A subclass says ``image_shape`` and ``num_classes``, loads a split, and may download in `prepare_data`. Batches are
@@ -56,6 +54,8 @@ class ImageData(LightningDataModule, ABC):
     num_classes: int | None = None
     #: of the images that translations begin with, where the set has any
     source_shape: tuple[int, int, int] | None = None
+    #: (length, vocabulary) of texts, where the set has any
+    text_shape: tuple[int, int] | None = None
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class ImageData(LightningDataModule, ABC):
     ) -> None:
         super().__init__()
         #: the arguments of the call, which a checkpoint keeps, so that a resumed run can say what has changed
-        self.given = checkpoints.outermost_call(self)
+        self.given: dict[str, Any] = self.recorded  # type: ignore[attr-defined]
         at_least(1, batch_size=batch_size)
         at_least(0, num_workers=num_workers, val_size=val_size)
         usable_seed(seed=seed)
@@ -304,13 +304,6 @@ def height_width(size: Sized) -> tuple[int, int]:
     return sides
 
 
-def to_shape(images: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """(N, C, H, W) uint8 images, grey or coloured, in another (channels, height, width)."""
-    if images.shape[1] != shape[0]:
-        images = transforms.grayscale_to_rgb(images) if shape[0] == 3 else transforms.rgb_to_grayscale(images)
-    return resize(images, (shape[1], shape[2]))
-
-
 def channels_height_width(channels: int, size: Sized) -> tuple[int, int, int]:
     """The shape of images of 1 or 3 channels and a size as `height_width` takes it.
 
@@ -320,17 +313,3 @@ def channels_height_width(channels: int, size: Sized) -> tuple[int, int, int]:
     if channels not in (1, 3):
         raise UsageError(f"channels must be 1 for grey or 3 for colour, got {channels}")
     return (channels, *height_width(size))
-
-
-def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """(N, C, H, W) uint8 images to another (height, width): bicubic and antialiased, whichever set they are from.
-
-    The filter changes FID (Parmar et al. 2022, arXiv:2104.11222): a bicubic one that is wide enough when it shrinks is
-    what that paper recommends.
-    """
-    if tuple(images.shape[2:]) == size:
-        return images
-    parts = [
-        transforms.resize(part, list(size), InterpolationMode.BICUBIC, antialias=True) for part in images.split(5000)
-    ]
-    return torch.cat(parts)

@@ -1,0 +1,30 @@
+"""Checkpoints that describe themselves, and how they are read without trust in them."""
+
+from lit_gans.checkpoints.description import (
+    broken,
+    describe,
+    prove_loadable,
+    random_state,
+    save_hyperparameters,
+    set_random_state,
+)
+from lit_gans.checkpoints.file import KEY, RANDOM, AtomicCheckpointIO, plain_key, read
+from lit_gans.checkpoints.loading import load
+from lit_gans.checkpoints.trust import class_path, findable
+
+__all__ = [
+    "KEY",
+    "RANDOM",
+    "AtomicCheckpointIO",
+    "broken",
+    "class_path",
+    "describe",
+    "findable",
+    "load",
+    "plain_key",
+    "prove_loadable",
+    "random_state",
+    "read",
+    "save_hyperparameters",
+    "set_random_state",
+]

@@ -1,0 +1,129 @@
+"""What is not as it was in a run that goes on from a checkpoint: every difference is said, and none stops it."""
+
+import functools
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from lightning.pytorch import LightningDataModule, Trainer
+
+from lit_gans import checkpoints
+from lit_gans.checkpoints import recording
+
+LINKED = ("image_shape", "source_shape", "num_classes", "text_shape")  # what a model takes from the data
+_NO_MATTER = ("num_workers", "download", "cache")  # arguments of data that do not change a batch
+_EXACT = ("limit_train_batches",)  # a run with another limit is the one that always had it
+_SETTINGS = ("precision", "accelerator", "limit_train_batches", "overfit_batches")
+
+
+def describe(trainer: Trainer) -> dict[str, Any]:
+    """The data of a run and the settings of its trainer that decide what a batch is, as plain values."""
+    data: LightningDataModule | None = trainer.datamodule  # type: ignore[attr-defined]
+    described: dict[str, Any] = {name: _plain(getattr(trainer, name)) for name in _SETTINGS if name != "accelerator"}
+    described["accelerator"] = trainer.strategy.root_device.type
+    if data is not None:
+        given = getattr(data, "given", None)
+        arguments = dict(data.hparams) if given is None else {**recording.defaults(type(data)), **given}
+        described["data"] = checkpoints.class_path(type(data))
+        described["arguments"] = {name: _plain(value) for name, value in arguments.items()}
+        if "train" in (splits := getattr(data, "splits", {})):
+            described["samples"] = splits["train"].sizes
+    return described
+
+
+def notes(old: dict[str, Any], new: dict[str, Any], path: Any) -> list[str]:
+    """A sentence for every difference between two descriptions, and one for what follows from them."""
+    found: list[tuple[Any, ...]] = [
+        (name, old[name], new[name]) for name in _SETTINGS if name in old and old[name] != new[name]
+    ]
+    if "data" in old and old["data"] != new.get("data"):
+        names = [
+            (value or "loaders without a data module").rpartition(".")[2] for value in (old["data"], new.get("data"))
+        ]
+        found.append(("data", *names))
+    elif "data" in old:
+        before, now = (
+            {name: value for name, value in run["arguments"].items() if name not in _NO_MATTER} for run in (old, new)
+        )
+        found += [(f"data.{name}", was, value) for name, was, value in differences(before, now)]
+    if "samples" in old and "samples" in new and old["samples"] != new["samples"]:
+        found.append(("the number of training samples", *(_listed(run["samples"]) for run in (old, new))))
+    said = [f"{name} was {was} in {path} and is now {value}" for name, was, value in found]
+    if any(name not in _EXACT for name, *_ in found):
+        said.append("so the run goes on, but cannot be the same bit for bit as one that never stopped")
+    return said
+
+
+def argument_notes(model: Any, saved: dict[str, Any], path: Any) -> list[str]:
+    """A sentence for every argument of a model that is not as it was, and has no effect if it is a saved state's."""
+    old, new = (_arguments({**recording.defaults(type(model)), **values}) for values in (saved, dict(model.hparams)))
+    said = []
+    for name, was, value in differences(old, new):
+        kind = next((kind for kind in ("optimizer", "scheduler") if f"{kind}." in name), None)
+        state = f", but the {kind} goes on with its saved state" if kind else ""
+        said.append(f"{name} was {was} in {path} and is now {value}{state}")
+    return said
+
+
+def differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """The name, old and new value of every plain value that differs between two nested dicts of arguments.
+
+    A tuple is a list, a side length stands for a square, a class goes by its own name, and what only one side names is
+    passed over.
+    """
+    if isinstance(old, dict) and isinstance(new, dict):
+        if "class_path" in old and "class_path" in new:
+            was, now = (value["class_path"].rpartition(".")[2] for value in (old, new))
+            if was != now:
+                yield name, was, now
+            else:
+                before, after = ({**_usual(v["class_path"]), **(v.get("init_args") or {})} for v in (old, new))
+                yield from differences(before, after, name)
+            return
+        for key in old:
+            if key in new:
+                yield from differences(old[key], new[key], f"{name}.{key}" if name else key)
+    elif _plain(old) != _plain(new) and not _square(old, new):
+        yield name, _shown(old), _shown(new)
+
+
+def _arguments(values: dict[str, Any]) -> dict[str, Any]:
+    """Those of a model's hyper-parameters that a user gives."""
+    return {k: _plain(v) for k, v in values.items() if not k.startswith("_") and k not in LINKED}
+
+
+def _usual(path: str) -> dict[str, Any]:
+    """The defaults of a class that is in memory already: a name in a checkpoint imports nothing."""
+    module, _, name = path.rpartition(".")
+    found = getattr(sys.modules.get(module), name, None)
+    return recording.defaults(found) if isinstance(found, type) else {}
+
+
+def _plain(value: Any) -> Any:
+    """What ``torch.load(weights_only=True)`` gives back and ``==`` compares."""
+    if isinstance(value, type):
+        return {"class_path": checkpoints.class_path(value), "init_args": {}}
+    if isinstance(value, functools.partial) and isinstance(value.func, type):
+        return {"class_path": checkpoints.class_path(value.func), "init_args": _plain(value.keywords)}
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    return os.fspath(value) if isinstance(value, os.PathLike) else f"a {type(value).__name__}"
+
+
+def _square(old: Any, new: Any) -> bool:
+    """Whether one is a side length and the other the same as (height, width)."""
+    return _plain(old) in ([new, new], (new, new)) or _plain(new) in ([old, old], (old, old))
+
+
+def _shown(value: Any) -> Any:
+    """A value in a sentence: of a class with arguments, the class."""
+    return value["class_path"].rpartition(".")[2] if isinstance(value, dict) and "class_path" in value else value
+
+
+def _listed(sizes: list[int]) -> str:
+    return " and ".join(map(str, sizes))

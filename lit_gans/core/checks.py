@@ -1,0 +1,154 @@
+"""What is looked at before it can do harm: the first batches, a variant's terms, the options of a trainer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor, nn
+
+from lit_gans.errors import UsageError
+from lit_gans.losses import Terms
+
+_FEW_BITS = (
+    "keeps the weights themselves in few bits, where the small steps of Adam and of the averaged generator are rounded "
+    "to nothing; train with bf16-mixed, 16-mixed, 32-true or 64-true"
+)
+_IMAGES = ("image", "source", "target", "a", "b")
+_ROUNDING = 0.001  # of a value range: what a resizing filter may overshoot is clamped by the data
+
+
+def refuse_batch(model: Any, batch: dict[str, Any]) -> None:
+    """Looks at the first batch of a run.
+
+    Args:
+        model: says what it ``needs``, what the ``subject`` of its game is, and in what ``value_range``.
+        batch: by name.
+
+    Raises:
+        UsageError: if the batch lacks what the model needs, or has images of another kind.
+    """
+    if missing := [name for name in model.needs if name not in batch]:
+        raise UsageError(
+            f"{type(model).__name__} needs batches with {', '.join(missing)}, but the data gives {', '.join(batch)}; "
+            "use another data set, or a model that is made for this one"
+        )
+    for name in dict.fromkeys((*_IMAGES, model.subject)):
+        if isinstance(batch.get(name), Tensor):
+            if model.value_range is not None:
+                _refuse_values(name, batch[name], model.value_range)
+            if name in ("image", model.subject) and model.image_shape is not None:
+                _refuse_shape(batch[name], model.image_shape)
+
+
+def _refuse_values(name: str, images: Tensor, value_range: tuple[float, float]) -> None:
+    """Refuses a batch of images that no generator with a tanh could match."""
+    (least, most), (low, high) = value_range, (float(images.min()), float(images.max()))
+    slack = _ROUNDING * (most - least) / 2
+    if not images.is_floating_point() or low < least - slack or high > most + slack:
+        wanted = f"[{least:g}, {most:g}]"
+        raise UsageError(
+            f"'{name}' must be float images in {wanted}, as the generator draws them, got {images.dtype} in "
+            f"[{low:g}, {high:g}]; normalise them with image / 127.5 - 1 if they are in [0, 255] or image * 2 - 1 if "
+            "they are in [0, 1], or set value_range = None in your model's class if they are no images"
+        )
+    if low >= 0 > least:
+        rank_zero_warn(
+            f"no value of the first '{name}' batch is below 0 (range [{low:g}, {high:g}]): images in [0, 1] must be "
+            "normalised with image * 2 - 1"
+        )
+
+
+def _refuse_shape(images: Tensor, shape: tuple[int, ...]) -> None:
+    if tuple(images.shape[1:]) != shape:
+        raise UsageError(
+            f"the model was built for images of shape {shape} (channels, height, width), but the data gives "
+            f"{tuple(images.shape[1:])}; set image_shape to what the data gives"
+        )
+
+
+def shape_of(name: str, given: Sequence[int] | None) -> tuple[int, ...] | None:
+    """A shape as a tuple.
+
+    Raises:
+        UsageError: if it is no sequence of whole numbers from 1.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, Sequence) or not given or not all(isinstance(n, int) and n > 0 for n in given):
+        raise UsageError(
+            f"{name} must be (channels, height, width), or the shape of whatever a sample is, in whole numbers from 1, "
+            f"got {given!r}"
+        )
+    return tuple(given)
+
+
+def checked_terms(player: str, terms: Any) -> Terms:
+    """The terms that a variant's loss has returned.
+
+    Raises:
+        UsageError: if they are no dict of tensors of one number, or no weight has a part in them.
+    """
+    if not isinstance(terms, dict) or not terms:
+        given = "an empty dict" if isinstance(terms, dict) else f"a {type(terms).__name__}"
+        raise UsageError(
+            f"the {player}'s loss must be a dict of named terms, such as {{'fake': loss}}, got {given}; return one "
+            "term at least"
+        )
+    for name, term in terms.items():
+        if not isinstance(term, Tensor) or term.ndim:
+            given = f"shape {tuple(term.shape)}" if isinstance(term, Tensor) else f"a {type(term).__name__}"
+            raise UsageError(
+                f"the {player}'s term {name!r} must be a tensor of one number, such as loss.mean(), got {given}"
+            )
+    if not any(term.requires_grad for term in terms.values()):
+        raise UsageError(
+            f"the {player}'s terms {', '.join(map(str, terms))} depend on no weight that trains; let them use the "
+            "player's network, and do not detach them"
+        )
+    return terms
+
+
+def refuse_idle(model: nn.Module, moved: Sequence[Tensor], players: str) -> None:
+    """Raises a `UsageError` for parameters that require a gradient and are none of those that optimizers move."""
+    known = set(map(id, moved))
+    idle = [name for name, p in model.named_parameters() if p.requires_grad and id(p) not in known]
+    if idle:
+        where = dict.fromkeys(name.split(".")[0] for name in idle)
+        raise UsageError(
+            f"{', '.join(where)} has parameters that require a gradient, {idle[0]} for one, but no optimizer that "
+            f"moves them; make it a part of {players}, or freeze it with requires_grad_(False)"
+        )
+
+
+def refuse_strategy(strategy: Any) -> None:
+    """Raises a `UsageError` for a strategy that two players in one module cannot be trained with."""
+    popen = getattr(strategy, "_start_method", "popen") == "popen"  # spawned and forked processes share no launcher
+    if not isinstance(strategy, (SingleDeviceStrategy, DDPStrategy)) or not popen:
+        name = f"{type(strategy).__name__}{'' if popen else ' with spawned processes'}"
+        raise UsageError(
+            f"a model trains on one device or with 'ddp' on several, each in a process of its own, got {name}; leave "
+            "trainer.strategy at 'auto'"
+        )
+
+
+def refuse_precision(precision: str) -> None:
+    """Raises a `UsageError` for number types that nothing can be learned in."""
+    if precision not in ("32-true", "64-true", "16-mixed", "bf16-mixed"):
+        raise UsageError(f"precision {precision} {_FEW_BITS}")
+
+
+def refuse_few_bits(model: nn.Module) -> None:
+    """The same for a model that was converted already; what is frozen may be in any type."""
+    learned = (weight for weight in model.parameters() if weight.requires_grad and weight.is_floating_point())
+    if few := next((weight.dtype for weight in learned if weight.element_size() < 4), None):
+        name = str(few).removeprefix("torch.")
+        raise UsageError(f"a model converted to {name} {_FEW_BITS}, and call float() on the model first")
+
+
+def refuse_options(trainer: Any) -> None:
+    """Raises a `UsageError` for what Lightning would do to the one optimizer that it knows of."""
+    if trainer.gradient_clip_val:
+        raise UsageError("a model clips by itself: use its clip_norm, not the trainer's gradient_clip_val")
+    if trainer.accumulate_grad_batches != 1:
+        raise UsageError("a batch is a step here: use data with a larger batch_size, do not accumulate_grad_batches")
