@@ -9,7 +9,8 @@ from weakref import ref
 import torch
 from torch import Tensor, nn
 
-from lit_gans.core.generative import Batch, noise_size
+from lit_gans.core.generative import Batch
+from lit_gans.core.sampling import noise_size
 from lit_gans.core.joint import JointModel
 from lit_gans.errors import UsageError, at_least
 from lit_gans.likelihoods import bernoulli
@@ -164,8 +165,9 @@ class EncoderDecoder(JointModel):
         return self.draw(n, seed, noise)
 
     def encoded(self, encoder: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
-        """Runs the encoder and splits its output into ``outputs`` tensors (N, latent_dim): the code, or mean and
-        log-variance, in float32.
+        """Runs the encoder and splits its output into ``outputs`` float32 tensors (N, latent_dim).
+
+        They are the code, or mean and log-variance.
 
         Raises:
             UsageError: if it gives another shape.
