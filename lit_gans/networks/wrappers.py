@@ -265,4 +265,4 @@ class PackedDiscriminator(Discriminator):
 def _norm_of(discriminator: nn.Module) -> Norm:
     """What normalises a discriminator, where it says; a network of a user's own may call a layer ``norm``."""
     norm = getattr(discriminator, "norm", "none")
-    return norm if norm in get_args(Norm) else "none"
+    return cast(Norm, norm) if norm in get_args(Norm) else "none"
