@@ -67,7 +67,7 @@ class ConditionalGenerator(Generator):
         torch.Size([2, 1, 28, 28])
     """
 
-    def __init__(self, generator: Generator, num_classes: int, conditioning: Conditioning = "input") -> None:
+    def __init__(self, generator: nn.Module, num_classes: int, conditioning: Conditioning = "input") -> None:
         super().__init__()
         if conditioning not in get_args(Conditioning):
             raise UsageError(f"conditioning must be 'input' or 'norm', got {conditioning!r}")
