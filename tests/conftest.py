@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # nothing here is large enough for two, and workers share the cores
@@ -19,58 +20,32 @@ from lit_gans.errors import UsageError
 
 EVERY_MODEL = [getattr(lit_gans.models, name) for name in lit_gans.models.__all__]
 MODELS = [model for model in EVERY_MODEL if model.draws]
-SMALL = {
-    "ACGAN": {"width": 4},
-    "AutoEncoder": {"width": 4},
-    "GAN": {"generator_hidden": (16,), "discriminator_hidden": (16,)},
-    "BEGAN": {"width": 4},
-    "CGAN": {"width": 4},
-    "Colorizer": {"width": 4},
-    "CUT": {"width": 4, "blocks": 1, "features": 8},
-    "CycleGAN": {"width": 4, "blocks": 1, "pool": 10},
-    "DCGAN": {"width": 4},
-    "DRAGAN": {"width": 4},
-    "EBGAN": {"width": 4},
-    "HingeGAN": {"width": 4},
-    "InfoGAN": {"width": 4, "categories": (2,), "continuous": 1},
-    "LSGAN": {"width": 4},
-    "PacGAN": {"width": 4},
-    "Pix2Pix": {"width": 4},
-    "ProjectionGAN": {"width": 4, "residual": False, "generator_every": 1},
-    "R3GAN": {"width": 4, "residual": False},
-    "RelativisticGAN": {"width": 4},
-    "SAGAN": {"width": 2, "attention": 8},
-    "SGAN": {"width": 4},
-    "SNGAN": {"width": 4, "generator_every": 1},
-    "UnrolledGAN": {"width": 4, "unrolled_steps": 2},
-    "StyleGAN2": {"width": 4, "style_dim": 8},
-    "VAE": {"width": 4},
-    "WGAN": {"width": 4, "generator_every": 1},
-    "WGANGP": {"width": 4, "generator_every": 1},
-    "WeightNormGAN": {"width": 4},
-}
 SHAPE = (1, 16, 16)
 
 
-def paced(cls, kind, value):
-    """The same optimizer or scheduler for every player of a game, or for the one optimizer of another model."""
-    names = [f"{player}_{kind}" for player in cls.players] if issubclass(cls, BaseGAN) else [kind]
-    return dict.fromkeys(names, value)
+def thin(backbone, units=4):
+    """A backbone of the same kind with as few weights as still do everything."""
+    hidden = {f.name: (16,) for f in fields(backbone) if f.name.endswith("hidden")}
+    width = {"width": units} if hasattr(backbone, "width") else {}
+    blocks = {"blocks": 1} if hasattr(backbone, "blocks") else {}
+    return replace(backbone, **hidden, **width, **blocks)
 
 
 def arguments_for(cls):
     """What makes a model small, and what the command line would take from the data."""
     data = data_for(cls)
-    shapes = {"image_shape": data.image_shape}
+    given = {"image_shape": data.image_shape, "backbone": thin(cls.default_backbone)}
     if issubclass(cls, (LabelGAN, SGAN)):
-        shapes["num_classes"] = data.num_classes
+        given["num_classes"] = data.num_classes
     if {"source", "a"} & set(cls.needs):
-        shapes["source_shape"] = data.source_shape
-    return {**shapes, **({"latent_dim": 8} if cls.draws else {}), **SMALL[cls.__name__]}
+        given["source_shape"] = data.source_shape
+    if issubclass(cls, BaseGAN):
+        given["generator_every"] = 1
+    return {**given, **({"latent_dim": 8} if cls.draws else {})}
 
 
 def small(cls, **arguments):
-    """A model of a few thousand weights; every model in lit_gans.models needs its entry in SMALL."""
+    """A model of a few thousand weights; nothing has to be said about a new one."""
     torch.manual_seed(0)
     return cls(**{**arguments_for(cls), **arguments})
 

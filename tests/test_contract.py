@@ -4,6 +4,7 @@ Every model is trained once and watched: `record` is what that run left, and mos
 """
 
 import json
+from dataclasses import asdict
 from functools import partial
 
 import pytest
@@ -11,13 +12,11 @@ import torch
 from conftest import (
     EVERY_MODEL,
     SHAPE,
-    SMALL,
     arguments_for,
     assert_equal,
     data_for,
     fit,
     glyphs,
-    paced,
     refused,
     small,
     trainer,
@@ -51,6 +50,7 @@ GAMES = [model for model in EVERY_MODEL if issubclass(model, BaseGAN)]
 # BEGAN's k, the averaged classifier, one optimizer for two networks, pools of earlier fakes, and hints drawn on the go.
 KINDS_OF_STATE = [GAN, StyleGAN2, BEGAN, SGAN, VAE, CycleGAN, Colorizer]
 PACED = [DCGAN, StyleGAN2, UnrolledGAN]  # the plain game, turns that count batches themselves, steps inside a step
+MORE = {CycleGAN: {"pool": 10}}  # full soon after the batch that a run is continued from
 BATCHES, KEPT = 10, 3  # batches of the recorded run, which are two epochs, and the one it is continued from
 
 
@@ -131,7 +131,7 @@ def few_batches(cls, **arguments):
 
 
 def scheduled(cls):
-    return paced(cls, "scheduler", partial(LinearDecay, steps=18, end=0.1))
+    return {"scheduler": partial(LinearDecay, steps=18, end=0.1), **MORE.get(cls, {})}
 
 
 def weights(network):
@@ -205,7 +205,7 @@ def test_resume_is_exact(record, model_class, tmp_path):
     assert third["global_step"] == KEPT
     if model_class is CycleGAN:  # the pools of ten earlier fakes are past half, and full soon after
         kept = [int(c["state_dict"]["pool_a.kept"]) for c in (third, record.checkpoint)]
-        assert kept == [6, SMALL["CycleGAN"]["pool"]]
+        assert kept == [6, MORE[CycleGAN]["pool"]]
     torch.manual_seed(99)
     model = small(model_class, clip_norm=1.0, **scheduled(model_class))
     resumed = fit(tmp_path, model, few_batches(model_class), max_steps=BATCHES, ckpt_path=record.third)
@@ -283,10 +283,10 @@ def test_sample(model_class):
 @each(EVERY_MODEL)
 def test_arguments_are_kept_as_given(model_class):
     """What a checkpoint repeats is the call, not what an ``__init__`` made of it."""
-    given, optimizers = arguments_for(model_class), paced(model_class, "optimizer", Adam)
-    model = small(model_class, **optimizers)
-    assert {name: model.hparams[name] for name in given} == given
-    assert all(loading.build(model.hparams[name]).func is Adam for name in optimizers)
+    given = arguments_for(model_class)
+    model = small(model_class, optimizer=Adam)
+    assert {name: loading.build(model.hparams[name]) for name in given} == given
+    assert loading.build(model.hparams["optimizer"]).func is Adam
     assert model.given_networks == {}
 
 
@@ -298,10 +298,11 @@ def first_optimizer(model):
 @each(EVERY_MODEL)
 def test_a_checkpoint_of_the_command_line_describes_itself(model_class, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    data, optimizer = type(data_for(model_class)).__name__, next(iter(paced(model_class, "optimizer", Adam)))
+    data, backbone = type(data_for(model_class)).__name__, arguments_for(model_class)["backbone"]
     flags = [f"--model={model_class.__name__}", "--model.clip_norm=1.0", f"--data={data}", "--data.size=[16,16]"]
-    flags += [f"--model.{name}={json.dumps(value)}" for name, value in SMALL[model_class.__name__].items()]
-    flags += ["--data.count=40", "--data.batch_size=4", f"--model.{optimizer}.lr=0.001", "--trainer.accelerator=cpu"]
+    flags += [f"--model.backbone={type(backbone).__name__}"]
+    flags += [f"--model.backbone.{name}={json.dumps(value)}" for name, value in asdict(backbone).items()]
+    flags += ["--data.count=40", "--data.batch_size=4", "--model.optimizer.lr=0.001", "--trainer.accelerator=cpu"]
     # no validation, so no scores: those have their own tests
     main(
         ["fit", *flags, "--trainer.max_steps=1", "--trainer.limit_val_batches=0", "--trainer.enable_progress_bar=false"]
