@@ -27,7 +27,7 @@ def doublings(image_shape: Sequence[int]) -> int:
     """
     if len(image_shape) != 3 or image_shape[0] < 1:
         raise UsageError(
-            "a convolutional network takes images (channels, height, width), got image_shape "
+            "a convolutional network takes images (channels, height, width) of at least one channel, got image_shape "
             f"{tuple(image_shape)}; use MLPBackbone, whose networks take any shape"
         )
     if min(image_shape[1:]) < 2 * _SMALLEST:
