@@ -17,7 +17,7 @@ import torch
 
 import lit_gans
 from lit_gans.metrics.checkerboard import Checkerboard
-from lit_gans.networks.layers import Upsampling
+from lit_gans.networks.blocks import Upsampling
 from lit_gans.pictures import grid, write_png
 
 _EACH = 4
