@@ -1,5 +1,6 @@
 """What several test files share: small runs of small models, on the CPU and without noise."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import torch
 from lightning.pytorch import Trainer
 
 import lit_gans.models
-from lit_gans import SGAN, BaseGAN, CaptionedGlyphs, Glyphs, LabelGAN, PairedGlyphs, UnpairedGlyphs
+from lit_gans import SGAN, CaptionedGlyphs, Glyphs, LabelGAN, PairedGlyphs, UnpairedGlyphs
 from lit_gans.callbacks import SaveLast
 from lit_gans.checkpoints import AtomicCheckpointIO
 from lit_gans.errors import UsageError
@@ -21,33 +22,51 @@ from lit_gans.errors import UsageError
 EVERY_MODEL = [getattr(lit_gans.models, name) for name in lit_gans.models.__all__]
 MODELS = [model for model in EVERY_MODEL if model.draws]
 SHAPE = (1, 16, 16)
+# options that make the networks of any backbone a few thousand weights
+NARROW = {"width": 4, "blocks": 1, "style_dim": 8, "generator_hidden": (16,), "discriminator_hidden": (16,)}
+# for models that would be slow otherwise, or show nothing in a few batches; no model needs an entry
+SMALL = {
+    "CUT": {"features": 8},
+    "CycleGAN": {"pool": 10},
+    "InfoGAN": {"categories": (2,), "continuous": 1},
+    "UnrolledGAN": {"unrolled_steps": 2},
+    **{name: {"generator_every": 1} for name in ("ProjectionGAN", "SNGAN", "WGAN", "WGANGP")},
+}
 
 
-def thin(backbone, units=4):
-    """A backbone of the same kind with as few weights as still do everything."""
-    hidden = {f.name: (16,) for f in fields(backbone) if f.name.endswith("hidden")}
-    width = {"width": units} if hasattr(backbone, "width") else {}
-    blocks = {"blocks": 1} if hasattr(backbone, "blocks") else {}
-    return replace(backbone, **hidden, **width, **blocks)
+def narrow(backbone, **options):
+    """A backbone of the same kind whose networks are small."""
+    names = {field.name for field in fields(backbone)}
+    return replace(backbone, **{name: value for name, value in NARROW.items() if name in names} | options)
 
 
-def arguments_for(cls):
-    """What makes a model small, and what the command line would take from the data."""
+def arguments_for(cls, **given):
+    """What makes a model small, and what the command line would take from the data.
+
+    Options of its backbone may be among the arguments that are given: ``discriminator_norm="none"``, say.
+    """
     data = data_for(cls)
-    given = {"image_shape": data.image_shape, "backbone": thin(cls.default_backbone)}
+    arguments = {"image_shape": data.image_shape}
     if issubclass(cls, (LabelGAN, SGAN)):
-        given["num_classes"] = data.num_classes
+        arguments["num_classes"] = data.num_classes
     if {"source", "a"} & set(cls.needs):
-        given["source_shape"] = data.source_shape
-    if issubclass(cls, BaseGAN):
-        given["generator_every"] = 1
-    return {**given, **({"latent_dim": 8} if cls.draws else {})}
+        arguments["source_shape"] = data.source_shape
+    if cls.draws and "generator" not in given:
+        arguments["latent_dim"] = 8
+    arguments |= SMALL.get(cls.__name__, {}) | given
+    backbone = cls.default_backbone
+    own = {"latent_dim", *inspect.signature(cls.__init__).parameters}
+    options = {field.name: arguments.pop(field.name) for field in fields(backbone) if field.name in given.keys() - own}
+    networks = {"generator", "discriminator", "encoder"} & given.keys()
+    if len(networks) < 2 and min(arguments["image_shape"][1:]) >= getattr(backbone, "smallest", 1):
+        arguments.setdefault("backbone", narrow(backbone, **options))
+    return arguments
 
 
-def small(cls, **arguments):
-    """A model of a few thousand weights; nothing has to be said about a new one."""
+def small(cls, **given):
+    """A model of a few thousand weights: with these arguments, and else those that make it small."""
     torch.manual_seed(0)
-    return cls(**{**arguments_for(cls), **arguments})
+    return cls(**arguments_for(cls, **given))
 
 
 def glyphs(**arguments):
