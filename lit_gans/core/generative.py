@@ -1,7 +1,6 @@
-"""GenerativeModel: what every model is, whatever it is trained by."""
+"""The part that all models share: an averaged generator to sample from, exact resume, self-describing checkpoints."""
 
 import atexit
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -15,31 +14,45 @@ from torch.optim import Optimizer
 
 from lit_gans import checkpoints
 from lit_gans.checkpoints import changes, place, resume
-from lit_gans.core.checks import refuse_batch, refuse_few_bits, refuse_options, refuse_precision, refuse_strategy
+from lit_gans.checkpoints.recording import Recorded
+from lit_gans.checkpoints.trust import class_path
+from lit_gans.core.checks import (
+    refuse_batch,
+    refuse_few_bits,
+    refuse_options,
+    refuse_precision,
+    refuse_strategy,
+    shape_of,
+)
 from lit_gans.core.gradients import CURE, Watched
 from lit_gans.core.hooks import keep_hooks
 from lit_gans.data.order import first_of, repeated, size_of
 from lit_gans.errors import NonFiniteLoss, UsageError, reason
 from lit_gans.losses import Terms
-from lit_gans.networks.base import evaluating
+from lit_gans.networks.base import evaluating, in_parts
 from lit_gans.optim import ExponentialAverage
 
 Batch = dict[str, Tensor]
-ImageShape = tuple[int, int, int]
+ImageShape = tuple[int, ...]
 
 
-class GenerativeModel(LightningModule, ABC):
-    """A generator, its average, and what every model shares however it is trained.
+class GenerativeModel(LightningModule, metaclass=Recorded):
+    """A generator, its average, and all that models share however they are trained.
 
     Batches are inspected once, losses that are not finite stop the run, checkpoints describe themselves, and a resumed
-    run goes on bit for bit. `BaseGAN` adds the game; autoencoders add an encoder.
+    run goes on bit for bit. `BaseGAN` adds the game, `JointModel` one objective for all networks.
+
+    A subclass makes its networks after it has called ``super().__init__()``; plain values may be set before.
 
     Args:
-        generator: what draws; several networks go into one ``nn.ModuleDict``.
-        image_shape: (channels, height, width); the command line takes it from the data.
-        num_classes: number of classes; the command line takes it from the data.
+        image_shape: (channels, height, width) of the images, or the shape of whatever a sample is.
+        source_shape: of the images that a translation begins with; by default the same.
+        num_classes: number of classes.
+        text_shape: (length, vocabulary) of texts.
         clip_norm: largest norm of an optimizer's gradient; longer ones are scaled down to it.
         ema_decay: share of the averaged generator that one update keeps; 0 keeps no average.
+
+    The command line takes all shapes and ``num_classes`` from the data; a model ignores those that it does not need.
 
     Raises:
         UsageError: if an argument is out of range or a factory cannot be named in a checkpoint.
@@ -49,16 +62,25 @@ class GenerativeModel(LightningModule, ABC):
     #: the networks that train, as attributes
     players: ClassVar[tuple[str, ...]]
     #: names that a batch must have
-    needs: tuple[str, ...] = ()
-    #: whether `sample` draws from noise; what makes images of images does not
-    draws: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ()
+    #: the name, in a batch, of the real samples that the generator's are to be like
+    subject: ClassVar[str] = "image"
+    #: least and largest value of images; None for data that are no images, which are then not looked at
+    value_range: ClassVar[tuple[float, float] | None] = (-1.0, 1.0)
+    #: whether `sample` draws from noise
+    draws: ClassVar[bool] = False
+    #: what images can be translated to, the usual one first
+    domains: ClassVar[tuple[str, ...]] = ()
+    #: size of a latent vector that, alone or beside a label, says what is drawn; None if there is no such vector
+    latent_dim: int | None = None
 
     def __init__(
         self,
-        generator: nn.Module,
         *,
         image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
         num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
     ) -> None:
@@ -68,11 +90,13 @@ class GenerativeModel(LightningModule, ABC):
         if clip_norm is not None and not clip_norm > 0:  # nor NaN
             raise UsageError(f"clip_norm must be positive, or None not to clip, got {clip_norm}")
         self.given_networks = checkpoints.save_hyperparameters(self)
-        self.image_shape = None if image_shape is None else tuple(image_shape)
+        self.image_shape = shape_of("image_shape", image_shape)
+        self.source_shape = shape_of("source_shape", source_shape) or self.image_shape
+        self.text_shape = shape_of("text_shape", text_shape)
         self.num_classes = num_classes
-        self.generator = generator
-        self.generator_ema = ExponentialAverage(self.generator, ema_decay) if ema_decay else None
-        self.clip_norm = clip_norm
+        self.generator_ema: ExponentialAverage | None = None
+        self._made: dict[str, Any] = {}  # weak references to the networks that the model was made with
+        self.clip_norm, self.ema_decay = clip_norm, ema_decay
         self._inspected: set[str] = set()
         self._shown: Terms = {}
         self._watched = Watched()
@@ -86,9 +110,132 @@ class GenerativeModel(LightningModule, ABC):
         super().__init_subclass__(**options)
         keep_hooks(cls, GenerativeModel)
 
-    @abstractmethod
+    # ---------------------------------------------------------------- networks
+
+    def set_generator(self, network: nn.Module) -> None:
+        """Makes a network the generator, with an average that begins at its weights."""
+        self.generator = network
+        self.generator_ema = ExponentialAverage(network, self.ema_decay) if self.ema_decay else None
+
+    def renew(self, player: str = "generator") -> None:
+        """To be called after a network got other layers: its average takes them over, and keeps the others.
+
+        Where the optimizer is made already, `BaseGAN` gives it the new parameters too.
+        """
+        network, old = getattr(self, player), self.generator_ema
+        if player != "generator" or old is None:
+            return
+        average = self.generator_ema = ExponentialAverage(network, self.ema_decay).to(self.device)
+        own, kept = average.module.state_dict(), old.module.state_dict()
+        alike = {key: value for key, value in kept.items() if key in own and own[key].shape == value.shape}
+        average.module.load_state_dict(alike, strict=False)
+        average.updates = old.updates
+        average.n_averaged.copy_(old.n_averaged)
+
+    def _take_over(self) -> None:
+        """Notices networks that were replaced or have grown since the model was made."""
+        for player, made in self._made.items():
+            if (network := getattr(self, player)) is not made():
+                self.given_networks[player] = class_path(type(network))
+        if self.generator_ema is not None:
+            shapes = [[p.shape for p in net.parameters()] for net in (self.generator, self.generator_ema.module)]
+            if shapes[0] != shapes[1]:
+                self.renew()
+
+    def drawing(self, player: nn.Module) -> nn.Module:
+        """The part of the generator, or of its average, that maps noise to samples: all of it.
+
+        Override it where the generator is an ``nn.ModuleDict`` of several networks.
+        """
+        return player
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a sample, mostly (channels, height, width): ``image_shape``, or else that of a drawn one.
+
+        Raises:
+            UsageError: if nobody has said it and there is nothing to draw with yet.
+        """
+        if self.image_shape is None and self.draws and "generator" in self._modules:
+            return tuple(self.sample(1, seed=0).shape[1:])
+        if self.image_shape is None:
+            names = " and ".join(f"a {player}" for player in self.players)
+            raise UsageError(
+                f"the default networks of {type(self).__name__} need image_shape=(channels, height, width); pass it, "
+                f"or pass {names} of your own"
+            )
+        return self.image_shape
+
+    @property
+    def stage(self) -> str:
+        """``test`` in a test, ``val`` in a validation: what logged names begin with."""
+        return "test" if self.trainer.testing else "val"
+
+    # ---------------------------------------------------------------- samples, and what can be asked for
+
+    def draw_noise(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        """Noise (n, latent_dim) from N(0, I), in training and for samples.
+
+        Override it for any other distribution or shape.
+
+        Args:
+            n: how many rows.
+            rng: what to draw from, on the CPU; by default the global random state of the model's device.
+        """
+        device = self.device if rng is None else torch.device("cpu")
+        return torch.randn(n, self.latent_dim or 0, generator=rng, device=device)
+
+    @torch.no_grad()
+    def draw(self, n: int, seed: int | None, noise: Tensor | None, *inputs: Tensor, **options: Any) -> Tensor:
+        """Samples of the averaged generator, in float32.
+
+        Args:
+            n: how many, unless ``noise`` is given.
+            seed: makes the draw repeatable, on any device.
+            noise: rows to use in place of a draw.
+            inputs: further inputs of the generator, a row for each of the noise.
+            options: further arguments of its forward.
+        """
+        if noise is None:
+            noise = self.draw_noise(n, None if seed is None else torch.Generator().manual_seed(seed))
+        with self.inference_generator() as generator:
+            return in_parts(self.drawing(generator), noise, *inputs, like=self._like(), **options)
+
+    def _like(self) -> Tensor:
+        """A tensor of the device and the number type that networks take."""
+        return torch.empty(0, device=self.device, dtype=self.dtype)
+
     def sample(self, n: int = 64, *, seed: int | None = None) -> Tensor:
-        """Images (n, C, H, W) in [-1, 1] from the averaged generator, repeatable for a seed."""
+        """Refused, unless a family draws from noise.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            f"a {type(self).__name__} does not draw from noise; use translate(images), or 'lit-gans translate'"
+            if self.domains
+            else f"a {type(self).__name__} does not draw samples"
+        )
+
+    @property
+    def known_classes(self) -> Tensor | None:
+        """The classes that ``sample(label=...)`` takes; None if it takes none."""
+        return None
+
+    @property
+    def columns(self) -> int:
+        """The columns of a grid of samples that show one class each; 0 if there are no classes."""
+        return 0
+
+    def conditions(self, label: Any, n: int) -> Tensor | None:
+        """A label as n conditions (n, num_classes) for the generator: none here.
+
+        Raises:
+            UsageError: if there is a label, which this model cannot draw by.
+        """
+        if label is not None:
+            raise UsageError(f"a {type(self).__name__} does not draw by class; leave out the label, got {label!r}")
+        return None
 
     @property
     def batch_number(self) -> int:
@@ -102,12 +249,12 @@ class GenerativeModel(LightningModule, ABC):
 
         Raises:
             UsageError: if it is no such batch, lacks what the model ``needs``, or holds images that are not float in
-                [-1, 1] or not of ``image_shape``.
+                ``value_range`` or not of ``image_shape``.
         """
         if isinstance(batch, Tensor):
-            batch = {"image": batch}
+            batch = {self.subject: batch}
         elif isinstance(batch, (tuple, list)):
-            batch = dict(zip(("image", "label"), batch, strict=False))
+            batch = dict(zip((self.subject, "label"), batch, strict=False))
         elif not isinstance(batch, dict):
             raise UsageError(
                 f"a batch must be images, (images, labels) or a dict such as {{'image': images}}, got a "
@@ -115,7 +262,7 @@ class GenerativeModel(LightningModule, ABC):
             )
         stage = "" if self._trainer is None else str(self.trainer.state.stage)
         if stage not in self._inspected:
-            refuse_batch(type(self).__name__, batch, self.needs, self.image_shape)
+            refuse_batch(self, batch)
             self._inspected.add(stage)
         return {
             name: value.to(self.dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
@@ -123,12 +270,12 @@ class GenerativeModel(LightningModule, ABC):
         }
 
     def forward(self, *inputs: Any) -> Any:
-        """What the averaged generator, in evaluation mode, makes of its inputs: noise (N, latent_dim) for most models.
+        """The averaged generator in evaluation mode: noise (N, latent_dim) to samples for most models.
 
         It has a gradient; `sample` does not.
         """
         with self.inference_generator() as generator:
-            return generator(*inputs)
+            return self.drawing(generator)(*inputs)
 
     def bfloat16(self) -> "GenerativeModel":
         """All weights in bfloat16; Lightning keeps track of ``half()`` and ``double()``, but not of this one."""
@@ -186,6 +333,11 @@ class GenerativeModel(LightningModule, ABC):
         """As many samples as the batch has entries."""
         entry = next(iter(self.receive(batch).values()))
         return self.sample(len(entry), seed=batch_idx)
+
+    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+        """As many samples as the batch has entries, the same ones at every validation; nothing without `draws`."""
+        entry = next(iter(self.receive(batch).values()))
+        return {"fake": self.sample(len(entry), seed=self.number(batch_idx))} if self.draws else {}
 
     def test_step(self, batch: Any, batch_idx: int) -> Any:
         """The same as a validation step."""
@@ -245,6 +397,7 @@ class GenerativeModel(LightningModule, ABC):
         if stage != "fit":
             return
         self._shown, self._watched = {}, Watched()
+        self._take_over()
         refuse_strategy(self.trainer.strategy)
         refuse_precision(self.trainer.precision)
         refuse_few_bits(self)
@@ -364,3 +517,23 @@ def _leave_group() -> None:
     """Ends this process's part in the group: gloo's threads, left running, can abort a process that is done."""
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+def noise_size(generator: nn.Module, asked: int | None = None) -> int:
+    """The size of a generator's noise: its own ``latent_dim``, or what was asked for.
+
+    Raises:
+        UsageError: if neither says it, or they differ.
+    """
+    own = getattr(generator, "latent_dim", None)
+    if isinstance(own, int) and asked not in (None, own):
+        raise UsageError(
+            f"the generator {type(generator).__name__} takes noise of size {own}, got latent_dim={asked}; leave out "
+            "latent_dim"
+        )
+    if not isinstance(own, int) and asked is None:
+        raise UsageError(
+            f"the generator {type(generator).__name__} does not say how large its noise is; pass latent_dim, give it an "
+            "int attribute latent_dim, or write draw_noise()"
+        )
+    return own if isinstance(own, int) else asked or 0

@@ -1,14 +1,14 @@
 """What a network is, what a backbone makes of a shape, and how any network is lent for evaluation."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from lit_gans.networks.blocks import Norm
+from lit_gans.networks.layers import Norm
 
 CHUNK = 500  # rows that a network gets at once: enough to be fast, few enough for any memory
 
@@ -128,7 +128,9 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def in_parts(network: nn.Module, *rows: Tensor, like: Tensor, size: int = CHUNK, **options: object) -> Tensor:
+def in_parts(
+    network: Callable[..., Tensor], *rows: Tensor, like: Tensor, size: int = CHUNK, **options: object
+) -> Tensor:
     """A network's float32 answer to rows (N, ...), so many at a time, on the device and in the number type of ``like``.
 
     ``rows`` of several tensors go in side by side; ``options`` are further arguments of the network's forward.
