@@ -84,7 +84,7 @@ def choices(base: type) -> dict[str, type]:
     found: dict[str, type] = {}
     for home in kind.homes if kind is not None else ():
         module = import_module(home)
-        for name in getattr(module, "__all__", vars(module)):
+        for name in sorted(getattr(module, "__all__", vars(module))):
             cls = getattr(module, name)
             own = inspect.isclass(cls) and cls.__module__.partition(".")[0] == home.partition(".")[0]
             if own and name[0] != "_" and issubclass(cls, base) and not inspect.isabstract(cls) and cls is not base:
