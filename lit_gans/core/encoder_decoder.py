@@ -164,8 +164,9 @@ class EncoderDecoder(JointModel):
         return self.draw(n, seed, noise)
 
     def encoded(self, encoder: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
-        """Runs the encoder and splits its output into ``outputs`` tensors (N, latent_dim): the code, or mean and
-        log-variance, in float32.
+        """Runs the encoder and splits its output into ``outputs`` float32 tensors (N, latent_dim).
+
+        They are the code, or mean and log-variance.
 
         Raises:
             UsageError: if it gives another shape.

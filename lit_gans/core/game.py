@@ -4,34 +4,28 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
-from weakref import ref
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.strategies import DDPStrategy
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lit_gans.augment import Augment
 from lit_gans.augment.attach import Attached
-from lit_gans.core.checks import checked_terms, refuse_idle
-from lit_gans.core.generative import Batch, GenerativeModel
-from lit_gans.core.gradients import all_reduce_mean, parameters_of, reduce_gradients
+from lit_gans.core.checks import checked_terms
+from lit_gans.core.generative import Batch
+from lit_gans.core.gradients import parameters_of, reduce_gradients
+from lit_gans.core.players import PLAYERS as PLAYERS
+from lit_gans.core.regularised import Fake, Regularised
 from lit_gans.errors import UsageError, at_least
 from lit_gans.losses import Terms
-from lit_gans.networks.layers import Norm
 from lit_gans.optim import Adam, named
-from lit_gans.penalties import zero_centered
 from lit_gans.precision import full
 
-Fake = Any
 Objective = Callable[[Batch, Fake], Terms]
 
-PLAYERS = ("generator", "discriminator")
 
-
-class BaseGAN(GenerativeModel):
+class BaseGAN(Regularised):
     """A game of two players, played in turns, one batch a step.
 
     A family (`LatentGAN`, ...) says what a fake is made from; a variant says what each player
@@ -71,20 +65,12 @@ class BaseGAN(GenerativeModel):
         model: arguments of `GenerativeModel`: image_shape, source_shape, num_classes, clip_norm and ema_decay.
 
     Raises:
-        UsageError: if an argument is out of range, a factory cannot be named in a checkpoint, ``r1`` meets batch norm in
-            the discriminator, or adaptive augmentation a game whose scores have no zero.
+        UsageError: if an argument is out of range, a factory cannot be named in a checkpoint, ``r1`` meets batch norm
+            in the discriminator, or adaptive augmentation a game whose scores have no zero.
     """
 
-    discriminator: nn.Module
-    players: ClassVar[tuple[str, ...]] = PLAYERS
-    #: what the game needs to normalise its discriminator, where the backbone's options leave it open
-    discriminator_norm: ClassVar[Norm | None] = None
-    #: the term that a schedule on a plateau watches; by default the player's own loss
-    plateau: ClassVar[str | None] = None
     #: whether D(x) is an energy, low for reals and not a score that is high for them
     judges_by_energy: ClassVar[bool] = False
-    #: whether D(x) > 0 says "real", which adaptive augmentation needs
-    scores_have_zero: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -126,33 +112,6 @@ class BaseGAN(GenerativeModel):
         self.augment = self._augmentation(augment, augment_p, augment_target)
         self._attached: Attached | None = None
 
-    def _make_players(self, given: dict[str, nn.Module | None]) -> None:
-        """Sets every player to the network that was given, or else to the one that its hook makes."""
-        for player in self.players:
-            network = given.get(player)
-            if network is None:
-                network = getattr(self, f"make_{player}")()
-            if player == "generator":
-                self.set_generator(network)
-            else:
-                setattr(self, player, network)
-            self._made[player] = ref(network)
-
-    def make_generator(self) -> nn.Module:
-        """The generator that is made where none is given."""
-        raise UsageError(f"{type(self).__name__} has no default networks: pass a generator, or write make_generator()")
-
-    def make_discriminator(self) -> nn.Module:
-        """The discriminator that is made where none is given."""
-        raise UsageError(
-            f"{type(self).__name__} has no default networks: pass a discriminator, or write make_discriminator()"
-        )
-
-    @property
-    def needed_norm(self) -> Norm | None:
-        """The norm that a backbone is asked for: what the game needs, or none where ``r1`` is a penalty on it."""
-        return "none" if self.r1 and self.discriminator_norm is None else self.discriminator_norm
-
     # ---------------------------------------------------------------- what a family and a variant write
 
     @abstractmethod
@@ -177,16 +136,6 @@ class BaseGAN(GenerativeModel):
         """
         moves = self.batch_number % self.generator_every == 0
         return tuple(player for player in self.players[::-1] if moves or player != "generator")
-
-    def critic(self, batch: Batch) -> Callable[[Tensor], Tensor]:
-        """The discriminator as a function of images alone, with this batch's labels filled in; R1 differentiates it."""
-        return self.discriminator
-
-    def discriminator_penalty(self, batch: Batch, fake: Fake) -> Terms:
-        """R1 where it is due."""
-        if not self.r1 or self.batch_number % self.r1_every:
-            return {}
-        return {"r1": self.r1 / 2 * self.r1_every * zero_centered(self.critic(batch), batch[self.subject])}
 
     def discriminator_step(self, batch: Batch, fake: Fake) -> Terms:
         """The discriminator's turn: freeze the others, terms, backward, clip, step; adaptive augmentation looks on."""
@@ -271,11 +220,8 @@ class BaseGAN(GenerativeModel):
     def _step(self, player: str, batch: Batch, fake: Fake) -> Terms:
         """A player's step, which a variant may have wrapped."""
         name = f"{player}_step"
-        step = getattr(self, name, None)
-        if step is None:  # a third player's, which nobody has wrapped
-            terms = self._move(player, getattr(self, f"{player}_loss"), batch, fake)
-        else:
-            terms = step(batch, fake)
+        step = getattr(self, name, None)  # a third player's need not be there
+        terms = step(batch, fake) if step else self._move(player, getattr(self, f"{player}_loss"), batch, fake)
         if not isinstance(terms, dict):
             raise UsageError(
                 f"{name} must return a dict of terms: super().{name}(batch, fake) gives one, {{}} is "
@@ -337,140 +283,7 @@ class BaseGAN(GenerativeModel):
             counter.ready -= surplus
             counter.completed -= surplus
 
-    @torch.no_grad()
-    def _average_batch_statistics(self) -> None:
-        """Each device has seen its own part of the batch; all keep the mean of their running statistics."""
-        networks = [getattr(self, player) for player in self.players]
-        all_reduce_mean([b for network in networks for b in network.buffers() if b.is_floating_point()])
-
-    # ---------------------------------------------------------------- optimizers and schedules
-
-    def configure_optimizers(self) -> Any:
-        """One optimizer and, if wanted, one schedule a player, over the parameters that are not frozen by then.
-
-        An override gives the optimizers of all ``players``, in that order. Its schedules are stepped once an epoch, or
-        where their ``interval`` is ``step``, once a batch. Every batch is one step, counted by the last player's.
-        """
-        optimizers, schedules = [], []
-        for player in self.players:
-            trainable = [p for p in getattr(self, player).parameters() if p.requires_grad]
-            if not trainable:
-                raise UsageError(f"the {player} has no parameter that requires a gradient, so it cannot learn")
-            optimizer = self.optimizer_factories[player](trainable)
-            optimizers.append(optimizer)
-            if (pace := self.scheduler_factories[player]) is not None:
-                schedules.append({"scheduler": pace(optimizer), "name": f"lr-{player}", "interval": "step"})
-        return optimizers, schedules
-
-    def setup(self, stage: str) -> None:
-        """Also lets the discriminator's hooks augment what it sees."""
-        super().setup(stage)
-        self._detach()
-        if stage == "fit" and self.augment is not None:
-            several = isinstance(self.discriminator, nn.ModuleDict)
-            self._attached = Attached(self.augment, self.discriminator.children() if several else [self.discriminator])
-
-    def teardown(self, stage: str) -> None:
-        """Takes the hooks off again."""
-        self._detach()
-
-    def _detach(self) -> None:
-        if self._attached is not None:
-            self._attached.remove()
-        self._attached = None
-
-    def on_train_start(self) -> None:
-        """Also refuses weights that nobody would move."""
-        super().on_train_start()
-        moved = [parameters_of(optimizer) for optimizer in self._optimizers()]
-        for name, parameters in zip(self.players, moved, strict=True):
-            own = set(map(id, getattr(self, name).parameters()))
-            if not any(id(p) in own for p in parameters):
-                raise UsageError(
-                    f"configure_optimizers must give the optimizers of {_listed(self.players)}, in that order; the "
-                    f"{name}'s has none of its parameters"
-                )
-        refuse_idle(
-            self, [p for parameters in moved for p in parameters], " or ".join(map("the {}".format, self.players))
-        )
-
-    def renew(self, player: str = "generator") -> None:
-        """To be called after a player got other layers: its average and its optimizer take them over."""
-        super().renew(player)
-        if self._trainer is None or not self.trainer.optimizers:
-            return
-        optimizer = self.trainer.optimizers[self.players.index(player)]
-        trainable = [p for p in getattr(self, player).parameters() if p.requires_grad]
-        optimizer.param_groups[0]["params"] = trainable
-        for gone in optimizer.state.keys() - set(trainable):
-            del optimizer.state[gone]
-
-    def _optimizers(self) -> list[Any]:
-        """The players', in their order."""
-        given = self.optimizers()
-        optimizers = given if isinstance(given, list) else [given]
-        if len(optimizers) != len(self.players):
-            raise UsageError(
-                f"configure_optimizers must give {len(self.players)} optimizers, those of {_listed(self.players)}, got "
-                f"{len(optimizers)}; put the parameters of a further network into one of them, or name it in players"
-            )
-        return optimizers
-
-    # ---------------------------------------------------------------- refusals
-
-    def refuse_batch_norm(self, penalty: str) -> None:
-        """Raises a `UsageError` if the discriminator has batch norm, which makes a gradient penalty meaningless."""
-        if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in self.discriminator.modules()):
-            raise UsageError(
-                f"{penalty} is a penalty on each image's own gradient, which batch norm in the discriminator mixes "
-                "with the others'; use a backbone with discriminator_norm='none', 'layer' or 'spectral'"
-            )
-
-    def _augmentation(self, policies: Sequence[str] | str, p: float | None, target: float | None) -> Augment | None:
-        if not policies:
-            if p is not None or target is not None:
-                raise UsageError("augment_p and augment_target need augment, the names of what to apply")
-            return None
-        if target is not None and not self.scores_have_zero:
-            raise UsageError(
-                f"augment_target watches the sign of D(x), which means nothing in {type(self).__name__}, where no zero "
-                "parts real from fake; set augment_p, without augment_target"
-            )
-        return Augment(policies, p, target)
-
-    def _step_schedules(self, terms: Terms) -> None:
-        for config in self.trainer.lr_scheduler_configs:
-            by_epoch = config.interval == "epoch"  # as in Lightning; the base's own are stepped by the batch
-            number = self.trainer.current_epoch if by_epoch else self.batch_number
-            if (by_epoch and not self.trainer.is_last_batch) or (number + 1) % config.frequency:
-                continue
-            if not isinstance(config.scheduler, ReduceLROnPlateau):
-                config.scheduler.step()
-                continue
-            name = config.monitor or self.plateau
-            known = terms if name is None or name in terms else {**self.trainer.callback_metrics, **terms}
-            if name is not None and name not in known and not by_epoch and self.batch_number == 0:
-                raise UsageError(
-                    f"a schedule watches {name!r}, which is none of the terms of a batch: {', '.join(terms)}; set "
-                    f"{type(self).__name__}.plateau to one of them"
-                )
-            watched = known.get(name or f"{str(config.name).removeprefix('lr-')}/loss")
-            if watched is not None:
-                config.scheduler.step(self._over_devices(watched))
-
-    def _over_devices(self, value: Any) -> Any:
-        """The mean of a number over all devices, since schedules must not differ between them."""
-        if self.trainer.world_size > 1:
-            value = torch.as_tensor(value, device=self.device).detach().float().clone()
-            all_reduce_mean([value])
-        return value
-
 
 def _either(player: str, kind: str, own: Any, both: Any) -> Any:
     """A player's own factory, or the one of all players, named as the argument that it came by."""
     return named(kind, both) if own is None else named(f"{player}_{kind}", own)
-
-
-def _listed(players: Sequence[str]) -> str:
-    """Names in a sentence."""
-    return f"{', '.join(players[:-1])} and {players[-1]}"

@@ -1,42 +1,30 @@
 """The part that all models share: an averaged generator to sample from, exact resume, self-describing checkpoints."""
 
-import atexit
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import torch
-import torch.distributed as dist
-from lightning.pytorch import LightningModule
-from lightning.pytorch.utilities import rank_zero_warn
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from lit_gans import checkpoints
-from lit_gans.checkpoints import changes, place, resume
 from lit_gans.checkpoints.recording import Recorded
-from lit_gans.checkpoints.trust import class_path
 from lit_gans.core.checks import (
     refuse_batch,
-    refuse_few_bits,
     refuse_options,
-    refuse_precision,
-    refuse_strategy,
     shape_of,
 )
-from lit_gans.core.gradients import CURE, Watched
+from lit_gans.core.gradients import Watched
+from lit_gans.core.held_out import HeldOut
 from lit_gans.core.hooks import keep_hooks
-from lit_gans.data.order import first_of, repeated, size_of
-from lit_gans.errors import NonFiniteLoss, UsageError, reason
-from lit_gans.losses import Terms
-from lit_gans.networks.base import evaluating, in_parts
-from lit_gans.optim import ExponentialAverage
+from lit_gans.core.sampling import Sampling
+from lit_gans.core.saving import Saving
+from lit_gans.core.watching import Watching
+from lit_gans.errors import UsageError
 
 Batch = dict[str, Tensor]
 ImageShape = tuple[int, ...]
 
 
-class GenerativeModel(LightningModule, metaclass=Recorded):
+class GenerativeModel(Sampling, Saving, Watching, HeldOut, metaclass=Recorded):
     """A generator, its average, and all that models share however they are trained.
 
     Batches are inspected once, losses that are not finite stop the run, checkpoints describe themselves, and a resumed
@@ -58,21 +46,12 @@ class GenerativeModel(LightningModule, metaclass=Recorded):
         UsageError: if an argument is out of range or a factory cannot be named in a checkpoint.
     """
 
-    generator: nn.Module
-    #: the networks that train, as attributes
-    players: ClassVar[tuple[str, ...]]
     #: names that a batch must have
     needs: ClassVar[tuple[str, ...]] = ()
     #: the name, in a batch, of the real samples that the generator's are to be like
     subject: ClassVar[str] = "image"
     #: least and largest value of images; None for data that are no images, which are then not looked at
     value_range: ClassVar[tuple[float, float] | None] = (-1.0, 1.0)
-    #: whether `sample` draws from noise
-    draws: ClassVar[bool] = False
-    #: what images can be translated to, the usual one first
-    domains: ClassVar[tuple[str, ...]] = ()
-    #: size of a latent vector that, alone or beside a label, says what is drawn; None if there is no such vector
-    latent_dim: int | None = None
 
     def __init__(
         self,
@@ -94,153 +73,15 @@ class GenerativeModel(LightningModule, metaclass=Recorded):
         self.source_shape = shape_of("source_shape", source_shape) or self.image_shape
         self.text_shape = shape_of("text_shape", text_shape)
         self.num_classes = num_classes
-        self.generator_ema: ExponentialAverage | None = None
-        self._made: dict[str, Any] = {}  # weak references to the networks that the model was made with
+        self.generator_ema = None
+        self._made = {}  # weak references to the networks that the model was made with
         self.clip_norm, self.ema_decay = clip_norm, ema_decay
-        self._inspected: set[str] = set()
-        self._shown: Terms = {}
+        self._inspected, self._shown = set(), {}
         self._watched = Watched()
-        self.repeats = False
-        self._weight: float | None = None
-        self._random_states: list[dict[str, Any]] | None = None
-        self._place: place.Place | None = None
-        self._saved_optimizers: list[dict[str, Any]] | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         keep_hooks(cls, GenerativeModel)
-
-    # ---------------------------------------------------------------- networks
-
-    def set_generator(self, network: nn.Module) -> None:
-        """Makes a network the generator, with an average that begins at its weights."""
-        self.generator = network
-        self.generator_ema = ExponentialAverage(network, self.ema_decay) if self.ema_decay else None
-
-    def renew(self, player: str = "generator") -> None:
-        """To be called after a network got other layers: its average takes them over, and keeps the others.
-
-        Where the optimizer is made already, `BaseGAN` gives it the new parameters too.
-        """
-        network, old = getattr(self, player), self.generator_ema
-        if player != "generator" or old is None:
-            return
-        average = self.generator_ema = ExponentialAverage(network, self.ema_decay).to(self.device)
-        own, kept = average.module.state_dict(), old.module.state_dict()
-        alike = {key: value for key, value in kept.items() if key in own and own[key].shape == value.shape}
-        average.module.load_state_dict(alike, strict=False)
-        average.updates = old.updates
-        average.n_averaged.copy_(old.n_averaged)
-
-    def _take_over(self) -> None:
-        """Notices networks that were replaced or have grown since the model was made."""
-        for player, made in self._made.items():
-            if (network := getattr(self, player)) is not made():
-                self.given_networks[player] = class_path(type(network))
-        if self.generator_ema is not None:
-            shapes = [[p.shape for p in net.parameters()] for net in (self.generator, self.generator_ema.module)]
-            if shapes[0] != shapes[1]:
-                self.renew()
-
-    def drawing(self, player: nn.Module) -> nn.Module:
-        """The part of the generator, or of its average, that maps noise to samples: all of it.
-
-        Override it where the generator is an ``nn.ModuleDict`` of several networks.
-        """
-        return player
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of a sample, mostly (channels, height, width): ``image_shape``, or else that of a drawn one.
-
-        Raises:
-            UsageError: if nobody has said it and there is nothing to draw with yet.
-        """
-        if self.image_shape is None and self.draws and "generator" in self._modules:
-            return tuple(self.sample(1, seed=0).shape[1:])
-        if self.image_shape is None:
-            names = " and ".join(f"a {player}" for player in self.players)
-            raise UsageError(
-                f"the default networks of {type(self).__name__} need image_shape=(channels, height, width); pass it, "
-                f"or pass {names} of your own"
-            )
-        return self.image_shape
-
-    @property
-    def stage(self) -> str:
-        """``test`` in a test, ``val`` in a validation: what logged names begin with."""
-        return "test" if self.trainer.testing else "val"
-
-    # ---------------------------------------------------------------- samples, and what can be asked for
-
-    def draw_noise(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """Noise (n, latent_dim) from N(0, I), in training and for samples.
-
-        Override it for any other distribution or shape.
-
-        Args:
-            n: how many rows.
-            rng: what to draw from, on the CPU; by default the global random state of the model's device.
-        """
-        device = self.device if rng is None else torch.device("cpu")
-        return torch.randn(n, self.latent_dim or 0, generator=rng, device=device)
-
-    @torch.no_grad()
-    def draw(self, n: int, seed: int | None, noise: Tensor | None, *inputs: Tensor, **options: Any) -> Tensor:
-        """Samples of the averaged generator, in float32.
-
-        Args:
-            n: how many, unless ``noise`` is given.
-            seed: makes the draw repeatable, on any device.
-            noise: rows to use in place of a draw.
-            inputs: further inputs of the generator, a row for each of the noise.
-            options: further arguments of its forward.
-        """
-        if noise is None:
-            noise = self.draw_noise(n, None if seed is None else torch.Generator().manual_seed(seed))
-        with self.inference_generator() as generator:
-            return in_parts(self.drawing(generator), noise, *inputs, like=self._like(), **options)
-
-    def _like(self) -> Tensor:
-        """A tensor of the device and the number type that networks take."""
-        return torch.empty(0, device=self.device, dtype=self.dtype)
-
-    def sample(self, n: int = 64, *, seed: int | None = None) -> Tensor:
-        """Refused, unless a family draws from noise.
-
-        Raises:
-            UsageError: always.
-        """
-        raise UsageError(
-            f"a {type(self).__name__} does not draw from noise; use translate(images), or 'lit-gans translate'"
-            if self.domains
-            else f"a {type(self).__name__} does not draw samples"
-        )
-
-    @property
-    def known_classes(self) -> Tensor | None:
-        """The classes that ``sample(label=...)`` takes; None if it takes none."""
-        return None
-
-    @property
-    def columns(self) -> int:
-        """The columns of a grid of samples that show one class each; 0 if there are no classes."""
-        return 0
-
-    def conditions(self, label: Any, n: int) -> Tensor | None:
-        """A label as n conditions (n, num_classes) for the generator: none here.
-
-        Raises:
-            UsageError: if there is a label, which this model cannot draw by.
-        """
-        if label is not None:
-            raise UsageError(f"a {type(self).__name__} does not draw by class; leave out the label, got {label!r}")
-        return None
-
-    @property
-    def batch_number(self) -> int:
-        """The number of this batch in the run, from 0: ``batch_idx`` restarts every epoch."""
-        return self.trainer.fit_loop.total_batch_idx
 
     def receive(self, batch: Any) -> Batch:
         """Turns a user's own ``image`` or ``(image, label)`` into the dict of the contract, in the model's number type.
@@ -269,271 +110,12 @@ class GenerativeModel(LightningModule, metaclass=Recorded):
             for name, value in batch.items()
         }
 
-    def forward(self, *inputs: Any) -> Any:
-        """The averaged generator in evaluation mode: noise (N, latent_dim) to samples for most models.
-
-        It has a gradient; `sample` does not.
-        """
-        with self.inference_generator() as generator:
-            return self.drawing(generator)(*inputs)
-
     def bfloat16(self) -> "GenerativeModel":
         """All weights in bfloat16; Lightning keeps track of ``half()`` and ``double()``, but not of this one."""
         return self.to(torch.bfloat16)
-
-    def number(self, batch_idx: int) -> int:
-        """The number that a batch of a validation has where one device has them all: devices take turns."""
-        if self._trainer is None:
-            return batch_idx
-        return batch_idx * self.trainer.world_size + self.trainer.global_rank
-
-    def _on_before_batch_transfer(self, batch: Any, dataloader_idx: int = 0) -> Any:
-        """Sees to it that on several devices no held-out sample counts twice.
-
-        Loaders are padded, so that all devices have equally many batches. What another batch has too is cut off here;
-        ``repeats`` says that this is the whole batch, which keeps step with the others and counts for nothing. (Of the
-        public hook Lightning warns wherever there is a data module, and takes one of the two.)
-        """
-        batch = super()._on_before_batch_transfer(batch, dataloader_idx)
-        trainer, self.repeats, self._weight = self._trainer, False, None
-        if trainer is None or trainer.world_size == 1 or trainer.training or trainer.predicting:
-            return batch
-        loops = {"validate": trainer.validate_loop, "test": trainer.test_loop}
-        loop = loops.get(str(trainer.state.fn.value if trainer.state.fn else ""), trainer.fit_loop.epoch_loop.val_loop)
-        loaders = trainer.test_dataloaders if trainer.testing else trainer.val_dataloaders
-        loader = loaders[dataloader_idx] if isinstance(loaders, (list, tuple)) else loaders
-        twice, size = repeated(loader, loop.batch_progress.current.ready), size_of(batch)
-        self.repeats = twice is None or (twice > 0 and twice == size)
-        if size is not None:
-            self._weight = 0.0 if self.repeats else float(size - (twice or 0))
-        return batch if self.repeats or not twice or size is None else first_of(batch, size - twice)
-
-    def log(self, name: str, value: Any, *arguments: Any, **options: Any) -> None:
-        """Lightning's; on several devices held-out samples weigh the same wherever they are, and repeated ones nothing.
-
-        Lightning takes the mean of the batch sizes over devices in whole numbers, unless they are floats.
-        """
-        if self._weight is not None and self._current_fx_name in ("validation_step", "test_step"):
-            options["batch_size"] = 0.0 if self.repeats else float(options.get("batch_size") or self._weight)
-        super().log(name, value, *arguments, **options)
-
-    @contextmanager
-    def inference_generator(self) -> Iterator[nn.Module]:
-        """The averaged generator (the plain one if there is no average) in evaluation mode, put back afterwards."""
-        network = self.generator if self.generator_ema is None else self.generator_ema.following(self.generator)
-        with evaluating(network):
-            yield network
-
-    def reset_average(self) -> None:
-        """Lets the average begin anew at the generator's present weights: after weights were loaded into it, say."""
-        if self.generator_ema is not None:
-            self.generator_ema.restart(self.generator)
-
-    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """As many samples as the batch has entries."""
-        entry = next(iter(self.receive(batch).values()))
-        return self.sample(len(entry), seed=batch_idx)
-
-    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
-        """As many samples as the batch has entries, the same ones at every validation; nothing without `draws`."""
-        entry = next(iter(self.receive(batch).values()))
-        return {"fake": self.sample(len(entry), seed=self.number(batch_idx))} if self.draws else {}
-
-    def test_step(self, batch: Any, batch_idx: int) -> Any:
-        """The same as a validation step."""
-        return self.validation_step(batch, batch_idx)
-
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Looks at the gradient and clips it, here and nowhere else: by now a gradient scaler has taken its scale off.
-
-        Raises:
-            NonFiniteLoss: if the gradient is not finite or would overflow an optimizer's moments; on an accelerator
-                the gradient is zero then, and the error comes when losses are logged or a checkpoint is saved.
-        """
-        self._watched.look(optimizer, self.batch_number, getattr(self.trainer.precision_plugin, "scaler", None))
-        if self.clip_norm is not None:
-            self._watched.clip(optimizer, self.clip_norm)
-
-    @property
-    def gradient_norms(self) -> dict[str, Tensor]:
-        """The norm of every player's last gradient, before it was clipped."""
-        return self._watched.norms
-
-    # ---------------------------------------------------------------- logging and safety
-
-    def _logs_this_batch(self) -> bool:
-        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        due = every > 0 and (self.batch_number + 1) % every == 0
-        return due or bool(self.trainer.fast_dev_run)  # type: ignore[attr-defined]
-
-    def _log_terms(self, terms: Terms) -> None:
-        """Logs the last known value of every term: some come less often than losses are logged."""
-        self._shown |= terms
-        if self._logs_this_batch():
-            self._watched.refuse_broken()
-            self.log_dict(self._shown)
-
-    def _refuse_nonfinite(self, player: str, terms: Terms) -> None:
-        """Stops before a broken loss reaches the weights; on an accelerator only as often as it logs, to save syncs."""
-        if self.device.type != "cpu" and not self._logs_this_batch():
-            return
-        for name, term in terms.items():
-            if not torch.isfinite(term):
-                raise NonFiniteLoss(
-                    f"the {player}'s term '{name}' became {float(term.detach())} at batch {self.batch_number}; {CURE}"
-                )
-
-    # ---------------------------------------------------------------- several devices, resume, checkpoints
 
     def configure_callbacks(self) -> list[Any]:
         """None; it is the one hook before Lightning refuses what it cannot do here with advice that does not help."""
         if self.trainer.state.fn == "fit":
             refuse_options(self.trainer)
         return []
-
-    def setup(self, stage: str) -> None:
-        """Proves before the first batch that what this run saves can be loaded."""
-        self._inspected.clear()  # this run's data may be other data
-        if stage != "fit":
-            return
-        self._shown, self._watched = {}, Watched()
-        self._take_over()
-        refuse_strategy(self.trainer.strategy)
-        refuse_precision(self.trainer.precision)
-        refuse_few_bits(self)
-        checkpoints.prove_loadable(self)
-        if self.trainer.world_size > 1:
-            # or DDP gives all devices the first one's when a run begins
-            self._ddp_params_and_buffers_to_ignore = [*self._own_buffers()]
-            atexit.unregister(_leave_group)
-            atexit.register(_leave_group)
-
-    def on_fit_start(self) -> None:
-        """Looks whether the optimizers can go on with the states of a resumed run."""
-        if self._saved_optimizers is not None:
-            resume.refuse_optimizers(self.trainer.optimizers, self._saved_optimizers, self.trainer.ckpt_path)
-            self._saved_optimizers = None
-
-    def on_train_start(self) -> None:
-        """Restores the random states of a resumed run; gives every device of a new one its own."""
-        rank, states = self.global_rank, self._random_states
-        if self._place is not None:
-            place.go_on(self.trainer, self._place)
-            self._place = None
-        if self.generator_ema is not None:
-            self.generator_ema.updates = None  # read again from what a checkpoint has restored
-            if not self.generator_ema.started:
-                self.reset_average()  # weights may have been loaded into the generator since it was made
-        self._random_states = None
-        if states is not None and len(states) == self.trainer.world_size:
-            checkpoints.set_random_state(states[rank], self.device)
-            for name, value in states[rank].get("buffers", {}).items():
-                self.get_buffer(name).copy_(value)
-            return
-        if self.trainer.world_size > 1:
-            torch.manual_seed(torch.initial_seed() + rank)
-        if states is not None:
-            rank_zero_warn(
-                f"resuming on {self.trainer.world_size} device(s) what was saved on {len(states)}: the run goes on, "
-                "but is not the same bit for bit"
-            )
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the class, the arguments and every device's random state; refuses numbers that are not finite.
-
-        Raises:
-            NonFiniteLoss: if a weight, or what an optimizer remembers of it, is NaN or infinite.
-        """
-        checkpoint["state_dict"] = {
-            checkpoints.plain_key(key): value for key, value in checkpoint["state_dict"].items()
-        }
-        checkpoint[checkpoints.KEY] = checkpoints.describe(self)
-        own, complaint = checkpoints.random_state(self.device), checkpoints.broken(checkpoint) or self._watched.broken()
-        states: list[Any] = [(own, complaint)]
-        if self._trainer is not None and self.trainer.world_size > 1:
-            states = [None] * self.trainer.world_size
-            dist.all_gather_object(states, ({**own, "buffers": self._own_buffers()}, complaint))
-        if complaint := next((told for _, told in states if told), None):  # on all devices or on none
-            raise NonFiniteLoss(f"{complaint}: nothing was saved; {CURE}")
-        checkpoint[checkpoints.RANDOM] = [state for state, _ in states]
-        if self._trainer is not None:
-            checkpoint[place.RUN] = {**changes.describe(self.trainer), **place.measure(self.trainer)}
-
-    def _own_buffers(self) -> dict[str, Tensor]:
-        """Those that every device fills by itself, a pool's fakes say; the others are alike on all."""
-        return {
-            f"{prefix}.{name}": value.cpu()
-            for prefix, module in self.named_modules()
-            if getattr(module, "each_device_its_own", False)
-            for name, value in module.named_buffers(recurse=False)
-        }
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps the random states until training starts, after the data loaders have drawn from them."""
-        self._random_states = checkpoint.get(checkpoints.RANDOM)
-        if self._trainer is not None:
-            resume.refuse_class(self, checkpoint, self.trainer.ckpt_path)
-            if self.trainer.state.fn == "fit":
-                self._place = resume.begin(self, checkpoint)
-                self._saved_optimizers = checkpoint["optimizer_states"]
-
-    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
-        """Loads weights; ones of another architecture are a `UsageError`.
-
-        It does not matter whether a network was wrapped by ``torch.compile``, then or now.
-        """
-        own = {checkpoints.plain_key(key): key for key in self.state_dict()}
-        state_dict = {own.get(checkpoints.plain_key(key), key): value for key, value in state_dict.items()}
-        try:
-            return super().load_state_dict(state_dict, strict, assign)
-        except RuntimeError as error:
-            raise UsageError(
-                f"the saved weights do not fit this {type(self).__name__}; give it the arguments it was trained with: "
-                f"{reason(error, 300)}"
-            ) from None
-
-    @classmethod
-    def load_from_checkpoint(
-        cls,
-        checkpoint_path: Any,
-        map_location: Any = None,
-        hparams_file: Any = None,
-        strict: bool | None = None,
-        weights_only: bool | None = None,
-        **arguments: Any,
-    ) -> Any:
-        """`load`, for a checkpoint that must hold this class, by its name, or a subclass of it.
-
-        The arguments are Lightning's and those of `load`. No code in the file is run, whatever ``weights_only`` says.
-        """
-        own: dict[str, Any] = {"expected": cls, "strict": strict, "hparams_file": hparams_file}
-        return checkpoints.load(checkpoint_path, map_location, **own, **arguments)
-
-
-keep_hooks(GenerativeModel, GenerativeModel)  # or a hook that calls super() would not be seen to have come this far
-
-
-def _leave_group() -> None:
-    """Ends this process's part in the group: gloo's threads, left running, can abort a process that is done."""
-    if dist.is_initialized():
-        dist.destroy_process_group()
-
-
-def noise_size(generator: nn.Module, asked: int | None = None) -> int:
-    """The size of a generator's noise: its own ``latent_dim``, or what was asked for.
-
-    Raises:
-        UsageError: if neither says it, or they differ.
-    """
-    own = getattr(generator, "latent_dim", None)
-    if isinstance(own, int) and asked not in (None, own):
-        raise UsageError(
-            f"the generator {type(generator).__name__} takes noise of size {own}, got latent_dim={asked}; leave out "
-            "latent_dim"
-        )
-    if not isinstance(own, int) and asked is None:
-        raise UsageError(
-            f"the generator {type(generator).__name__} does not say how large its noise is; pass latent_dim, give it an "
-            "int attribute latent_dim, or write draw_noise()"
-        )
-    return own if isinstance(own, int) else asked or 0

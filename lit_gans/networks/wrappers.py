@@ -1,27 +1,21 @@
-"""Networks that are told a condition, made from networks that are not.
+"""Networks made from other networks: told a condition, with a further head, or judging several images at once.
 
 A condition is (N, num_classes): a one where the class is, ones where attributes hold, or a mixture of such rows.
 """
 
-from typing import Literal, Protocol, cast, get_args
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import ceil
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
 from lit_gans.errors import UsageError
-from lit_gans.networks.base import Discriminator, Generator
-from lit_gans.networks.blocks import NORMS, Norm, dense_layers, reparametrise
+from lit_gans.networks.base import Discriminator, Generator, size_of
+from lit_gans.networks.layers import NORMS, Norm, dense_layers, reparametrise
 
 Conditioning = Literal["input", "norm"]
-
-
-class Judging(Protocol):
-    """A discriminator that says what it judges by: (N, C, H, W) to (N, features), and the linear layer on top."""
-
-    judge: nn.Linear
-
-    def features(self, image: Tensor) -> Tensor:
-        """What the last layer judges by."""
 
 
 class ConditionalNorm(nn.Module):
@@ -95,14 +89,26 @@ class ConditionalGenerator(Generator):
                 "give it norm='batch', or use conditioning='input'"
             )
 
-    def forward(self, noise: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, noise: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]
         """(N, latent_dim) and (N, num_classes) to (N, C, H, W) in [-1, 1]."""
+        with self._told(noise, condition) as inputs:
+            return self.generator(inputs)
+
+    def logits(self, noise: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]
+        """(N, latent_dim) and (N, num_classes) to unbounded (N, C, H, W)."""
+        with self._told(noise, condition) as inputs:
+            return self.generator.logits(inputs)
+
+    @contextmanager
+    def _told(self, noise: Tensor, condition: Tensor) -> Iterator[Tensor]:
+        """What goes into the generator, whose norm layers know the condition meanwhile."""
         if self.conditioning == "input":
-            return self.generator(torch.cat([noise, condition.to(noise)], 1))
+            yield torch.cat([noise, condition.to(noise)], 1)
+            return
         for norm in self.norms():
             norm.condition = condition
         try:
-            return self.generator(noise)
+            yield noise
         finally:
             for norm in self.norms():
                 norm.condition = None
@@ -125,10 +131,10 @@ class ConditionalDiscriminator(Discriminator):
         super().__init__()
         self.discriminator = discriminator
 
-    def forward(self, image: Tensor, condition: Tensor) -> Tensor:
-        """(N, C, H, W) and (N, num_classes) to whatever the network says."""
-        planes = condition.to(image)[:, :, None, None].expand(-1, -1, *image.shape[2:])
-        return self.discriminator(torch.cat([image, planes], 1))
+    def forward(self, image: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]
+        """(N, C, ...) and (N, num_classes) to whatever the network says of (N, C + num_classes, ...)."""
+        planes = condition.to(image).view(*condition.shape, *[1] * (image.ndim - 2))  # (N, num_classes, 1, 1)
+        return self.discriminator(torch.cat([image, planes.expand(-1, -1, *image.shape[2:])], 1))
 
 
 class ProjectionDiscriminator(Discriminator):
@@ -137,61 +143,126 @@ class ProjectionDiscriminator(Discriminator):
     Miyato & Koyama 2018, arXiv:1802.05637, eq. 8: psi(phi(x)) + y^T V phi(x).
 
     Args:
-        discriminator: a network with ``features`` and ``judge``, such as `DCGANDiscriminator`.
+        discriminator: a network with ``features``, ``judge`` and ``size``, such as `DCGANDiscriminator`.
         num_classes: size of the condition.
-        norm: ``spectral`` or ``weight`` norm for V too, as the discriminator has it.
+        norm: ``spectral`` or ``weight`` norm for V; by default as the discriminator has it.
+
+    Raises:
+        UsageError: if the discriminator does not give its features.
     """
 
-    def __init__(self, discriminator: Discriminator, num_classes: int, norm: Norm = "spectral") -> None:
+    def __init__(self, discriminator: Discriminator, num_classes: int, norm: Norm | None = None) -> None:
         super().__init__()
-        self.discriminator = discriminator
-        self.project = nn.Linear(num_classes, features_of(discriminator), bias=False)
-        nn.init.normal_(self.project.weight, std=features_of(discriminator) ** -0.5)
-        reparametrise(self.project, norm)
+        size = size_of(discriminator)
+        self.discriminator, self.norm = discriminator, norm or _norm_of(discriminator)
+        self.project = nn.Linear(num_classes, size, bias=False)
+        nn.init.normal_(self.project.weight, std=size**-0.5)
+        reparametrise(self.project, self.norm)
 
-    def forward(self, image: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, image: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]
         """(N, C, H, W) and (N, num_classes) to logits (N,)."""
-        network = cast(Judging, self.discriminator)
-        features = network.features(image)
-        return network.judge(features).squeeze(1) + (features * self.project(condition.to(features))).sum(1)
+        features = self.discriminator.features(image)
+        product = (features * self.project(condition.to(features))).sum(1)
+        return self.discriminator.judge(features).squeeze(1) + product
 
 
 class AuxiliaryDiscriminator(Discriminator):
     """A discriminator with a second head: ``discriminator(image)`` gives logits and whatever else it guesses.
 
     Args:
-        discriminator: a network with ``features`` and ``judge``, such as `DCGANDiscriminator`.
+        discriminator: a network with ``features``, ``judge`` and ``size``, such as `DCGANDiscriminator`.
         outputs: how many values the second head has, e.g. the number of classes.
-        norm: of the second head, as the discriminator has it.
-        hidden: units of a hidden layer of the second head, with norm and leaky ReLU; 0 is none.
-    """
-
-    def __init__(self, discriminator: Discriminator, outputs: int, norm: Norm = "none", hidden: int = 0) -> None:
-        super().__init__()
-        self.discriminator = discriminator
-        size = features_of(discriminator)
-        self.hidden = nn.Sequential(*dense_layers(size, hidden, norm, nn.LeakyReLU(0.2)))
-        self.guess = nn.Linear(hidden or size, outputs)
-        reparametrise(self.hidden, norm)
-        reparametrise(self.guess, norm)
-
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, C, H, W) to logits (N,) and guesses (N, outputs)."""
-        network = cast(Judging, self.discriminator)
-        features = network.features(image)
-        return network.judge(features).squeeze(1), self.guess(self.hidden(features))
-
-
-def features_of(discriminator: nn.Module) -> int:
-    """By how many features a discriminator judges.
+        norm: of the second head; by default as the discriminator has it.
+        hidden: units of a hidden layer of the second head, with norm and leaky ReLU; 0 leaves it out.
 
     Raises:
-        UsageError: if it does not say.
+        UsageError: if the discriminator does not give its features.
     """
-    judge = getattr(discriminator, "judge", None)
-    if not isinstance(judge, nn.Linear) or not callable(getattr(discriminator, "features", None)):
-        raise UsageError(
-            f"{type(discriminator).__name__} does not say by what it judges; use one with a method features(image) "
-            "and a last linear layer judge, such as DCGANDiscriminator"
-        )
-    return judge.in_features
+
+    def __init__(self, discriminator: Discriminator, outputs: int, norm: Norm | None = None, hidden: int = 0) -> None:
+        super().__init__()
+        size = size_of(discriminator)
+        self.discriminator, self.norm = discriminator, norm or _norm_of(discriminator)
+        self.hidden = nn.Sequential(*dense_layers(size, hidden, self.norm, nn.LeakyReLU(0.2)))
+        self.guess = nn.Linear(hidden or size, outputs)
+        reparametrise(self.hidden, self.norm)
+        reparametrise(self.guess, self.norm)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """(N, C, H, W) to logits (N,) and guesses (N, outputs)."""
+        features = self.discriminator.features(image)
+        return self.discriminator.judge(features).squeeze(1), self.guess(self.hidden(features))
+
+
+class WithFeatures(Discriminator):
+    """A discriminator that also gives what it judges by: ``discriminator(image)`` is scores and features.
+
+    Args:
+        discriminator: a network with ``features``, ``judge`` and ``size``, such as `DCGANDiscriminator`.
+
+    Raises:
+        UsageError: if the discriminator does not give its features.
+
+    Examples:
+        >>> from lit_gans.networks import MLPDiscriminator
+        >>> discriminator = WithFeatures(MLPDiscriminator((1, 8, 8), hidden=(16,), outputs=10))
+        >>> [tuple(part.shape) for part in discriminator(torch.zeros(2, 1, 8, 8))]
+        [(2, 10), (2, 16)]
+    """
+
+    def __init__(self, discriminator: Discriminator) -> None:
+        super().__init__()
+        self.size, self.norm = size_of(discriminator), _norm_of(discriminator)
+        self.discriminator = discriminator
+        #: whether what it says of an image does not depend on the others of the batch; false where it is not known
+        self.independent = getattr(discriminator, "independent", False)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """(N, C, H, W) to scores (N, outputs) and features (N, size)."""
+        features = self.discriminator.features(image)
+        return self.discriminator.judge(features), features
+
+
+class PackedDiscriminator(Discriminator):
+    """Joins images along their channels and has another network judge each pack (Lin et al. 2018, arXiv:1712.04086).
+
+    Neighbours in the batch make a pack, so the rows must be independent: a shuffled batch, noise of its own for every
+    fake. Where the batch is no multiple of ``packing``, the last pack is filled up with the first rows, so that every
+    image is judged.
+
+    Any game that judges images one by one can be packed: ``LSGAN(generator, PackedDiscriminator(network, 2))``.
+
+    Args:
+        discriminator: judges images of ``packing`` times as many channels.
+        packing: how many images it sees at once.
+
+    Raises:
+        UsageError: if ``packing`` is below 1.
+
+    Examples:
+        >>> from lit_gans.networks import DCGANDiscriminator
+        >>> discriminator = PackedDiscriminator(DCGANDiscriminator((2 * 3, 32, 32), width=8), packing=2)
+        >>> discriminator(torch.zeros(64, 3, 32, 32)).shape
+        torch.Size([32])
+    """
+
+    def __init__(self, discriminator: nn.Module, packing: int = 2) -> None:
+        super().__init__()
+        if packing < 1:
+            raise UsageError(f"packing counts the images of a pack and must be at least 1, got {packing}")
+        self.packing = packing
+        self.discriminator = discriminator
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, C, ...) to what the network says of packs (ceil(N / packing), packing * C, ...)."""
+        n, channels, *sides = image.shape
+        packs = ceil(n / self.packing)
+        if n % self.packing:
+            image = image[torch.arange(packs * self.packing, device=image.device) % n]
+        return self.discriminator(image.reshape(packs, self.packing * channels, *sides))
+
+
+def _norm_of(discriminator: nn.Module) -> Norm:
+    """What normalises a discriminator, where it says; a network of a user's own may call a layer ``norm``."""
+    norm = getattr(discriminator, "norm", "none")
+    return norm if norm in get_args(Norm) else "none"
