@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from lit_gans.core.game import BaseGAN, Batch, Fake
-from lit_gans.core.generative import noise_size
+from lit_gans.core.sampling import noise_size
 from lit_gans.errors import UsageError, at_least
 from lit_gans.networks import DCGANBackbone, MLPBackbone
 from lit_gans.networks.base import Backbone
