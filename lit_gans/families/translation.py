@@ -146,3 +146,11 @@ class UnpairedGAN(TranslationGAN):
     default_backbone: ClassVar[TranslationBackbone] = ResNetTranslation()
     needs: ClassVar[tuple[str, ...]] = ("a", "b")
     subject: ClassVar[str] = "b"
+
+    def refuse_unlike_channels(self, option: str) -> None:
+        """Raises a `UsageError` if an option takes an image of one domain for one of the other, and channels differ."""
+        if self.source[0] != self.shape[0]:
+            raise UsageError(
+                f"{option} takes images of one domain for those of the other, but they have {self.source[0]} and "
+                f"{self.shape[0]} channels; set {option} to 0"
+            )

@@ -87,7 +87,9 @@ class BEGAN(LatentGAN):
 
     def make_discriminator(self) -> nn.Module:
         """The backbone's encoder and generator, one after the other, whose copies have no bounds."""
-        encoder, decoder = (make(self.shape, self.code_dim) for make in (self.backbone.encoder, self.backbone.generator))
+        encoder, decoder = (
+            make(self.shape, self.code_dim) for make in (self.backbone.encoder, self.backbone.generator)
+        )
         return AutoEncoderDiscriminator(encoder, decoder, power=1, bounded=False)
 
     def generate(self, batch: Batch) -> Fake:

@@ -32,7 +32,8 @@ class CGAN(LabelGAN):
     def make_discriminator(self) -> nn.Module:
         """The condition enters as further channels."""
         channels, *sides = self.shape
-        return ConditionalDiscriminator(self.backbone.discriminator((channels + self.num_classes, *sides), norm=self.needed_norm))
+        shape = (channels + self.num_classes, *sides)
+        return ConditionalDiscriminator(self.backbone.discriminator(shape, norm=self.needed_norm))
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Reals with their labels against fakes with theirs."""

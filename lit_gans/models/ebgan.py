@@ -58,7 +58,9 @@ class EBGAN(LatentGAN):
 
     def make_discriminator(self) -> nn.Module:
         """The backbone's encoder and generator, one after the other."""
-        encoder, decoder = (make(self.shape, self.code_dim) for make in (self.backbone.encoder, self.backbone.generator))
+        encoder, decoder = (
+            make(self.shape, self.code_dim) for make in (self.backbone.encoder, self.backbone.generator)
+        )
         return AutoEncoderDiscriminator(encoder, decoder, power=2)
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:

@@ -54,7 +54,8 @@ class PacGAN(LatentGAN):
     def make_discriminator(self) -> nn.Module:
         """A pack has so many times the channels."""
         channels, *sides = self.shape
-        return PackedDiscriminator(self.backbone.discriminator((self.packing * channels, *sides), norm=self.needed_norm), self.packing)
+        plain = self.backbone.discriminator((self.packing * channels, *sides), norm=self.needed_norm)
+        return PackedDiscriminator(plain, self.packing)
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Packs of reals against packs of fakes."""

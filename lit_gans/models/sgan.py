@@ -93,7 +93,9 @@ class SGAN(LatentGAN):
 
     def make_discriminator(self) -> nn.Module:
         """A classifier that also gives what it judges by."""
-        return WithFeatures(self.backbone.discriminator(self.shape, self.num_classes + self.fake_class, self.needed_norm))
+        return WithFeatures(
+            self.backbone.discriminator(self.shape, self.num_classes + self.fake_class, self.needed_norm)
+        )
 
     # ---------------------------------------------------------------- the game
 

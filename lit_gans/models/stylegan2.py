@@ -93,7 +93,7 @@ class StyleGAN2(LatentGAN):
         """
         network = self.styles("path_length")
         with torch.autocast(self.device.type, enabled=False), torch.enable_grad():
-            style = network.mapping(torch.randn(n, self.latent_dim, device=self.device))
+            style = network.mapping(self.draw_noise(n))
             image = network.synthesis(style)
             y = torch.randn_like(image) / (image.shape[2] * image.shape[3]) ** 0.5
             (slope,) = torch.autograd.grad((image * y).sum(), style, create_graph=True)

@@ -9,7 +9,7 @@ from torch.func import functional_call
 from torch.optim import SGD, Optimizer
 
 from lit_gans.core.game import Batch, Fake
-from lit_gans.errors import at_least, UsageError
+from lit_gans.errors import UsageError, at_least
 from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 from lit_gans.precision import without_autocast

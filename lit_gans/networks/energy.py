@@ -26,6 +26,7 @@ class AutoEncoderDiscriminator(Discriminator):
         UsageError: if ``power`` is neither 1 nor 2, or the decoder lacks the logits that unbounded copies are.
 
     Examples:
+        >>> import torch
         >>> from lit_gans.networks import BEGANBackbone
         >>> backbone, shape = BEGANBackbone(width=4), (3, 16, 16)
         >>> autoencoder = backbone.encoder(shape, outputs=8), backbone.generator(shape, inputs=8)

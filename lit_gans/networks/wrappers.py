@@ -67,15 +67,16 @@ class ConditionalGenerator(Generator):
         torch.Size([2, 1, 28, 28])
     """
 
-    def __init__(self, generator: Generator, num_classes: int, conditioning: Conditioning = "input") -> None:
+    def __init__(self, generator: nn.Module, num_classes: int, conditioning: Conditioning = "input") -> None:
         super().__init__()
         if conditioning not in get_args(Conditioning):
             raise UsageError(f"conditioning must be 'input' or 'norm', got {conditioning!r}")
-        self.generator, self.conditioning = generator, conditioning
-        self.latent_dim = generator.latent_dim - (num_classes if conditioning == "input" else 0)
+        self.generator, self.conditioning = cast(Generator, generator), conditioning
+        inputs = self.generator.latent_dim
+        self.latent_dim = inputs - (num_classes if conditioning == "input" else 0)
         if self.latent_dim < 1:
             raise UsageError(
-                f"the generator takes {generator.latent_dim} values, of which the condition's {num_classes} leave none "
+                f"the generator takes {inputs} values, of which the condition's {num_classes} leave none "
                 "for noise; build it with a larger latent_dim"
             )
         if conditioning == "norm":
@@ -151,10 +152,10 @@ class ProjectionDiscriminator(Discriminator):
         UsageError: if the discriminator does not give its features.
     """
 
-    def __init__(self, discriminator: Discriminator, num_classes: int, norm: Norm | None = None) -> None:
+    def __init__(self, discriminator: nn.Module, num_classes: int, norm: Norm | None = None) -> None:
         super().__init__()
         size = size_of(discriminator)
-        self.discriminator, self.norm = discriminator, norm or _norm_of(discriminator)
+        self.discriminator, self.norm = cast(Discriminator, discriminator), norm or _norm_of(discriminator)
         self.project = nn.Linear(num_classes, size, bias=False)
         nn.init.normal_(self.project.weight, std=size**-0.5)
         reparametrise(self.project, self.norm)
@@ -179,10 +180,10 @@ class AuxiliaryDiscriminator(Discriminator):
         UsageError: if the discriminator does not give its features.
     """
 
-    def __init__(self, discriminator: Discriminator, outputs: int, norm: Norm | None = None, hidden: int = 0) -> None:
+    def __init__(self, discriminator: nn.Module, outputs: int, norm: Norm | None = None, hidden: int = 0) -> None:
         super().__init__()
         size = size_of(discriminator)
-        self.discriminator, self.norm = discriminator, norm or _norm_of(discriminator)
+        self.discriminator, self.norm = cast(Discriminator, discriminator), norm or _norm_of(discriminator)
         self.hidden = nn.Sequential(*dense_layers(size, hidden, self.norm, nn.LeakyReLU(0.2)))
         self.guess = nn.Linear(hidden or size, outputs)
         reparametrise(self.hidden, self.norm)
@@ -210,10 +211,10 @@ class WithFeatures(Discriminator):
         [(2, 10), (2, 16)]
     """
 
-    def __init__(self, discriminator: Discriminator) -> None:
+    def __init__(self, discriminator: nn.Module) -> None:
         super().__init__()
         self.size, self.norm = size_of(discriminator), _norm_of(discriminator)
-        self.discriminator = discriminator
+        self.discriminator = cast(Discriminator, discriminator)
         #: whether what it says of an image does not depend on the others of the batch; false where it is not known
         self.independent = getattr(discriminator, "independent", False)
 
@@ -265,4 +266,4 @@ class PackedDiscriminator(Discriminator):
 def _norm_of(discriminator: nn.Module) -> Norm:
     """What normalises a discriminator, where it says; a network of a user's own may call a layer ``norm``."""
     norm = getattr(discriminator, "norm", "none")
-    return norm if norm in get_args(Norm) else "none"
+    return cast(Norm, norm) if norm in get_args(Norm) else "none"
