@@ -6,7 +6,7 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import yaml
@@ -23,9 +23,6 @@ from lit_gans.checkpoints.trust import class_path, find_class, shown
 from lit_gans.errors import UsageError, reason
 from lit_gans.networks.base import Backbone, TranslationBackbone
 
-if TYPE_CHECKING:
-    from lit_gans.core.generative import GenerativeModel
-
 _KINDS = (nn.Module, Optimizer, LRScheduler, Backbone, TranslationBackbone)
 _RESTORER = checkpoint_connector.__file__
 
@@ -34,7 +31,7 @@ def load(
     path: Any,
     map_location: Any = None,
     *,
-    expected: "type[GenerativeModel] | None" = None,
+    expected: type[Any] | None = None,
     trust: Sequence[str] = (),
     strict: bool | None = None,
     hparams_file: Any = None,
@@ -82,9 +79,7 @@ def load(
     return model if first is None else model.to(first.device)
 
 
-def named_class(
-    checkpoint: dict[str, Any], where: str, expected: "type[GenerativeModel] | None", trust: Sequence[str]
-) -> "type[GenerativeModel]":
+def named_class(checkpoint: dict[str, Any], where: str, expected: type[Any] | None, trust: Sequence[str]) -> type[Any]:
     """The class that a checkpoint names; one of this name that is at hand counts before any that has to be found.
 
     Raises:
@@ -130,7 +125,7 @@ def _earlier_defaults(
     }
 
 
-def prove_repeatable(model: "GenerativeModel") -> None:
+def prove_repeatable(model: Any) -> None:
     """Makes a model once more from what it has recorded, without memory for its weights.
 
     Raises:
@@ -167,7 +162,7 @@ def _repeated(cls: type, recorded: dict[str, Any], device: torch.device) -> Any:
         return error
 
 
-def _fill(model: "GenerativeModel", checkpoint: dict[str, Any], strict: bool | None, where: str) -> None:
+def _fill(model: Any, checkpoint: dict[str, Any], strict: bool | None, where: str) -> None:
     """Gives a model its weights and what else it has saved."""
     try:
         strict = model.strict_loading if strict is None else strict

@@ -7,7 +7,7 @@ import pickle
 from abc import ABCMeta
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -47,19 +47,21 @@ class Recorded(ABCMeta):
     its parent. Repeating such a call makes another object. What is recorded here is what the caller wrote.
     """
 
-    def __call__(cls, *arguments: Any, **named: Any) -> Any:
-        """Notes the call, then makes the object as always."""
-        made = cls.__new__(cls, *arguments, **named)
-        if not isinstance(made, cls):
+    if not TYPE_CHECKING:  # a type checker takes the signature of __init__, unless it finds this
+
+        def __call__(cls, *arguments: Any, **named: Any) -> Any:
+            """Notes the call, then makes the object as always."""
+            made = cls.__new__(cls, *arguments, **named)
+            if not isinstance(made, cls):
+                return made
+            call = _bound(cls, made, arguments, named)
+            made.__dict__["recorded"] = call
+            try:
+                made.__init__(*arguments, **named)
+            except TypeError as error:
+                _explain_moved(cls, error)
+                raise
             return made
-        call = _bound(cls, made, arguments, named)
-        made.__dict__["recorded"] = call
-        try:
-            made.__init__(*arguments, **named)  # type: ignore[misc]
-        except TypeError as error:
-            _explain_moved(cls, error)
-            raise
-        return made
 
     @property
     def __signature__(cls) -> inspect.Signature:

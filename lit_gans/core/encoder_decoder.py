@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from lit_gans.core.generative import Batch
-from lit_gans.core.sampling import noise_size
 from lit_gans.core.joint import JointModel
+from lit_gans.core.sampling import noise_size
 from lit_gans.errors import UsageError, at_least
 from lit_gans.likelihoods import bernoulli
 from lit_gans.losses import Terms
