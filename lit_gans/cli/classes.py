@@ -8,7 +8,7 @@ import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import import_module
 from typing import Any, get_args
 
@@ -123,8 +123,8 @@ def _forget(before: Any, now: Any) -> str:
     if not given or _same(before["class_path"], now["class_path"]):
         return ""
     old, new = (each["class_path"].rpartition(".")[2] for each in (before, now))
-    chosen = _chosen(before["class_path"], given)
-    for name in list(given.keys(branches=True, nested=False) if isinstance(given, Namespace) else given):
+    chosen = list(_chosen(before["class_path"], given))
+    for name, _ in _items(given):
         del given[name]
     return f"options of {old} do not hold for {new} and are left out: {', '.join(chosen)}" if chosen else ""
 
@@ -138,22 +138,48 @@ def _same(one: str, other: str) -> bool:
         return False
 
 
-def _chosen(path: str, given: Any) -> list[str]:
-    """The options that are not the class's own defaults, ``name value``."""
+def _chosen(path: str, given: Any, own: dict[str, Any] | None = None, prefix: str = "") -> Iterator[str]:
+    """The options that are not the defaults of a class, ``name value``, also those of the classes among them."""
+    own = _defaults(path) if own is None else own
+    for name, value in _items(given):
+        default = own.get(name)
+        if isinstance(value, (dict, Namespace)) and "class_path" in value:
+            same = isinstance(default, (dict, Namespace)) and _same(default["class_path"], value["class_path"])
+            if not same:
+                yield f"{prefix}{name} {value['class_path'].rpartition('.')[2]}"
+            inner = dict(_items(default.get("init_args") or {})) if same else None  # type: ignore[union-attr]
+            yield from _chosen(value["class_path"], value.get("init_args") or {}, inner, f"{prefix}{name}.")
+        elif _plain(value) != _plain(default) and not (name == "backbone" and value is None):  # which is its own
+            yield f"{prefix}{name} {value}"
+
+
+def _defaults(path: str) -> dict[str, Any]:
+    """Those of a class; none if it cannot be looked at, where nobody can tell defaults from choices."""
     try:
-        own = dict(_flat(jsonargparse.ActionTypeHint.get_class_parser(path).get_defaults()))
-    except Exception:  # a class that cannot be looked at has no defaults that anybody could tell from choices
-        own = {}
-    return [f"{name} {value}" for name, value in _flat(given) if name not in own or own[name] != value]
+        cls = jsonargparse.import_object(path)
+        own = dict(_items(jsonargparse.ActionTypeHint.get_class_parser(cls).get_defaults()))
+    except Exception:
+        return {}
+    return own | ({"backbone": spelled} if (spelled := own_backbone(cls)) is not None else {})
 
 
-def _flat(options: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value among nested options, with its name as on the command line."""
-    for name, value in vars(options).items() if isinstance(options, Namespace) else options.items():
-        key = prefix if name == "init_args" else f"{prefix}.{name}" if prefix else name
-        if isinstance(value, (dict, Namespace)):
-            yield from _flat(value, key)
-        elif name == "class_path" and prefix:
-            yield prefix, str(value).rpartition(".")[2]
-        else:
-            yield key, list(value) if isinstance(value, tuple) else value
+def own_backbone(model: Any) -> Namespace | None:
+    """The backbone that a model's class names, as options."""
+    backbone = getattr(model, "default_backbone", None)
+    if not isinstance(backbone, (Backbone, TranslationBackbone)):
+        return None
+    return spelled_out(backbone)
+
+
+def spelled_out(backbone: Any) -> Namespace:
+    """A backbone as options, all of them."""
+    options = {field.name: getattr(backbone, field.name) for field in fields(backbone)}
+    return Namespace(class_path=jsonargparse.get_import_path(type(backbone)), init_args=Namespace(options))
+
+
+def _items(options: Any) -> list[tuple[str, Any]]:
+    return list(options.items(branches=True, nested=False) if isinstance(options, Namespace) else options.items())
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value

@@ -1,6 +1,5 @@
 """The parser of ``fit``, ``validate``, ``test`` and ``predict``: every error is one sentence."""
 
-import dataclasses
 import os
 import re
 from collections.abc import Iterable
@@ -10,8 +9,9 @@ from typing import Any, NoReturn
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
-from lit_gans.checkpoints.trust import class_path
+from lit_gans.checkpoints.recording import MOVED
 from lit_gans.cli import settings
+from lit_gans.cli.classes import own_backbone
 from lit_gans.cli.reasons import causes, is_own
 from lit_gans.cli.words import OWN, fail
 from lit_gans.core.generative import GenerativeModel
@@ -20,11 +20,6 @@ from lit_gans.errors import UsageError, refuse_odd_numbers
 _KINDS = {"": "", "int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "NoneType": ""}
 _BACKBONE = "backbone"
 _BOTH = {f"{player}_{kind}": kind for player in ("generator", "discriminator") for kind in ("optimizer", "scheduler")}
-_MOVED = {  # arguments of models in 0.1 that are options of a backbone now
-    *("width", "upsampling", "generator_norm", "discriminator_norm", "residual", "dense", "attention", "style_dim"),
-    *("mapping_layers", "mixing", "blocks", "norm", "dropout", "generator_hidden", "discriminator_hidden", "skip"),
-    *("vanishing", "minibatch"),
-}
 _PAGE = "docs/from-0.1.md"
 
 
@@ -68,7 +63,7 @@ class Parser(LightningArgumentParser):
         partial = {
             name: given.pop(name)
             for name, value in list(given.items())
-            if isinstance(value, (dict, Namespace)) and "class_path" not in value
+            if name in (_BACKBONE, *_BOTH) and isinstance(value, (dict, Namespace)) and "class_path" not in value
         }
         parsed = super().parse_object(given, namespace, **options)
         if not partial:
@@ -93,9 +88,8 @@ class Parser(LightningArgumentParser):
 
     def _standing(self, name: str, known: Namespace) -> Namespace | None:
         """The class that stands where nobody names one, with its options."""
-        if name == _BACKBONE and (backbone := getattr(self.of, "default_backbone", None)) is not None:
-            options = {field.name: getattr(backbone, field.name) for field in dataclasses.fields(backbone)}
-            return Namespace(class_path=class_path(type(backbone)), init_args=Namespace(options))
+        if name == _BACKBONE:
+            return own_backbone(self.of)
         if name in _BOTH and (both := known.get(_BOTH[name]) or self.get_defaults().get(_BOTH[name])) is not None:
             return both.clone() if isinstance(both, Namespace) else Namespace(both)
         return None
@@ -104,6 +98,8 @@ class Parser(LightningArgumentParser):
         """Prints it and ends the process with 2; a bug in a user's own module is raised as it is."""
         if bug := next((cause for cause in causes(ex) if is_own(cause)), None):
             raise bug
+        if said := next((cause for cause in causes(ex) if isinstance(cause, UsageError)), None):
+            fail(str(said), 2)
         text = " ".join(str(message).split())
         if unknown := re.search(rf"unknown \w+ '[^']*'[?; ].*?, {OWN}", text):
             fail(unknown[0], 2)
@@ -126,7 +122,7 @@ def refuse_moved(model: type, given: dict[str, Any], names: set[str]) -> None:
     Raises:
         UsageError: with what to write in their place.
     """
-    moved = [name for name in given if name in _MOVED - names]
+    moved = [name for name in given if name in MOVED and name not in names]
     if not moved:
         return
     now = [_now(name, given[name]) for name in moved if given[name] not in (None, "null")]
@@ -147,10 +143,10 @@ def _choice(text: str) -> str:
     """What an option must be where simple values are expected, and what it got."""
     wanted = re.findall(r"Expected an? (?:typing\.Literal\[([^]]+)\]|<class '(\w+)'>)", text)
     plain = text.count("Expected") == len(wanted) and "[int, int]" not in text
-    if not wanted or not plain or any(kind not in _KINDS for _, kind in wanted):
+    if not plain or not any(kind != "NoneType" for _, kind in wanted) or any(kind not in _KINDS for _, kind in wanted):
         return ""
     got = re.search(r"(?:Given|Got) value: (.+?)$", text)
     literal = ", ".join(words for words, _ in wanted if words)
     kinds = dict.fromkeys(_KINDS[kind] for words, kind in wanted if not words and kind != "NoneType")
-    choice = [*([f"one of {literal}"] if literal else []), *kinds]
+    choice = [*([f"one of {literal}"] if literal else []), *filter(None, kinds)]
     return f"{' or '.join(choice)}, got {got[1] if got else 'something else'}"
