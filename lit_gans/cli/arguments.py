@@ -49,8 +49,8 @@ def _classes_first(units: list[list[str]]) -> list[list[str]]:
         if keys.count(key) == 1 and f"{key}+" not in keys:
             first = next((n for n, other in enumerate(keys) if other.startswith(f"{key}.")), len(keys))
             if first < (named := keys.index(key)):
-                for each in (units, keys):
-                    each.insert(first, each.pop(named))  # type: ignore[attr-defined, arg-type]
+                units.insert(first, units.pop(named))
+                keys.insert(first, keys.pop(named))
     return units
 
 

@@ -62,12 +62,13 @@ def our_rules() -> Iterator[None]:
     theirs = jsonargparse.resolve_class_path_by_name, jsonargparse.discard_init_args_on_class_path_change
     said: set[str] = set()
 
-    def resolved(bases: Any, name: str) -> str:
-        return name if "." in name else _path(bases, name, theirs[0])
+    def resolved(cls: Any, name: str) -> str:
+        return name if "." in name else _path(cls, name, theirs[0])
 
     def begun_anew(_: Any, before: Any, now: Any) -> None:
         if note := _forget(before, now):
-            said.add(note) if note in said else print(f"note: {note}", file=sys.stderr, flush=True)
+            if note not in said:  # options are merged several times
+                print(f"note: {note}", file=sys.stderr, flush=True)
             said.add(note)
 
     jsonargparse.resolve_class_path_by_name = resolved

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from lit_gans.checkpoints.recording import MOVED
 from lit_gans.cli import settings
@@ -20,6 +21,7 @@ from lit_gans.errors import UsageError, refuse_odd_numbers
 _KINDS = {"": "", "int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "NoneType": ""}
 _BACKBONE = "backbone"
 _BOTH = {f"{player}_{kind}": kind for player in ("generator", "discriminator") for kind in ("optimizer", "scheduler")}
+OF_RUN = ""  # where a logger writes: with the run
 _PAGE = "docs/from-0.1.md"
 
 
@@ -29,9 +31,12 @@ class Parser(LightningArgumentParser):
     of: Any = None  #: the class whose options these are
 
     def add_class_arguments(self, theclass: type, *arguments: Any, **options: Any) -> Any:
-        """Also remembers the class."""
+        """Also remembers the class; a logger need not be told where runs are."""
         self.of = theclass
-        return super().add_class_arguments(theclass, *arguments, **options)
+        added = super().add_class_arguments(theclass, *arguments, **options)
+        if isinstance(theclass, type) and issubclass(theclass, (CSVLogger, TensorBoardLogger)):
+            self.set_defaults({"save_dir": OF_RUN, **({"name": OF_RUN} if issubclass(theclass, CSVLogger) else {})})
+        return added
 
     def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:
         """Reads a configuration file as all of this library are read."""
@@ -42,33 +47,33 @@ class Parser(LightningArgumentParser):
         """Writes a configuration in one file, in UTF-8 as it is read."""
         Path(path).write_text(self.dump(cfg, skip_none=False), "utf-8")
 
-    def parse_args(self, args: Any = None, namespace: Any = None, **options: Any) -> Any:
+    def parse_args(self, args: Any = None, namespace: Any = None, *arguments: Any, **options: Any) -> Any:
         """Also refuses numbers that no option can take."""
         if self._reads_a_model:
             words = [word.removeprefix("--").partition("=") for word in args]
-            refuse_moved(self.of, {name: value for name, _, value in words}, self._names)
+            refuse_moved({name: value for name, _, value in words}, self._names)
             partial = {name.partition(".")[0] for name, _, _ in words if re.search(r"\.(?!class_path$)", name)}
             namespace = self._begun(partial, namespace)
-        parsed = super().parse_args(args, namespace, **options)
+        parsed = super().parse_args(args, namespace, *arguments, **options)
         if command := parsed.get("subcommand"):  # not while the options of one class are looked at
             refuse_odd_numbers(parsed[command])
         return parsed
 
-    def parse_object(self, obj: Any, namespace: Any = None, **options: Any) -> Any:
+    def parse_object(self, obj: Any, namespace: Any = None, *arguments: Any, **options: Any) -> Any:
         """Options as a file has them; those of a class that nobody names are the class's that stands there anyway."""
         if not self._reads_a_model:
-            return super().parse_object(obj, namespace, **options)
+            return super().parse_object(obj, namespace, *arguments, **options)
         given = dict(obj.items(branches=True, nested=False)) if isinstance(obj, Namespace) else dict(obj)
-        refuse_moved(self.of, given, self._names)
+        refuse_moved(given, self._names)
         partial = {
             name: given.pop(name)
             for name, value in list(given.items())
             if name in (_BACKBONE, *_BOTH) and isinstance(value, (dict, Namespace)) and "class_path" not in value
         }
-        parsed = super().parse_object(given, namespace, **options)
+        parsed = super().parse_object(given, namespace, *arguments, **options)
         if not partial:
             return parsed
-        return super().parse_object(partial, self._begun(partial, parsed), **options)
+        return super().parse_object(partial, self._begun(partial, parsed), *arguments, **options)
 
     @property
     def _reads_a_model(self) -> bool:
@@ -116,7 +121,7 @@ class Parser(LightningArgumentParser):
         fail(text, 2)
 
 
-def refuse_moved(model: type, given: dict[str, Any], names: set[str]) -> None:
+def refuse_moved(given: dict[str, Any], names: set[str]) -> None:
     """Refuses arguments of 0.1 that are a backbone's now.
 
     Raises:

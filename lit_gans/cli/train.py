@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import yaml
+from jsonargparse import Namespace
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
@@ -25,9 +26,9 @@ from lit_gans.checkpoints.place import RUN, find
 from lit_gans.checkpoints.resume import nothing_left, tell
 from lit_gans.checkpoints.trust import class_path, import_class
 from lit_gans.cli.arguments import in_order
-from lit_gans.cli.classes import our_rules
+from lit_gans.cli.classes import our_rules, spelled_out
 from lit_gans.cli.making import Making, make
-from lit_gans.cli.parser import Parser
+from lit_gans.cli.parser import OF_RUN, Parser
 from lit_gans.cli.reasons import causes
 from lit_gans.cli.words import NOBODY, known
 from lit_gans.core.checks import refuse_strategy
@@ -47,11 +48,16 @@ class SaveConfig(SaveConfigCallback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Writes it, unless the run has no folder of its own, and tells W&B.
 
-        A run that goes on from a checkpoint is repeated from its beginning, which ends at the same weights.
+        A run that goes on from a checkpoint is repeated from its beginning, which ends at the same weights. The
+        backbone that nobody named is written out, too.
         """
+        self.config = self.config.clone()
         if "ckpt_path" in self.config:
-            self.config = self.config.clone()
             self.config["ckpt_path"] = None
+        options = self.config.get("model.init_args", {})
+        made = {options.get(player) for player in getattr(pl_module, "players", ())} == {None}
+        if made and options.get("backbone", True) is None:
+            self.config["model.init_args.backbone"] = spelled_out(pl_module.backbone)
         if trainer.log_dir is not None and stage == "fit":
             super().setup(trainer, pl_module, stage)
         for logger in trainer.loggers:
@@ -211,7 +217,13 @@ class TrainCLI(LightningCLI):
         return super()._instantiate_trainer(config, callbacks)
 
     def before_instantiate_classes(self) -> None:
-        """Refuses options that no file could repeat, before anything is made of them."""
+        """Tells loggers where the run is; refuses options that no file could repeat."""
+        config = self.config[self.config["subcommand"]]
+        name = "-".join(config[key]["class_path"].rpartition(".")[2] for key in ("model", "data"))
+        for logger in _as_list(config["trainer"]["logger"]):
+            for option, value in (("save_dir", config["trainer"]["default_root_dir"] or "runs"), ("name", name)):
+                if isinstance(logger, Namespace) and logger.get(f"init_args.{option}") == OF_RUN:
+                    logger[f"init_args.{option}"] = value
         try:
             self._dump_config()
         except Exception as error:
