@@ -24,6 +24,7 @@ import lit_gans.data
 import lit_gans.models  # noqa: F401  (both make short names known)
 from lit_gans import checkpoints, optim
 from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
+from lit_gans.callbacks.run_folder import RunLogger, remove_unused
 from lit_gans.callbacks.stopping import StoppingCheck
 from lit_gans.checkpoints.changes import LINKED
 from lit_gans.checkpoints.loading import named_class, was_restoring
@@ -37,7 +38,6 @@ from lit_gans.cli.words import NOBODY, TRAINING, fail, known
 from lit_gans.core.checks import refuse_strategy
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.errors import UsageError, at_least, nearest, own_line, reason, refuse_odd_numbers
-from lit_gans.runs import RunLogger, remove_unused
 
 _EPOCHS = 10  # of a run that does not say how long it should take
 _HOMES = {"model": "lit_gans.models", "data": "lit_gans.data"}
