@@ -12,9 +12,8 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from lit_gans.errors import UsageError
 from lit_gans.files import clear_leftovers
+from lit_gans.runs import Run
 
-_WRITTEN = ("metrics.csv", "config.yaml", "hparams.yaml", "scores.jsonl", "samples", "checkpoints")  # by a run
-_BY_CALLBACKS = ("checkpoints/last.ckpt", "scores.jsonl", "samples")
 _made: list[Path] = []
 
 
@@ -68,7 +67,7 @@ def refuse_used(folder: Path) -> None:
     Raises:
         UsageError: if it does.
     """
-    if there := next((name for name in _WRITTEN if (folder / name).exists()), None):
+    if there := Run(folder).written():
         raise UsageError(
             f"{folder} holds a run already ({there}), which another would overwrite; leave out the logger's version "
             "for a new one, or name another"
@@ -82,10 +81,10 @@ def remove_unused() -> None:
             _made.pop().rmdir()
 
 
-def run_folder(trainer: Trainer) -> Path:
-    """Where the callbacks of a run write; to be asked on all processes, since they have to agree on it.
+def run_of(trainer: Trainer) -> Run:
+    """The run whose folder the callbacks write to; to be asked on all processes, since they have to agree on it.
 
-    It is the folder of the first logger: of those of Lightning that write files the one that it names, of others, say
+    It is that of the first logger: of those of Lightning that write files the one that it names, of others, say
     W&B, ``save_dir/name/version``, where Lightning keeps their checkpoints, too. Without a logger it is the trainer's
     ``default_root_dir``, which no other run may have written to, but for the one that this one goes on with.
 
@@ -94,15 +93,15 @@ def run_folder(trainer: Trainer) -> Path:
     """
     first: Any = trainer.loggers[0] if trainer.loggers else None
     if trainer.fast_dev_run or isinstance(first, (CSVLogger, TensorBoardLogger)):  # type: ignore[attr-defined]
-        return Path(trainer.log_dir or trainer.default_root_dir)
+        return Run(Path(trainer.log_dir or trainer.default_root_dir))
     if first is not None:
         version = first.version if isinstance(first.version, str) else f"version_{first.version}"
         folder = Path(first.save_dir or trainer.default_root_dir) / str(first.name) / version
-        return trainer.strategy.broadcast(folder)
+        return Run(trainer.strategy.broadcast(folder))
     folder = Path(trainer.strategy.broadcast(trainer.default_root_dir))
     if trainer.state.fn == TrainerFn.FITTING and not any(isinstance(c, _OwnFolder) for c in _callbacks(trainer)):
-        _callbacks(trainer).append(_OwnFolder(folder))
-    return folder
+        _callbacks(trainer).append(_OwnFolder(Run(folder)))
+    return Run(folder)
 
 
 def _callbacks(trainer: Trainer) -> list[Callback]:
@@ -112,15 +111,17 @@ def _callbacks(trainer: Trainer) -> list[Callback]:
 class _OwnFolder(Callback):
     """Refuses a folder that holds another run, before the first batch; earlier nobody knows what a run goes on with."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.ours = folder, False
+    def __init__(self, run: Run) -> None:
+        self.run, self.ours = run, False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        there = next((name for name in _BY_CALLBACKS if (self.folder / name).exists()), None)
-        ours = self.ours or there is None or _continues(trainer, self.folder)
+        run, folder = self.run, self.run.folder
+        there = next((path for path in (run.last, run.scores, run.samples) if path.exists()), None)
+        name = there and there.relative_to(folder)
+        ours = self.ours or there is None or _continues(trainer, folder)
         if not trainer.strategy.broadcast(ours):
             raise UsageError(
-                f"{self.folder} holds another run already ({there}), which this one would overwrite; give the Trainer "
+                f"{folder} holds another run already ({name}), which this one would overwrite; give the Trainer "
                 "another default_root_dir, or logger=CSVLogger(...), which makes a new folder for every run, or go on "
                 "with that run by its ckpt_path"
             )
