@@ -5,7 +5,7 @@ Names are imported on first use, so that ``import lit_gans`` costs nothing.
 
 from importlib import import_module
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # typing is not imported: with python -m lit_gans this runs before __main__.py takes the working folder from the front
 TYPE_CHECKING = False
