@@ -8,7 +8,7 @@ import argparse
 import gradio
 
 import lit_gans
-from lit_gans.pictures import grid, to_image
+from lit_gans.images.grid import grid, to_image
 
 
 def build(checkpoint):

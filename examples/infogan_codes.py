@@ -16,9 +16,9 @@ import torch
 
 from lit_gans import InfoGAN
 from lit_gans.errors import UsageError
+from lit_gans.images.grid import grid, write_png
 from lit_gans.metrics import confusion, matching_accuracy
 from lit_gans.metrics.features import feature_network
-from lit_gans.pictures import grid, write_png
 
 SWEEP = torch.linspace(-2, 2, 9)
 GAP = 12  # white pixels between two blocks

@@ -12,22 +12,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from lit_gans.base import BaseGAN as BaseGAN
     from lit_gans.checkpoints import load as load
+    from lit_gans.core.encoder_decoder import EncoderDecoder as EncoderDecoder
+    from lit_gans.core.game import BaseGAN as BaseGAN
+    from lit_gans.core.generative import GenerativeModel as GenerativeModel
     from lit_gans.data import *  # noqa: F403
-    from lit_gans.encoder_decoder import EncoderDecoder as EncoderDecoder
     from lit_gans.families import LabelGAN as LabelGAN
     from lit_gans.families import LatentGAN as LatentGAN
     from lit_gans.families import PairedGAN as PairedGAN
     from lit_gans.families import UnpairedGAN as UnpairedGAN
-    from lit_gans.generative import GenerativeModel as GenerativeModel
     from lit_gans.models import *  # noqa: F403
 
 _NAMES = {
-    "lit_gans.generative": "GenerativeModel",
-    "lit_gans.base": "BaseGAN",
+    "lit_gans.core.generative": "GenerativeModel",
+    "lit_gans.core.game": "BaseGAN",
     "lit_gans.families": "LabelGAN LatentGAN PairedGAN UnpairedGAN",
-    "lit_gans.encoder_decoder": "EncoderDecoder",
+    "lit_gans.core.encoder_decoder": "EncoderDecoder",
     "lit_gans.checkpoints": "load",
     "lit_gans.models": """
         ACGAN AutoEncoder BEGAN CGAN Colorizer CycleGAN DCGAN DRAGAN EBGAN GAN HingeGAN InfoGAN LSGAN PacGAN Pix2Pix

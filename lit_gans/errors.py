@@ -1,9 +1,14 @@
 """Errors that a user can cause: the command line prints their one sentence without a traceback."""
 
 import math
+import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
+_INSTALLED = {"site-packages", "dist-packages"}
 _LARGEST = 2**63  # PyTorch's whole numbers are below
 
 
@@ -84,3 +89,26 @@ def refuse_odd_numbers(options: Any, name: str = "") -> None:
     elif isinstance(options, (list, tuple)):
         for value in options:
             refuse_odd_numbers(value, name)
+
+
+def nearest(word: str, choices: Sequence[str]) -> str:
+    """``; did you mean X? choose from ...``, for the end of an error."""
+    import difflib
+
+    lower = {choice.lower(): choice for choice in choices}
+    close = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.5)
+    hint = f"; did you mean {lower[close[0]]}?" if close else ";"
+    return f"{hint} choose from {', '.join(choices)}"
+
+
+def own_line(error: BaseException) -> str | None:
+    """File and line of a user's own code that an error came through, the innermost; None if there is none."""
+    lines = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if _is_own(frame)]
+    return f"{lines[-1][0].f_code.co_filename}, line {lines[-1][1]}" if lines else None
+
+
+def _is_own(frame: FrameType) -> bool:
+    file, package = frame.f_code.co_filename, str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    known = package == "lit_gans" or package in sys.stdlib_module_names or file.startswith("<")
+    module = str(frame.f_globals.get("__file__", ""))  # a compiled one names its source, which is not installed
+    return not known and not _INSTALLED & {*Path(file).parts, *Path(module).parts}

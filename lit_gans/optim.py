@@ -10,8 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
-from lit_gans.errors import UsageError
-from lit_gans.reasons import own_line
+from lit_gans.errors import UsageError, own_line
 
 
 class Adam(torch.optim.Adam):

@@ -17,10 +17,10 @@ from torch import nn
 
 import lit_gans
 from lit_gans import DCGAN, LSGAN, BaseGAN
-from lit_gans.checkpoint_file import AtomicCheckpointIO, unpack
-from lit_gans.cli import main
+from lit_gans.checkpoints.file import AtomicCheckpointIO, unpack
+from lit_gans.checkpoints.trust import class_path, findable
+from lit_gans.cli.main import main
 from lit_gans.errors import UsageError
-from lit_gans.trust import class_path, findable
 
 SEED = 24
 JUNK = [None, -1, 10**9, 1.5, float("nan"), "", "os.system", b"\xff", [1], {}, {1: 2}, torch.zeros(3), 1j]

@@ -13,7 +13,7 @@ from conftest import run_cli
 from PIL import Image
 
 from lit_gans import load
-from lit_gans.cli import main
+from lit_gans.cli.main import main
 
 TINY = [
     "--data.size=16",
@@ -320,7 +320,7 @@ def test_help_and_version_import_nothing_heavy():
     assert done.returncode == 0 and "lit-gans fit --model DCGAN --data MNIST" in done.stdout
     assert "models: ACGAN, AutoEncoder, BEGAN, CGAN" in done.stdout
     for flag in ("--help", "--version", "sample --help"):
-        code = "import sys, contextlib\nfrom lit_gans.cli import main\n"
+        code = "import sys, contextlib\nfrom lit_gans.cli.main import main\n"
         code += f"with contextlib.suppress(SystemExit): main({flag.split()!r})\n"
         code += "assert not {'torch', 'lightning', 'numpy'} & set(sys.modules), 'heavy'"
         assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", code]) == 0

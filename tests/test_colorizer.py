@@ -11,9 +11,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from lit_gans import DCGAN, CaptionedGlyphs, Colorizer
-from lit_gans.cli import main
-from lit_gans.colour import lab_to_rgb, rgb_to_lab
-from lit_gans.hints import place_hints, simulate_hints
+from lit_gans.cli.main import main
+from lit_gans.images.hints import place_hints, simulate_hints
+from lit_gans.images.lab import lab_to_rgb, rgb_to_lab
 from lit_gans.networks import PatchDiscriminator, ResNetTranslator
 from lit_gans.optim import Adam
 
@@ -232,8 +232,8 @@ def test_the_command_keeps_size_and_lightness(checkpoint, photo, tmp_path, capsy
 
 def test_hints_are_of_the_photograph(photo):
     """Colours are found at a smaller size, and yet where the photograph has the hint."""
-    from lit_gans.commands.colorize import in_colour
-    from lit_gans.commands.photos import read_photo
+    from lit_gans.cli.colorize import in_colour
+    from lit_gans.images.photos import read_photo
 
     model = small(generator=Repeats())
     made = rgb_to_lab(in_colour(model, read_photo(str(photo)), [(49, 0, (130, 60, 60))], 15))[0, 1:]

@@ -6,8 +6,8 @@ import pytest
 import torch
 from conftest import refused
 
-from lit_gans.colour import lab_to_rgb, rgb_to_lab, with_colours
-from lit_gans.hints import MOST, largest_side, place_hints, simulate_hints
+from lit_gans.images.hints import MOST, largest_side, place_hints, simulate_hints
+from lit_gans.images.lab import lab_to_rgb, rgb_to_lab, with_colours
 
 # Lab of sRGB colours for D65 and the observer of 2 degrees, as tables and other libraries print them
 KNOWN = {

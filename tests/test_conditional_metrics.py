@@ -11,7 +11,7 @@ from test_cli import fails
 from test_quality import few, run
 
 from lit_gans import ACGAN, DCGAN
-from lit_gans.cli import main
+from lit_gans.cli.main import main
 from lit_gans.metrics import Features, load_classifier
 from lit_gans.metrics.conditional import (
     class_coverage,
@@ -268,7 +268,7 @@ def test_features_learn_from_classes(monkeypatch):
     data.setup()
     for samples in data.splits.values():
         samples.groups[0]["label"] = torch.zeros(40, 2, dtype=torch.long)
-    monkeypatch.setattr("lit_gans.commands.run_data.open_data", lambda *_: data)
+    monkeypatch.setattr("lit_gans.cli.run_data.open_data", lambda *_: data)
     assert "Glyphs has several attributes an image; name one" in fails("features", "Glyphs")
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 import lit_gans
-from lit_gans.cli import main
+from lit_gans.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 DRAWN = ("Glyphs", "CaptionedGlyphs", "Gaussians", "PairedGlyphs", "UnpairedGlyphs")

@@ -40,9 +40,9 @@ from lit_gans import (
     LabelGAN,
     StyleGAN2,
     UnrolledGAN,
-    loading,
 )
-from lit_gans.cli import main
+from lit_gans.checkpoints import loading
+from lit_gans.cli.main import main
 from lit_gans.optim import Adam, LinearDecay
 
 DRAWING = [model for model in EVERY_MODEL if model.draws]

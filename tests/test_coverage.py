@@ -15,7 +15,7 @@ from test_cli import fails
 from lit_gans import DCGAN, GAN, LSGAN, Gaussians, StackedMNIST
 from lit_gans.callbacks import Quality
 from lit_gans.checkpoints import load
-from lit_gans.cli import main
+from lit_gans.cli.main import main
 from lit_gans.metrics.coverage import PointCoverage, StackCoverage, measure_coverage, mode_coverage
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "benchmarks" / "mode_coverage.py"

@@ -15,7 +15,7 @@ from PIL import Image
 from test_cli import fails
 
 from lit_gans import DCGAN
-from lit_gans.cli import COMMANDS, main
+from lit_gans.cli.main import COMMANDS, main
 from lit_gans.metrics import Features, load_classifier
 
 TINY = [
@@ -298,7 +298,7 @@ def test_arithmetic_is_wired(checkpoint, folder, monkeypatch, capsys):
         assert images.shape[1:] == (1, 16, 16) and classes == 2
         return lambda x: (x.mean((1, 2, 3)) - x.mean())[:, None] * torch.tensor([1e6, -1e6]), torch.ones(1)
 
-    monkeypatch.setattr("lit_gans.commands.recognise.learn", darker_and_lighter)
+    monkeypatch.setattr("lit_gans.cli.recognise.learn", darker_and_lighter)
     main(["arithmetic", checkpoint, "--expression", "0 - 1 + 0", "--samples=50", "--output=sum.png"])
     assert (folder / "sum.png").is_file() and "of the 9 in the picture show 0" in capsys.readouterr().out
 
@@ -316,7 +316,7 @@ def test_help_lists_the_arguments(command, capsys):
 
 def test_no_help_imports_what_is_heavy():
     code = (
-        "import contextlib, sys\nfrom lit_gans.cli import COMMANDS, main\n"
+        "import contextlib, sys\nfrom lit_gans.cli.main import COMMANDS, main\n"
         "for command in [[name] for name in COMMANDS] + [[]]:\n"
         "    with contextlib.suppress(SystemExit): main([*command, '--help'])\n"
         "    heavy = {'torch', 'lightning', 'numpy', 'PIL', 'torchmetrics', 'matplotlib', 'rich'} & set(sys.modules)\n"

@@ -8,7 +8,7 @@ from conftest import fit
 from test_cli import fails
 
 from lit_gans import Colorizer, CycleGAN, Glyphs, PairedGlyphs, Pix2Pix, UnpairedGlyphs
-from lit_gans.cli import main
+from lit_gans.cli.main import main
 from lit_gans.metrics.scoring import translated
 
 SHAPE = (3, 16, 16)

@@ -8,13 +8,14 @@ from PIL import Image
 
 import lit_gans.checkpoints
 from lit_gans import DCGAN
-from lit_gans.commands.arithmetic import calculate
-from lit_gans.commands.concepts import Wanted, parse
-from lit_gans.commands.explore import arithmetic, interpolate
-from lit_gans.commands.latents import draw, load_latent, path
-from lit_gans.commands.recognise import labelled, learn
-from lit_gans.commands.sheet import Row, sheet, write_animation
+from lit_gans.cli.explore import arithmetic, interpolate
+from lit_gans.cli.models import load_latent
+from lit_gans.cli.recognise import labelled, learn
 from lit_gans.errors import UsageError
+from lit_gans.images.sheet import Row, sheet, write_animation
+from lit_gans.latents.arithmetic import calculate
+from lit_gans.latents.concepts import Wanted, parse
+from lit_gans.latents.paths import draw, path
 
 NAMES = ["Male", "Smiling", "Young"]
 
@@ -260,10 +261,10 @@ def test_the_recogniser_learns(attributes):
 
 
 def test_arithmetic(checkpoint, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("lit_gans.commands.recognise.STEPS", 30)
+    monkeypatch.setattr("lit_gans.cli.recognise.STEPS", 30)
     # twenty batches of training draw blots: of a network that finds half of anything to be a 1
     monkeypatch.setattr(
-        "lit_gans.commands.arithmetic._examples", lambda term, shown, n: torch.arange(len(shown))[: 10 * n]
+        "lit_gans.latents.arithmetic._examples", lambda term, shown, n: torch.arange(len(shown))[: 10 * n]
     )
     output = tmp_path / "x.png"
     arithmetic(checkpoint, "1 - 0 + 0", samples=100, output=str(output))

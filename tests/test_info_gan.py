@@ -14,9 +14,9 @@ from torch.distributions import Categorical, Normal
 
 import lit_gans
 from lit_gans import InfoGAN
+from lit_gans.images.grid import Image
 from lit_gans.metrics import confusion, matching_accuracy
 from lit_gans.networks import AuxiliaryDiscriminator, ConditionalGenerator, DCGANDiscriminator, DCGANGenerator
-from lit_gans.pictures import Image
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "infogan_codes.py"
 SEVERAL = {"categories": (2, 3), "continuous": 2, "information": 0.7, "continuous_information": 0.3}
@@ -360,7 +360,7 @@ def test_script_refuses_what_it_cannot_show(script, tmp_path, capsys):
 def test_a_code_is_no_point_of_the_latent_space(tmp_path):
     """What walks through latent points would draw another code at each."""
     from lit_gans.callbacks import Reconstruction
-    from lit_gans.commands.latents import load_latent
+    from lit_gans.cli.models import load_latent
 
     fit(tmp_path, small(InfoGAN), max_steps=1, limit_val_batches=0)
     refused(lambda: load_latent(str(tmp_path / "checkpoints" / "last.ckpt")), "InfoGAN", "latent space alone")

@@ -8,10 +8,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 from lit_gans import DCGAN
-from lit_gans.commands.inversion import find_images, invert, read_images
+from lit_gans.cli.invert import find_images, invert, read_images
 from lit_gans.errors import UsageError
-from lit_gans.metrics.inversion import ReconstructionError, invert_images
-from lit_gans.pictures import to_uint8, write_png
+from lit_gans.images.grid import to_uint8, write_png
+from lit_gans.latents.inversion import invert_images
+from lit_gans.metrics import ReconstructionError
 
 
 class Linear(nn.Module):

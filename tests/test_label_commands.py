@@ -13,9 +13,10 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lit_gans import ACGAN, CGAN, DCGAN
 from lit_gans.callbacks import Reconstruction, SampleGrid
-from lit_gans.cli import main
-from lit_gans.commands.latents import draw, labels, load_latent, path
-from lit_gans.pictures import to_uint8
+from lit_gans.cli.main import main
+from lit_gans.cli.models import labels, load_latent
+from lit_gans.images.grid import to_uint8
+from lit_gans.latents.paths import draw, path
 
 
 def lively(model):

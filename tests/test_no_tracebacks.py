@@ -13,11 +13,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from lit_gans import DCGAN, GAN, VAE, Glyphs
 from lit_gans.callbacks import CollapseMonitor, SampleGrid, SaveLast
-from lit_gans.cli import main
+from lit_gans.cli.main import main
+from lit_gans.cli.reasons import reason, unwrapped
 from lit_gans.data import cache
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, own_line
 from lit_gans.networks import MLPDiscriminator, UNet
-from lit_gans.reasons import own_line, reason, unwrapped
 from lit_gans.signals import ended_by
 
 TINY = [
@@ -363,7 +363,7 @@ def test_a_killed_decoder_is_one_sentence(folder, says, monkeypatch):
     monkeypatch.setattr(cache, "_BLOCK", 1)
     monkeypatch.setenv("LIT_GANS_CACHE", str(folder / "cache"))
     (folder / "cache").mkdir()
-    monkeypatch.setattr("lit_gans.data.sources.Frame.__call__", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    monkeypatch.setattr("lit_gans.images.frame.Frame.__call__", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
     said = says("fit", "--data=ImageFolder", f"--data.root={folder}", "--data.size=8", "--data.batch_size=2")
     assert "a process that decodes pictures was ended from outside" in said and "what is decoded is kept" in said
 

@@ -9,8 +9,8 @@ from lightning.pytorch import Callback
 
 from lit_gans import DCGAN, GAN, VAE
 from lit_gans.callbacks import CollapseMonitor
+from lit_gans.core.gradients import Watched
 from lit_gans.errors import NonFiniteLoss
-from lit_gans.gradients import Watched
 
 BAD = [math.nan, math.inf, 1e25]
 

@@ -9,8 +9,8 @@ from conftest import refused
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from lit_gans.commands.photos import read_photo
-from lit_gans.commands.plot import read_metrics
+from lit_gans.cli.plot import read_metrics
+from lit_gans.images.photos import read_photo
 from lit_gans.metrics.features import SHIPPED, load_classifier
 from lit_gans.metrics.protocol import Protocol, Scores
 

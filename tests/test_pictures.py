@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lit_gans.pictures import grid, to_image, to_uint8, write_png
+from lit_gans.images.grid import grid, to_image, to_uint8, write_png
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64], ids=str)

@@ -7,9 +7,9 @@ import torch
 from conftest import refused
 from PIL import Image
 
-from lit_gans.commands.plot import panels, plot, read_metrics, running_mean
+from lit_gans.cli.plot import panels, plot, read_metrics, running_mean
 from lit_gans.errors import UsageError
-from lit_gans.pictures import write_png
+from lit_gans.images.grid import write_png
 
 pytest.importorskip("matplotlib")
 HEADER = "discriminator/fake,discriminator/loss,discriminator/real,epoch,generator/loss,step,val/fid\n"

@@ -25,7 +25,7 @@ def test_python_snippets(page, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_readme_commands(tmp_path, monkeypatch):
     """Every lit-gans command of the README, cut to a few steps where it trains."""
-    from lit_gans.cli import main
+    from lit_gans.cli.main import main
 
     commands = [line for block in blocks(ROOT / "README.md", "bash") for line in block.splitlines()]
     commands = [line.partition("lit-gans ")[2].split() for line in commands if "lit-gans " in line]

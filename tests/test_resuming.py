@@ -11,8 +11,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from lit_gans import DCGAN, LSGAN, VAE, WGAN, CycleGAN, UnpairedGlyphs
 from lit_gans.callbacks import CollapseMonitor, SaveLast
-from lit_gans.changes import differences
-from lit_gans.cli import main
+from lit_gans.checkpoints.changes import differences
+from lit_gans.cli.main import main
 from lit_gans.optim import Adam, LinearDecay, RMSprop
 
 EPOCH = 5  # batches

@@ -13,8 +13,8 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 
 from lit_gans import DCGAN, LSGAN
 from lit_gans.callbacks import Quality, SampleGrid
-from lit_gans.cli import main
-from lit_gans.run_folder import RunLogger, remove_unused, run_folder
+from lit_gans.cli.main import main
+from lit_gans.runs import RunLogger, remove_unused, run_folder
 
 FORK = multiprocessing.get_context("fork")
 TINY = [
@@ -213,7 +213,7 @@ def test_another_logger_gives_every_run_its_own_folder(tmp_path):
 
 def test_the_next_run_removes_what_a_killed_one_left(folder):
     code = (
-        "import os, signal, sys, torch\nfrom lit_gans.cli import main\n"
+        "import os, signal, sys, torch\nfrom lit_gans.cli.main import main\n"
         "save = torch.save\n"
         "def die(value, file):\n"
         "    if 'state_dict' in value:\n"

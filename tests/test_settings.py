@@ -8,9 +8,10 @@ import pytest
 import yaml
 from conftest import refused, run_cli
 
-from lit_gans import Glyphs, settings
-from lit_gans.cli import main
-from lit_gans.commands.run_data import open_data
+from lit_gans import Glyphs
+from lit_gans.cli import settings
+from lit_gans.cli.main import main
+from lit_gans.cli.run_data import open_data
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
@@ -76,7 +77,8 @@ ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 def test_it_is_read_in_utf_8_whatever_the_locale(tmp_path):
     (tmp_path / "a.yaml").write_text("name: größer\n", "utf-8")
-    code = "import sys, lit_gans.settings as s; assert s.read('a.yaml') == {'name': 'gr\\xf6\\xdfer'}; print(sys.flags)"
+    code = "import sys; from lit_gans.cli.settings import read; "
+    code += r"assert read('a.yaml') == {'name': 'gr\xf6\xdfer'}; print(sys.flags)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=os.environ | ASCII, capture_output=True)
     assert done.returncode == 0 and b"utf8_mode=0" in done.stdout, done.stderr.decode()
 

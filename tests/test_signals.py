@@ -11,7 +11,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback
 
-from lit_gans.cli import main
+from lit_gans.cli.main import main
 
 FLAGS = [
     "fit",

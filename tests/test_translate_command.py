@@ -6,7 +6,7 @@ from conftest import fit, small
 from PIL import Image
 
 from lit_gans import DCGAN, CycleGAN, PairedGlyphs, Pix2Pix, UnpairedGlyphs
-from lit_gans.cli import main
+from lit_gans.cli.main import main
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_one_odd_picture_does_not_end_it(checkpoints, photos, tmp_path, capsys, 
 
 def test_one_too_large_for_the_memory_does_not_end_it(checkpoints, photos, tmp_path, capsys, monkeypatch):
     whole = CycleGAN.translate
-    monkeypatch.setattr("lit_gans.commands.translate._LARGE", 20)
+    monkeypatch.setattr("lit_gans.cli.translate._LARGE", 20)
     seen = []
 
     def small_memory(self, images, **how):

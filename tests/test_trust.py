@@ -14,8 +14,8 @@ from PIL import Image
 
 import lit_gans
 from lit_gans import DCGAN
-from lit_gans.cli import COMMANDS, main
-from lit_gans.trust import find_class
+from lit_gans.checkpoints.trust import find_class
+from lit_gans.cli.main import COMMANDS, main
 
 MINE = """
 from pathlib import Path
@@ -76,7 +76,7 @@ def fails(*arguments, code=1):
         ("os.system", "no subclass of GenerativeModel"),
         ("builtins.exec", "no subclass of GenerativeModel"),
         ("functools.partial", "no subclass of GenerativeModel"),
-        ("lit_gans.cli.os.system", "no subclass of GenerativeModel"),
+        ("lit_gans.cli.main.os.system", "no subclass of GenerativeModel"),
         ("lit_gans.load", "no subclass of GenerativeModel"),
         ("torch.nn.Linear", "no subclass of GenerativeModel"),
         ("torch.hub.load", "no subclass of GenerativeModel"),
@@ -244,7 +244,7 @@ def test_the_working_folder_shadows_nothing(way, saved, folder, tmp_path_factory
         (folder / f"{name}.py").write_text(f"open('ran_{name}', 'w')\n")
     naming(saved, "mine.Mine")
     script = tmp_path_factory.mktemp("bin") / "lit-gans"  # as pip writes it
-    script.write_text("from lit_gans.cli import main\nmain()\n")
+    script.write_text("from lit_gans.cli.main import main\nmain()\n")
     start = ["-m", "lit_gans"] if way == "module" else [str(script)]
     command = [sys.executable, *start, "sample", "x.ckpt", "--count=2", "--trust", "mine"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)

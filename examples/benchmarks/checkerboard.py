@@ -16,9 +16,9 @@ from typing import get_args
 import torch
 
 import lit_gans
+from lit_gans.images.grid import grid, write_png
 from lit_gans.metrics.checkerboard import Checkerboard
 from lit_gans.networks.blocks import Upsampling
-from lit_gans.pictures import grid, write_png
 
 _EACH = 4
 

@@ -17,9 +17,9 @@ import torch
 
 from lit_gans import Colorizer
 from lit_gans.checkpoints import load
-from lit_gans.colour import rgb_to_lab, with_colours
-from lit_gans.commands.run_data import open_data
-from lit_gans.hints import largest_side, simulate_hints
+from lit_gans.cli.run_data import open_data
+from lit_gans.images.hints import largest_side, simulate_hints
+from lit_gans.images.lab import rgb_to_lab, with_colours
 from lit_gans.metrics.scoring import real_batches
 from lit_gans.models.colorizer import psnr
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 
 import lit_gans
-from lit_gans.commands.run_data import open_data
+from lit_gans.cli.run_data import open_data
+from lit_gans.images.grid import to_uint8
 from lit_gans.metrics.training import accuracy, train_classifier
-from lit_gans.pictures import to_uint8
 
 
 def fakes_of(model, classes, count, seed):

@@ -18,10 +18,10 @@ import torch
 from torchmetrics.image.kid import KernelInceptionDistance
 
 import lit_gans
-from lit_gans.commands.run_data import open_data
+from lit_gans.cli.run_data import open_data
+from lit_gans.images.grid import to_uint8
 from lit_gans.metrics.frechet import Given
 from lit_gans.metrics.training import accuracy, train_classifier
-from lit_gans.pictures import to_uint8
 
 
 def domain(samples, name, count):

@@ -34,7 +34,7 @@ from lit_gans.metrics.scoring import (
     refuse_unknown,
 )
 from lit_gans.metrics.together import shared
-from lit_gans.run_folder import run_folder
+from lit_gans.runs import run_folder
 
 
 class Quality(Callback):

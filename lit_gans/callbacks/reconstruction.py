@@ -8,8 +8,8 @@ from lightning.pytorch import Callback, Trainer
 from torch import Tensor, nn
 
 from lit_gans.errors import UsageError
+from lit_gans.latents.inversion import RUNNING, invert_images
 from lit_gans.metrics.conditional import has_latent_points
-from lit_gans.metrics.inversion import RUNNING, invert_images
 from lit_gans.metrics.together import gathered, shared
 
 

@@ -10,8 +10,8 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lit_gans.errors import UsageError
-from lit_gans.pictures import beside, grid, refuse_undrawable, to_image, write_png
-from lit_gans.run_folder import run_folder
+from lit_gans.images.grid import beside, grid, refuse_undrawable, to_image, write_png
+from lit_gans.runs import run_folder
 
 _MOST = 10_000  # of a picture that can still be opened
 _ROWS = 8  # of translations

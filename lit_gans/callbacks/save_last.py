@@ -14,7 +14,7 @@ from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from lightning.pytorch.utilities import rank_zero_info
 
 from lit_gans.errors import at_least
-from lit_gans.run_folder import run_folder
+from lit_gans.runs import run_folder
 from lit_gans.signals import Terminated, is_first
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -12,8 +12,6 @@ import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional as transforms
 
 from lit_gans import checkpoints
 from lit_gans.data.order import BatchStream, InOrder, StreamLoader
@@ -304,13 +302,6 @@ def height_width(size: Sized) -> tuple[int, int]:
     return sides
 
 
-def to_shape(images: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """(N, C, H, W) uint8 images, grey or coloured, in another (channels, height, width)."""
-    if images.shape[1] != shape[0]:
-        images = transforms.grayscale_to_rgb(images) if shape[0] == 3 else transforms.rgb_to_grayscale(images)
-    return resize(images, (shape[1], shape[2]))
-
-
 def channels_height_width(channels: int, size: Sized) -> tuple[int, int, int]:
     """The shape of images of 1 or 3 channels and a size as `height_width` takes it.
 
@@ -320,17 +311,3 @@ def channels_height_width(channels: int, size: Sized) -> tuple[int, int, int]:
     if channels not in (1, 3):
         raise UsageError(f"channels must be 1 for grey or 3 for colour, got {channels}")
     return (channels, *height_width(size))
-
-
-def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """(N, C, H, W) uint8 images to another (height, width): bicubic and antialiased, whichever set they are from.
-
-    The filter changes FID (Parmar et al. 2022, arXiv:2104.11222): a bicubic one that is wide enough when it shrinks is
-    what that paper recommends.
-    """
-    if tuple(images.shape[2:]) == size:
-        return images
-    parts = [
-        transforms.resize(part, list(size), InterpolationMode.BICUBIC, antialias=True) for part in images.split(5000)
-    ]
-    return torch.cat(parts)

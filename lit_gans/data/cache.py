@@ -20,9 +20,9 @@ from tqdm import tqdm
 
 from lit_gans.data.cache_folder import ENDING, PART, lock_of
 from lit_gans.data.decoded_file import CORRUPT, GOOD, Layout, Mapped, damaged
-from lit_gans.data.frame import MEGAPIXELS
-from lit_gans.data.sources import CorruptPicture, Frame, Source
+from lit_gans.data.sources import Source
 from lit_gans.errors import UsageError
+from lit_gans.images.frame import MEGAPIXELS, CorruptPicture, Frame
 
 _FORMAT = "2"  # to be raised when the same pictures would be decoded to other pixels, or kept in another form
 _BLOCK = 16 * 2**20  # bytes of pixels that a worker writes at a time

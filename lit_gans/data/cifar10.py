@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from lit_gans.data.array_data import ArrayData, whole_numbers
-from lit_gans.data.base import find_folder, find_root, not_found, to_shape
+from lit_gans.data.base import find_folder, find_root, not_found
 from lit_gans.data.download import Remote, fetch, unpack
 from lit_gans.data.samples import Samples
 from lit_gans.errors import UsageError
+from lit_gans.images.shape import to_shape
 
 _PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 _ARCHIVE = Remote("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a")

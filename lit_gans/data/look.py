@@ -8,8 +8,8 @@ from lightning.pytorch.utilities import rank_zero_warn
 from PIL import Image
 from torch import Tensor
 
-from lit_gans.data.frame import limited
 from lit_gans.data.sources import Source
+from lit_gans.images.frame import limited
 
 _SOME = 16  # pictures that are looked at
 _DARK, _LIGHT = 23, 232  # of 255: no pixel above, or none below

@@ -9,11 +9,11 @@ from lightning.pytorch.utilities import rank_zero_info
 from lit_gans.data.base import ImageData, Sized, channels_height_width, find_root, height_width
 from lit_gans.data.cache import decoded
 from lit_gans.data.cache_folder import cache_folder, kept
-from lit_gans.data.frame import MEGAPIXELS, Frame
 from lit_gans.data.look import look_at
 from lit_gans.data.samples import Samples
 from lit_gans.data.sources import Source
 from lit_gans.errors import UsageError
+from lit_gans.images.frame import MEGAPIXELS, Frame
 
 
 class PictureData(ImageData):

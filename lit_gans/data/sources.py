@@ -10,9 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lit_gans.data import lmdb_check
-from lit_gans.data.frame import CorruptPicture as CorruptPicture  # both are part of this module's names, too
-from lit_gans.data.frame import Frame as Frame
 from lit_gans.errors import UsageError
+from lit_gans.images.frame import CorruptPicture
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 _MOST = 2**30  # bytes of a picture's file, packed or not: what is larger is no picture, and would fill the memory

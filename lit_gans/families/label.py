@@ -8,10 +8,10 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
-from lit_gans.base import Batch, Fake
+from lit_gans.core.game import Batch, Fake
+from lit_gans.core.generative import ImageShape
 from lit_gans.errors import UsageError
 from lit_gans.families.latent import LatentGAN, draw
-from lit_gans.generative import ImageShape
 from lit_gans.networks import Discriminator, Generator
 from lit_gans.networks.blocks import Norm, Upsampling
 from lit_gans.networks.conditional import ConditionalGenerator, Conditioning

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from lit_gans.augment import Augment
-from lit_gans.base import BaseGAN, Batch, Fake
+from lit_gans.core.game import BaseGAN, Batch, Fake
+from lit_gans.core.generative import GenerativeModel, ImageShape
 from lit_gans.errors import UsageError, finite_from
-from lit_gans.generative import GenerativeModel, ImageShape
 from lit_gans.losses import Terms
 from lit_gans.networks import (
     DCGANDiscriminator,

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from lit_gans.base import BaseGAN, Batch, Fake
+from lit_gans.core.game import BaseGAN, Batch, Fake
+from lit_gans.core.generative import ImageShape
 from lit_gans.errors import UsageError
-from lit_gans.generative import ImageShape
 
 _CHUNK = 64  # images translated at once
 

@@ -7,11 +7,11 @@ from lit_gans.metrics.coverage import PointCoverage, StackCoverage
 from lit_gans.metrics.diversity import PairwiseDistance
 from lit_gans.metrics.features import Classifier, DINOv2, Features, Inception, feature_network, load_classifier
 from lit_gans.metrics.frechet import FrechetDistance
-from lit_gans.metrics.inversion import ReconstructionError
 from lit_gans.metrics.manifold import DensityCoverage, PrecisionRecall
 from lit_gans.metrics.memorisation import Memorisation
 from lit_gans.metrics.modes import ModeCoverage
 from lit_gans.metrics.protocol import Protocol, Scores
+from lit_gans.metrics.reconstruction import ReconstructionError
 from lit_gans.metrics.sharpness import Sharpness
 from lit_gans.metrics.sliced_wasserstein import SlicedWasserstein
 from lit_gans.metrics.training import accuracy, train_classifier

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from lit_gans.data.base import ImageData
 from lit_gans.errors import UsageError
+from lit_gans.images.grid import to_uint8
 from lit_gans.metrics.classification import ClassifierAccuracyScore
 from lit_gans.metrics.features import Classifier, Features
 from lit_gans.metrics.manifold import DensityCoverage
 from lit_gans.metrics.scoring import opened
-from lit_gans.pictures import to_uint8
 
 CONDITIONAL = ("accuracy", "class_coverage", "cas")
 _KNOWN = 0.5  # of the real images: a network for other classes, digits on photographs, knows fewer

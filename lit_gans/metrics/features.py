@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torchmetrics.image.fid import NoTrainInceptionV3
 
-from lit_gans.data.base import resize, to_shape
 from lit_gans.errors import UsageError
 from lit_gans.files import replacing
-from lit_gans.pictures import to_uint8
+from lit_gans.images.grid import to_uint8
+from lit_gans.images.shape import resize, to_shape
 
 SHIPPED = Path(__file__).parent / "weights" / "digits.safetensors"
 

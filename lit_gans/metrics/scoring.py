@@ -13,6 +13,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from lit_gans.data.base import ImageData
 from lit_gans.data.samples import Batch, Samples
 from lit_gans.errors import UsageError
+from lit_gans.images.grid import to_uint8
 from lit_gans.metrics.checkerboard import Checkerboard
 from lit_gans.metrics.classification import ConditionalAccuracy
 from lit_gans.metrics.features import Classifier, Features
@@ -20,7 +21,6 @@ from lit_gans.metrics.frechet import FrechetDistance, Given
 from lit_gans.metrics.manifold import DensityCoverage, PrecisionRecall
 from lit_gans.metrics.sharpness import Sharpness
 from lit_gans.metrics.sliced_wasserstein import SlicedWasserstein
-from lit_gans.pictures import to_uint8
 
 OF_PIXELS = ("swd", "sharpness", "checkerboard")  # these need no network
 #: what is logged of each score

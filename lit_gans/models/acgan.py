@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
-from lit_gans.base import Batch, Fake
+from lit_gans.core.game import Batch, Fake
+from lit_gans.core.generative import ImageShape
 from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import LabelGAN
-from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, labelled_cross_entropy, minimax_discriminator, non_saturating_generator
 from lit_gans.networks import AuxiliaryDiscriminator, Discriminator, Generator
 from lit_gans.networks.blocks import Norm

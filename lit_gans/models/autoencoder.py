@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lit_gans.encoder_decoder import EncoderDecoder, Likelihood, default_decoder, default_encoder, fitted
+from lit_gans.core.encoder_decoder import EncoderDecoder, Likelihood, default_decoder, default_encoder, fitted
+from lit_gans.core.generative import ImageShape
 from lit_gans.families import noise_size
-from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms
 from lit_gans.networks.base import Generator
 from lit_gans.networks.encoders import Encoder

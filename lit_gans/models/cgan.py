@@ -1,8 +1,8 @@
 """The conditional game."""
 
-from lit_gans.base import Batch, Fake
+from lit_gans.core.game import Batch, Fake
+from lit_gans.core.generative import ImageShape
 from lit_gans.families import LabelGAN
-from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 from lit_gans.networks import ConditionalDiscriminator, Discriminator
 from lit_gans.networks.blocks import Norm

@@ -7,12 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
-from lit_gans.base import Batch, Fake
-from lit_gans.colour import AB, rgb_to_lab, with_colours
+from lit_gans.core.game import Batch, Fake
+from lit_gans.core.generative import ImageShape
 from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import TranslationGAN, required
-from lit_gans.generative import ImageShape
-from lit_gans.hints import simulate_hints
+from lit_gans.images.hints import simulate_hints
+from lit_gans.images.lab import AB, rgb_to_lab, with_colours
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 from lit_gans.networks import Discriminator, Generator, PatchDiscriminator, UNet
 from lit_gans.networks.blocks import Norm
@@ -60,7 +60,7 @@ class Colorizer(TranslationGAN):
         UsageError: if a weight is negative, or ``image_shape`` is not one of colour images.
 
     Examples:
-        >>> from lit_gans.hints import place_hints
+        >>> from lit_gans.images.hints import place_hints
         >>> model = Colorizer(image_shape=(3, 32, 32), width=8)
         >>> grey = torch.zeros(1, 1, 48, 40)
         >>> model.colorize(grey, *place_hints((48, 40), [(20, 30, (255, 0, 0))])).shape

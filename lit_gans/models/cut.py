@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from lit_gans.base import Batch, Fake
+from lit_gans.core.game import Batch, Fake
+from lit_gans.core.generative import ImageShape
 from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import UnpairedGAN, required
-from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, least_squares_discriminator, least_squares_generator
 from lit_gans.networks import Discriminator, Generator, PatchDiscriminator, PatchProjector, ResNetTranslator
 from lit_gans.networks.blocks import Norm

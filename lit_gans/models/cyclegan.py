@@ -4,10 +4,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lit_gans.base import Batch, Fake
+from lit_gans.core.game import Batch, Fake
+from lit_gans.core.generative import ImageShape
 from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import UnpairedGAN, required
-from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, least_squares_discriminator, least_squares_generator
 from lit_gans.networks import Discriminator, Generator, ImagePool, PatchDiscriminator, ResNetTranslator
 from lit_gans.networks.blocks import Norm

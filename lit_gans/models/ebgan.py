@@ -4,10 +4,10 @@ from typing import Any, ClassVar
 
 import torch.nn.functional as F
 
-from lit_gans.base import Batch, Fake
+from lit_gans.core.game import Batch, Fake
+from lit_gans.core.generative import ImageShape
 from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import LatentGAN, required
-from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms
 from lit_gans.networks.autoencoder import AutoEncoderDiscriminator
 from lit_gans.networks.base import Discriminator, Generator

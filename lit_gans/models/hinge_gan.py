@@ -1,6 +1,6 @@
 """The hinge game."""
 
-from lit_gans.base import Batch, Fake
+from lit_gans.core.game import Batch, Fake
 from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, hinge_discriminator, hinge_generator
 

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from lit_gans.base import Batch, Fake
+from lit_gans.core.game import Batch, Fake
 from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, least_squares_discriminator, least_squares_generator
 from lit_gans.networks import Discriminator, Generator

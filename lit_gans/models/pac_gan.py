@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from lit_gans.base import Batch, Fake
+from lit_gans.core.game import Batch, Fake
+from lit_gans.core.generative import ImageShape
 from lit_gans.families import LatentGAN, required
-from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 from lit_gans.networks import Discriminator, Generator
 from lit_gans.networks.blocks import Norm

@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lit_gans.base import Batch, Fake
+from lit_gans.core.game import Batch, Fake
+from lit_gans.core.generative import ImageShape
 from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import PairedGAN, required
-from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 from lit_gans.networks import Discriminator, Generator, PatchDiscriminator, UNet
 from lit_gans.networks.blocks import Norm

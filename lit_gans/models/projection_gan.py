@@ -4,9 +4,9 @@ from typing import Any, ClassVar
 
 from lightning.pytorch.cli import OptimizerCallable
 
-from lit_gans.base import Batch, Fake
+from lit_gans.core.game import Batch, Fake
+from lit_gans.core.generative import ImageShape
 from lit_gans.families import LabelGAN, required
-from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, hinge_discriminator, hinge_generator
 from lit_gans.networks import (
     ConditionalGenerator,

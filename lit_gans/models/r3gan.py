@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 import torch
 from lightning.pytorch.cli import OptimizerCallable
 
-from lit_gans.base import Batch, Fake
+from lit_gans.core.game import Batch, Fake
+from lit_gans.core.generative import ImageShape
 from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import LatentGAN, required
-from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, relativistic_discriminator, relativistic_generator
 from lit_gans.networks import Discriminator, Generator, R3Discriminator, R3Generator
 from lit_gans.networks.blocks import Norm

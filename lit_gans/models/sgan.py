@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from lit_gans.base import PLAYERS, Batch, Fake
+from lit_gans.core.game import PLAYERS, Batch, Fake
+from lit_gans.core.generative import ImageShape
 from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import LatentGAN, inspect_labels, required, required_classes
-from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, labelled_cross_entropy
 from lit_gans.networks import (
     DCGANGenerator,

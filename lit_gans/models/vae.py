@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lit_gans.encoder_decoder import EncoderDecoder, Likelihood, default_decoder, default_encoder
+from lit_gans.core.encoder_decoder import EncoderDecoder, Likelihood, default_decoder, default_encoder
+from lit_gans.core.generative import ImageShape
 from lit_gans.errors import UsageError, finite_from
 from lit_gans.families import noise_size
-from lit_gans.generative import ImageShape
 from lit_gans.likelihoods import gaussian, kl_to_standard
 from lit_gans.losses import Terms
 from lit_gans.networks.base import Generator

@@ -4,9 +4,9 @@ from typing import Any
 
 from lightning.pytorch.cli import OptimizerCallable
 
-from lit_gans.base import Batch, Fake
+from lit_gans.core.game import Batch, Fake
+from lit_gans.core.generative import ImageShape
 from lit_gans.families import LatentGAN, required
-from lit_gans.generative import ImageShape
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 from lit_gans.networks import Discriminator, Generator, WeightNormDiscriminator, WeightNormGenerator
 from lit_gans.optim import RMSprop

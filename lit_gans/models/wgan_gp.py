@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from lightning.pytorch.cli import OptimizerCallable
 
-from lit_gans.base import Batch, Fake
+from lit_gans.core.game import Batch, Fake
 from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, wasserstein_discriminator, wasserstein_generator
 from lit_gans.networks import Discriminator, Generator

@@ -6,10 +6,11 @@ from conftest import SHAPE, assert_equal, fit, glyphs, refused, small, trainer, 
 from torch import nn
 
 from lit_gans import DCGAN, WeightNormGAN
-from lit_gans.base import BaseGAN
 from lit_gans.callbacks import Reconstruction
-from lit_gans.cli import main
-from lit_gans.metrics.inversion import RUNNING, ReconstructionError, invert_images
+from lit_gans.cli.main import main
+from lit_gans.core.game import BaseGAN
+from lit_gans.latents.inversion import RUNNING, invert_images
+from lit_gans.metrics import ReconstructionError
 
 
 class Linear(nn.Module):

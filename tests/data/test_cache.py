@@ -23,8 +23,9 @@ from PIL import Image
 
 from lit_gans.data import ImageFolder, cache, decoded_file
 from lit_gans.data.cache import decoded
-from lit_gans.data.sources import Folder, Frame, Joined, open_source
+from lit_gans.data.sources import Folder, Joined, open_source
 from lit_gans.errors import UsageError
+from lit_gans.images.frame import Frame
 
 FRAME = Frame((4, 4))
 FORK = multiprocessing.get_context("fork")

@@ -10,10 +10,11 @@ from filelock import FileLock
 from PIL import Image
 from safetensors.torch import save_file
 
-from lit_gans.cli import main
+from lit_gans.cli.main import main
 from lit_gans.data.cache import decoded
 from lit_gans.data.cache_folder import lock_of
-from lit_gans.data.sources import Frame, open_source
+from lit_gans.data.sources import open_source
+from lit_gans.images.frame import Frame
 
 FORK = multiprocessing.get_context("fork")
 

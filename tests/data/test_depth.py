@@ -12,8 +12,8 @@ from conftest import refused
 from PIL import Image
 
 from lit_gans.data import ImageFolder
-from lit_gans.data.frame import CorruptPicture, Frame
 from lit_gans.data.sources import SUFFIXES
+from lit_gans.images.frame import CorruptPicture, Frame
 
 RAMP = np.arange(256).reshape(16, 16)  # from black to white
 GREY = Frame((16, 16), channels=1)
@@ -231,7 +231,7 @@ def test_pictures_that_were_left_out_as_too_large_come_in_once_the_limit_is_rais
 
 def test_large_pictures_are_made_smaller_before_they_are_resized(monkeypatch):
     """By whole numbers, with enough left for the filter: nearly the same pixels for a fraction of the memory."""
-    import lit_gans.data.frame as module
+    import lit_gans.images.frame as module
 
     rows, columns = np.mgrid[0:600, 0:900]
     picture = np.stack([rows * 255 // 600, columns * 255 // 900, (rows + columns) % 256], 2).astype(np.uint8)

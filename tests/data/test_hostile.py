@@ -14,8 +14,9 @@ from PIL import Image
 
 from lit_gans.data import ImageFolder, download
 from lit_gans.data.download import unpack
-from lit_gans.data.sources import CorruptPicture, Lmdb, Zip, open_source
+from lit_gans.data.sources import Lmdb, Zip, open_source
 from lit_gans.errors import UsageError
+from lit_gans.images.frame import CorruptPicture
 
 
 def picture():

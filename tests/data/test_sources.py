@@ -17,7 +17,8 @@ from conftest import refused
 from PIL import Image
 from torchvision.transforms.v2 import functional as transforms
 
-from lit_gans.data.sources import CorruptPicture, Folder, Frame, Joined, Lmdb, Zip, open_source
+from lit_gans.data.sources import Folder, Joined, Lmdb, Zip, open_source
+from lit_gans.images.frame import CorruptPicture, Frame
 
 RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)
 

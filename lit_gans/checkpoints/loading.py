@@ -1,0 +1,198 @@
+"""A model from its checkpoint: whatever the file says, only classes that a model is made of are called."""
+
+import functools
+import re
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import yaml
+from lightning.pytorch.trainer.connectors import checkpoint_connector
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from lit_gans.checkpoints.file import KEY, RANDOM, read, source
+from lit_gans.checkpoints.trust import class_path, find_class, shown
+from lit_gans.errors import UsageError, reason
+
+if TYPE_CHECKING:
+    from lit_gans.core.generative import GenerativeModel
+
+_KINDS = (nn.Module, Optimizer, LRScheduler)
+_RESTORER = checkpoint_connector.__file__
+
+
+def load(
+    path: Any,
+    map_location: Any = None,
+    *,
+    expected: "type[GenerativeModel] | None" = None,
+    trust: Sequence[str] = (),
+    strict: bool | None = None,
+    hparams_file: Any = None,
+    **arguments: Any,
+) -> Any:
+    """Builds the model that a checkpoint holds, with its weights.
+
+    Args:
+        path: a checkpoint file, or a file object that is open for reading bytes.
+        map_location: the device to load to, or a dict or function as ``torch.load`` takes it; by default the CPU.
+        expected: a class that the checkpoint must hold, itself or a subclass.
+        trust: packages of yours that the checkpoint names classes of. They are imported, which runs their code; without
+            this only what is imported already is looked up, and what this package, PyTorch and torchvision have.
+        strict: False takes weights that the file lacks, or has besides, as they are.
+        hparams_file: a .yaml file of arguments to take in place of those in the checkpoint.
+        arguments: what to change or add: a network that the training run was given as a live object has to be passed
+            again (``generator=MyGenerator()``).
+
+    Raises:
+        UsageError: if the file is no such checkpoint, is damaged, holds another class, names one that is no part of a
+            model or may not be imported, or needs a network.
+    """
+    checkpoint, where = read(path, "cpu" if map_location is None else map_location), source(path)
+    cls = named_class(checkpoint, where, expected, trust)
+    if expected is not None and not issubclass(cls, expected):
+        held, wanted_class = cls.__name__, expected.__name__
+        if held == wanted_class:  # two classes of one name
+            held, wanted_class = class_path(cls), class_path(expected)
+        raise UsageError(f"{where} holds a {held}, expected {wanted_class}; load it with lit_gans.load")
+    for network, network_class in checkpoint[KEY].get("given_networks", {}).items():
+        if network not in arguments:
+            raise UsageError(
+                f"{where} was trained with a {network} passed as an object ({network_class}), which no file can hold; "
+                f"pass it again: lit_gans.load(path, {network}={network_class.rpartition('.')[2]}(...))"
+            )
+    hyper = checkpoint.get("hyper_parameters", {}) if hparams_file is None else read_arguments(hparams_file)
+    wanted = {k: v for k, v in hyper.items() if not k.startswith("_") and k not in arguments}
+    try:
+        built = {name: build(value, f"{name} in {where}", trust) for name, value in wanted.items()}
+    except RecursionError:
+        raise UsageError(f"{where} is damaged: its arguments are nested without end") from None
+    model = _construct(cls, built, arguments, where)
+    _fill(model, checkpoint, strict, where)
+    first = next((tensor for tensor in checkpoint["state_dict"].values() if isinstance(tensor, torch.Tensor)), None)
+    return model if first is None else model.to(first.device)
+
+
+def named_class(
+    checkpoint: dict[str, Any], where: str, expected: "type[GenerativeModel] | None", trust: Sequence[str]
+) -> "type[GenerativeModel]":
+    """The class that a checkpoint names; one of this name that is at hand counts before any that has to be found.
+
+    Raises:
+        UsageError: if it cannot be found without running code that nobody has allowed, or is no model.
+    """
+    from lit_gans.core.generative import GenerativeModel
+
+    name = checkpoint[KEY]["class_path"]
+    if expected is not None and class_path(expected) == name:
+        return expected
+    at_hand = expected if expected is not None and name.rpartition(".")[2] == expected.__name__ else None
+    try:
+        found = find_class(name, (GenerativeModel,), where, trust)
+    except UsageError:
+        if at_hand is None:
+            raise
+        return at_hand  # its module was renamed, or was a script
+    another_script = name.startswith("__main__.") and at_hand is not None and not issubclass(found, at_hand)
+    return at_hand if another_script else found  # type: ignore[return-value]
+
+
+def _construct(cls: type, built: dict[str, Any], arguments: dict[str, Any], where: str) -> Any:
+    try:
+        return _make(cls, {**built, **arguments}, where)
+    except UsageError as error:
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error.__cause__))
+        if unknown and unknown[1] in arguments:
+            raise UsageError(
+                f"{cls.__name__} has no argument {unknown[1]!r} to load {where} with; help({cls.__name__}) lists them"
+            ) from None
+        raise
+
+
+def _fill(model: "GenerativeModel", checkpoint: dict[str, Any], strict: bool | None, where: str) -> None:
+    """Gives a model its weights and what else it has saved."""
+    try:
+        strict = model.strict_loading if strict is None else strict
+        found = model.load_state_dict(checkpoint["state_dict"], strict)
+        model.on_load_checkpoint({name: value for name, value in checkpoint.items() if name != RANDOM})
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"{where} does not fit its {type(model).__name__} ({type(error).__name__}: {reason(error)})"
+        ) from error
+    if missing := [*found.missing_keys, *found.unexpected_keys]:
+        rank_zero_warn(f"{where} and the {type(model).__name__} do not have the same weights: {', '.join(missing)}")
+
+
+def build(value: Any, where: str = "this", trust: Sequence[str] = ()) -> Any:
+    """The inverse: ``{class_path, init_args}`` becomes a network, or a factory of optimizers or schedules.
+
+    Anything else is returned as it is.
+
+    Args:
+        value: what was stored.
+        where: what the class is named for, and where, for an error.
+        trust: packages whose code may run.
+
+    Raises:
+        UsageError: if the class is of another kind, may not be imported, or is not made with these arguments.
+    """
+    if not isinstance(value, dict) or "class_path" not in value:
+        return value
+    cls = find_class(value["class_path"], _KINDS, where, trust)
+    given = value.get("init_args") or {}
+    if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
+        raise UsageError(f"{where} gives {cls.__name__} the arguments {shown(given)}, which are no dict by name")
+    arguments = {name: build(argument, where, trust) for name, argument in given.items()}
+    return _make(cls, arguments, where) if issubclass(cls, nn.Module) else functools.partial(cls, **arguments)
+
+
+def _make(cls: type, arguments: dict[str, Any], where: str) -> Any:
+    """Calls a class with arguments from a file, which may be anything."""
+    try:
+        return cls(**arguments)
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"{where} does not make a {cls.__name__} here ({type(error).__name__}: {reason(error)}); it was saved by "
+            "another version of the class, or is damaged"
+        ) from error
+
+
+def was_restoring(error: BaseException) -> bool:
+    """Whether an error came while Lightning gave loops, callbacks, optimizers and schedules what a checkpoint holds."""
+    codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(
+        code.co_filename == _RESTORER and code.co_name.startswith(("restore", "_restore", "resume")) for code in codes
+    )  # it saves as well
+
+
+class _Arguments(yaml.SafeLoader):
+    """What Lightning's loggers write into hparams.yaml: plain values, and tuples."""
+
+
+_Arguments.add_constructor(
+    "tag:yaml.org,2002:python/tuple", lambda loader, node: tuple(loader.construct_sequence(node, deep=True))
+)
+
+
+def read_arguments(path: Any) -> dict[str, Any]:
+    """The arguments in an ``hparams.yaml``.
+
+    Raises:
+        UsageError: if there is no such file, or it holds something else.
+    """
+    try:
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), _Arguments)  # a SafeLoader: it makes plain values
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        raise UsageError(f"hparams_file {path} cannot be read: {reason(error)}") from None
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise UsageError(f"hparams_file {path} should hold arguments by name, as Lightning's hparams.yaml does")
+    return content

@@ -1,0 +1,132 @@
+"""``lit-gans colorize``.
+
+What is heavy is imported when it is needed, so that help answers at once.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lit_gans.cli.words import NOBODY
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lit_gans.images.hints import Hint
+    from lit_gans.models import Colorizer
+
+_NO_HINTS: list[str] = []
+_SIDE = 256  # of a model that was not told what images it is for
+
+
+def colorize(
+    checkpoint: str,
+    image: str,
+    hint: list[str] = _NO_HINTS,
+    output: str = "colorized.png",
+    size: int | None = None,
+    device: str = "cpu",
+    force: bool = False,
+    trust: list[str] = NOBODY,
+) -> None:
+    """Gives a grey photograph colours.
+
+    The photograph keeps its size and its lightness. The colours are found at about the size of the images that the
+    model was trained on, and enlarged.
+
+    Args:
+        checkpoint: a checkpoint file of a Colorizer.
+        image: a picture, grey or in colour; only its lightness counts.
+        hint: known colours as x,y,colour: pixels of the picture from the left and from the top, and a colour such as
+            #c08040 or brown. Several stand one after another, or there are none.
+        output: a .png file.
+        size: short side of the picture, in pixels, for finding colours; larger ones are made smaller for it. By
+            default that of the images that the model was trained on.
+        device: where to compute, for example cpu or cuda.
+        force: replace a file that is there.
+        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
+    """
+    from lit_gans.checkpoints import load
+    from lit_gans.cli.models import usable
+    from lit_gans.errors import UsageError
+    from lit_gans.files import refuse_taken
+    from lit_gans.images.grid import to_uint8, write_png
+    from lit_gans.images.photos import read_photo
+    from lit_gans.models import Colorizer
+
+    if Path(output).suffix.lower() != ".png":
+        raise UsageError(f"output must end in .png, got {output}")
+    if size is not None and size < 8:
+        raise UsageError(f"size must be at least 8 pixels, got {size}")
+    refuse_taken(output, force=force)
+    hints = [parse_hint(text) for text in hint]
+    photo = read_photo(image)
+    model = load(checkpoint, usable(device), trust=trust)
+    if not isinstance(model, Colorizer):
+        raise UsageError(
+            f"{checkpoint} holds a {type(model).__name__}, which does not colour pictures; use one of a Colorizer"
+        )
+    side = size or (min(model.image_shape[1:]) if model.image_shape else _SIDE)
+    write_png(to_uint8(in_colour(model, photo, hints, side))[0], output)
+    told = f"{len(hints)} hint{'s' * (len(hints) != 1)}" if hints else "without hints"
+    print(f"{photo.shape[3]}x{photo.shape[2]} pixels in {output}, {told}")
+
+
+def parse_hint(text: str) -> "Hint":
+    """``x,y,colour`` as `place_hints` takes it.
+
+    Raises:
+        UsageError: if it is something else, or there is no such colour.
+    """
+    from PIL import ImageColor
+
+    from lit_gans.errors import UsageError
+
+    parts = [part.strip() for part in text.split(",", 2)]
+    try:
+        x, y = float(parts[0]), float(parts[1])
+        name = parts[2]
+    except (ValueError, IndexError):
+        raise UsageError(f"a hint is x,y,colour, say 120,80,#c08040, got {text!r}") from None
+    colour: tuple[int, ...] = ()
+    with suppress(ValueError):
+        colour = ImageColor.getrgb(name)
+    if len(colour) != 3:
+        raise UsageError(
+            f"{name!r} in the hint {text!r} is no colour; write it as #rrggbb, say #c08040, or by its name"
+        )
+    return x, y, colour
+
+
+def in_colour(model: "Colorizer", photo: "Tensor", hints: "list[Hint]", side: int) -> "Tensor":
+    """A photograph with colours that are found at a smaller size.
+
+    Args:
+        model: finds them.
+        photo: (1, 3, H, W) in [-1, 1].
+        hints: (x, y, (r, g, b)), x and y in pixels of the photograph.
+        side: pixels that the short side of the photograph is reduced to, if it is longer.
+
+    Returns:
+        (1, 3, H, W) in [-1, 1].
+
+    Raises:
+        UsageError: if a hint is outside the photograph.
+    """
+    from torch.nn.functional import interpolate
+
+    from lit_gans.errors import UsageError
+    from lit_gans.images.hints import place_hints
+    from lit_gans.images.lab import with_colours
+
+    height, width = photo.shape[2:]
+    for x, y, _ in hints:
+        if not (0 <= x < width and 0 <= y < height):
+            raise UsageError(f"the hint at x={x:g}, y={y:g} is outside the picture of {width}x{height} pixels")
+    scale = min(1.0, side / min(height, width))
+    shape = max(1, round(height * scale)), max(1, round(width * scale))
+    small = photo if scale == 1 else interpolate(photo, shape, mode="bilinear", antialias=True)
+    down, across = shape[0] / height, shape[1] / width
+    moved = [((int(x) + 0.5) * across, (int(y) + 0.5) * down, colour) for x, y, colour in hints]
+    colours = model.colours(small, *(place_hints(shape, moved) if moved else ())).cpu()
+    return with_colours(photo, colours if scale == 1 else interpolate(colours, (height, width), mode="bilinear"))

@@ -1,0 +1,192 @@
+"""Commands that walk through a generator's latent space; they need a checkpoint, and `arithmetic` labelled data.
+
+What is heavy is imported when it is needed, so that help answers at once.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from lit_gans.cli.words import NOBODY
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
+    from lit_gans.latents.arithmetic import Result
+    from lit_gans.latents.concepts import Term, Wanted
+
+_FRAME, _REST = 80, 600  # milliseconds of a frame on the way, and at its ends
+
+
+def interpolate(
+    checkpoint: str,
+    count: int = 8,
+    steps: int = 10,
+    mode: Literal["spherical", "linear"] = "spherical",
+    seed: int | None = None,
+    label: list[int] | None = None,
+    output: str = "interpolation.png",
+    device: str = "cpu",
+    force: bool = False,
+    trust: list[str] = NOBODY,
+) -> None:
+    """Draws what lies between pairs of latent points, or between two classes.
+
+    Args:
+        checkpoint: a checkpoint file of a model that draws from noise.
+        count: how many pairs.
+        steps: images from one end to the other, both included.
+        mode: spherical turns from one point to the other, linear takes the straight line.
+        seed: makes the draw repeatable; without it every call draws anew.
+        label: two classes, say 3 8, of a model that draws by class (or two attributes): draws the way from the first to
+            the second, on which the latent point stays. Without it the label stays, and each pair has its own.
+        output: a .png for a row of images a pair, or a .gif or .webp that goes to and fro between them for ever.
+        device: where to compute, for example cpu or cuda.
+        force: replace a file that is there.
+        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
+    """
+    from lit_gans.cli.models import load_latent
+    from lit_gans.errors import UsageError
+    from lit_gans.files import refuse_taken
+    from lit_gans.images.grid import grid, to_image, write_png
+    from lit_gans.images.sheet import ANIMATED, write_animation
+
+    kind = Path(output).suffix.lower()
+    if count < 1:
+        raise UsageError(f"count must be at least 1, got {count}")
+    if kind not in (".png", *ANIMATED):
+        raise UsageError(f"output must end in .png (strips) or {' or '.join(ANIMATED)} (an animation), got {output}")
+    if steps < 2:
+        raise UsageError(f"steps counts the images from end to end and must be at least 2, got {steps}")
+    refuse_taken(output, force=force)
+    images = _between(load_latent(checkpoint, device, trust), count, steps, mode, seed, label)
+    if kind == ".png":
+        write_png(grid(images, steps), output)
+    else:
+        frames = [to_image(grid(images[step::steps])) for step in range(steps)]
+        shown = [_REST if step in (0, steps - 1) else _FRAME for step in range(steps)]
+        write_animation(frames + frames[-2:0:-1], output, shown + shown[-2:0:-1])
+    print(f"{count} x {steps} images in {output}")
+
+
+def _between(
+    model: Any, count: int, steps: int, mode: Literal["spherical", "linear"], seed: int | None, label: list[int] | None
+) -> "Tensor":
+    """Strip after strip, (count * steps, C, H, W)."""
+    from lit_gans.cli.models import labels, rows
+    from lit_gans.errors import UsageError
+    from lit_gans.latents.paths import draw, path
+
+    if label is None:
+        start, end = draw(2 * count, model.latent_dim, seed).chunk(2)
+        by_strip = model.conditions(None, count) if hasattr(model, "conditions") else None
+        given = {} if by_strip is None else {"label": by_strip.repeat_interleave(steps, 0)}
+        return model.sample(noise=path(start, end, steps, mode).flatten(0, 1), **given)
+    labels(model, label)  # refuses them for a model that takes none
+    if len(label) != 2:
+        raise UsageError(f"label must be two, where the way begins and where it ends, got {len(label)}")
+    first, last = rows(model, label).split(1)
+    conditions = path(first, last, steps, "linear").flatten(0, 1).repeat(count, 1)
+    noise = draw(count, model.latent_dim, seed).repeat_interleave(steps, 0)
+    return model.sample(noise=noise, label=conditions)
+
+
+def arithmetic(
+    checkpoint: str,
+    expression: str = "Smiling&~Male - ~Smiling&~Male + ~Smiling&Male",
+    data: str | None = None,
+    root: str | None = None,
+    exemplars: int = 3,
+    samples: int = 5000,
+    seed: int = 0,
+    output: str = "arithmetic.png",
+    device: str = "cpu",
+    force: bool = False,
+    trust: list[str] = NOBODY,
+) -> None:
+    """Adds and subtracts concepts in latent space: smiling woman - neutral woman + neutral man.
+
+    A small network learns from labelled images what they show (a minute on a CPU) and finds samples of each concept;
+    the mean latent points of a few of them are added and subtracted. The picture has these exemplars, their means, and
+    the result in the middle of eight neighbours; printed is how many results show what they should.
+
+    Args:
+        checkpoint: a checkpoint file of a model that draws from noise.
+        expression: concepts joined by + and -. A concept is a class ("7 - 1 + 4") or an attribute, ~ before it means
+            without, & joins several: "Smiling&~Male" is a smiling woman. In quotes, for the shell's sake.
+        data: name of a labelled data set (MNIST, CelebA, ...), or a run's config.yaml with all its options; by default
+            what the checkpoint's run was trained on.
+        root: the folder that holds the data; by default as in training.
+        exemplars: samples whose latent points are averaged for a concept.
+        samples: how many to draw in the search for exemplars.
+        seed: of all draws and of the network that recognises concepts.
+        output: a .png file.
+        device: where to compute, for example cpu or cuda.
+        force: replace a file that is there.
+        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
+    """
+    from lit_gans.cli.models import load_latent
+    from lit_gans.cli.recognise import labelled, learn
+    from lit_gans.errors import UsageError
+    from lit_gans.files import refuse_taken
+    from lit_gans.images.sheet import write_picture
+    from lit_gans.latents.arithmetic import calculate
+    from lit_gans.latents.concepts import Wanted, parse
+
+    if Path(output).suffix.lower() != ".png":
+        raise UsageError(f"output must end in .png, got {output}")
+    refuse_taken(output, force=force)
+    model = load_latent(checkpoint, device, trust)
+    shape = tuple(model.sample(1, seed=0).shape[1:])
+    known = labelled(checkpoint, data, root, shape, seed, trust)
+    terms = parse(expression, known.names)
+    wanted = Wanted(terms, known.names, known.exclusive)
+    recognise, accuracy = learn(known.images.to(device), known.targets.to(device), len(known.names), seed)
+    asked = accuracy if known.exclusive else accuracy[sorted({k for term in terms for k in term.literals})]
+    print(f"recogniser: {float(asked.mean()):.1%} right on real images that it did not learn from")
+    result = calculate(
+        lambda noise: model.sample(noise=noise), model.latent_dim, terms, wanted, recognise, exemplars, samples, seed
+    )
+    write_picture(_sheet(model, terms, wanted, result), output)
+    print("\n".join(_report(terms, wanted, result, samples)))
+    print(f"picture: {output}")
+
+
+def _sheet(model: Any, terms: "list[Term]", wanted: "Wanted", result: "Result") -> "Image.Image":
+    from lit_gans.images.sheet import Row, sheet
+
+    means = _pictures(model.sample(noise=result.means))
+    rows = []
+    for number, (term, points) in enumerate(zip(terms, result.exemplars, strict=True)):
+        sign = "-" if term.sign < 0 else "+" if number else " "
+        # no more than fit on a page
+        exemplars = _pictures(model.sample(noise=points[:8]))
+        rows.append(
+            Row(f"{sign} {term.words}".replace("&", " & ") + "\n   samples, mean", [*exemplars, None, means[number]])
+        )
+    around = _pictures(model.sample(noise=result.neighbours))
+    for number, words in enumerate(("", f"= {wanted.words}", "")):
+        rows.append(Row(words, around[3 * number : 3 * number + 3], joined=number > 0))
+    return sheet(rows)
+
+
+def _pictures(images: "Tensor") -> "list[Image.Image]":
+    from lit_gans.images.grid import grid, to_image
+
+    return [to_image(grid(image.unsqueeze(0))) for image in images]
+
+
+def _report(terms: "list[Term]", wanted: "Wanted", result: "Result", samples: int) -> list[str]:
+    words = wanted.words
+    found = ", ".join(f"{term.words} {n}" for term, n in zip(terms, result.found, strict=True))
+    base = [term.words for term in terms if term.sign > 0][-1]
+    lines = [
+        f"examples among {samples} samples: {found}",
+        f"{round(9 * result.neighbours_show)} of the 9 in the picture show {words}",
+        f"{result.results_show:.0%} of 100 results from other exemplars do",
+        f"transfer to {result.moved} samples of {base}: {result.before:.0%} show {words} before, "
+        f"{result.after:.0%} after",
+    ]
+    if result.kept is not None:
+        lines.append(f"{result.kept:.0%} of their {result.others} other attributes stay as they were")
+    return lines

@@ -1,0 +1,183 @@
+"""The command that projects pictures onto what a generator can draw.
+
+What is heavy is imported when it is needed, so that help answers at once.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lit_gans.cli.words import NOBODY
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor, nn
+
+_ACROSS = 8  # images in a row of the picture
+
+
+def invert(
+    checkpoint: str,
+    image: str,
+    steps: int = 200,
+    restarts: int = 8,
+    learning_rate: float = 0.1,
+    clip: float | None = None,
+    crop: int | None = None,
+    label: int | None = None,
+    output: str = "inversion.png",
+    latents: str | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    force: bool = False,
+    trust: list[str] = NOBODY,
+) -> None:
+    """Projects images onto what a generator can draw.
+
+    Looks for the latent point whose picture has the smallest squared error, shows every image above its
+    reconstruction and prints the mean squared error a pixel, of values in [-1, 1].
+
+    Args:
+        checkpoint: a checkpoint file of a model that draws from noise.
+        image: a picture, or a folder of them; they are cut and resized to the generator's shape.
+        steps: moves of every latent point, by gradient descent.
+        restarts: latent points that each image is tried from.
+        learning_rate: of the first move; it falls to 0.
+        clip: redraw coordinates of a latent point that leave +-clip, say 3; by default they may go anywhere.
+        crop: side of the middle square that is cut out of every image first, as in training on CelebA, where it is 178
+            by default.
+        label: class to draw, for a conditional model.
+        output: a .png file.
+        latents: a .safetensors file for the latent points (noise) and errors.
+        seed: of the starts.
+        device: where to compute, for example cpu or cuda.
+        force: replace files that are there.
+        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
+    """
+    from lit_gans.cli.models import load_latent
+    from lit_gans.errors import UsageError
+    from lit_gans.files import refuse_taken, replacing
+    from lit_gans.images.sheet import write_picture
+    from lit_gans.latents.inversion import invert_images
+
+    if Path(output).suffix.lower() != ".png":
+        raise UsageError(f"output must end in .png, got {output}")
+    if latents is not None and Path(latents).suffix != ".safetensors":
+        raise UsageError(f"latents must end in .safetensors, got {latents}")
+    refuse_taken(output, *([] if latents is None else [latents]), force=force)
+    files = find_images(image)
+    model = load_latent(checkpoint, device, trust)
+    with model.inference_generator() as generator:
+        labels = _labels(generator, label, len(files), model.num_classes)
+        images = read_images(files, _shape(model, generator, labels), crop).to(device)
+        given = None if labels is None else labels.to(device)
+        if given is not None and hasattr(model, "condition"):
+            given = model.condition(given)
+        found = invert_images(generator, images, model.latent_dim, steps, restarts, learning_rate, seed, given, clip)
+    write_picture(_sheet(images, found.reconstructions), output)
+    if latents is not None:
+        from safetensors.torch import save_file
+
+        with replacing(latents) as temporary:
+            save_file({"noise": found.noise.cpu(), "errors": found.errors.cpu()}, temporary)
+    for file, error in zip(files, found.errors.tolist(), strict=True):
+        print(f"{error:.5f}  {file}")
+    print(f"mean squared error a pixel, of values in [-1, 1], on average: {float(found.errors.mean()):.5f}")
+    print(f"{len(files)} images, each above its reconstruction, in {output}")
+
+
+def find_images(place: str) -> list[Path]:
+    """A picture, or all pictures in a folder and below, in the order of their names.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    from lit_gans.data.sources import Folder
+    from lit_gans.errors import UsageError
+
+    path = Path(place)
+    if not path.exists():
+        raise UsageError(f"there is no file or folder {place}; name a picture or a folder of them")
+    if path.is_file():
+        return [path]
+    names = Folder.scan(path).names
+    if not names:
+        raise UsageError(f"the folder {place} holds no picture")
+    return [path / name for name in names]
+
+
+def read_images(files: list[Path], shape: tuple[int, int, int], crop: int | None = None) -> "Tensor":
+    """Pictures cut and resized as the data modules do it.
+
+    Args:
+        files: encoded pictures.
+        shape: (channels, height, width) to bring them to.
+        crop: side of the middle square to cut out first.
+
+    Returns:
+        (N, C, H, W) float32 in [-1, 1].
+
+    Raises:
+        UsageError: if one cannot be decoded or cut, or there are no pictures of so many channels.
+    """
+    import torch
+
+    from lit_gans.errors import UsageError
+    from lit_gans.images.frame import CorruptPicture, Frame
+
+    if shape[0] not in (1, 3):
+        raise UsageError(f"pictures have 1 or 3 channels, but the generator draws {shape[0]}")
+    frame = Frame(size=(shape[1], shape[2]), channels=shape[0], crop=crop)
+    images = []
+    for file in files:
+        try:
+            images.append(frame(file.read_bytes()))
+        except CorruptPicture as error:
+            raise UsageError(f"{file} cannot be used as a picture: {error}") from None
+    return torch.stack(images).float() / 127.5 - 1
+
+
+def _labels(generator: "nn.Module", label: int | None, count: int, classes: int | None) -> "Tensor | None":
+    """The label of every image, if the generator takes one."""
+    import inspect
+
+    import torch
+
+    from lit_gans.errors import UsageError
+
+    empty = inspect.Parameter.empty
+    takes = [p for p in inspect.signature(generator.forward).parameters.values() if p.default is empty]
+    conditional = len([p for p in takes if p.kind is not p.VAR_POSITIONAL and p.kind is not p.VAR_KEYWORD]) > 1
+    if conditional and label is None:
+        raise UsageError("the generator is conditional: add --label, the class to draw")
+    if label is None:
+        return None
+    if not conditional:
+        raise UsageError("the generator takes no label: leave --label out")
+    if not 0 <= label < (classes or label + 1):
+        raise UsageError(f"label must be from 0 to {(classes or 1) - 1}, got {label}")
+    return torch.full((count,), label)
+
+
+def _shape(model: Any, generator: "nn.Module", labels: "Tensor | None") -> tuple[int, int, int]:
+    """(channels, height, width) of what a generator draws."""
+    import torch
+
+    given = () if labels is None else (labels[:1].to(model.device),)
+    if given and hasattr(model, "condition"):
+        given = (model.condition(given[0]),)
+    with torch.no_grad():
+        _, channels, height, width = generator(torch.zeros(1, model.latent_dim, device=model.device), *given).shape
+    return channels, height, width
+
+
+def _sheet(images: "Tensor", reconstructions: "Tensor") -> "Image.Image":
+    """Rows of images, each above its reconstruction."""
+    from lit_gans.images.grid import grid, to_image
+    from lit_gans.images.sheet import Row, sheet
+
+    rows = []
+    for some, found in zip(images.split(_ACROSS), reconstructions.split(_ACROSS), strict=True):
+        for words, pictures in (("image", some), ("nearest", found)):
+            shown = [to_image(grid(picture.unsqueeze(0))) for picture in pictures]
+            rows.append(Row(words, shown, joined=words == "nearest"))
+    return sheet(rows)

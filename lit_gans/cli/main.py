@@ -1,0 +1,243 @@
+"""The command line: what trains goes to LightningCLI, what needs only a checkpoint is a plain function.
+
+Nothing heavy is imported before it is needed, so that help answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from signal import SIGINT
+from typing import Any, NoReturn
+
+from lit_gans import signals
+from lit_gans.cli.cache import cache
+from lit_gans.cli.colorize import colorize
+from lit_gans.cli.evaluate import compare, evaluate, features
+from lit_gans.cli.explore import arithmetic, interpolate
+from lit_gans.cli.invert import invert
+from lit_gans.cli.plot import plot
+from lit_gans.cli.sample import sample
+from lit_gans.cli.translate import translate
+from lit_gans.cli.words import TRAINING, fail, known
+from lit_gans.errors import nearest
+
+HELP = """usage: lit-gans COMMAND [options]
+
+Train generative adversarial networks.
+
+train:
+  fit          train a model:  lit-gans fit --model DCGAN --data MNIST
+  validate     measure a checkpoint on the validation data
+  test         measure a checkpoint on the test data
+  predict      write one sample for every entry of the test data
+
+from a checkpoint alone:
+  sample       draw images:  lit-gans sample runs/.../last.ckpt --count 64 --seed 1 --output grid.png
+  interpolate  draw what lies between latent points:  lit-gans interpolate runs/.../last.ckpt --output between.webp
+  arithmetic   smiling woman - woman + man:  lit-gans arithmetic runs/.../last.ckpt --expression "7 - 1 + 4"
+  invert       project pictures onto what a generator draws:  lit-gans invert runs/.../last.ckpt digit.png
+  translate    make pictures of pictures:  lit-gans translate runs/.../last.ckpt horses --output zebras
+  colorize     give a grey photo colours:  lit-gans colorize runs/.../last.ckpt grey.jpg --hint 60,80,#c08040
+  evaluate     score against a data set:  lit-gans evaluate runs/.../best.ckpt --metrics fid kid
+
+from what the others have written:
+  compare      scores side by side, if they were measured alike:  lit-gans compare a.json b.json
+  plot         a run's curves, and its samples over time:  lit-gans plot runs/DCGAN-MNIST/version_0
+  features     train a network to score by:  lit-gans features SVHN --output svhn.safetensors
+  cache        decoded pictures on the disk:  lit-gans cache list, lit-gans cache clear
+
+models: {models}
+data:   {data}
+A class of your own, in the working directory or installed, goes by its dotted name: --model my_project.MyGAN
+
+'lit-gans COMMAND --help' lists a command's options, 'lit-gans fit --model.help DCGAN' a model's and
+'lit-gans fit --data.help MNIST' a data set's; 'lit-gans --version' prints the version.
+"""
+
+
+COMMANDS: dict[str, Any] = {
+    "sample": sample,
+    "interpolate": interpolate,
+    "arithmetic": arithmetic,
+    "invert": invert,
+    "translate": translate,
+    "colorize": colorize,
+    "evaluate": evaluate,
+    "compare": compare,
+    "features": features,
+    "plot": plot,
+    "cache": cache,
+}
+_CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
+_CHATTER = ("litlogger", "litmodels", "TPU available", "`weights_only` was not set")
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Runs one command; ``args`` default to the process's own.
+
+    Raises:
+        SystemExit: with 0 if all went well, 2 for a wrong command, 1 for input that cannot be used, 128 plus a signal's
+            number if one ended the run.
+    """
+    arguments = list(sys.argv[1:] if args is None else args)
+    folder = str(Path.cwd())
+    if folder not in sys.path:  # a console script does not look there by itself; last, so that nothing is shadowed
+        sys.path.append(folder)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_help(), end="")
+    elif arguments[0] == "--version":
+        from lit_gans import __version__
+
+        print(__version__)
+    elif arguments[0] in COMMANDS:
+        _run(lambda: _call(arguments[0], arguments[1:]), args is None)
+    elif arguments[0] in TRAINING or arguments[0].startswith("-"):
+        _run(lambda: _train(arguments), args is None)
+    else:
+        fail(f"unknown command {arguments[0]!r}{nearest(arguments[0], [*TRAINING, *COMMANDS])}", 2)
+
+
+def _help() -> str:
+    return HELP.format(models=", ".join(known("lit_gans.models")), data=", ".join(known("lit_gans.data")))
+
+
+def _call(name: str, arguments: list[str]) -> None:
+    from jsonargparse import ArgumentParser, auto_cli
+
+    from lit_gans.cli import settings
+    from lit_gans.errors import refuse_odd_numbers
+
+    class Parser(ArgumentParser):
+        def parse_args(self, *arguments: Any, **options: Any) -> Any:
+            parsed = super().parse_args(*arguments, **options)
+            refuse_odd_numbers(parsed)
+            return parsed
+
+        def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:
+            with settings.opened(path) as text:
+                return self.parse_string(text, os.fspath(path), *arguments, **options)
+
+        def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+            fail(f"{' '.join(str(message).split())}; 'lit-gans {name} --help' lists the options", 2)
+
+    flags = (word.partition("=")[0] for word in arguments if word.startswith("--"))
+    if nested := next((flag for flag in flags if "." in flag), None):
+        fail(f"{nested} is an option of fit; {name} has none with a dot, 'lit-gans {name} --help' lists its own", 2)
+    arguments = _lists(COMMANDS[name], _switches(COMMANDS[name], arguments))
+    auto_cli(COMMANDS[name], args=arguments, prog=f"lit-gans {name}", as_positional=True, parser_class=Parser)
+
+
+def _switches(command: Any, arguments: list[str]) -> list[str]:
+    """Adds the value that the parser wants to an option that is on or off, ``--force``."""
+    from typing import get_type_hints
+
+    switches = {f"--{name}" for name, kind in get_type_hints(command).items() if kind is bool}
+    following = [*arguments, ""][1:]
+    return [
+        f"{word}=true" if word in switches and after.lower() not in ("true", "false") else word
+        for word, after in zip(arguments, following, strict=True)
+    ]
+
+
+def _lists(command: Any, arguments: list[str]) -> list[str]:
+    """Joins the words of an argument that is a list, ``--metrics fid kid``, into one."""
+    import json
+    from typing import get_type_hints
+
+    def as_list(name: str, words: list[str]) -> str:
+        """Quoted, unless they are numbers or somebody wrote the brackets."""
+        if len(words) == 1 and words[0][:1] + words[0][-1:] == "[]":
+            return words[0]
+        return json.dumps(words, ensure_ascii=False) if lists[name] == list[str] else f"[{', '.join(words)}]"
+
+    kinds = (list[str], list[int] | None)
+    lists = {name: kind for name, kind in get_type_hints(command).items() if kind in kinds}
+    joined: list[str] = []
+    open_list = next((name for name in lists if command.__code__.co_varnames[0] == name), None)  # a positional one
+    words: list[str] = []
+    for word in [*arguments, "--"]:
+        if word.startswith("-"):
+            if open_list is not None:
+                positional = open_list == command.__code__.co_varnames[0]
+                joined += [] if positional else [f"--{open_list}"]
+                # without a word the parser says that one is missing
+                joined += [as_list(open_list, words)] if words else []
+            words, open_list = [], None
+            flag, _, value = word.removeprefix("--").partition("=")
+            if flag in lists and not value:
+                open_list = flag
+            elif flag in lists:
+                joined.append(f"--{flag}={as_list(flag, [value])}")
+            elif word != "--":
+                joined.append(word)
+        elif open_list is not None:
+            words.append(word)
+        else:
+            joined.append(word)
+    return joined
+
+
+def _train(arguments: list[str]) -> None:
+    import logging
+    import warnings
+
+    def short(message: Any, *_: Any, **__: Any) -> str:
+        return f"warning: {' '.join(str(message).split())}\n"
+
+    warnings.formatwarning = short  # the line of code that warns tells a user nothing
+    # what Lightning says that is no news to somebody who trains a GAN here
+    for noise in (
+        "does not have many workers",
+        "smaller than the logging interval",
+        "LightningCLI's args",
+        "treespec",
+        "could not find the monitored",
+        "sync_dist",
+        "The dirpath",
+        "manual optimization",
+    ):
+        warnings.filterwarnings("ignore", f".*{noise}")
+    zero = "utilities.rank_zero"
+    for logger in (f"lightning.pytorch.{zero}", f"lightning.fabric.{zero}", f"lightning_{zero}", _CONNECTOR):
+        logging.getLogger(logger).addFilter(lambda r: not any(n in r.getMessage() for n in _CHATTER))
+
+    from lit_gans.cli.processes import ending_together
+    from lit_gans.cli.train import TrainCLI
+
+    with ending_together(_explain):
+        TrainCLI.run(arguments)
+
+
+def _explain(error: BaseException) -> tuple[str, int]:
+    """What is printed of an error in a process that is not the first, and the exit code."""
+    import traceback
+
+    from lit_gans.cli.reasons import reason
+
+    said = None if os.environ.get("LIT_GANS_TRACEBACK") else reason(error)
+    if said is None:
+        return "".join(traceback.format_exception(error)).rstrip(), 1
+    return f"lit-gans: error: {said}", 1
+
+
+def _run(command: Any, to_the_end: bool) -> None:
+    """Runs a command; what a user can cause becomes one sentence, a signal its exit code."""
+    try:
+        with signals.noticed(to_the_end):
+            command()
+        return
+    except BaseException as error:
+        if number := signals.ended_by(error):
+            if number == SIGINT:
+                signals.tell(number)
+            raise SystemExit(128 + number) from None
+        if isinstance(error, SystemExit):
+            raise
+        from lit_gans.cli.reasons import reason, unwrapped
+
+        said = None if os.environ.get("LIT_GANS_TRACEBACK") else reason(error)
+        failure = unwrapped(error)
+    if said is not None:
+        fail(said)
+    raise failure  # out here, where it keeps its own context

@@ -1,0 +1,65 @@
+"""How the command line makes an object from its options: what cannot be used becomes one sentence with its name."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lightning.pytorch.cli import _InstantiatorFn
+
+from lit_gans.cli.reasons import TRACEBACK
+from lit_gans.errors import NonFiniteLoss, UsageError, own_line
+
+
+class Making(_InstantiatorFn):
+    """Lightning's way to make the model and the data, which keeps their arguments for the checkpoint."""
+
+    def __call__(self, class_type: Any, *args: Any, applied_instantiation_links: dict[str, Any], **kwargs: Any) -> Any:
+        """Makes it."""
+        with one_sentence(class_type, kwargs):
+            return super().__call__(
+                class_type, *args, applied_instantiation_links=applied_instantiation_links, **kwargs
+            )
+
+
+def make(class_type: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Makes anything else: a network, a callback, an optimizer."""
+    with one_sentence(class_type, kwargs):
+        return class_type(*args, **kwargs)
+
+
+@contextmanager
+def one_sentence(class_type: Any, options: dict[str, Any]) -> Iterator[None]:
+    """Turns what a constructor says of its arguments into a `UsageError`, unless a user's own code says it."""
+    refuse_null(class_type, options)
+    try:
+        yield
+    except Exception as error:
+        if not str(error):  # the parser stumbles over an error without a text, and loses it
+            error.args = (type(error).__name__,)
+        if isinstance(error, (UsageError, NonFiniteLoss, OSError, MemoryError)) or own_line(error) is not None:
+            raise
+        said = " ".join(str(error).split())
+        raise UsageError(f"{class_type.__name__} cannot be made with these options: {said}; {TRACEBACK}") from error
+
+
+def refuse_null(class_type: Any, options: dict[str, Any]) -> None:
+    """Refuses null for an argument that has another default and does not allow None.
+
+    Raises:
+        UsageError: naming the first such option.
+    """
+    for name in (name for name, value in options.items() if value is None):
+        declared = _declared(class_type, name)
+        if declared is None or declared.default in (None, inspect.Parameter.empty):
+            continue
+        if not any(word in str(declared.annotation) for word in ("None", "Optional", "_empty")):
+            raise UsageError(f"{name} of {class_type.__name__} cannot be null; leave it out for its default")
+
+
+def _declared(class_type: Any, name: str) -> inspect.Parameter | None:
+    """The argument where it is declared, in a class or in the one that it hands its other arguments to."""
+    for owner in getattr(class_type, "__mro__", ()):
+        if "__init__" in vars(owner) and name in (signature := inspect.signature(owner.__init__)).parameters:
+            return signature.parameters[name]
+    return None

@@ -1,0 +1,71 @@
+"""The models that commands use: loaded, on a device, with the labels that were asked for."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lit_gans.errors import UsageError
+
+
+def load_latent(checkpoint: str, device: str = "cpu", trust: Sequence[str] = ()) -> Any:
+    """The model of a checkpoint, if it draws from points of a latent space.
+
+    Raises:
+        UsageError: if the file is no checkpoint, the device is none, or the model draws from something else.
+    """
+    from lit_gans.checkpoints import load
+    from lit_gans.metrics.conditional import has_latent_points
+
+    model = load(checkpoint, usable(device), trust=trust)
+    if not has_latent_points(model):
+        raise UsageError(
+            f"{checkpoint} holds a {type(model).__name__}, which does not draw from points of a latent space alone; "
+            "use a checkpoint of a model that draws from noise, say a DCGAN"
+        )
+    return model.eval()
+
+
+def usable(device: str) -> str:
+    """``device``, if it can be computed on.
+
+    Raises:
+        UsageError: if it is unknown or not there.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"device {device!r} cannot be used ({reason}); use cpu, or cuda if there is a GPU") from None
+    return device
+
+
+def labels(model: Any, label: list[int] | None) -> dict[str, Any]:
+    """A label of the command line as an argument of `sample`: classes that take turns, or one row of attributes.
+
+    Raises:
+        UsageError: if the model draws without labels, or has no such attribute.
+    """
+    if label is None:
+        return {}
+    if "label" not in inspect.signature(model.sample).parameters:
+        raise UsageError(f"{type(model).__name__} draws without labels: leave --label out")
+    if not getattr(model, "multi_label", False):
+        return {"label": label}
+    return {"label": rows(model, label).sum(0, keepdim=True).clamp(max=1)}
+
+
+def rows(model: Any, label: list[int]) -> Tensor:
+    """The conditions (len(label), num_classes) of classes, or of attributes one by one.
+
+    Raises:
+        UsageError: if there is no such class or attribute, or training had no example of the class.
+    """
+    if not model.multi_label:
+        return model.conditions(label, len(label))
+    last = len(model.label_counts) - 1
+    if wrong := next((number for number in label if not 0 <= number <= last), None):
+        raise UsageError(f"label must be numbers of attributes from 0 to {last}, got {wrong}")
+    return model.condition(torch.tensor(label, dtype=torch.long, device=model.device))

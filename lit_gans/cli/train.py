@@ -1,0 +1,404 @@
+"""``lit-gans fit``, ``validate``, ``test`` and ``predict``: LightningCLI with short names and a run folder."""
+
+import inspect
+import os
+import re
+import sys
+import warnings
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+import yaml
+from lightning.fabric.plugins import CheckpointIO
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint, Timer
+from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import CSVLogger, WandbLogger
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+import lit_gans.data
+import lit_gans.models  # noqa: F401  (both make short names known)
+from lit_gans import checkpoints, optim
+from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
+from lit_gans.callbacks.stopping import StoppingCheck
+from lit_gans.checkpoints.changes import LINKED
+from lit_gans.checkpoints.loading import named_class, was_restoring
+from lit_gans.checkpoints.place import RUN, find
+from lit_gans.checkpoints.resume import nothing_left, tell
+from lit_gans.checkpoints.trust import class_path, import_class
+from lit_gans.cli import settings
+from lit_gans.cli.making import Making, make
+from lit_gans.cli.reasons import causes, is_own
+from lit_gans.cli.words import NOBODY, TRAINING, fail, known
+from lit_gans.core.checks import refuse_strategy
+from lit_gans.core.generative import GenerativeModel
+from lit_gans.errors import UsageError, at_least, nearest, own_line, reason, refuse_odd_numbers
+from lit_gans.runs import RunLogger, remove_unused
+
+_EPOCHS = 10  # of a run that does not say how long it should take
+_HOMES = {"model": "lit_gans.models", "data": "lit_gans.data"}
+_YAML = (".yaml", ".yml", ".json")
+_DEFAULTS = {"model": "lit_gans.DCGAN", "data": "lit_gans.Glyphs"}
+_KINDS = {"": "", "int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "NoneType": ""}
+_AUTO = "auto"  # a monitor: the first score of which less is better
+_BEST = "best"
+_USUAL = (3, 64, 64)  # the shape of images that nobody says
+
+
+class Parser(LightningArgumentParser):
+    """Turns an error of several lines into one sentence."""
+
+    def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:
+        """Reads a configuration file as all of this library are read."""
+        with settings.opened(path) as text:
+            return self.parse_string(text, os.fspath(path), *arguments, **options)
+
+    def save(self, cfg: Any, path: Any, *arguments: Any, **options: Any) -> None:
+        """Writes a configuration in one file, in UTF-8 as it is read."""
+        Path(path).write_text(self.dump(cfg, skip_none=False), "utf-8")
+
+    def parse_args(self, *arguments: Any, **options: Any) -> Any:
+        """Also refuses numbers that no option can take."""
+        parsed = super().parse_args(*arguments, **options)
+        if command := parsed.get("subcommand"):  # not while the options of one class are looked at
+            refuse_odd_numbers(parsed[command])
+        return parsed
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Prints it and ends the process with 2; a bug in a user's own module is raised as it is."""
+        if bug := next((cause for cause in causes(ex) if is_own(cause)), None):
+            raise bug
+        text = " ".join(str(message).split())
+        wrong = re.search(r"Problem with given class_path '([^']+)': (.+?)(?: - Expected| Given value|$)", text)
+        if wrong and not wrong[2].startswith("Validation failed"):
+            fail(f"the class {wrong[1]!r} cannot be used: {wrong[2]}", 2)
+        key = re.search(r'Parser key "(?:\w+\.)?(\w+)"', text)
+        if key and (name := re.search(r"Expected a dot import path string: (\S+)", text)):
+            choices = known(_HOMES[key[1]]) if key[1] in _HOMES else []
+            hint = nearest(name[1], choices) if choices else "; check its spelling, or give its dotted name"
+            fail(f"unknown {key[1]} {name[1]!r}{hint}", 2)
+        if key and (other := re.search(r"(Import path does not correspond to a subclass of \w+)", text)):
+            fail(f"{key[1]}: {other[1][0].lower()}{other[1][1:]}: {text.rpartition('Given value: ')[2]}", 2)
+        if key and re.search(r"Given value: (NestedArg\(key=|\{'init_args': [^}]*\}+$)", text):
+            fail(f"{key[1]}: options of a class come before the class; name it first, say with --{key[1]}", 2)
+        wanted = re.findall(r"Expected an? (?:typing\.Literal\[([^]]+)\]|<class '(\w+)'>)", text)
+        plain = text.count("Expected") == len(wanted) and "[int, int]" not in text
+        if key and wanted and plain and all(kind in _KINDS for _, kind in wanted):
+            got = re.search(r"(?:Given|Got) value: (.+?)$", text)
+            literal = ", ".join(words for words, _ in wanted if words)
+            kinds = dict.fromkeys(_KINDS[kind] for words, kind in wanted if not words and kind != "NoneType")
+            choice = [*([f"one of {literal}"] if literal else []), *kinds]
+            fail(f"{key[1]} must be {' or '.join(choice)}, got {got[1] if got else 'something else'}", 2)
+        fail(text, 2)
+
+
+class SaveConfig(SaveConfigCallback):
+    """Writes ``config.yaml`` into the run's own folder, which no other run shares."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Writes it, unless the run has no folder of its own, and tells W&B.
+
+        A run that goes on from a checkpoint is repeated from its beginning, which ends at the same weights.
+        """
+        if "ckpt_path" in self.config:
+            self.config = self.config.clone()
+            self.config["ckpt_path"] = None
+        if trainer.log_dir is not None and stage == "fit":
+            super().setup(trainer, pl_module, stage)
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger) and trainer.is_global_zero and stage == "fit":
+                options = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
+                logger.experiment.config.update(options, allow_val_change=True)
+
+
+class TrainCLI(LightningCLI):
+    """The training commands."""
+
+    @classmethod
+    def run(cls, arguments: Sequence[str]) -> None:
+        """Parses ``arguments``, builds the model, the data and the trainer, and runs."""
+        _check_names(arguments)
+        try:
+            cls(
+                GenerativeModel,
+                LightningDataModule,
+                save_config_callback=SaveConfig,
+                trainer_defaults={"default_root_dir": "runs", "enable_model_summary": False},
+                seed_everything_default=0,
+                parser_class=Parser,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                auto_configure_optimizers=False,
+                args=_complete(arguments),
+            )
+        finally:
+            remove_unused()
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """The callbacks of every run, and what the model learns from the data."""
+        parser.add_lightning_class_args(SampleGrid, "samples")
+        parser.add_lightning_class_args(SaveLast, "last")
+        parser.add_lightning_class_args(Quality, "quality")
+        parser.add_lightning_class_args(CollapseMonitor, "collapse")
+        parser.add_lightning_class_args(Best, "best")
+        parser.set_defaults(
+            {
+                "best.monitor": _AUTO,
+                "best.mode": "min",
+                "best.filename": _BEST,
+                "best.enable_version_counter": False,
+            }
+        )
+        parser.add_argument(
+            "--trust", nargs="+", type=str, default=NOBODY, help="packages of yours that a checkpoint names classes of"
+        )
+        for name in LINKED:
+            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+
+    def _add_instantiators(self) -> None:
+        """What makes the objects that options describe."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # what replaces it came with jsonargparse 4.49
+            for key, kind in (("model", GenerativeModel), ("data", LightningDataModule)):
+                self.parser.add_instantiator(Making(self, key), kind)
+            self.parser.add_instantiator(make, object)
+
+    def _set_seed(self) -> None:
+        """Refuses a seed that NumPy could not begin with."""
+        seed = self._get(self.config, "seed_everything")
+        if not isinstance(seed, bool) and not 0 <= seed < 2**32:
+            raise UsageError(f"--seed_everything must be from 0 to {2**32 - 1}, got {seed}")
+        super()._set_seed()
+
+    def _parse_ckpt_path(self) -> None:
+        """The command line says what is trained; a checkpoint must fit it (Lightning would let the file win)."""
+        config = self.config[self.config["subcommand"]]
+        if (path := config.get("ckpt_path")) == "":
+            raise UsageError("--ckpt_path is empty; name a checkpoint, or leave the option out")
+        if path is None:
+            if self.config["subcommand"] != "fit":
+                print("note: without --ckpt_path this looks at an untrained model", file=sys.stderr)
+            return
+        saved = checkpoints.read(path)
+        asked = import_class(config["model"]["class_path"])
+        holds = named_class(saved, path, asked, config["trust"])
+        if holds is not asked:
+            own = holds.__name__ in known(_HOMES["model"])
+            raise UsageError(
+                f"{path} holds a {holds.__name__}, but the command asks for a {asked.__name__}; add --model "
+                f"{holds.__name__ if own else class_path(holds)}, or the --config of the run that saved it"
+            )
+        if self.config["subcommand"] == "fit":
+            _end_if_done(saved, config["trainer"], path)
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Runs; a checkpoint that Lightning cannot go on from is the user's to replace."""
+        try:
+            super()._run_subcommand(subcommand)
+        except Exception as error:
+            if isinstance(error, UsageError) or not was_restoring(error) or own_line(error):
+                raise
+            raise UsageError(
+                f"{self.config[subcommand].get('ckpt_path')} cannot be gone on from ({type(error).__name__}: "
+                f"{reason(error)}); it is damaged or of another model: use another checkpoint of the run"
+            ) from error
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Adds the run folder, the safe checkpoint writer and the progress bar to what the user asked for."""
+        trainer = self._get(self.config_init, "trainer", default={})
+        if _endless(trainer):
+            trainer["max_epochs"] = _EPOCHS
+        name = f"{type(self.model).__name__}-{type(self.datamodule).__name__}"
+        trainer["logger"] = _loggers(trainer["logger"], trainer["default_root_dir"], name)
+        plugins, callbacks = _as_list(trainer["plugins"]), _as_list(trainer["callbacks"])
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            trainer["plugins"] = [*plugins, checkpoints.AtomicCheckpointIO()]
+        if trainer["enable_progress_bar"] is not False and not any(isinstance(c, AnyProgressBar) for c in callbacks):
+            trainer["callbacks"] = [*callbacks, ProgressBar()]
+        at_least(1, check_val_every_n_epoch=trainer["check_val_every_n_epoch"])
+        if str(wanted := trainer["devices"]).isdigit() and trainer["accelerator"] in ("cpu", "auto"):
+            most = 4 * max(os.cpu_count() or 1, torch.cuda.device_count())  # each is a process of its own
+            if int(wanted) > most:
+                raise UsageError(
+                    f"trainer.devices={wanted} starts as many processes; this machine takes at most {most}"
+                )
+        if trainer["barebones"]:
+            raise UsageError(
+                "trainer.barebones allows no logger, checkpoint or callback, which every run here has; use "
+                "trainer.limit_val_batches=0 against scores and trainer.enable_checkpointing=false against checkpoints"
+            )
+        if trainer["gradient_clip_val"]:
+            raise UsageError("a model clips by itself: use --model.clip_norm, not trainer.gradient_clip_val")
+        if trainer["accumulate_grad_batches"] not in (None, 1):
+            raise UsageError("a batch is a step here: use a larger --data.batch_size, do not accumulate")
+        try:
+            made = super().instantiate_trainer(**kwargs)
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"the trainer cannot be made: {error}") from None
+        refuse_strategy(made.strategy)
+        best, quality = (self._get(self.config_init, name) for name in ("best", "quality"))
+        if best.monitor in (None, _AUTO):
+            # a data module of the user's own need not say its images' shape, nor a model with given networks
+            shape = getattr(self.datamodule, "image_shape", None) or self.model.image_shape or _USUAL
+            best.monitor = quality.monitor(shape)
+        if best.save_top_k not in (0, 1) and "{" not in (best.filename or "{"):
+            best.filename += "_{step}"  # several cannot have one name
+        return made
+
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Any]) -> Trainer:
+        """Adds a look at what stops a run early; leaves out what saves checkpoints, if the user wants none."""
+        callbacks = [*callbacks, StoppingCheck()]
+        if config["enable_checkpointing"] is False:
+            callbacks = [c for c in callbacks if not isinstance(c, ModelCheckpoint)]
+            for callback in callbacks:
+                if isinstance(callback, SaveLast):
+                    callback.saves = False
+        return super()._instantiate_trainer(config, callbacks)
+
+    def before_instantiate_classes(self) -> None:
+        """Refuses options that no file could repeat, before anything is made of them."""
+        try:
+            self._dump_config()
+        except Exception as error:
+            reason = str(list(causes(error))[-1])
+            raise UsageError(f"these options cannot be written to the run's config.yaml: {reason}") from error
+
+    def before_fit(self) -> None:
+        """Says what is trained and where the run is."""
+        folder = self.trainer.log_dir
+        if self.trainer.is_global_zero:
+            players = {name: getattr(self.model, name).parameters() for name in self.model.players}
+            sizes = [f"{name} {sum(w.numel() for w in weights):,} weights" for name, weights in players.items()]
+            print(f"{type(self.model).__name__} on {type(self.datamodule).__name__}: {', '.join(sizes)}")
+            print(f"run folder: {folder}" if folder else "no run folder: logging is off", flush=True)
+
+    def after_fit(self) -> None:
+        """Says where the results are."""
+        if (folder := self.trainer.log_dir) and self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+            print(f"config, metrics.csv, samples and checkpoints are in {folder}", flush=True)
+
+
+def _check_names(arguments: Sequence[str]) -> None:
+    """Refuses an unknown short name with the nearest one, before anything is built."""
+    for key, home in _HOMES.items():
+        for flag, value in _flags(arguments):
+            if flag in _naming(key) and value.isidentifier() and value not in known(home):
+                choices = nearest(value, known(home))
+                fail(f"unknown {key} {value!r}{choices}, or the dotted name of a class of yours", 2)
+
+
+def _complete(arguments: Sequence[str]) -> list[str]:
+    """Adds the default model and data where neither a flag nor a configuration file names one.
+
+    They are not defaults of the parser, because a class keeps the options of the default that it replaces: MNIST would
+    take Glyphs' image size.
+    """
+    named = {key for key in _DEFAULTS for flag, _ in _flags(arguments) if flag in _naming(key)}
+    for flag, value in _flags(arguments):
+        if flag in ("-c", "--config") and Path(value).is_file():
+            named |= settings.read(value).keys()
+    arguments = _classes_first(arguments)
+    arguments = [_unfolded(word, flag) for flag, word in zip(["", *arguments], arguments, strict=False)]
+    arguments = [_one_of_two(word, flag) for flag, word in zip(["", *arguments], arguments, strict=False)]
+    arguments = _names_first(arguments)
+    added = [word for key, name in _DEFAULTS.items() if key not in named for word in (f"--{key}", name)]
+    return [*arguments[:1], *added, *arguments[1:]] if arguments[:1] and arguments[0] in TRAINING else list(arguments)
+
+
+def _classes_first(arguments: Sequence[str]) -> list[str]:
+    """Puts a class before the options that only it knows, unless a configuration file stands between them."""
+    words = list(arguments)
+    flags = [word.partition("=")[0] for word in words]
+    for key in _DEFAULTS:
+        own = (n for n, flag in enumerate(flags) if flag.startswith(f"--{key}.") and flag not in _naming(key))
+        first = next(own, len(words))
+        named = next((n for n, flag in enumerate(flags) if flag in _naming(key)), 0)
+        if first < named and not any(flag.startswith(("-c", "--c")) for flag in flags[first:named]):
+            size = 1 if "=" in words[named] else 2
+            for each in (words, flags):
+                each[first:first] = [each.pop(named) for _ in each[named : named + size]]
+    return words
+
+
+def _unfolded(word: str, before: str) -> str:
+    """A word of a command, where it names a file of a model's or the data's settings the settings themselves."""
+    flag, given, value = word.partition("=") if word.startswith("--") else (before, "", word)
+    if flag.removeprefix("--") not in _HOMES or Path(value).suffix not in _YAML or not Path(value).is_file():
+        return word
+    text = yaml.safe_dump(settings.read(value), default_flow_style=True, width=float("inf"))
+    return f"{flag}={text.strip()}" if given else text.strip()
+
+
+def _one_of_two(word: str, before: str) -> str:
+    """A word of a command; in full the name of an optimizer or a schedule that two libraries have."""
+    flag, given, value = word.partition("=") if word.startswith("--") else (before, "", word)
+    kind = re.search(r"(optimizer|scheduler)(\.class_path)?$", flag)
+    own = getattr(optim, value, None) if kind and kind[1] == "optimizer" else None
+    if inspect.isclass(own) and own.__module__ == optim.__name__:
+        value = class_path(own)
+    elif kind and value == ReduceLROnPlateau.__name__:  # Lightning's asks for a monitor
+        value = class_path(ReduceLROnPlateau)
+    return f"{flag}={value}" if given else word if word.startswith("--") else value
+
+
+def _names_first(arguments: Sequence[str]) -> list[str]:
+    """A command with the class of a model or of data before its options, which nobody knows before."""
+    words = list(arguments)
+    for key in _HOMES:
+        flags = [word.partition("=")[0] for word in words]
+        naming = [at for at, flag in enumerate(flags) if flag in _naming(key)]
+        first = next((at for at, flag in enumerate(flags) if flag.startswith(f"--{key}.") and at not in naming), None)
+        if len(naming) != 1 or first is None or first > naming[0] or {"-c", "--config"} & set(flags[first : naming[0]]):
+            continue  # a file that comes between the two has its own say
+        end = naming[0] + (1 if "=" in words[naming[0]] else 2)
+        words = [*words[:first], *words[naming[0] : end], *words[first : naming[0]], *words[end:]]
+    return words
+
+
+def _flags(arguments: Sequence[str]) -> list[tuple[str, str]]:
+    """Every word of a command with the one after it, whether ``--flag value`` or ``--flag=value``."""
+    return list(pairwise([*(word for argument in arguments for word in argument.split("=", 1)), ""]))
+
+
+def _naming(key: str) -> tuple[str, str]:
+    """The flags that name a class."""
+    return f"--{key}", f"--{key}.class_path"
+
+
+def _loggers(given: Any, root: Any, name: str) -> list[Any]:
+    """First the CSV logger, whose folder is the run's own and never another run's, then what the user asked for."""
+    loggers = [] if given is True else _as_list(given)
+    loggers = [RunLogger.like(logger) if type(logger) is CSVLogger else logger for logger in loggers]
+    if not any(isinstance(logger, CSVLogger) for logger in loggers):
+        loggers.append(RunLogger(Path(root or "runs"), name))
+    return sorted(loggers, key=lambda logger: not isinstance(logger, CSVLogger))
+
+
+def _as_list(given: Any) -> list[Any]:
+    """What a Trainer argument takes as nothing, one thing or several."""
+    return [] if given in (None, False) else list(given) if isinstance(given, (list, tuple)) else [given]
+
+
+def _end_if_done(saved: dict[str, Any], trainer: Any, path: Any) -> None:
+    """Ends the process with 0, before it has a run folder, if a limit of the command is reached already."""
+    limit = 1.0 if trainer["limit_train_batches"] is None else trainer["limit_train_batches"]
+    if (
+        trainer["fast_dev_run"]
+        or trainer["overfit_batches"]
+        or limit != saved.get(RUN, {}).get("limit_train_batches", 1.0)
+    ):
+        return  # what an epoch is will be known when there are data
+    timer = None if trainer["max_time"] is None else Timer(trainer["max_time"])
+    epochs = _EPOCHS if _endless(trainer) else trainer["max_epochs"]
+    if notes := nothing_left(find(saved), saved, trainer["max_steps"], epochs, timer, path):
+        tell(notes)
+        raise SystemExit(0)
+
+
+def _endless(trainer: Any) -> bool:
+    """Whether nothing says how long a run should take."""
+    return trainer["max_epochs"] is None and trainer["max_steps"] == -1 and trainer["max_time"] is None

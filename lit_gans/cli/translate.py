@@ -1,0 +1,191 @@
+"""``lit-gans translate``.
+
+What is heavy is imported when it is needed, so that help answers at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from lit_gans.cli.words import NOBODY
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_LARGE = 1024  # pixels of a short side from which a picture that cannot be translated may be too large
+
+
+def translate(
+    checkpoint: str,
+    pictures: str,
+    output: str = "translated",
+    direction: Literal["AtoB", "BtoA"] = "AtoB",
+    size: int | None = None,
+    batch: int = 8,
+    seed: int = 0,
+    device: str = "cpu",
+    force: bool = False,
+    trust: list[str] = NOBODY,
+) -> None:
+    """Translates a picture, or every picture of a folder and of the folders in it.
+
+    Pictures keep their names, the folders that they are in, and their sizes, whatever these are. What begins with a dot
+    is passed over, and what cannot be translated is skipped and named at the end.
+
+    Args:
+        checkpoint: a checkpoint file of a model that makes images from images, say a CycleGAN or a Pix2Pix.
+        pictures: a picture, or a folder of them.
+        output: a picture file for one picture; else a folder for files of the same names.
+        direction: BtoA goes the other way, if the model goes both.
+        size: short side, in pixels, that larger pictures are made smaller to for the translation and enlarged from
+            afterwards; by default they are translated as large as they are.
+        batch: how many pictures of equal size are translated at once.
+        seed: of the noise, in models that have any.
+        device: where to compute, for example cpu or cuda.
+        force: replace files that are there.
+        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
+    """
+    from lit_gans.checkpoints import load
+    from lit_gans.cli.models import usable
+    from lit_gans.errors import UsageError
+    from lit_gans.files import refuse_taken
+
+    if batch < 1:
+        raise UsageError(f"batch must be at least 1 picture, got {batch}")
+    if size is not None and size < 8:
+        raise UsageError(f"size must be at least 8 pixels, got {size}")
+    files = _places(Path(pictures), Path(output))
+    refuse_taken(*(target for _, target in files), force=force)
+    model = load(checkpoint, usable(device), trust=trust)
+    if model.draws:
+        raise UsageError(
+            f"{checkpoint} holds a {type(model).__name__}, which draws from noise and translates nothing; use "
+            "'lit-gans sample', or a checkpoint of a Pix2Pix, CycleGAN, CUT or Colorizer"
+        )
+    how = way(model, direction)
+    skipped = _translate_all(model, files, how | {"seed": seed}, size, batch)
+    for reason in skipped:
+        print(f"skipped {reason}", file=sys.stderr)
+    if len(skipped) == len(files):
+        raise UsageError(f"no picture was translated: {skipped[0]}")
+    done = len(files) - len(skipped)
+    print(f"{done} picture{'s' * (done != 1)} in {output}")
+
+
+def _places(given: Path, output: Path) -> list[tuple[Path, Path]]:
+    """Every picture with the file that its translation goes to."""
+    from lit_gans.data.sources import SUFFIXES, Folder
+    from lit_gans.errors import UsageError
+
+    into = given.is_dir() or output.suffix.lower() not in SUFFIXES
+    if given.is_dir():
+        if output.suffix.lower() in SUFFIXES or output.is_file():
+            raise UsageError(f"{given} is a folder, so output must be one too, got {output}")
+        pairs = [(given / name, output / name) for name in Folder.scan(given).names]
+        if output.resolve() != given.resolve():  # what an earlier call has put into a folder in this one is no picture
+            pairs = [pair for pair in pairs if output.resolve() not in pair[0].resolve().parents]
+        if not pairs:
+            raise UsageError(f"the folder {given} has no picture that ends in {', '.join(SUFFIXES)}")
+    elif given.is_file():
+        pairs = [(given, output / given.name if into else output)]
+    else:
+        raise UsageError(f"there is no picture or folder {given}")
+    if same := [str(file) for file, target in pairs if target.resolve() == file.resolve()]:
+        raise UsageError(f"the translation would replace {same[0]}; name another output")
+    return pairs
+
+
+def way(model: Any, direction: str) -> dict[str, Any]:
+    """The arguments of a model's `translate` that say which way it goes.
+
+    Raises:
+        UsageError: if it does not go that way.
+    """
+    import inspect
+
+    from lit_gans.errors import UsageError
+
+    translate = getattr(model, "translate", None)
+    if translate and "direction" in inspect.signature(translate).parameters:
+        return {"direction": direction}
+    if direction != "AtoB":
+        does = "translates one way only" if translate else "translates nothing"
+        raise UsageError(f"a {type(model).__name__} {does}; leave --direction away")
+    return {}
+
+
+def _translate_all(
+    model: Any, files: list[tuple[Path, Path]], how: dict[str, Any], size: int | None, batch: int
+) -> list[str]:
+    """Translates and writes; what was skipped and why."""
+    from tqdm import tqdm
+
+    from lit_gans.errors import UsageError
+    from lit_gans.images.photos import read_photo
+
+    waiting: list[tuple[Tensor, Path, Path]] = []
+    skipped: list[str] = []
+    channels = _channels(model, how.get("direction"))
+    for file, target in tqdm(files, unit=" pictures", disable=None if len(files) > 1 else True):
+        try:
+            photo = read_photo(str(file), channels)
+        except UsageError as error:
+            skipped.append(str(error))
+            continue
+        if waiting and (len(waiting) == batch or waiting[0][0].shape != photo.shape):
+            skipped += _flush(model, waiting, how, size)
+        waiting.append((photo, file, target))
+    return skipped + (_flush(model, waiting, how, size) if waiting else [])
+
+
+def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str, Any], size: int | None) -> list[str]:
+    """Translates and writes pictures of one size, one by one if together they cannot be; what was skipped and why."""
+    import torch
+
+    from lit_gans.errors import UsageError
+    from lit_gans.images.photos import write_photo
+
+    pictures = waiting[:]
+    waiting.clear()
+    try:
+        made = _resized(model, torch.cat([photo for photo, _, _ in pictures]), how, size)
+    except (
+        UsageError,
+        RuntimeError,
+        ValueError,
+        MemoryError,
+    ) as error:  # too small for the network, or too large for the memory
+        if len(pictures) > 1:
+            return [reason for picture in pictures for reason in _flush(model, [picture], how, size)]
+        photo, file, _ = pictures[0]
+        height, width = photo.shape[2:]
+        smaller = "; make it smaller for the translation with --size" if min(height, width) >= _LARGE else ""
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        return [f"{file}: {width}x{height} pixels cannot be translated ({reason}){smaller}"]
+    skipped = []
+    for image, (_, file, target) in zip(made, pictures, strict=True):
+        try:
+            write_photo(image, target)
+        except (OSError, ValueError) as error:
+            if getattr(error, "errno", None):  # the disk's fault; the others are of a format that cannot hold it
+                raise
+            skipped.append(f"{file}: it cannot be written as {target.suffix} ({error})")
+    return skipped
+
+
+def _channels(model: Any, direction: str | None) -> int:
+    """Of the pictures that a model takes."""
+    shape = model.image_shape if direction == "BtoA" else model.source_shape
+    return 3 if shape is None else int(shape[0])
+
+
+def _resized(model: Any, photos: "Tensor", how: dict[str, Any], size: int | None) -> "Tensor":
+    """Translations as large as the photos, by way of a smaller size if one is wanted."""
+    from torch.nn.functional import interpolate
+
+    height, width = photos.shape[2:]
+    scale = 1.0 if size is None else min(1.0, size / min(height, width))
+    if scale == 1:
+        return model.translate(photos, **how).cpu()
+    small = interpolate(photos, (round(height * scale), round(width * scale)), mode="bilinear", antialias=True)
+    return interpolate(model.translate(small, **how).cpu(), (height, width), mode="bicubic").clamp(-1, 1)

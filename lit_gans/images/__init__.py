@@ -1,0 +1,1 @@
+"""Pictures: their shapes, reading and writing them, grids and sheets of them."""

@@ -1,0 +1,137 @@
+"""How an encoded picture becomes an array of pixels."""
+
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from lit_gans.images.depth import CorruptPicture, in_bytes
+from lit_gans.images.shape import resize
+
+__all__ = ["MEGAPIXELS", "CorruptPicture", "Frame"]
+
+MEGAPIXELS = 179.0  # Pillow's own limit against files that unpack until the memory is full
+_LARGE = 32e6  # pixels from which a picture is first made smaller by whole numbers, to save memory
+_SPARE = 4  # times as wide and high as it ends, which leaves the filter enough to see
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is done to every picture once: everything but its file that decides its pixels.
+
+    Args:
+        size: (height, width) that it ends with.
+        channels: 1 for grey, 3 for colour.
+        fit: ``crop`` cuts the middle out in the shape of ``size``, ``stretch`` changes the shape instead.
+        crop: side of the middle square that is cut out before anything else.
+        half: of pictures that show two side by side, the one to take.
+        file_range: the numbers in the file that are black and white, where it does not say so itself.
+        megapixels: the most that a picture may have.
+    """
+
+    size: tuple[int, int]
+    channels: int = 3
+    fit: Literal["crop", "stretch"] = "crop"
+    crop: int | None = None
+    half: Literal["left", "right"] | None = None
+    file_range: tuple[float, float] | None = None
+    megapixels: float = field(default=MEGAPIXELS, repr=False)  # decides no pixel, see cache.py
+
+    def __call__(self, data: bytes) -> Tensor:
+        """An encoded picture as (C, H, W) uint8.
+
+        Raises:
+            CorruptPicture: if it cannot be decoded or cut.
+        """
+        try:
+            with limited(self.megapixels), Image.open(io.BytesIO(data)) as picture:
+                image = self._decode(picture, data)
+        except CorruptPicture:
+            raise
+        except MemoryError:
+            raise CorruptPicture("it takes more memory than there is") from None
+        except Exception as error:  # Pillow's plugins raise whatever they please
+            raise CorruptPicture(f"{type(error).__name__}: {error}".replace("\n", " ")) from None
+        pixels = np.asarray(image)
+        tensor = torch.from_numpy(pixels.reshape(image.height, image.width, self.channels).copy()).permute(2, 0, 1)
+        return resize(tensor[None], self.size)[0]
+
+    def _decode(self, picture: Image.Image, data: bytes) -> Image.Image:
+        """The part that is shown, upright, in grey or colour; what is transparent becomes white."""
+        if self.crop is None and self.half is None:
+            factor = self._spare(*picture.size)
+            picture.draft(None, (picture.width // factor, picture.height // factor))
+        image = in_bytes(picture, data, self.file_range)
+        box = self._box(*image.size)
+        if box != (0, 0, *image.size):
+            image = image.crop(box)
+        factor = self._spare(*image.size)
+        if factor > 1:
+            image = (image if image.mode in ("L", "LA", "RGB", "RGBA") else _converted(image, 3)).reduce(factor)
+        return _converted(image, self.channels)
+
+    def _box(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of the part of a picture that is shown."""
+        left, top = 0, 0
+        if self.half is not None:
+            if width % 2:
+                raise CorruptPicture(f"a pair side by side has an even width, but this is {width}x{height} pixels")
+            width //= 2
+            left = width if self.half == "right" else 0
+        if self.crop is not None:
+            if self.crop > min(width, height):
+                raise CorruptPicture(f"it is {width}x{height} pixels, smaller than the crop of {self.crop}")
+            left, top = left + round((width - self.crop) / 2), top + round((height - self.crop) / 2)
+            width = height = self.crop
+        if self.fit == "crop":
+            shape = self.size[1] / self.size[0]
+            inner = min(width, round(height * shape)) or 1, min(height, round(width / shape)) or 1
+            left, top = left + (width - inner[0]) // 2, top + (height - inner[1]) // 2
+            width, height = inner
+        return left, top, left + width, top + height
+
+    def _spare(self, width: int, height: int) -> int:
+        """By what whole number a large picture may be divided before it is resized; 1 for all others."""
+        if width * height <= _LARGE:
+            return 1
+        return max(1, min(width // (_SPARE * self.size[1]), height // (_SPARE * self.size[0])))
+
+
+@contextmanager
+def limited(megapixels: float = MEGAPIXELS) -> Iterator[None]:
+    """Refuses pictures of more pixels, within.
+
+    Raises:
+        CorruptPicture: if one has.
+    """
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = int(megapixels * 5e5)  # Pillow refuses twice as many and warns of as many
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            yield
+    except Image.DecompressionBombError as error:
+        found = re.search(r"\d+", str(error))
+        has = int(found[0]) / 1e6 if found else 0
+        raise CorruptPicture(
+            f"it has {has:.0f} megapixels, more than the limit of {megapixels:g}, which is there because a small "
+            "file can unpack until the memory is full; if you trust it, raise data.max_megapixels, or make it smaller"
+        ) from None
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def _converted(image: Image.Image, channels: int) -> Image.Image:
+    """In grey or colour, on white."""
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return image.convert("L" if channels == 1 else "RGB")

@@ -1,0 +1,27 @@
+"""Images in another size and with other channels."""
+
+import torch
+from torch import Tensor
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as transforms
+
+
+def to_shape(images: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """(N, C, H, W) uint8 images, grey or coloured, in another (channels, height, width)."""
+    if images.shape[1] != shape[0]:
+        images = transforms.grayscale_to_rgb(images) if shape[0] == 3 else transforms.rgb_to_grayscale(images)
+    return resize(images, (shape[1], shape[2]))
+
+
+def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """(N, C, H, W) uint8 images to another (height, width): bicubic and antialiased, whichever set they are from.
+
+    The filter changes FID (Parmar et al. 2022, arXiv:2104.11222): a bicubic one that is wide enough when it shrinks is
+    what that paper recommends.
+    """
+    if tuple(images.shape[2:]) == size:
+        return images
+    parts = [
+        transforms.resize(part, list(size), InterpolationMode.BICUBIC, antialias=True) for part in images.split(5000)
+    ]
+    return torch.cat(parts)
