@@ -7,7 +7,6 @@ from lit_gans.data.base import ImageData as ImageData
 from lit_gans.data.base import Sized
 from lit_gans.data.celeba import CelebA as _CelebA
 from lit_gans.data.cifar10 import CIFAR10 as _CIFAR10
-from lit_gans.data.frame import MEGAPIXELS
 from lit_gans.data.gaussians import Gaussians as Gaussians
 from lit_gans.data.glyphs import DIGITS
 from lit_gans.data.glyphs import Glyphs as _Glyphs
@@ -40,6 +39,7 @@ from lit_gans.data.unpaired import Summer2Winter as _Summer2Winter
 from lit_gans.data.unpaired import Ukiyoe2Photo as _Ukiyoe2Photo
 from lit_gans.data.unpaired import Unpaired as _Unpaired
 from lit_gans.data.unpaired import VanGogh2Photo as _VanGogh2Photo
+from lit_gans.images.frame import MEGAPIXELS
 from typing import Literal
 
 __all__ = [

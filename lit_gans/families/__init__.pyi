@@ -4,6 +4,7 @@ from abc import ABCMeta
 from collections.abc import Sequence
 from lightning.pytorch.cli import LRSchedulerCallable
 from lightning.pytorch.cli import OptimizerCallable
+from lit_gans.core.generative import ImageShape
 from lit_gans.families.label import LabelGAN as _LabelGAN
 from lit_gans.families.label import inspect_labels as inspect_labels
 from lit_gans.families.label import required_classes as required_classes
@@ -14,7 +15,6 @@ from lit_gans.families.latent import required as required
 from lit_gans.families.translation import PairedGAN as _PairedGAN
 from lit_gans.families.translation import TranslationGAN as _TranslationGAN
 from lit_gans.families.translation import UnpairedGAN as _UnpairedGAN
-from lit_gans.generative import ImageShape
 from lit_gans.networks.base import Discriminator
 from lit_gans.networks.base import Generator
 from lit_gans.networks.blocks import Norm

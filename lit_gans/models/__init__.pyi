@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from lightning.pytorch.cli import LRSchedulerCallable
 from lightning.pytorch.cli import OptimizerCallable
-from lit_gans.encoder_decoder import Likelihood
-from lit_gans.generative import ImageShape
+from lit_gans.core.encoder_decoder import Likelihood
+from lit_gans.core.generative import ImageShape
 from lit_gans.models.acgan import ACGAN as _ACGAN
 from lit_gans.models.autoencoder import AutoEncoder as _AutoEncoder
 from lit_gans.models.began import BEGAN as _BEGAN
