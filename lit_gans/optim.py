@@ -67,6 +67,31 @@ class AdamWithoutMomentum(Adam):
         super().__init__(params, lr, betas, eps, weight_decay)
 
 
+class StyleAdam(Adam):
+    """`Adam` with StyleGAN2's betas (0, 0.99) and a learning rate for weights that are near 1.
+
+    Weights with an equalised learning rate want ten times the usual one: 0.002 in Karras et al. 2020
+    (arXiv:1912.04958), 0.0025 below 1024 pixels in their next paper (arXiv:2006.06676), which is the default.
+
+    Args:
+        params: parameters or parameter groups.
+        lr: learning rate.
+        betas: decay of the first and second moment.
+        eps: added to the denominator.
+        weight_decay: L2 penalty.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 2.5e-3,
+        betas: tuple[float, float] = (0.0, 0.99),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+
 class RMSprop(torch.optim.RMSprop):
     """RMSprop with the learning rate of Arjovsky et al. 2017 (arXiv:1701.07875, algorithm 1).
 
