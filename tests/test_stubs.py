@@ -64,7 +64,7 @@ def test_a_fixed_argument_is_not_offered():
 
 RIGHT = """
 from torch import nn
-from lit_gans.base import Batch, Fake
+from lit_gans.core.game import Batch, Fake
 from lit_gans.losses import Terms
 from lit_gans import DCGAN, Glyphs, LatentGAN, StyleGAN2
 from lit_gans.models import SGAN

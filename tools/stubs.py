@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-PACKAGES = ("lit_gans.families", "lit_gans.models", "lit_gans.data")
+PACKAGES = ("lit_gans", "lit_gans.families", "lit_gans.models", "lit_gans.data")
 HEAD = '"""Every argument of every class by name, for editors. Written by tools/stubs.py, not by hand."""\n'
 
 
@@ -139,12 +139,18 @@ def stub(package: str) -> str:
         ValueError: if two modules mean different things by one name.
     """
     home = import_module(package)
-    exported = {name: getattr(home, name) for name in sorted(home.__all__)}
-    refined = [value for value in exported.values() if hides_arguments(value)]
+    names = [name for name in home.__all__ if name != "__version__"]
+    elsewhere = getattr(home, "_HOME", {})  # of what a package imports on first use
+    refined = [
+        cls
+        for cls in (getattr(home, name) for name in names)
+        if hides_arguments(cls) and elsewhere.get(cls.__name__) not in PACKAGES
+    ]
     refined.sort(key=lambda cls: (len(cls.__mro__), cls.__name__))  # what is above comes before what is below
     statements = {f"from {cls.__module__} import {cls.__name__} as _{cls.__name__}" for cls in refined}
-    for name in exported.keys() - {cls.__name__ for cls in refined}:
-        statements.add(f"{origin(package, name)} as {name}")
+    for name in {*names} - {cls.__name__ for cls in refined}:
+        place = f"from {elsewhere[name]} import {name}" if name in elsewhere else origin(package, name)
+        statements.add(f"{place} as {name}")
     classes = []
     for cls in refined:
         statements |= {needed for argument in arguments(cls) for needed in imports(argument)}
@@ -152,8 +158,9 @@ def stub(package: str) -> str:
     if any(map(inspect.isabstract, refined)):
         statements.add("from abc import ABCMeta")
     refuse_two_meanings(statements)
-    names = "".join(f'    "{name}",\n' for name in home.__all__)
-    return "\n".join([HEAD, *sorted(statements), "", f"__all__ = [\n{names}]\n", *classes])
+    listed = "".join(f'    "{name}",\n' for name in home.__all__)
+    lazy = ["__version__: str", "_HOME: dict[str, str]\n"] if elsewhere else []
+    return "\n".join([HEAD, *sorted(statements), "", *lazy, f"__all__ = [\n{listed}]\n", *classes])
 
 
 def hides_arguments(value: Any) -> bool:
