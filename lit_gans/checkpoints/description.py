@@ -4,7 +4,7 @@ import io
 import pickle
 import random
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +17,8 @@ from lit_gans.checkpoints.file import RANDOM
 from lit_gans.checkpoints.trust import class_path, findable
 from lit_gans.errors import UsageError
 
-if TYPE_CHECKING:
-    from lit_gans.core.generative import GenerativeModel
 
-
-def save_hyperparameters(model: "GenerativeModel") -> dict[str, str]:
+def save_hyperparameters(model: Any) -> dict[str, str]:
     """Stores the call that made ``model`` as plain values in ``model.hparams``.
 
     On the command line the parsed configuration is stored, which names networks too; from Python a network is a live
@@ -41,7 +38,7 @@ def save_hyperparameters(model: "GenerativeModel") -> dict[str, str]:
     return networks
 
 
-def describe(model: "GenerativeModel") -> dict[str, Any]:
+def describe(model: Any) -> dict[str, Any]:
     """The parts of a checkpoint that `load` needs besides the weights and the hyper-parameters.
 
     The defaults are those of all arguments that nobody has given: a later version may have others.
@@ -55,7 +52,7 @@ def describe(model: "GenerativeModel") -> dict[str, Any]:
     }
 
 
-def prove_loadable(model: "GenerativeModel") -> None:
+def prove_loadable(model: Any) -> None:
     """Makes the model once more, as a checkpoint would; warns of a class that only this program finds.
 
     Raises:

@@ -6,7 +6,7 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import yaml
@@ -23,9 +23,6 @@ from lit_gans.checkpoints.trust import class_path, find_class, shown
 from lit_gans.errors import UsageError, reason
 from lit_gans.networks.base import Backbone, TranslationBackbone
 
-if TYPE_CHECKING:
-    from lit_gans.core.generative import GenerativeModel
-
 _KINDS = (nn.Module, Optimizer, LRScheduler, Backbone, TranslationBackbone)
 _RESTORER = checkpoint_connector.__file__
 
@@ -34,7 +31,7 @@ def load(
     path: Any,
     map_location: Any = None,
     *,
-    expected: "type[GenerativeModel] | None" = None,
+    expected: type[Any] | None = None,
     trust: Sequence[str] = (),
     strict: bool | None = None,
     hparams_file: Any = None,
@@ -82,9 +79,7 @@ def load(
     return model if first is None else model.to(first.device)
 
 
-def named_class(
-    checkpoint: dict[str, Any], where: str, expected: "type[GenerativeModel] | None", trust: Sequence[str]
-) -> "type[GenerativeModel]":
+def named_class(checkpoint: dict[str, Any], where: str, expected: type[Any] | None, trust: Sequence[str]) -> type[Any]:
     """The class that a checkpoint names; one of this name that is at hand counts before any that has to be found.
 
     Raises:
@@ -130,7 +125,7 @@ def _earlier_defaults(
     }
 
 
-def prove_repeatable(model: "GenerativeModel") -> None:
+def prove_repeatable(model: Any) -> None:
     """Makes a model once more from what it has recorded, without memory for its weights.
 
     Raises:
@@ -138,16 +133,15 @@ def prove_repeatable(model: "GenerativeModel") -> None:
     """
     name = type(model).__name__
     recorded = {key: value for key, value in dict(model.hparams).items() if not key.startswith("_")}
+    state = model.state_dict()
     with torch.random.fork_rng(devices=[]):
-        again = _repeated(type(model), recorded, torch.device("meta"))
-        again = _repeated(type(model), recorded, torch.device("cpu")) if isinstance(again, Exception) else again
+        again = _repeated(type(model), recorded, state, "meta")
+        again = _repeated(type(model), recorded, state, "cpu") if isinstance(again, Exception) else again
     if isinstance(again, Exception):
         raise UsageError(
             f"a checkpoint of this {name} could not be loaded: made once more with the arguments that it was made with "
             f"it fails ({type(again).__name__}: {reason(again)}); let __init__ take plain values, classes and backbones"
         )
-    state = model.state_dict()
-    again.on_load_checkpoint({"state_dict": state})
     own, other = ({plain_key(k): tuple(v.shape) for k, v in m.items()} for m in (state, again.state_dict()))
     if differing := next((key for key in {**own, **other} if own.get(key) != other.get(key)), None):
         raise UsageError(
@@ -157,17 +151,19 @@ def prove_repeatable(model: "GenerativeModel") -> None:
         )
 
 
-def _repeated(cls: type, recorded: dict[str, Any], device: torch.device) -> Any:
-    """The model, or the error that came instead."""
+def _repeated(cls: type, recorded: dict[str, Any], state: dict[str, Any], device: str) -> Any:
+    """The model as `load` would make it, or the error that came instead."""
     try:
         with torch.device(device), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return cls(**{name: build(value, name) for name, value in recorded.items()})
+            model = cls(**{name: build(value, name) for name, value in recorded.items()})
+            model.on_load_checkpoint({"state_dict": state})
+            return model
     except Exception as error:
         return error
 
 
-def _fill(model: "GenerativeModel", checkpoint: dict[str, Any], strict: bool | None, where: str) -> None:
+def _fill(model: Any, checkpoint: dict[str, Any], strict: bool | None, where: str) -> None:
     """Gives a model its weights and what else it has saved."""
     try:
         strict = model.strict_loading if strict is None else strict

@@ -7,7 +7,7 @@ import pickle
 from abc import ABCMeta
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -18,7 +18,7 @@ from lit_gans.checkpoints.trust import class_path
 from lit_gans.errors import UsageError
 
 # arguments of 0.1 that are options of a backbone now
-_MOVED = [
+MOVED = [
     "width",
     "upsampling",
     "generator_norm",
@@ -47,19 +47,21 @@ class Recorded(ABCMeta):
     its parent. Repeating such a call makes another object. What is recorded here is what the caller wrote.
     """
 
-    def __call__(cls, *arguments: Any, **named: Any) -> Any:
-        """Notes the call, then makes the object as always."""
-        made = cls.__new__(cls, *arguments, **named)
-        if not isinstance(made, cls):
+    if not TYPE_CHECKING:  # a type checker takes the signature of __init__, unless it finds this
+
+        def __call__(cls, *arguments: Any, **named: Any) -> Any:
+            """Notes the call, then makes the object as always."""
+            made = cls.__new__(cls, *arguments, **named)
+            if not isinstance(made, cls):
+                return made
+            call = _bound(cls, made, arguments, named)
+            made.__dict__["recorded"] = call
+            try:
+                made.__init__(*arguments, **named)
+            except TypeError as error:
+                _explain_moved(cls, error)
+                raise
             return made
-        call = _bound(cls, made, arguments, named)
-        made.__dict__["recorded"] = call
-        try:
-            made.__init__(*arguments, **named)  # type: ignore[misc]
-        except TypeError as error:
-            _explain_moved(cls, error)
-            raise
-        return made
 
     @property
     def __signature__(cls) -> inspect.Signature:
@@ -97,7 +99,7 @@ def _copied(value: Any) -> Any:
 def _explain_moved(cls: type, error: TypeError) -> None:
     """Raises a `UsageError` if the call was one of version 0.1."""
     name = str(error).rpartition("unexpected keyword argument '")[2].rstrip("'")
-    if str(error).count("unexpected keyword argument") and name in _MOVED and hasattr(cls, "default_backbone"):
+    if str(error).count("unexpected keyword argument") and name in MOVED and hasattr(cls, "default_backbone"):
         backbone = type(cls.default_backbone).__name__
         raise UsageError(
             f"{name} is an option of a backbone since 0.2: {cls.__name__}(backbone={backbone}(...)); docs/from-0.1.md "

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from lit_gans.core.generative import Batch
-from lit_gans.core.sampling import noise_size
 from lit_gans.core.joint import JointModel
+from lit_gans.core.sampling import noise_size
 from lit_gans.errors import UsageError, at_least
 from lit_gans.likelihoods import bernoulli
 from lit_gans.losses import Terms
@@ -216,7 +216,7 @@ class EncoderDecoder(JointModel):
         reconstruction = self.reconstruct(images)
         terms = {**self.held_out(images, self.number(batch_idx)), "mse": (reconstruction - images).square().mean()}
         self.log_dict(
-            {f"{self.stage}/{name}": term for name, term in terms.items()}, batch_size=len(images), sync_dist=True
+            {f"{self.stage_name}/{name}": term for name, term in terms.items()}, batch_size=len(images), sync_dist=True
         )
         return {
             "fake": self.sample(len(images), seed=self.number(batch_idx)),

@@ -13,18 +13,15 @@ from lit_gans.core.checks import (
     shape_of,
 )
 from lit_gans.core.gradients import Watched
-from lit_gans.core.held_out import HeldOut
 from lit_gans.core.hooks import keep_hooks
-from lit_gans.core.sampling import Sampling
 from lit_gans.core.saving import Saving
-from lit_gans.core.watching import Watching
 from lit_gans.errors import UsageError
 
 Batch = dict[str, Tensor]
 ImageShape = tuple[int, ...]
 
 
-class GenerativeModel(Sampling, Saving, Watching, HeldOut, metaclass=Recorded):
+class GenerativeModel(Saving, metaclass=Recorded):
     """A generator, its average, and all that models share however they are trained.
 
     Batches are inspected once, losses that are not finite stop the run, checkpoints describe themselves, and a resumed
@@ -109,6 +106,20 @@ class GenerativeModel(Sampling, Saving, Watching, HeldOut, metaclass=Recorded):
             name: value.to(self.dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
             for name, value in batch.items()
         }
+
+    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """As many samples as the batch has entries."""
+        entry = next(iter(self.receive(batch).values()))
+        return self.sample(len(entry), seed=batch_idx)
+
+    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+        """As many samples as the batch has entries, the same ones at every validation; nothing without `draws`."""
+        entry = next(iter(self.receive(batch).values()))
+        return {"fake": self.sample(len(entry), seed=self.number(batch_idx))} if self.draws else {}
+
+    def test_step(self, batch: Any, batch_idx: int) -> Any:
+        """The same as a validation step."""
+        return self.validation_step(batch, batch_idx)
 
     def bfloat16(self) -> "GenerativeModel":
         """All weights in bfloat16; Lightning keeps track of ``half()`` and ``double()``, but not of this one."""

@@ -18,7 +18,7 @@ PLAYERS = ("generator", "discriminator")
 
 
 class Players(GenerativeModel):
-    """Makes the networks named in ``players`` by their hooks; gives each an optimizer and a schedule, and steps these."""
+    """Makes the networks named in ``players`` by their hooks, and gives each an optimizer and a schedule."""
 
     discriminator: nn.Module
     players: ClassVar[tuple[str, ...]] = PLAYERS

@@ -5,16 +5,16 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import torch
-from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from lit_gans.checkpoints import class_path
+from lit_gans.core.held_out import HeldOut
 from lit_gans.errors import UsageError
 from lit_gans.networks.base import evaluating, in_parts
 from lit_gans.optim import ExponentialAverage
 
 
-class Sampling(LightningModule):
+class Sampling(HeldOut):
     """Keeps the averaged generator, draws from it, and says what it can draw."""
 
     generator: nn.Module
@@ -87,7 +87,7 @@ class Sampling(LightningModule):
         return self.image_shape
 
     @property
-    def stage(self) -> str:
+    def stage_name(self) -> str:
         """``test`` in a test, ``val`` in a validation: what logged names begin with."""
         return "test" if self.trainer.testing else "val"
 
@@ -141,7 +141,7 @@ class Sampling(LightningModule):
 
     def _like(self) -> Tensor:
         """A tensor of the device and the number type that networks take."""
-        return torch.empty(0, device=self.device, dtype=self.dtype)
+        return torch.empty(0, device=self.device).to(self.dtype)
 
     def sample(self, n: int = 64, *, seed: int | None = None) -> Tensor:
         """Refused, unless a family draws from noise.
@@ -174,20 +174,6 @@ class Sampling(LightningModule):
         if label is not None:
             raise UsageError(f"a {type(self).__name__} does not draw by class; leave out the label, got {label!r}")
         return None
-
-    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """As many samples as the batch has entries."""
-        entry = next(iter(self.receive(batch).values()))
-        return self.sample(len(entry), seed=batch_idx)
-
-    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
-        """As many samples as the batch has entries, the same ones at every validation; nothing without `draws`."""
-        entry = next(iter(self.receive(batch).values()))
-        return {"fake": self.sample(len(entry), seed=self.number(batch_idx))} if self.draws else {}
-
-    def test_step(self, batch: Any, batch_idx: int) -> Any:
-        """The same as a validation step."""
-        return self.validation_step(batch, batch_idx)
 
 
 def noise_size(generator: nn.Module, asked: int | None = None) -> int:

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
@@ -14,18 +13,13 @@ from lit_gans.checkpoints import changes, place, resume
 from lit_gans.core.checks import refuse_few_bits, refuse_precision, refuse_strategy
 from lit_gans.core.gradients import CURE, Watched
 from lit_gans.core.hooks import keep_hooks
+from lit_gans.core.watching import Watching
 from lit_gans.errors import NonFiniteLoss, UsageError, reason
-from lit_gans.losses import Terms
-from lit_gans.optim import ExponentialAverage
 
 
-class Saving(LightningModule):
+class Saving(Watching):
     """Proves that checkpoints can be loaded, writes and reads them, and puts a resumed run back where it was."""
 
-    generator_ema: ExponentialAverage | None
-    given_networks: dict[str, str]
-    _shown: Terms
-    _watched: Watched
     _inspected: set[str]
     _random_states: list[dict[str, Any]] | None = None
     _place: place.Place | None = None

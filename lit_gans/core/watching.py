@@ -1,17 +1,17 @@
 """Numbers of a run: what is logged of them, and what is done where they break."""
 
 import torch
-from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.optim import Optimizer
 
 from lit_gans.core.gradients import CURE, Watched
 from lit_gans.core.hooks import keep_hooks
+from lit_gans.core.sampling import Sampling
 from lit_gans.errors import NonFiniteLoss
 from lit_gans.losses import Terms
 
 
-class Watching(LightningModule):
+class Watching(Sampling):
     """Logs terms, and stops a run whose losses or gradients are not finite."""
 
     clip_norm: float | None

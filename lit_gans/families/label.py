@@ -59,8 +59,7 @@ class LabelGAN(LatentGAN):
     def make_generator(self) -> nn.Module:
         """The backbone's generator, told the condition by its noise or its norm layers."""
         beside = self.num_classes if self.conditioning == "input" else 0
-        plain = self.backbone.generator(self.shape, self.noise_size + beside)
-        return ConditionalGenerator(plain, self.num_classes, self.conditioning)
+        return ConditionalGenerator(self.drawing_from(self.noise_size + beside), self.num_classes, self.conditioning)
 
     # ---------------------------------------------------------------- labels
 

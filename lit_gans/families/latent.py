@@ -21,7 +21,7 @@ class LatentGAN(BaseGAN):
 
     Args:
         backbone: the kind of network that both players are where none are given, say ``DCGANBackbone(width=32)``; by
-            default the paper's, or an MLP of three layers for points in the plane and whatever else is too small for it.
+            default the paper's, or an MLP of three layers for points in the plane and other samples that are too small.
         latent_dim: size of the noise; by default the given generator's own ``latent_dim``, or the backbone's.
         game: arguments of `BaseGAN`: generator, discriminator, optimizer, scheduler, r1, augment and so on. A generator
             of your own is any module that maps (N, latent_dim) to (N, C, H, W) in [-1, 1], a discriminator one that
@@ -88,7 +88,14 @@ class LatentGAN(BaseGAN):
 
     def make_generator(self) -> nn.Module:
         """The backbone's generator."""
-        return self.backbone.generator(self.shape, self.noise_size)
+        return self.drawing_from(self.noise_size)
+
+    def drawing_from(self, inputs: int) -> Any:
+        """The backbone's generator of vectors (N, inputs), which says as ``latent_dim`` how long they are."""
+        network = self.backbone.generator(self.shape, inputs)
+        if not isinstance(getattr(network, "latent_dim", None), int):
+            network.latent_dim = inputs  # type: ignore[assignment]
+        return network
 
     def make_discriminator(self) -> nn.Module:
         """The backbone's discriminator, with the norm that the game needs."""
