@@ -86,8 +86,8 @@ class ConditionalGenerator(Generator):
                         setattr(parent, name, ConditionalNorm(child, num_classes))
         if conditioning == "norm" and not self.norms():
             raise UsageError(
-                f"conditioning='norm' needs a generator with norm layers, but {type(generator).__name__} is without; use "
-                "one with batch norm, as DCGANBackbone and ResNetBackbone make them, or conditioning='input'"
+                f"conditioning='norm' needs a generator with norm layers, but {type(generator).__name__} is without; "
+                "use one with batch norm, as DCGANBackbone and ResNetBackbone make them, or conditioning='input'"
             )
 
     def forward(self, noise: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]
