@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from lit_gans.core.checks import refuse_backbone
 from lit_gans.core.game import BaseGAN, Batch, Fake
-from lit_gans.core.sampling import noise_size
+from lit_gans.core.sampling import noise_size, with_latent_dim
 from lit_gans.errors import UsageError, at_least
 from lit_gans.networks import DCGANBackbone, MLPBackbone
 from lit_gans.networks.base import Backbone
@@ -89,10 +89,7 @@ class LatentGAN(BaseGAN):
 
     def drawing_from(self, inputs: int) -> Any:
         """The backbone's generator of vectors (N, inputs), which says as ``latent_dim`` how long they are."""
-        network = self.backbone.generator(self.shape, inputs)
-        if not isinstance(getattr(network, "latent_dim", None), int):
-            network.latent_dim = inputs  # type: ignore[assignment]
-        return network
+        return with_latent_dim(self.backbone.generator(self.shape, inputs), inputs)
 
     def make_discriminator(self) -> nn.Module:
         """The backbone's discriminator, with the norm that the game needs."""
