@@ -363,7 +363,7 @@ def test_a_killed_decoder_is_one_sentence(folder, says, monkeypatch):
     monkeypatch.setattr(cache, "_BLOCK", 1)
     monkeypatch.setenv("LIT_GANS_CACHE", str(folder / "cache"))
     (folder / "cache").mkdir()
-    monkeypatch.setattr("lit_gans.data.sources.Frame.__call__", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    monkeypatch.setattr("lit_gans.images.frame.Frame.__call__", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
     said = says("fit", "--data=ImageFolder", f"--data.root={folder}", "--data.size=8", "--data.batch_size=2")
     assert "a process that decodes pictures was ended from outside" in said and "what is decoded is kept" in said
 

@@ -133,16 +133,15 @@ def prove_repeatable(model: Any) -> None:
     """
     name = type(model).__name__
     recorded = {key: value for key, value in dict(model.hparams).items() if not key.startswith("_")}
+    state = model.state_dict()
     with torch.random.fork_rng(devices=[]):
-        again = _repeated(type(model), recorded, torch.device("meta"))
-        again = _repeated(type(model), recorded, torch.device("cpu")) if isinstance(again, Exception) else again
+        again = _repeated(type(model), recorded, state, "meta")
+        again = _repeated(type(model), recorded, state, "cpu") if isinstance(again, Exception) else again
     if isinstance(again, Exception):
         raise UsageError(
             f"a checkpoint of this {name} could not be loaded: made once more with the arguments that it was made with "
             f"it fails ({type(again).__name__}: {reason(again)}); let __init__ take plain values, classes and backbones"
         )
-    state = model.state_dict()
-    again.on_load_checkpoint({"state_dict": state})
     own, other = ({plain_key(k): tuple(v.shape) for k, v in m.items()} for m in (state, again.state_dict()))
     if differing := next((key for key in {**own, **other} if own.get(key) != other.get(key)), None):
         raise UsageError(
@@ -152,12 +151,14 @@ def prove_repeatable(model: Any) -> None:
         )
 
 
-def _repeated(cls: type, recorded: dict[str, Any], device: torch.device) -> Any:
-    """The model, or the error that came instead."""
+def _repeated(cls: type, recorded: dict[str, Any], state: dict[str, Any], device: str) -> Any:
+    """The model as `load` would make it, or the error that came instead."""
     try:
         with torch.device(device), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return cls(**{name: build(value, name) for name, value in recorded.items()})
+            model = cls(**{name: build(value, name) for name, value in recorded.items()})
+            model.on_load_checkpoint({"state_dict": state})
+            return model
     except Exception as error:
         return error
 

@@ -19,6 +19,7 @@ from lightning.pytorch.loggers import CSVLogger, WandbLogger
 
 from lit_gans import checkpoints
 from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
+from lit_gans.callbacks.run_folder import RunLogger, remove_unused
 from lit_gans.callbacks.stopping import StoppingCheck
 from lit_gans.checkpoints.changes import LINKED
 from lit_gans.checkpoints.loading import named_class, was_restoring
@@ -34,7 +35,6 @@ from lit_gans.cli.words import NOBODY, known
 from lit_gans.core.checks import refuse_strategy
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.errors import UsageError, at_least, own_line, reason
-from lit_gans.runs import RunLogger, remove_unused
 
 _EPOCHS = 10  # of a run that does not say how long it should take
 _AUTO = "auto"  # a monitor: the first score of which less is better

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from lit_gans.augment.attach import Attached
 from lit_gans.core.checks import checked_terms
-from lit_gans.core.generative import Batch
+from lit_gans.core.generative import Batch as Batch
 from lit_gans.core.gradients import parameters_of, reduce_gradients
 from lit_gans.core.players import PLAYERS as PLAYERS
-from lit_gans.core.regularised import Fake, Regularised
+from lit_gans.core.regularised import Fake as Fake
+from lit_gans.core.regularised import Regularised
 from lit_gans.errors import UsageError, at_least
 from lit_gans.losses import Terms
 from lit_gans.optim import Adam, named
