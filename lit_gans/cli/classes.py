@@ -42,6 +42,10 @@ class _Kind:
     homes: tuple[str, ...]
     ending: str = ""
 
+    def short(self, name: str) -> str:
+        """A name without its ending; those of loggers are small."""
+        return name.removesuffix(self.ending).lower() if self.base is Logger else name.removesuffix(self.ending)
+
 
 _KINDS = (  # a class is of the first that fits: a model is a network, too
     _Kind(GenerativeModel, "model", ("lit_gans.models",)),
@@ -81,7 +85,7 @@ def our_rules() -> Iterator[None]:
 
 def choices(base: type) -> dict[str, type]:
     """The classes that may stand where ``base`` is asked for, by the names that need no module."""
-    kind = next((kind for kind in _KINDS if issubclass(base, kind.base)), None)
+    kind = _kind(base)
     found: dict[str, type] = {}
     for home in kind.homes if kind is not None else ():
         module = import_module(home)
@@ -106,16 +110,20 @@ def _path(bases: Any, name: str, theirs: Any) -> str:
     for base in bases:  # a class of the user's own that is imported already
         if "." in (own := theirs(base, name)):
             return str(own)
-    if (kind := next((kind for kind in _KINDS if issubclass(bases[0], kind.base)), None)) is None:
+    if (kind := _kind(bases[0])) is None:
         return name
-    raise ValueError(f"unknown {kind.word} {name!r}{nearest(name, list(choices(bases[0])))}, {OWN}")
+    known = [kind.short(each) for each in choices(bases[0])]
+    raise ValueError(f"unknown {kind.word} {name!r}{nearest(name, known)}, {OWN}")
 
 
 def _named(name: str, known: dict[str, type], base: type) -> type | None:
-    ending = next((kind.ending for kind in _KINDS if issubclass(base, kind.base)), "")
-    short = {each.removesuffix(ending): cls for each, cls in known.items()} if ending else {}
-    lower = {each.lower(): cls for each, cls in short.items()}  # wandb, csv
-    return known.get(name) or short.get(name) or lower.get(name)
+    kind = _kind(base)
+    short = {} if kind is None else {kind.short(each): cls for each, cls in known.items()}
+    return known.get(name) or short.get(name)
+
+
+def _kind(base: type) -> _Kind | None:
+    return next((kind for kind in _KINDS if issubclass(base, kind.base)), None)
 
 
 def _forget(before: Any, now: Any) -> str:
