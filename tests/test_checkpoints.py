@@ -169,7 +169,8 @@ def test_a_pickle_that_asks_for_code(saved, tmp_path, monkeypatch, capsys):
 def test_what_lightning_restores_is_the_users_to_replace(saved, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     torch.save({name: value for name, value in saved[0].items() if name != "lr_schedulers"}, "x.ckpt")
-    flags = ["--data.size=16", "--data.count=20", "--data.batch_size=4", "--model.backbone.width=4", "--model.latent_dim=8"]
+    flags = ["--data.size=16", "--data.count=20", "--data.batch_size=4", "--model.backbone.width=4"]
+    flags += ["--model.latent_dim=8"]
     with pytest.raises(SystemExit) as ended:
         main(["fit", *flags, "--trainer.max_steps=4", "--trainer.accelerator=cpu", "--ckpt_path=x.ckpt"])
     assert ended.value.code == 1

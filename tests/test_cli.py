@@ -249,8 +249,12 @@ def test_a_list_of_augmentations_or_one(model, policies, folder):
         (["fit", "--trainer.precision=12"], "precision must be one of 64, 32, 16, 'transformer-engine'", 2),
         (["fit", "--model.optimizer=Adamm"], "unknown optimizer 'Adamm'; did you mean Adam?", 2),
         (["fit", "--model.r1=-1"], "r1 must be at least 0, got -1", 1),
-        (["fit", "--model.r1=1"], "use discriminator_norm='none', 'layer' or 'spectral'", 1),
-        (["fit", "--model.r1=1", "--model.r1_every=0"], "r1_every at least 1 batch, got 1.0 and 0", 1),
+        (
+            ["fit", "--model.r1=1", "--model.backbone.discriminator_norm=batch"],
+            "use a backbone with discriminator_norm='none', 'layer' or 'spectral'",
+            1,
+        ),
+        (["fit", "--model.r1=1", "--model.r1_every=0"], "r1_every must be at least 1, got 0", 1),
         (["fit", "--model.augment=[colour]"], "are color, translation, cutout, blit, geometry, tone, got 'colour'", 1),
         (["fit", "--model.augment=color", "--model.augment_p=2"], "must be in [0, 1], got p=2.0", 1),
         (["fit", "--model.augment_p=0.5"], "augment_p and augment_target need augment", 1),
@@ -266,8 +270,8 @@ def test_a_list_of_augmentations_or_one(model, policies, folder):
         (["fit", "--trainer.max_epocs=3"], "unrecognized arguments: --trainer.max_epocs", 2),
         (["fit", "--config=nowhere.yaml"], "File does not exist", 2),
         (["fit", "--data=MNIST", "--data.root=nowhere"], "the data folder nowhere, from data.root, does not exist", 1),
-        (["fit", "--data.size=4"], "at least 8x8 pixels", 1),
-        (["fit", "--data=Gaussians"], "use larger images, or GAN, whose MLP draws any shape", 1),
+        (["fit", "--data.size=4", "--model.backbone=DCGAN"], "at least 8x8 pixels", 1),
+        (["fit", "--data=Gaussians", "--model.backbone=ResNet"], "use larger images, or MLPBackbone", 1),
         (["fit", "--data.count=20", "--data.batch_size=30"], "lower data.batch_size", 1),
         (["fit", "--ckpt_path=nowhere.ckpt"], "there is no checkpoint file nowhere.ckpt", 1),
         (["sample", "nowhere.ckpt"], "there is no checkpoint file nowhere.ckpt", 1),
@@ -334,10 +338,11 @@ def test_the_help_of_a_model_explains_its_options(folder, capsys):
     for option, explained in (
         ("--model.r1 R1", "gamma of the penalty"),
         ("--model.augment AUGMENT", "names of `Augment`'s policies"),
-        ("--model.discriminator_norm DISCRIMINATOR_NORM", "the same for the default discriminator"),
-        ("--model.residual {true,false}", "take the paper's networks"),
+        ("--model.backbone BACKBONE", "the kind of network that both players are where none are given"),
     ):
         assert f"{option} {explained}" in re.sub(rf", {option.split()[0]}\+ \S+", "", help), option
+    assert "one of BEGAN, DCGAN, MLP, R3, ResNet, SemiSupervised, Style, WeightNorm, or the dotted name" in help
+    assert "torch.optim" not in help.replace("torch.optim.Optimizer", "") and "torch.nn" not in help
 
 
 # -------------------------------------------------------------------- nothing of a user's is replaced unasked

@@ -1,13 +1,13 @@
 """How options name classes: by short names, ours before others', and each class begins with its own defaults.
 
-Both are jsonargparse's to decide, which has a function for each and no setting: `our_rules` puts ours in their place
-while a command is read, and puts them back, so that no other parser of the process changes.
+Both are jsonargparse's to decide, which has a function for each and no setting (4.41 to 4.53): `our_rules` puts ours in
+their place while a command is read, and puts them back, so that no other parser of the process changes.
 """
 
 import inspect
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from importlib import import_module
 from typing import Any, get_args
@@ -63,24 +63,37 @@ _KINDS = (  # a class is of the first that fits: a model is a network, too
 @contextmanager
 def our_rules() -> Iterator[None]:
     """Reads options by the rules of this module as long as it lasts."""
-    theirs = jsonargparse.resolve_class_path_by_name, jsonargparse.discard_init_args_on_class_path_change
     said: set[str] = set()
+    by_name, help_of = jsonargparse.resolve_class_path_by_name, jsonargparse.ActionTypeHint.extra_help
 
     def resolved(cls: Any, name: str) -> str:
-        return name if "." in name else _path(cls, name, theirs[0])
+        return name if "." in name else _path(cls, name, by_name)
 
     def begun_anew(_: Any, before: Any, now: Any) -> None:
-        if note := _forget(before, now):
-            if note not in said:  # options are merged several times
-                print(f"note: {note}", file=sys.stderr, flush=True)
+        if (note := _forget(before, now)) and note not in said:  # options are merged several times
             said.add(note)
+            print(f"note: {note}", file=sys.stderr, flush=True)
 
-    jsonargparse.resolve_class_path_by_name = resolved
-    jsonargparse.discard_init_args_on_class_path_change = begun_anew
+    def listed(option: Any) -> str:
+        kinds = jsonargparse.get_subclass_types(option._typehint, also_lists=True, callable_return=True) or ()
+        names = dict.fromkeys(name for base in kinds for name in _names(base))
+        return f", one of {', '.join(names)}, {OWN}" if names else help_of(option)
+
+    with ExitStack() as until:
+        until.enter_context(_replaced(jsonargparse, "resolve_class_path_by_name", resolved))
+        until.enter_context(_replaced(jsonargparse, "discard_init_args_on_class_path_change", begun_anew))
+        until.enter_context(_replaced(jsonargparse.ActionTypeHint, "extra_help", listed))
+        yield
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, by: Any) -> Iterator[None]:
+    theirs = getattr(owner, name)
+    setattr(owner, name, by)
     try:
         yield
     finally:
-        jsonargparse.resolve_class_path_by_name, jsonargparse.discard_init_args_on_class_path_change = theirs
+        setattr(owner, name, theirs)
 
 
 def choices(base: type) -> dict[str, type]:
@@ -112,14 +125,19 @@ def _path(bases: Any, name: str, theirs: Any) -> str:
             return str(own)
     if (kind := _kind(bases[0])) is None:
         return name
-    known = [kind.short(each) for each in choices(bases[0])]
-    raise ValueError(f"unknown {kind.word} {name!r}{nearest(name, known)}, {OWN}")
+    raise ValueError(f"unknown {kind.word} {name!r}{nearest(name, _names(bases[0]))}, {OWN}")
 
 
 def _named(name: str, known: dict[str, type], base: type) -> type | None:
     kind = _kind(base)
     short = {} if kind is None else {kind.short(each): cls for each, cls in known.items()}
     return known.get(name) or short.get(name)
+
+
+def _names(base: type) -> list[str]:
+    """What may be typed where a class is asked for."""
+    kind = _kind(base)
+    return [] if kind is None else [kind.short(name) for name in choices(base)]
 
 
 def _kind(base: type) -> _Kind | None:
