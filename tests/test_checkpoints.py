@@ -160,7 +160,7 @@ def test_a_pickle_that_asks_for_code(saved, tmp_path, monkeypatch, capsys):
     refused(lambda: lit_gans.load("x.ckpt"), "asks for posix.system to be run, which no checkpoint of lit_gans does")
     refused(lambda: AtomicCheckpointIO().load_checkpoint("x.ckpt", weights_only=False), "asks for posix.system")
     with pytest.raises(SystemExit):
-        main(["fit", "--weights_only=false", "--data.size=16", "--model.width=4", "--ckpt_path=x.ckpt"])
+        main(["fit", "--weights_only=false", "--data.size=16", "--model.backbone.width=4", "--ckpt_path=x.ckpt"])
     said = capsys.readouterr().err
     assert "asks for posix.system" in said and "weights_only=False" not in said
     assert not (tmp_path / "started").exists()
@@ -169,7 +169,8 @@ def test_a_pickle_that_asks_for_code(saved, tmp_path, monkeypatch, capsys):
 def test_what_lightning_restores_is_the_users_to_replace(saved, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     torch.save({name: value for name, value in saved[0].items() if name != "lr_schedulers"}, "x.ckpt")
-    flags = ["--data.size=16", "--data.count=20", "--data.batch_size=4", "--model.width=4", "--model.latent_dim=8"]
+    flags = ["--data.size=16", "--data.count=20", "--data.batch_size=4", "--model.backbone.width=4"]
+    flags += ["--model.latent_dim=8"]
     with pytest.raises(SystemExit) as ended:
         main(["fit", *flags, "--trainer.max_steps=4", "--trainer.accelerator=cpu", "--ckpt_path=x.ckpt"])
     assert ended.value.code == 1

@@ -180,6 +180,7 @@ def test_whatever_goes_wrong_on_one_rank_ends_all(where, rank, kind, code, sente
 
 def fit_two(folder, *flags):
     """A small run on two processes, as a user starts it; run_cli's own time limit says that it ends."""
-    small = ["--model.width=4", "--data.size=16", "--data.count=40", "--data.batch_size=10", "--quality.count=60"]
+    small = ["--model.backbone.width=4", "--data.size=16", "--data.count=40", "--data.batch_size=10"]
+    small += ["--quality.count=60"]
     small += ["--trainer.max_epochs=1", "--trainer.enable_progress_bar=false", f"--trainer.default_root_dir={folder}"]
     return run_cli("fit", *small, "--trainer.accelerator=cpu", "--trainer.devices=2", *flags, cwd=folder)

@@ -297,7 +297,7 @@ FLAGS = [
     "--data.size=16",
     "--data.count=40",
     "--data.batch_size=4",
-    "--model.width=4",
+    "--model.backbone.width=4",
     "--trainer.accelerator=cpu",
 ]
 FLAGS += ["--trainer.enable_progress_bar=false", "--trainer.limit_val_batches=0"]

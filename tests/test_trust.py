@@ -30,7 +30,8 @@ class Bystander:
     "No model."
 part = __import__("functools").partial(DCGAN)
 """
-TINY = ["--data.size=16", "--data.count=16", "--data.batch_size=8", "--model.width=4", "--trainer.accelerator=cpu"]
+TINY = ["--data.size=16", "--data.count=16", "--data.batch_size=8", "--model.backbone.width=4"]
+TINY += ["--trainer.accelerator=cpu"]
 TINY += ["--trainer.enable_progress_bar=false", "--trainer.limit_val_batches=0", "--trainer.max_steps=2"]
 
 

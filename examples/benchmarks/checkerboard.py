@@ -1,7 +1,7 @@
 """Resizing against transposed convolution: how much of a checkerboard a generator draws, before and after training.
 
     lit-gans fit --config examples/configs/dcgan_mnist.yaml
-    lit-gans fit --config examples/configs/dcgan_mnist.yaml --model.upsampling resize
+    lit-gans fit --config examples/configs/dcgan_mnist.yaml --model.backbone.upsampling resize
     python examples/benchmarks/checkerboard.py runs/DCGAN-MNIST/*/checkpoints/last.ckpt --picture checkerboard.png
 
 The score is the mean power at the frequencies that strides leave, over that beside them; photographs have about 1.
