@@ -13,7 +13,22 @@ from torch.optim.swa_utils import AveragedModel
 from lit_gans.errors import UsageError, own_line
 
 
-class Adam(torch.optim.Adam):
+def _other_names(cls: type) -> list[type]:
+    """The subclasses of a class, without those that are called as PyTorch's are; for these, their subclasses."""
+    found: list[type] = []
+    below: list[type] = type.__subclasses__(cls)
+    for subclass in below:
+        found += _other_names(subclass) if hasattr(torch.optim, subclass.__name__) else [subclass]
+    return found
+
+
+class _UnlistedAdam(torch.optim.Adam):
+    """Keeps `Adam` out of lists of subclasses: other command lines would find two classes of that name."""
+
+    __subclasses__: Any = classmethod(_other_names)
+
+
+class Adam(_UnlistedAdam):
     """Adam with the learning rate and betas of Radford et al. 2015 (arXiv:1511.06434, section 4).
 
     A class rather than a ``partial``, so that configurations and checkpoints can name it. On the CPU it uses the fused
@@ -92,7 +107,13 @@ class StyleAdam(Adam):
         super().__init__(params, lr, betas, eps, weight_decay)
 
 
-class RMSprop(torch.optim.RMSprop):
+class _UnlistedRMSprop(torch.optim.RMSprop):
+    """The same for `RMSprop`."""
+
+    __subclasses__: Any = classmethod(_other_names)
+
+
+class RMSprop(_UnlistedRMSprop):
     """RMSprop with the learning rate of Arjovsky et al. 2017 (arXiv:1701.07875, algorithm 1).
 
     Args:

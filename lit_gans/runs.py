@@ -1,139 +1,68 @@
-"""The folder that a run writes to: its own, never one that holds another run."""
+"""Where a run keeps what."""
 
 import os
-from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from lightning.pytorch.trainer.states import TrainerFn
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
-
-from lit_gans.errors import UsageError
-from lit_gans.files import clear_leftovers
-
-_WRITTEN = ("metrics.csv", "config.yaml", "hparams.yaml", "scores.jsonl", "samples", "checkpoints")  # by a run
-_BY_CALLBACKS = ("checkpoints/last.ckpt", "scores.jsonl", "samples")
-_made: list[Path] = []
 
 
-class RunLogger(CSVLogger):
-    """Lightning's logger, in a folder that this run alone has made.
+@dataclass(frozen=True)
+class Run:
+    """The folder of a run, and the places in it.
 
-    Two runs that start together get two versions, and a version that already holds a run is refused; Lightning's logger
-    would delete its ``metrics.csv``. The arguments are `CSVLogger`'s.
+    Args:
+        folder: say ``runs/DCGAN-MNIST/version_0``; nothing needs to be there yet.
     """
 
-    _claimed = False
-
-    @classmethod
-    def like(cls, logger: CSVLogger) -> "RunLogger":
-        """One with the arguments of another that has not written yet."""
-        return cls(logger.save_dir, logger.name, logger._version, logger._prefix, logger._flush_logs_every_n_steps)
+    folder: Path
 
     @property
-    def version(self) -> int | str:
-        """The given one, or the first that is free.
+    def config(self) -> Path:
+        """The options that repeat the run, which the command line writes."""
+        return self.folder / "config.yaml"
 
-        Raises:
-            UsageError: if its folder holds a run.
+    @property
+    def metrics(self) -> Path:
+        """The logged values, which Lightning's CSVLogger writes."""
+        return self.folder / "metrics.csv"
+
+    @property
+    def scores(self) -> Path:
+        """The scores with the protocol that they were measured by, a line of JSON for each validation."""
+        return self.folder / "scores.jsonl"
+
+    @property
+    def samples(self) -> Path:
+        """The folder of the grids of samples."""
+        return self.folder / "samples"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint that a run goes on from."""
+        return self.checkpoints / "last.ckpt"
+
+    @classmethod
+    def of(cls, checkpoint: str | os.PathLike[str]) -> "Run":
+        """The run that saved a checkpoint.
+
+        It is the folder above ``checkpoints``, in which a score with a slash in its name may have made further folders;
+        the nearest one that has a ``config.yaml`` counts.
+
+        Examples:
+            >>> Run.of("runs/DCGAN-MNIST/version_0/checkpoints/last.ckpt").folder.name
+            'version_0'
         """
-        if not self._claimed and getattr(rank_zero_only, "rank", 0) == 0:  # it tells the others
-            self._version = self._claim(self._version)
-        self._claimed = True
-        return super().version
+        folders = [*Path(checkpoint).parents] or [Path()]
+        inner = next((n for n, folder in enumerate(folders) if folder.name == "checkpoints"), 0)
+        runs = [cls(folder) for folder in folders[1 : inner + 2]]
+        return next((run for run in runs if run.config.is_file()), cls(folders[min(inner + 1, len(folders) - 1)]))
 
-    def _claim(self, version: int | str | None) -> int | str:
-        root = Path(self.root_dir)
-        root.mkdir(parents=True, exist_ok=True)
-        number = self._get_next_version() if version is None else version
-        while True:
-            folder = root / (number if isinstance(number, str) else f"version_{number}")
-            try:
-                folder.mkdir(parents=True)
-            except FileExistsError:
-                if version is None:  # another run was faster
-                    number = int(number) + 1
-                    continue
-                refuse_used(folder)
-            _made.append(folder)
-            _clear_older(root)
-            return number
-
-
-def refuse_used(folder: Path) -> None:
-    """Refuses a folder that holds a run.
-
-    Raises:
-        UsageError: if it does.
-    """
-    if there := next((name for name in _WRITTEN if (folder / name).exists()), None):
-        raise UsageError(
-            f"{folder} holds a run already ({there}), which another would overwrite; leave out the logger's version "
-            "for a new one, or name another"
-        )
-
-
-def remove_unused() -> None:
-    """Removes the folders that runs of this process have made and written nothing into."""
-    while _made:
-        with suppress(OSError):  # it is not empty
-            _made.pop().rmdir()
-
-
-def run_folder(trainer: Trainer) -> Path:
-    """Where the callbacks of a run write; to be asked on all processes, since they have to agree on it.
-
-    It is the folder of the first logger: of those of Lightning that write files the one that it names, of others, say
-    W&B, ``save_dir/name/version``, where Lightning keeps their checkpoints, too. Without a logger it is the trainer's
-    ``default_root_dir``, which no other run may have written to, but for the one that this one goes on with.
-
-    Raises:
-        UsageError: before the first batch, if there is no logger and the folder holds another run.
-    """
-    first: Any = trainer.loggers[0] if trainer.loggers else None
-    if trainer.fast_dev_run or isinstance(first, (CSVLogger, TensorBoardLogger)):  # type: ignore[attr-defined]
-        return Path(trainer.log_dir or trainer.default_root_dir)
-    if first is not None:
-        version = first.version if isinstance(first.version, str) else f"version_{first.version}"
-        folder = Path(first.save_dir or trainer.default_root_dir) / str(first.name) / version
-        return trainer.strategy.broadcast(folder)
-    folder = Path(trainer.strategy.broadcast(trainer.default_root_dir))
-    if trainer.state.fn == TrainerFn.FITTING and not any(isinstance(c, _OwnFolder) for c in _callbacks(trainer)):
-        _callbacks(trainer).append(_OwnFolder(folder))
-    return folder
-
-
-def _callbacks(trainer: Trainer) -> list[Callback]:
-    return trainer.callbacks  # type: ignore[attr-defined]
-
-
-class _OwnFolder(Callback):
-    """Refuses a folder that holds another run, before the first batch; earlier nobody knows what a run goes on with."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.ours = folder, False
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        there = next((name for name in _BY_CALLBACKS if (self.folder / name).exists()), None)
-        ours = self.ours or there is None or _continues(trainer, self.folder)
-        if not trainer.strategy.broadcast(ours):
-            raise UsageError(
-                f"{self.folder} holds another run already ({there}), which this one would overwrite; give the Trainer "
-                "another default_root_dir, or logger=CSVLogger(...), which makes a new folder for every run, or go on "
-                "with that run by its ckpt_path"
-            )
-        self.ours = True
-
-
-def _continues(trainer: Trainer, folder: Path) -> bool:
-    """Whether a run goes on from a checkpoint in a folder."""
-    given = trainer.ckpt_path
-    return given is not None and folder.resolve() in Path(os.fspath(given)).resolve().parents
-
-
-def _clear_older(root: Path) -> None:
-    """Removes what earlier runs left half written when they were killed."""
-    for folder in [*root.glob("*/checkpoints"), *root.glob("*/samples")]:
-        clear_leftovers(folder)
+    def written(self) -> str | None:
+        """The name of something that a run has written here; None if there is nothing."""
+        names = [path.name for path in (self.metrics, self.config)] + ["hparams.yaml"]
+        names += [path.name for path in (self.scores, self.samples, self.checkpoints)]
+        return next((name for name in names if (self.folder / name).exists()), None)

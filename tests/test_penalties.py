@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lit_gans.penalties import dragan_penalty, gradient_penalty, scores_and_slopes, pull_away, zero_centered
+from lit_gans.penalties import dragan_penalty, gradient_penalty, pull_away, scores_and_slopes, zero_centered
 
 SHAPES = [(5, 3), (4, 2, 3, 3)]
 

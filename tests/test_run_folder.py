@@ -13,8 +13,8 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 
 from lit_gans import DCGAN, LSGAN
 from lit_gans.callbacks import Quality, SampleGrid
+from lit_gans.callbacks.run_folder import RunLogger, remove_unused, run_of
 from lit_gans.cli.main import main
-from lit_gans.runs import RunLogger, remove_unused, run_folder
 
 FORK = multiprocessing.get_context("fork")
 TINY = [
@@ -200,7 +200,7 @@ def test_another_logger_gives_every_run_its_own_folder(tmp_path):
     for version in ("a1", "b2"):
         run = trainer(tmp_path, callbacks=[SaveLast(), SampleGrid()], logger=Elsewhere(tmp_path, version), max_steps=1)
         run.fit(small(DCGAN), glyphs())
-        assert run_folder(run) == tmp_path / "project" / version
+        assert run_of(run).folder == tmp_path / "project" / version
     found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert {
         f"project/{v}/{name}" for v in ("a1", "b2") for name in ("checkpoints/last.ckpt", "samples/real.png")

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lit_gans.callbacks.pace import Pace
 from lit_gans.callbacks.progress import ProgressBar
+from lit_gans.callbacks.run_folder import run_of
 from lit_gans.data.base import ImageData
 from lit_gans.data.order import repeated
 from lit_gans.errors import UsageError
@@ -34,7 +35,7 @@ from lit_gans.metrics.scoring import (
     refuse_unknown,
 )
 from lit_gans.metrics.together import shared
-from lit_gans.runs import run_folder
+from lit_gans.runs import Run
 
 
 class Quality(Callback):
@@ -97,7 +98,7 @@ class Quality(Callback):
         self.pace = Pace(every)
         self.scorings: dict[str, Scoring] = {}
         self.complete: set[str] = set()
-        self.folder = Path()
+        self.run = Run(Path())
         self.due = True
         self.fresh = False
         self._network: Features | None = None
@@ -131,7 +132,7 @@ class Quality(Callback):
 
         An epoch may take hours, so that this is not left to the first scoring.
         """
-        self.folder = run_folder(trainer)
+        self.run = run_of(trainer)
         shape = _shape(trainer, pl_module)
         unused = trainer.limit_test_batches == 0 if stage == "test" else trainer.limit_val_batches == 0
         if stage not in ("fit", "validate", "test") or unused:
@@ -372,7 +373,7 @@ class Quality(Callback):
         )
         numbers = {name: float(value) for name, value in values.items()}
         record = Scores(numbers, card, type(pl_module).__name__, step=trainer.global_step)
-        path = self.folder / "scores.jsonl"
+        path = self.run.scores
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as file:
             file.write(json.dumps(asdict(record)) + "\n")

@@ -9,9 +9,9 @@ from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
+from lit_gans.callbacks.run_folder import run_of
 from lit_gans.errors import UsageError
 from lit_gans.images.grid import beside, grid, refuse_undrawable, to_image, write_png
-from lit_gans.runs import run_folder
 
 _MOST = 10_000  # of a picture that can still be opened
 _ROWS = 8  # of translations
@@ -53,7 +53,7 @@ class SampleGrid(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Finds the run's folder (on every device, since they have to agree on it)."""
-        self.folder = run_folder(trainer) / "samples"
+        self.folder = run_of(trainer).samples
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Shows the run's first batch; pairs and domains side by side."""

@@ -13,8 +13,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from lightning.pytorch.utilities import rank_zero_info
 
+from lit_gans.callbacks.run_folder import run_of
 from lit_gans.errors import at_least
-from lit_gans.runs import run_folder
 from lit_gans.signals import Terminated, is_first
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -47,7 +47,7 @@ class SaveLast(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Finds the run's folder (on every device, since they have to agree on it)."""
-        self.path = run_folder(trainer) / "checkpoints" / "last.ckpt"
+        self.path = run_of(trainer).last
         if stage == "fit":
             self.received = 0
             self._before = {number: signal.getsignal(number) or signal.SIG_DFL for number in _SIGNALS}

@@ -18,7 +18,7 @@ from lit_gans.checkpoints.trust import class_path
 from lit_gans.errors import UsageError
 
 # arguments of 0.1 that are options of a backbone now
-_MOVED = [
+MOVED = [
     "width",
     "upsampling",
     "generator_norm",
@@ -99,7 +99,7 @@ def _copied(value: Any) -> Any:
 def _explain_moved(cls: type, error: TypeError) -> None:
     """Raises a `UsageError` if the call was one of version 0.1."""
     name = str(error).rpartition("unexpected keyword argument '")[2].rstrip("'")
-    if str(error).count("unexpected keyword argument") and name in _MOVED and hasattr(cls, "default_backbone"):
+    if str(error).count("unexpected keyword argument") and name in MOVED and hasattr(cls, "default_backbone"):
         backbone = type(cls.default_backbone).__name__
         raise UsageError(
             f"{name} is an option of a backbone since 0.2: {cls.__name__}(backbone={backbone}(...)); docs/from-0.1.md "

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lit_gans.cli.words import NOBODY
+from lit_gans.runs import Run
 
 if TYPE_CHECKING:
     from lit_gans.metrics.protocol import Scores
@@ -261,6 +262,6 @@ def _better(name: str) -> str:
 
 def _title(scores: "Scores") -> str:
     file = Path(scores.checkpoint)
-    run = file.parent.parent
+    run = Run.of(file).folder
     place = "/".join(part for part in (run.parent.name, run.name, file.name) if part)
     return f"{scores.model} {scores.step:,} steps\n{place}"

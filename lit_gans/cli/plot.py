@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lit_gans.errors import UsageError
 from lit_gans.files import refuse_taken
+from lit_gans.runs import Run
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -44,13 +45,14 @@ def plot(run: str, output: str | None = None, force: bool = False) -> None:
     if target.suffix.lower() not in _CURVES:
         raise UsageError(f"output must end in {', '.join(_CURVES)}, got {output}")
     refuse_taken(target, target.with_suffix(".webp"), force=force or output is None)
-    curves = read_metrics(folder / "metrics.csv")
+    curves = read_metrics(Run(folder).metrics)
     title = "/".join(folder.resolve().parts[-2:])
     draw_curves(curves, target, title)
     print(f"{len(curves)} curves in {target}")
-    grids = sorted((folder / "samples").glob("step_*.png"), key=_step)
+    samples = Run(folder).samples
+    grids = sorted(samples.glob("step_*.png"), key=_step)
     if not grids:
-        print(f"no animation: there are no samples in {folder / 'samples'}")
+        print(f"no animation: there are no samples in {samples}")
         return
     frames = animate(grids, target.with_suffix(".webp"))
     print(f"{frames} grids of samples in {target.with_suffix('.webp')}")

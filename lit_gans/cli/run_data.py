@@ -8,6 +8,7 @@ from typing import Any
 from lit_gans.cli import settings
 from lit_gans.cli.words import known
 from lit_gans.errors import UsageError, nearest
+from lit_gans.runs import Run
 
 
 def open_data(
@@ -63,7 +64,7 @@ def _settings(checkpoint: str, data: str | None) -> tuple[str, dict[str, Any], P
     The last is the file that gave the name, None if the user typed it.
     """
     given = data is not None and Path(data).suffix in (".yaml", ".yml")
-    file = Path(data) if given and data else _beside(Path(checkpoint).resolve())
+    file = Path(data) if given and data else Run.of(Path(checkpoint).resolve()).config
     section: Any = {}
     if file.is_file():
         section = settings.read(file, needed=False).get("data") or {}
@@ -85,13 +86,6 @@ def _settings(checkpoint: str, data: str | None) -> tuple[str, dict[str, Any], P
     if name.rpartition(".")[2] == data and data not in known("lit_gans.data"):  # one of the user's own, in short
         return name, dict(arguments), file
     return data, {}, None
-
-
-def _beside(checkpoint: Path) -> Path:
-    """The configuration of a checkpoint's run; a score with a slash in its name may have made folders below it."""
-    places = [folder / "config.yaml" for folder in checkpoint.parents]
-    inner = next((n for n, folder in enumerate(checkpoint.parents) if folder.name == "checkpoints"), 0)
-    return next((place for place in places[1 : inner + 2] if place.is_file()), checkpoint.parent.parent / "config.yaml")
 
 
 def _short(name: str) -> str:

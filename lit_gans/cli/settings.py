@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from lit_gans.errors import UsageError
+from lit_gans.runs import Run
 
 _BYTES = 2**20  # of a file; the longest that a run writes has 10,000
 _DEEP = 40  # lists and names within each other
@@ -122,7 +123,7 @@ def _where(error: yaml.YAMLError) -> str:
 
 
 def _refused(path: str | Path, reason: str) -> UsageError:
-    other = Path(path).with_name("config.yaml")
+    other = Run(Path(path).parent).config
     beside = Path(path).name == "hparams.yaml" and other.is_file()
     hint = f"use {other}" if beside else "'lit-gans fit --print_config' writes one"
     return UsageError(f"{path} is no configuration of a run ({' '.join(reason.split())}); {hint}")

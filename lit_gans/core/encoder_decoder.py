@@ -216,7 +216,7 @@ class EncoderDecoder(JointModel):
         reconstruction = self.reconstruct(images)
         terms = {**self.held_out(images, self.number(batch_idx)), "mse": (reconstruction - images).square().mean()}
         self.log_dict(
-            {f"{self.stage}/{name}": term for name, term in terms.items()}, batch_size=len(images), sync_dist=True
+            {f"{self.stage_name}/{name}": term for name, term in terms.items()}, batch_size=len(images), sync_dist=True
         )
         return {
             "fake": self.sample(len(images), seed=self.number(batch_idx)),

@@ -87,7 +87,7 @@ class Sampling(HeldOut):
         return self.image_shape
 
     @property
-    def stage(self) -> str:
+    def stage_name(self) -> str:
         """``test`` in a test, ``val`` in a validation: what logged names begin with."""
         return "test" if self.trainer.testing else "val"
 

@@ -130,7 +130,7 @@ class PairedGAN(TranslationGAN):
         source, target = batch["source"], batch["target"]
         fake = self.translate(source, seed=self.number(batch_idx))
         l1 = (fake - target).abs().mean()
-        self.log(f"{self.stage}/l1", l1, batch_size=len(fake), sync_dist=True)
+        self.log(f"{self.stage_name}/l1", l1, batch_size=len(fake), sync_dist=True)
         return {"fake": fake, "real": target, "shown": {"source": source, "fake": fake, "target": target}}
 
 

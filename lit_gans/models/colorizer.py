@@ -189,8 +189,8 @@ class Colorizer(TranslationGAN):
         hints, mask = simulate_hints(lab[:, 1:], _HINTS, rng=torch.Generator().manual_seed(self.number(batch_idx)))
         fake, helped = self.colorize(image), self.colorize(image, hints, mask)
         values = {
-            f"{self.stage}/psnr": psnr(fake, image).mean(),
-            f"{self.stage}/psnr_{_HINTS}": psnr(helped, image).mean(),
+            f"{self.stage_name}/psnr": psnr(fake, image).mean(),
+            f"{self.stage_name}/psnr_{_HINTS}": psnr(helped, image).mean(),
         }
         self.log_dict(values, batch_size=len(image), sync_dist=True)
         grey = with_colours(image, torch.zeros_like(hints))

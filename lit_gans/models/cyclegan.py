@@ -137,7 +137,7 @@ class CycleGAN(UnpairedGAN):
         batch, seed = self.receive(batch), self.number(batch_idx)
         fake = {to: self.translate(batch[other], to=to, seed=seed) for to, other in (("b", "a"), ("a", "b"))}
         back = {to: self.translate(fake[other], to=to, seed=seed) for to, other in (("a", "b"), ("b", "a"))}
-        cycles = {f"{self.stage}/cycle_{domain}": _distance(back[domain], batch[domain]) for domain in ("a", "b")}
+        cycles = {f"{self.stage_name}/cycle_{domain}": _distance(back[domain], batch[domain]) for domain in ("a", "b")}
         self.log_dict(cycles, batch_size=len(batch["a"]), sync_dist=True)
         names = {"a": batch["a"], "a_to_b": fake["b"], "a_again": back["a"]}
         names |= {"b": batch["b"], "b_to_a": fake["a"], "b_again": back["b"]}

@@ -12,7 +12,7 @@ from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, relativistic_discriminator, relativistic_generator
 from lit_gans.networks import R3Backbone
 from lit_gans.optim import AdamWithoutMomentum
-from lit_gans.penalties import judged
+from lit_gans.penalties import scores_and_slopes
 from lit_gans.precision import without_autocast
 
 
@@ -71,7 +71,7 @@ class R3GAN(LatentGAN):
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Every real above its fake, flat at both: scores and gradients from one float32 pass over all images."""
-        scores, slopes = judged(self.discriminator, torch.cat([batch["image"], without_autocast(fake)]))
+        scores, slopes = scores_and_slopes(self.discriminator, torch.cat([batch["image"], without_autocast(fake)]))
         (real, fake), (r1, r2) = scores.chunk(2), slopes.chunk(2)
         weight = self.gamma() / 2
         return {**relativistic_discriminator(real, fake), "r1": weight * r1.mean(), "r2": weight * r2.mean()}

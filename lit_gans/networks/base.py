@@ -1,4 +1,4 @@
-"""What a network is, what a backbone makes of a shape, and how any network is lent for evaluation."""
+"""The kinds of networks, the backbones that make them for a shape, and how any network is lent for evaluation."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -56,7 +56,7 @@ class Discriminator(nn.Module):
 
 
 def has_logits(network: nn.Module) -> bool:
-    """Whether a network has a method ``logits`` of its own: what it draws, before it is bounded."""
+    """Whether a network has a method ``logits`` of its own, for what it draws before that is bounded."""
     logits = getattr(type(network), "logits", None)
     return callable(logits) and logits is not Generator.logits
 

@@ -1,4 +1,4 @@
-"""What several networks share: layers, norms, the plan of their maps and the initialisation of their weights."""
+"""Layers and norms that several networks share, the plan of their maps, and the initialisation of their weights."""
 
 from collections.abc import Sequence
 from math import log2
@@ -27,7 +27,7 @@ def doublings(image_shape: Sequence[int]) -> int:
     """
     if len(image_shape) != 3 or image_shape[0] < 1:
         raise UsageError(
-            "a convolutional network takes images (channels, height, width), got image_shape "
+            "a convolutional network takes images (channels, height, width) of at least one channel, got image_shape "
             f"{tuple(image_shape)}; use MLPBackbone, whose networks take any shape"
         )
     if min(image_shape[1:]) < 2 * _SMALLEST:
@@ -91,7 +91,7 @@ def upsample(in_channels: int, out_channels: int, kind: Upsampling, bias: bool =
     ``subpixel`` is `SubPixel`, the cheapest, which draws none at first.
 
     Raises:
-        UsageError: if ``kind`` is none of them.
+        UsageError: if ``kind`` is another one.
     """
     if kind == "transposed":
         return nn.ConvTranspose2d(in_channels, out_channels, 4, 2, 1, bias=bias)

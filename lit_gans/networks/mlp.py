@@ -82,7 +82,7 @@ class FourierFeatures(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """(N, D) to (N, D * (1 + 2 * octaves))."""
-        angles = (values.unsqueeze(-1) * self.frequencies).flatten(1)
+        angles = (values.unsqueeze(-1) * self.frequencies).flatten(1)  # (N, D * octaves)
         return torch.cat([values, angles.sin(), angles.cos()], 1)
 
 

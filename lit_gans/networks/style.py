@@ -176,7 +176,7 @@ class StyleGenerator(Generator):
 
     def _draw(self, style: Tensor) -> Tensor:
         """Styles as `synthesis` takes them, to the unbounded sum of all resolutions (N, C, H, W)."""
-        styles = [style] * self.n_layers if style.ndim == 2 else style.unbind(1)
+        styles = [style] * self.n_layers if style.ndim == 2 else style.unbind(1)  # (N, style_dim) each
         x = self.constant.expand(len(style), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         x, image = self.blocks[0](x, None, styles[:1])
         for level, block in enumerate(self.blocks[1:]):
@@ -189,7 +189,7 @@ class StyleGenerator(Generator):
         other = self.mapping(torch.randn_like(noise))
         start = torch.randint(1, self.n_layers, (n, 1), device=style.device)
         start = start.masked_fill(torch.rand(n, 1, device=style.device) >= self.mixing, self.n_layers)
-        second = torch.arange(self.n_layers, device=style.device) >= start
+        second = torch.arange(self.n_layers, device=style.device) >= start  # (N, n_layers)
         return torch.where(second[:, :, None], other[:, None], style[:, None])
 
 
@@ -243,7 +243,7 @@ class StyleDiscriminator(Discriminator):
         """(N, C, H, W) to what the last layer judges by, (N, size)."""
         x = activate(self.from_rgb(image.contiguous(memory_format=torch.channels_last)))
         x = activate(self.final(self.deviation(self.blocks(x))))  # (N, size, 4 to 7, ...)
-        return activate(self.hidden(x.flatten(1)))
+        return activate(self.hidden(x.flatten(1)))  # of (N, size * 4 to 7 * ...)
 
 
 @dataclass(frozen=True)

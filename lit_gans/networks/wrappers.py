@@ -86,8 +86,8 @@ class ConditionalGenerator(Generator):
                         setattr(parent, name, ConditionalNorm(child, num_classes))
         if conditioning == "norm" and not self.norms():
             raise UsageError(
-                f"conditioning='norm' needs a generator with norm layers, but {type(generator).__name__} has none; "
-                "give it norm='batch', or use conditioning='input'"
+                f"conditioning='norm' needs a generator with norm layers, but {type(generator).__name__} is without; "
+                "give it batch norm (norm='batch', a backbone's generator_norm='batch'), or use conditioning='input'"
             )
 
     def forward(self, noise: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]
@@ -102,7 +102,7 @@ class ConditionalGenerator(Generator):
 
     @contextmanager
     def _told(self, noise: Tensor, condition: Tensor) -> Iterator[Tensor]:
-        """What goes into the generator, whose norm layers know the condition meanwhile."""
+        """The generator's input; its norm layers know the condition as long as this lasts."""
         if self.conditioning == "input":
             yield torch.cat([noise, condition.to(noise)], 1)
             return
@@ -264,6 +264,6 @@ class PackedDiscriminator(Discriminator):
 
 
 def _norm_of(discriminator: nn.Module) -> Norm:
-    """What normalises a discriminator, where it says; a network of a user's own may call a layer ``norm``."""
+    """The norm of a discriminator, ``none`` if it does not say; a user's own network may call a layer ``norm``."""
     norm = getattr(discriminator, "norm", "none")
     return cast(Norm, norm) if norm in get_args(Norm) else "none"

@@ -1,0 +1,140 @@
+"""The folder that a run writes to: its own, never one that holds another run."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+from lit_gans.errors import UsageError
+from lit_gans.files import clear_leftovers
+from lit_gans.runs import Run
+
+_made: list[Path] = []
+
+
+class RunLogger(CSVLogger):
+    """Lightning's logger, in a folder that this run alone has made.
+
+    Two runs that start together get two versions, and a version that already holds a run is refused; Lightning's logger
+    would delete its ``metrics.csv``. The arguments are `CSVLogger`'s.
+    """
+
+    _claimed = False
+
+    @classmethod
+    def like(cls, logger: CSVLogger) -> "RunLogger":
+        """One with the arguments of another that has not written yet."""
+        return cls(logger.save_dir, logger.name, logger._version, logger._prefix, logger._flush_logs_every_n_steps)
+
+    @property
+    def version(self) -> int | str:
+        """The given one, or the first that is free.
+
+        Raises:
+            UsageError: if its folder holds a run.
+        """
+        if not self._claimed and getattr(rank_zero_only, "rank", 0) == 0:  # it tells the others
+            self._version = self._claim(self._version)
+        self._claimed = True
+        return super().version
+
+    def _claim(self, version: int | str | None) -> int | str:
+        root = Path(self.root_dir)
+        root.mkdir(parents=True, exist_ok=True)
+        number = self._get_next_version() if version is None else version
+        while True:
+            folder = root / (number if isinstance(number, str) else f"version_{number}")
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                if version is None:  # another run was faster
+                    number = int(number) + 1
+                    continue
+                refuse_used(folder)
+            _made.append(folder)
+            _clear_older(root)
+            return number
+
+
+def refuse_used(folder: Path) -> None:
+    """Refuses a folder that holds a run.
+
+    Raises:
+        UsageError: if it does.
+    """
+    if there := Run(folder).written():
+        raise UsageError(
+            f"{folder} holds a run already ({there}), which another would overwrite; leave out the logger's version "
+            "for a new one, or name another"
+        )
+
+
+def remove_unused() -> None:
+    """Removes the folders that runs of this process have made and written nothing into."""
+    while _made:
+        with suppress(OSError):  # it is not empty
+            _made.pop().rmdir()
+
+
+def run_of(trainer: Trainer) -> Run:
+    """The run whose folder the callbacks write to; to be asked on all processes, since they have to agree on it.
+
+    It is that of the first logger: of those of Lightning that write files the one that it names, of others, say
+    W&B, ``save_dir/name/version``, where Lightning keeps their checkpoints, too. Without a logger it is the trainer's
+    ``default_root_dir``, which no other run may have written to, but for the one that this one goes on with.
+
+    Raises:
+        UsageError: before the first batch, if there is no logger and the folder holds another run.
+    """
+    first: Any = trainer.loggers[0] if trainer.loggers else None
+    if trainer.fast_dev_run or isinstance(first, (CSVLogger, TensorBoardLogger)):  # type: ignore[attr-defined]
+        return Run(Path(trainer.log_dir or trainer.default_root_dir))
+    if first is not None:
+        version = first.version if isinstance(first.version, str) else f"version_{first.version}"
+        folder = Path(first.save_dir or trainer.default_root_dir) / str(first.name) / version
+        return Run(trainer.strategy.broadcast(folder))
+    folder = Path(trainer.strategy.broadcast(trainer.default_root_dir))
+    if trainer.state.fn == TrainerFn.FITTING and not any(isinstance(c, _OwnFolder) for c in _callbacks(trainer)):
+        _callbacks(trainer).append(_OwnFolder(Run(folder)))
+    return Run(folder)
+
+
+def _callbacks(trainer: Trainer) -> list[Callback]:
+    return trainer.callbacks  # type: ignore[attr-defined]
+
+
+class _OwnFolder(Callback):
+    """Refuses a folder that holds another run, before the first batch; earlier nobody knows what a run goes on with."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.ours = run, False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        run, folder = self.run, self.run.folder
+        there = next((path for path in (run.last, run.scores, run.samples) if path.exists()), None)
+        name = there and there.relative_to(folder)
+        ours = self.ours or there is None or _continues(trainer, folder)
+        if not trainer.strategy.broadcast(ours):
+            raise UsageError(
+                f"{folder} holds another run already ({name}), which this one would overwrite; give the Trainer "
+                "another default_root_dir, or logger=CSVLogger(...), which makes a new folder for every run, or go on "
+                "with that run by its ckpt_path"
+            )
+        self.ours = True
+
+
+def _continues(trainer: Trainer, folder: Path) -> bool:
+    """Whether a run goes on from a checkpoint in a folder."""
+    given = trainer.ckpt_path
+    return given is not None and folder.resolve() in Path(os.fspath(given)).resolve().parents
+
+
+def _clear_older(root: Path) -> None:
+    """Removes what earlier runs left half written when they were killed."""
+    for folder in [*root.glob("*/checkpoints"), *root.glob("*/samples")]:
+        clear_leftovers(folder)
