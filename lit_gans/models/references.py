@@ -42,8 +42,8 @@ def citation(model: Any) -> str:
     """BibTeX of the papers that a model uses: its own first, then those of its networks and options, one entry each.
 
     Args:
-        model: a model, which is cited as it is; or a class or its name, say ``"DCGAN"``, which is cited with its default
-            networks for images.
+        model: a model, which is cited as it is; or a class or its name, say ``"DCGAN"``, which is cited with its
+            default networks for images.
 
     Raises:
         UsageError: if there is no model of this name.
@@ -90,11 +90,10 @@ def bibtex(wanted: Iterable[str]) -> str:
 def _entries() -> dict[str, str]:
     """Every entry of ``references.bib`` by its key and by whatever a docstring may name it by."""
     text = Path(__file__).with_suffix(".bib").read_text(encoding="utf-8")
-    found = {}
+    found: dict[str, str] = {}
     for match in _ENTRY.finditer(text):
         names = [match[1], *(f"{_PREFIX[kind]}{value}" for kind, value in _FIELD.findall(match[0]))]
-        entry = re.sub(r"^(  eprint = .*\n)", r"\1  archiveprefix = {arXiv},\n", match[0], flags=re.MULTILINE)
-        found |= {name: f"{entry}\n" for name in names}
+        found |= dict.fromkeys(names, f"{match[0]}\n")
     return found
 
 
@@ -137,10 +136,10 @@ def _options(model: Any) -> Iterator[str]:
 def _class_of(name: str) -> type:
     """The model of this library of that name, or a class of the user's own."""
     if "." in name:
-        return import_class(name)  # type: ignore[no-any-return]
+        return import_class(name)
     if name not in lit_gans.models.__all__:
         raise UsageError(f"unknown model {name!r}{nearest(name, sorted(lit_gans.models.__all__))}")
-    return getattr(lit_gans.models, name)  # type: ignore[no-any-return]
+    return getattr(lit_gans.models, name)
 
 
 def _example(cls: type) -> Any:
