@@ -9,7 +9,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from lit_gans import CUT, CycleGAN, Pix2Pix
-from lit_gans.networks import ImagePool, PatchDiscriminator, ResNetTranslation, ResNetTranslator, UNet
+from lit_gans.models.cyclegan import ImagePool
+from lit_gans.networks import PatchDiscriminator, ResNetTranslation, ResNetTranslator, UNet
 
 SIDE = 16
 GAMES = [Pix2Pix, CycleGAN, CUT]
@@ -185,4 +186,6 @@ def test_directions():
     model = small(CycleGAN)
     image = torch.rand(1, *model.source_shape)
     assert not torch.equal(model.translate(image, to="b"), model.translate(image, to="a"))
-    refused(lambda: model.translate(image, direction="atob"), "AtoB or BtoA", "atob")
+    assert torch.equal(model.translate(image), model.translate(image, to="b"))
+    refused(lambda: small(Pix2Pix).translate(image, to="a"), "Pix2Pix translates to b", "'a'")
+    refused(lambda: model.translate(image, to="c"), "CycleGAN translates to b or a", "'c'")

@@ -1,5 +1,6 @@
 """Games in which a fake is made from noise."""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -65,7 +66,9 @@ class LatentGAN(BaseGAN):
         """The paper's, or an MLP for samples that are too small for it or no images."""
         sides = self.shape[1:]
         suits = len(sides) == 2 and min(sides) >= self.default_backbone.smallest
-        return self.default_backbone if suits or self.default_backbone.smallest == 1 else _POINTS
+        if suits or self.default_backbone.smallest == 1:
+            return self.default_backbone
+        return replace(_POINTS, latent_dim=self.default_backbone.latent_dim)
 
     @property
     def noise_size(self) -> int:
