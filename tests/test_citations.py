@@ -252,6 +252,7 @@ def test_a_model_is_cited_by_its_name(capsys):
         ("nothing.ckpt", "there is no checkpoint file nothing.ckpt"),
         (".", "has no checkpoint that says what was trained"),
         ("no_project.NoGAN", "cannot be imported"),
+        ("math.sqrt", "math.sqrt is no class; name a model"),
     ],
 )
 def test_what_cannot_be_cited_is_one_sentence(given, told, tmp_path, monkeypatch, capsys):

@@ -58,8 +58,15 @@ def test_a_fixed_argument_is_not_offered():
         def __init__(self, first: str, **rest: int) -> None:
             super().__init__(fixed=3, **rest)
 
-    found = stubs.arguments(Child)
-    assert [(argument.name, argument.positional) for argument in found] == [("first", True), ("free", False)]
+    class Grandchild(Child):
+        def __init__(self, **rest: int) -> None:
+            super().__init__("said", **rest)
+
+    def told(cls):
+        return [(argument.name, argument.positional, argument.default) for argument in stubs.arguments(cls)]
+
+    assert told(Child) == [("first", True, None), ("free", False, "2")]
+    assert told(Grandchild) == [("free", False, "2")]
 
 
 RIGHT = """

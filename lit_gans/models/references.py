@@ -111,8 +111,9 @@ def _parts(model: nn.Module) -> Iterator[str]:
     """The papers of all networks and layers."""
     for module in model.modules():
         if module is not model and not isinstance(module, Augment):  # of which `_options` knows what is used
-            of_torch = type(module).__module__.startswith("torch.")
-            yield from _LAYERS.get(type(module).__name__, []) if of_torch else named(type(module))
+            for cls in type(module).__mro__:
+                of_torch = cls.__module__.startswith("torch.")
+                yield from _LAYERS.get(cls.__name__, []) if of_torch else named(cls)
 
 
 def _options(model: Any) -> Iterator[str]:
@@ -136,7 +137,10 @@ def _options(model: Any) -> Iterator[str]:
 def _class_of(name: str) -> type:
     """The model of this library of that name, or a class of the user's own."""
     if "." in name:
-        return import_class(name)
+        found = import_class(name)
+        if not isinstance(found, type):
+            raise UsageError(f"{name} is no class; name a model, say DCGAN or my_project.MyGAN")
+        return found
     if name not in lit_gans.models.__all__:
         raise UsageError(f"unknown model {name!r}{nearest(name, sorted(lit_gans.models.__all__))}")
     return getattr(lit_gans.models, name)
