@@ -77,7 +77,7 @@ def test_by_way_of_a_smaller_size(checkpoints, photos, tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["pix", "nowhere.png"], "there is no picture or folder nowhere.png"),
+        (["pix", "nowhere.png"], "there is no file or folder nowhere.png"),
         (["dcgan", "0.png"], "holds a DCGAN, which draws from noise"),
         (["pix", "0.png", "--direction", "BtoA"], "a Pix2Pix translates one way only"),
         (["pix", "notes.txt"], "cannot be used as a picture"),

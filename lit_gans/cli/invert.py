@@ -56,7 +56,7 @@ def invert(
     from lit_gans.cli.models import load_latent
     from lit_gans.errors import UsageError
     from lit_gans.files import refuse_taken, replacing
-    from lit_gans.images.sheet import write_picture
+    from lit_gans.images.photos import find_pictures, write_picture
     from lit_gans.latents.inversion import invert_images
 
     if Path(output).suffix.lower() != ".png":
@@ -64,11 +64,11 @@ def invert(
     if latents is not None and Path(latents).suffix != ".safetensors":
         raise UsageError(f"latents must end in .safetensors, got {latents}")
     refuse_taken(output, *([] if latents is None else [latents]), force=force)
-    files = find_images(image)
+    files = find_pictures(image)
     model = load_latent(checkpoint, device, trust)
     with model.inference_generator() as generator:
         labels = _labels(generator, label, len(files), model.num_classes)
-        images = read_images(files, _shape(model, generator, labels), crop).to(device)
+        images = _read(files, _shape(model, generator, labels), crop).to(device)
         given = None if labels is None else labels.to(device)
         if given is not None and hasattr(model, "condition"):
             given = model.condition(given)
@@ -85,55 +85,17 @@ def invert(
     print(f"{len(files)} images, each above its reconstruction, in {output}")
 
 
-def find_images(place: str) -> list[Path]:
-    """A picture, or all pictures in a folder and below, in the order of their names.
-
-    Raises:
-        UsageError: if there is none.
-    """
-    from lit_gans.data.sources import Folder
-    from lit_gans.errors import UsageError
-
-    path = Path(place)
-    if not path.exists():
-        raise UsageError(f"there is no file or folder {place}; name a picture or a folder of them")
-    if path.is_file():
-        return [path]
-    names = Folder.scan(path).names
-    if not names:
-        raise UsageError(f"the folder {place} holds no picture")
-    return [path / name for name in names]
-
-
-def read_images(files: list[Path], shape: tuple[int, int, int], crop: int | None = None) -> "Tensor":
-    """Pictures cut and resized as the data modules do it.
-
-    Args:
-        files: encoded pictures.
-        shape: (channels, height, width) to bring them to.
-        crop: side of the middle square to cut out first.
-
-    Returns:
-        (N, C, H, W) float32 in [-1, 1].
-
-    Raises:
-        UsageError: if one cannot be decoded or cut, or there are no pictures of so many channels.
-    """
+def _read(files: list[Path], shape: tuple[int, int, int], crop: int | None) -> "Tensor":
+    """Pictures (N, C, H, W) in [-1, 1], cut and resized to (channels, height, width) as the data modules do it."""
     import torch
 
     from lit_gans.errors import UsageError
-    from lit_gans.images.frame import CorruptPicture, Frame
+    from lit_gans.images.photos import read_picture
 
-    if shape[0] not in (1, 3):
-        raise UsageError(f"pictures have 1 or 3 channels, but the generator draws {shape[0]}")
-    frame = Frame(size=(shape[1], shape[2]), channels=shape[0], crop=crop)
-    images = []
-    for file in files:
-        try:
-            images.append(frame(file.read_bytes()))
-        except CorruptPicture as error:
-            raise UsageError(f"{file} cannot be used as a picture: {error}") from None
-    return torch.stack(images).float() / 127.5 - 1
+    channels, height, width = shape
+    if channels not in (1, 3):
+        raise UsageError(f"pictures have 1 or 3 channels, but the generator draws {channels}")
+    return torch.cat([read_picture(file, channels, (height, width), crop) for file in files])
 
 
 def _labels(generator: "nn.Module", label: int | None, count: int, classes: int | None) -> "Tensor | None":

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lit_gans.data.base import ImageData
 from lit_gans.errors import UsageError
-from lit_gans.images.grid import to_uint8
+from lit_gans.images.shape import to_float, to_uint8
 from lit_gans.metrics.classification import ClassifierAccuracyScore
 from lit_gans.metrics.features import Classifier, Features
 from lit_gans.metrics.manifold import DensityCoverage
@@ -195,4 +195,4 @@ def _drawn(model: Any, label: Tensor, seed: int) -> Iterator[Tensor]:
 def _features(network: Features, images: Tensor) -> Tensor:
     """The features of images that are rounded as a picture file would."""
     parts = images.split(100)  # larger maps leave a CPU's cache
-    return torch.cat([network(to_uint8(part).float().div(127.5).sub(1)) for part in parts])
+    return torch.cat([network(to_float(to_uint8(part))) for part in parts])

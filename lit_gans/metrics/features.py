@@ -13,8 +13,7 @@ from torchmetrics.image.fid import NoTrainInceptionV3
 
 from lit_gans.errors import UsageError
 from lit_gans.files import replacing
-from lit_gans.images.grid import to_uint8
-from lit_gans.images.shape import resize, to_shape
+from lit_gans.images.shape import resize, to_shape, to_uint8
 
 SHIPPED = Path(__file__).parent / "weights" / "digits.safetensors"
 

@@ -13,7 +13,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from lit_gans.data.base import ImageData
 from lit_gans.data.samples import Batch, Samples
 from lit_gans.errors import UsageError
-from lit_gans.images.grid import to_uint8
+from lit_gans.images.shape import to_float, to_uint8
 from lit_gans.metrics.checkerboard import Checkerboard
 from lit_gans.metrics.classification import ConditionalAccuracy
 from lit_gans.metrics.features import Classifier, Features
@@ -136,7 +136,7 @@ class Scoring:
         label = label if label is not None and label.ndim == 1 else torch.full((len(images),), -1)
         bytes_, features = to_uint8(images), None
         if self.features is not None:
-            parts = [self.features(part.float().div(127.5).sub(1)) for part in bytes_.split(_SCORED)]
+            parts = [self.features(to_float(part)) for part in bytes_.split(_SCORED)]
             features = torch.cat(parts).float().cpu()
             if not bool(torch.isfinite(features).all()):
                 raise UsageError(
@@ -154,7 +154,7 @@ class Scoring:
                 None if rows is None else rows[start : start + _SCORED].to(self._device)
                 for rows in (part.features, part.images, part.label)
             )
-            images = None if images is None else images.float().div(127.5).sub(1)
+            images = None if images is None else to_float(images)
             assert label is not None
             for name, metric in self.metrics.items():
                 if name != "accuracy":

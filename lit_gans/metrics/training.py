@@ -7,6 +7,7 @@ from torchmetrics.functional.classification import multiclass_accuracy
 from tqdm import tqdm
 
 from lit_gans.errors import UsageError
+from lit_gans.images.shape import to_float
 from lit_gans.metrics.features import Classifier
 
 
@@ -74,4 +75,4 @@ def _loss(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def _floats(images: Tensor) -> Tensor:
-    return images.float().div(127.5).sub(1) if images.dtype == torch.uint8 else images
+    return to_float(images) if images.dtype == torch.uint8 else images
