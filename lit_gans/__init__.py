@@ -5,24 +5,9 @@ Names are imported on first use, so that ``import lit_gans`` costs nothing.
 
 from importlib import import_module
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
-# typing is not imported: with python -m lit_gans this runs before __main__.py takes the working folder from the front
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from lit_gans.checkpoints import load as load
-    from lit_gans.core.encoder_decoder import EncoderDecoder as EncoderDecoder
-    from lit_gans.core.game import BaseGAN as BaseGAN
-    from lit_gans.core.generative import GenerativeModel as GenerativeModel
-    from lit_gans.data import *  # noqa: F403
-    from lit_gans.families import LabelGAN as LabelGAN
-    from lit_gans.families import LatentGAN as LatentGAN
-    from lit_gans.families import PairedGAN as PairedGAN
-    from lit_gans.families import UnpairedGAN as UnpairedGAN
-    from lit_gans.models import *  # noqa: F403
-
+# editors and mypy read __init__.pyi, which tools/stubs.py writes
 _NAMES = {
     "lit_gans.core.generative": "GenerativeModel",
     "lit_gans.core.game": "BaseGAN",
@@ -44,7 +29,7 @@ _HOME = {name: home for home, names in _NAMES.items() for name in names.split()}
 __all__ = ["__version__", *_HOME]
 
 
-def __getattr__(name: str) -> "Any":
+def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'lit_gans' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}")
     return getattr(import_module(_HOME[name]), name)

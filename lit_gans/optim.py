@@ -13,7 +13,22 @@ from torch.optim.swa_utils import AveragedModel
 from lit_gans.errors import UsageError, own_line
 
 
-class Adam(torch.optim.Adam):
+def _other_names(cls: type) -> list[type]:
+    """The subclasses of a class, without those that are called as PyTorch's are; for these, their subclasses."""
+    found: list[type] = []
+    below: list[type] = type.__subclasses__(cls)
+    for subclass in below:
+        found += _other_names(subclass) if hasattr(torch.optim, subclass.__name__) else [subclass]
+    return found
+
+
+class _UnlistedAdam(torch.optim.Adam):
+    """Keeps `Adam` out of lists of subclasses: other command lines would find two classes of that name."""
+
+    __subclasses__: Any = classmethod(_other_names)
+
+
+class Adam(_UnlistedAdam):
     """Adam with the learning rate and betas of Radford et al. 2015 (arXiv:1511.06434, section 4).
 
     A class rather than a ``partial``, so that configurations and checkpoints can name it. On the CPU it uses the fused
@@ -67,7 +82,38 @@ class AdamWithoutMomentum(Adam):
         super().__init__(params, lr, betas, eps, weight_decay)
 
 
-class RMSprop(torch.optim.RMSprop):
+class StyleAdam(Adam):
+    """`Adam` with StyleGAN2's betas (0, 0.99) and a learning rate for weights that are near 1.
+
+    Weights with an equalised learning rate want ten times the usual one: 0.002 in Karras et al. 2020
+    (arXiv:1912.04958), 0.0025 below 1024 pixels in their next paper (arXiv:2006.06676), which is the default.
+
+    Args:
+        params: parameters or parameter groups.
+        lr: learning rate.
+        betas: decay of the first and second moment.
+        eps: added to the denominator.
+        weight_decay: L2 penalty.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 2.5e-3,
+        betas: tuple[float, float] = (0.0, 0.99),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+
+class _UnlistedRMSprop(torch.optim.RMSprop):
+    """The same for `RMSprop`."""
+
+    __subclasses__: Any = classmethod(_other_names)
+
+
+class RMSprop(_UnlistedRMSprop):
     """RMSprop with the learning rate of Arjovsky et al. 2017 (arXiv:1701.07875, algorithm 1).
 
     Args:

@@ -6,10 +6,12 @@ given must not be compiled.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lit_gans.errors import UsageError
 from lit_gans.precision import full, without_autocast
 
 Network = Callable[[Tensor], Tensor]
@@ -69,11 +71,11 @@ def zero_centered(discriminator: Network, images: Tensor) -> Tensor:
     Returns:
         A 0-dim float32 tensor.
     """
-    return judged(discriminator, images)[1].mean()
+    return scores_and_slopes(discriminator, images)[1].mean()
 
 
-def judged(discriminator: Network, images: Tensor) -> tuple[Tensor, Tensor]:
-    """What a discriminator says, and the squared norm of its gradient at each image, from one pass in float32.
+def scores_and_slopes(discriminator: Network, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores (N,) and squared gradient norms (N,), from one float32 pass.
 
     Args:
         discriminator: maps (N, ...) images to outputs of any shape with N rows; no image may influence another's row,
@@ -114,10 +116,24 @@ def _suited(network: Network, images: Tensor) -> Tensor:
     return without_autocast(images.detach()) if weight is None else images.detach().to(weight.dtype)
 
 
+def _scores(outputs: Any) -> Tensor:
+    """Scores in float32, those of several scales side by side."""
+    if isinstance(outputs, list):
+        return torch.cat(
+            [_scores(scale).flatten(1) if scale.ndim > 1 else _scores(scale)[:, None] for scale in outputs], 1
+        )
+    if not isinstance(outputs, Tensor):
+        raise UsageError(
+            f"a penalty on slopes needs a tensor of scores, got a {type(outputs).__name__}; where the discriminator "
+            "gives more than scores, override critic(batch) to give a function from images to scores alone"
+        )
+    return full(outputs)
+
+
 def _gradient(discriminator: Network, points: Tensor) -> tuple[Tensor, Tensor]:
     """The outputs, and the gradient of their sum with respect to ``points`` with a graph through it."""
     with torch.autocast(points.device.type, enabled=False), torch.enable_grad():
         points = points.requires_grad_()
-        outputs = full(discriminator(points))
+        outputs = _scores(discriminator(points))
         (gradient,) = torch.autograd.grad(outputs.sum(), points, create_graph=True)
     return outputs, gradient

@@ -1,8 +1,10 @@
 """What several test files share: small runs of small models, on the CPU and without noise."""
 
+import inspect
 import os
 import subprocess
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # nothing here is large enough for two, and workers share the cores
@@ -12,67 +14,59 @@ import torch
 from lightning.pytorch import Trainer
 
 import lit_gans.models
-from lit_gans import SGAN, BaseGAN, CaptionedGlyphs, Glyphs, LabelGAN, PairedGlyphs, UnpairedGlyphs
+from lit_gans import SGAN, CaptionedGlyphs, Glyphs, LabelGAN, PairedGlyphs, UnpairedGlyphs
 from lit_gans.callbacks import SaveLast
 from lit_gans.checkpoints import AtomicCheckpointIO
 from lit_gans.errors import UsageError
 
 EVERY_MODEL = [getattr(lit_gans.models, name) for name in lit_gans.models.__all__]
 MODELS = [model for model in EVERY_MODEL if model.draws]
-SMALL = {
-    "ACGAN": {"width": 4},
-    "AutoEncoder": {"width": 4},
-    "GAN": {"generator_hidden": (16,), "discriminator_hidden": (16,)},
-    "BEGAN": {"width": 4},
-    "CGAN": {"width": 4},
-    "Colorizer": {"width": 4},
-    "CUT": {"width": 4, "blocks": 1, "features": 8},
-    "CycleGAN": {"width": 4, "blocks": 1, "pool": 10},
-    "DCGAN": {"width": 4},
-    "DRAGAN": {"width": 4},
-    "EBGAN": {"width": 4},
-    "HingeGAN": {"width": 4},
-    "InfoGAN": {"width": 4, "categories": (2,), "continuous": 1},
-    "LSGAN": {"width": 4},
-    "PacGAN": {"width": 4},
-    "Pix2Pix": {"width": 4},
-    "ProjectionGAN": {"width": 4, "residual": False, "generator_every": 1},
-    "R3GAN": {"width": 4, "residual": False},
-    "RelativisticGAN": {"width": 4},
-    "SAGAN": {"width": 2, "attention": 8},
-    "SGAN": {"width": 4},
-    "SNGAN": {"width": 4, "generator_every": 1},
-    "UnrolledGAN": {"width": 4, "unrolled_steps": 2},
-    "StyleGAN2": {"width": 4, "style_dim": 8},
-    "VAE": {"width": 4},
-    "WGAN": {"width": 4, "generator_every": 1},
-    "WGANGP": {"width": 4, "generator_every": 1},
-    "WeightNormGAN": {"width": 4},
-}
 SHAPE = (1, 16, 16)
+# options that make the networks of any backbone a few thousand weights
+NARROW = {"width": 4, "blocks": 1, "style_dim": 8, "generator_hidden": (16,), "discriminator_hidden": (16,)}
+# for models that would be slow otherwise, or show nothing in a few batches; no model needs an entry
+SMALL = {
+    "CUT": {"features": 8},
+    "CycleGAN": {"pool": 10},
+    "InfoGAN": {"categories": (2,), "continuous": 1},
+    "UnrolledGAN": {"unrolled_steps": 2},
+    **{name: {"generator_every": 1} for name in ("ProjectionGAN", "SNGAN", "WGAN", "WGANGP")},
+}
 
 
-def paced(cls, kind, value):
-    """The same optimizer or scheduler for every player of a game, or for the one optimizer of another model."""
-    names = [f"{player}_{kind}" for player in cls.players] if issubclass(cls, BaseGAN) else [kind]
-    return dict.fromkeys(names, value)
+def narrow(backbone, **options):
+    """A backbone of the same kind whose networks are small."""
+    names = {field.name for field in fields(backbone)}
+    return replace(backbone, **{name: value for name, value in NARROW.items() if name in names} | options)
 
 
-def arguments_for(cls):
-    """What makes a model small, and what the command line would take from the data."""
+def arguments_for(cls, **given):
+    """What makes a model small, and what the command line would take from the data.
+
+    Options of its backbone may be among the arguments that are given: ``discriminator_norm="none"``, say.
+    """
     data = data_for(cls)
-    shapes = {"image_shape": data.image_shape}
+    arguments = {"image_shape": data.image_shape}
     if issubclass(cls, (LabelGAN, SGAN)):
-        shapes["num_classes"] = data.num_classes
+        arguments["num_classes"] = data.num_classes
     if {"source", "a"} & set(cls.needs):
-        shapes["source_shape"] = data.source_shape
-    return {**shapes, **({"latent_dim": 8} if cls.draws else {}), **SMALL[cls.__name__]}
+        arguments["source_shape"] = data.source_shape
+    if cls.draws and "generator" not in given:
+        arguments["latent_dim"] = 8
+    arguments |= SMALL.get(cls.__name__, {}) | given
+    backbone = cls.default_backbone
+    own = {"latent_dim", *inspect.signature(cls.__init__).parameters}
+    options = {field.name: arguments.pop(field.name) for field in fields(backbone) if field.name in given.keys() - own}
+    networks = {"generator", "discriminator", "encoder"} & given.keys()
+    if len(networks) < 2 and min(arguments["image_shape"][1:]) >= getattr(backbone, "smallest", 1):
+        arguments.setdefault("backbone", narrow(backbone, **options))
+    return arguments
 
 
-def small(cls, **arguments):
-    """A model of a few thousand weights; every model in lit_gans.models needs its entry in SMALL."""
+def small(cls, **given):
+    """A model of a few thousand weights: with these arguments, and else those that make it small."""
     torch.manual_seed(0)
-    return cls(**{**arguments_for(cls), **arguments})
+    return cls(**arguments_for(cls, **given))
 
 
 def glyphs(**arguments):

@@ -14,7 +14,7 @@ from lit_gans import DCGAN, CaptionedGlyphs, Colorizer
 from lit_gans.cli.main import main
 from lit_gans.images.hints import place_hints, simulate_hints
 from lit_gans.images.lab import lab_to_rgb, rgb_to_lab
-from lit_gans.networks import PatchDiscriminator, ResNetTranslator
+from lit_gans.networks import DCGANBackbone, PatchDiscriminator, ResNetTranslator, UNetTranslation
 from lit_gans.optim import Adam
 
 SIDE = 16
@@ -101,7 +101,7 @@ def test_training_gives_lightness_hints_and_mask():
 
 def test_other_networks():
     generator = ResNetTranslator((2, SIDE, SIDE), (4, SIDE, SIDE), width=4, blocks=1)
-    model = Colorizer(generator, PatchDiscriminator((3, SIDE, SIDE), width=4))
+    model = Colorizer(generator=generator, discriminator=PatchDiscriminator((3, SIDE, SIDE), width=4))
     assert model.translate(images(2)).shape == (2, 3, SIDE, SIDE)
 
 
@@ -260,7 +260,7 @@ def test_errors_of_the_command(checkpoint, photo, arguments, parts, capsys):
 
 
 def test_wrong_files(checkpoint, photo, tmp_path, capsys):
-    fit(tmp_path, DCGAN(image_shape=(1, SIDE, SIDE), width=4), max_steps=1)
+    fit(tmp_path, DCGAN(image_shape=(1, SIDE, SIDE), backbone=DCGANBackbone(width=4)), max_steps=1)
     (tmp_path / "words.png").write_text("no picture")
     cases = [
         (tmp_path / "checkpoints" / "last.ckpt", photo, ["DCGAN", "Colorizer"]),
@@ -281,7 +281,10 @@ def test_a_photo_of_any_shape_is_coloured_or_refused(size, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     fit(
         tmp_path,
-        Colorizer(image_shape=(3, 16, 16), width=4),
+        Colorizer(
+            image_shape=(3, 16, 16),
+            backbone=UNetTranslation(norm="batch", dropout=0.0, discriminator_norm="instance", width=4),
+        ),
         CaptionedGlyphs(size=16, count=20, batch_size=4),
         max_steps=1,
     )

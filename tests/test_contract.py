@@ -17,7 +17,6 @@ from conftest import (
     data_for,
     fit,
     glyphs,
-    paced,
     refused,
     small,
     trainer,
@@ -41,7 +40,7 @@ from lit_gans import (
     StyleGAN2,
     UnrolledGAN,
 )
-from lit_gans.checkpoints import loading
+from lit_gans.checkpoints.recording import plain
 from lit_gans.cli.main import main
 from lit_gans.optim import Adam, LinearDecay
 
@@ -51,6 +50,7 @@ GAMES = [model for model in EVERY_MODEL if issubclass(model, BaseGAN)]
 # BEGAN's k, the averaged classifier, one optimizer for two networks, pools of earlier fakes, and hints drawn on the go.
 KINDS_OF_STATE = [GAN, StyleGAN2, BEGAN, SGAN, VAE, CycleGAN, Colorizer]
 PACED = [DCGAN, StyleGAN2, UnrolledGAN]  # the plain game, turns that count batches themselves, steps inside a step
+SCHEDULE = partial(LinearDecay, steps=18, end=0.1)
 BATCHES, KEPT = 10, 3  # batches of the recorded run, which are two epochs, and the one it is continued from
 
 
@@ -105,7 +105,7 @@ class Record(Turns):
     def __init__(self, model_class, folder):
         super().__init__()
         self.folder, self.third = folder, folder / "third.ckpt"
-        self.model = small(model_class, clip_norm=1.0, **scheduled(model_class))
+        self.model = small(model_class, clip_norm=1.0, scheduler=SCHEDULE)
         self.before = {name: weights(getattr(self.model, name)) for name in model_class.players}
         self.checkpoint = fit(folder, self.model, few_batches(model_class), callbacks=[self], max_steps=BATCHES)
 
@@ -128,10 +128,6 @@ def few_batches(cls, **arguments):
     """Data of five batches an epoch."""
     sizes = {"count": 20, "batch_size": 4} if cls.draws else {"count": 10, "batch_size": 2}
     return data_for(cls, **sizes, **arguments)
-
-
-def scheduled(cls):
-    return paced(cls, "scheduler", partial(LinearDecay, steps=18, end=0.1))
 
 
 def weights(network):
@@ -207,7 +203,7 @@ def test_resume_is_exact(record, model_class, tmp_path):
         kept = [int(c["state_dict"]["pool_a.kept"]) for c in (third, record.checkpoint)]
         assert kept == [6, SMALL["CycleGAN"]["pool"]]
     torch.manual_seed(99)
-    model = small(model_class, clip_norm=1.0, **scheduled(model_class))
+    model = small(model_class, clip_norm=1.0, scheduler=SCHEDULE)
     resumed = fit(tmp_path, model, few_batches(model_class), max_steps=BATCHES, ckpt_path=record.third)
     assert_equal(training_state(record.checkpoint), training_state(resumed))
     with pytest.raises(AssertionError):  # the comparison can fail
@@ -222,7 +218,7 @@ def test_resume_is_exact(record, model_class, tmp_path):
 def test_a_run_that_stopped_goes_on_exactly(model_class, tmp_path, stop, workers):
     def parts():
         data = data_for(model_class, count=40 if model_class.draws else 20, num_workers=workers)
-        return small(model_class, **scheduled(model_class)), data
+        return small(model_class, scheduler=SCHEDULE), data
 
     straight = fit(tmp_path / "straight", *parts(), max_steps=2 * stop)
     first = fit(tmp_path / "first", *parts(), max_steps=stop)
@@ -283,10 +279,9 @@ def test_sample(model_class):
 @each(EVERY_MODEL)
 def test_arguments_are_kept_as_given(model_class):
     """What a checkpoint repeats is the call, not what an ``__init__`` made of it."""
-    given, optimizers = arguments_for(model_class), paced(model_class, "optimizer", Adam)
-    model = small(model_class, **optimizers)
-    assert {name: model.hparams[name] for name in given} == given
-    assert all(loading.build(model.hparams[name]).func is Adam for name in optimizers)
+    given = arguments_for(model_class, optimizer=Adam)
+    model = small(model_class, optimizer=Adam)
+    assert {name: model.hparams[name] for name in given} == {name: plain(name, given[name]) for name in given}
     assert model.given_networks == {}
 
 
@@ -298,10 +293,11 @@ def first_optimizer(model):
 @each(EVERY_MODEL)
 def test_a_checkpoint_of_the_command_line_describes_itself(model_class, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    data, optimizer = type(data_for(model_class)).__name__, next(iter(paced(model_class, "optimizer", Adam)))
+    data, given = type(data_for(model_class)).__name__, arguments_for(model_class)
     flags = [f"--model={model_class.__name__}", "--model.clip_norm=1.0", f"--data={data}", "--data.size=[16,16]"]
-    flags += [f"--model.{name}={json.dumps(value)}" for name, value in SMALL[model_class.__name__].items()]
-    flags += ["--data.count=40", "--data.batch_size=4", f"--model.{optimizer}.lr=0.001", "--trainer.accelerator=cpu"]
+    own = [name for name in given if name not in ("image_shape", "source_shape", "num_classes")]  # not from the data
+    flags += [f"--model.{name}={json.dumps(plain(name, given[name]))}" for name in own]
+    flags += ["--data.count=40", "--data.batch_size=4", "--model.optimizer.lr=0.001", "--trainer.accelerator=cpu"]
     # no validation, so no scores: those have their own tests
     main(
         ["fit", *flags, "--trainer.max_steps=1", "--trainer.limit_val_batches=0", "--trainer.enable_progress_bar=false"]

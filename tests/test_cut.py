@@ -9,7 +9,7 @@ from torch import nn
 
 from lit_gans import CUT
 from lit_gans.models.cut import patch_nce
-from lit_gans.networks import ResNetTranslator, UNet
+from lit_gans.networks import ResNetTranslation, ResNetTranslator, UNet
 from lit_gans.networks.contrast import draw_places, encode, map_channels, pick, spread_layers, translate_tapped
 
 
@@ -121,7 +121,10 @@ def test_one_forward_over_both_domains(tmp_path):
 @pytest.mark.parametrize("norm", ["instance", "batch"])
 def test_a_domain_does_not_depend_on_the_other(norm):
     """With a norm over the batch they are translated one after the other."""
-    model = small(CUT, a_to_b=ResNetTranslator(data_for(CUT).image_shape, width=4, blocks=1, norm=norm))
+    model = small(
+        CUT,
+        generator=nn.ModuleDict({"a_to_b": ResNetTranslator(data_for(CUT).image_shape, width=4, blocks=1, norm=norm)}),
+    )
     batch = batch_of(model)
     fake = model.generate(batch)
     torch.testing.assert_close(fake["b"], model.generator["a_to_b"](batch["a"]))
@@ -249,13 +252,22 @@ def test_layers_of_ones_own():
     refused(lambda: small(CUT, layers=(0, 99)), "layers", "99")
     plain = ResNetTranslator((3, SHAPE[1], SHAPE[1]), width=4)
     plain.encoder = nn.Sequential(nn.Conv2d(3, 4, 3, 1, 1), nn.ReLU())
-    refused(lambda: small(CUT, a_to_b=plain), "layers", "0 (the image) to 2")
+    refused(lambda: small(CUT, generator=nn.ModuleDict({"a_to_b": plain})), "layers", "0 (the image) to 2")
 
 
 def test_refusals():
-    refused(lambda: CUT(image_shape=(3, 16, 16), source_shape=(1, 16, 16), width=4), "identity", "3", "1")
+    refused(
+        lambda: CUT(image_shape=(3, 16, 16), source_shape=(1, 16, 16), backbone=ResNetTranslation(width=4)),
+        "identity",
+        "3",
+        "1",
+    )
     refused(lambda: small(CUT, contrast=-1.0), "contrast", "-1.0")
     refused(lambda: small(CUT, validity=0.0, contrast=0.0, identity=0.0), "validity", "0")
     refused(lambda: small(CUT, patches=1), "patches", "1")
     refused(lambda: small(CUT, temperature=0.0), "temperature", "0.0")
-    refused(lambda: small(CUT, a_to_b=UNet((3, SHAPE[1], SHAPE[1]), width=4)), "encoder", "UNet")
+    refused(
+        lambda: small(CUT, generator=nn.ModuleDict({"a_to_b": UNet((3, SHAPE[1], SHAPE[1]), width=4)})),
+        "encoder",
+        "UNet",
+    )

@@ -16,7 +16,14 @@ import lit_gans
 from lit_gans import InfoGAN
 from lit_gans.images.grid import Image
 from lit_gans.metrics import confusion, matching_accuracy
-from lit_gans.networks import AuxiliaryDiscriminator, ConditionalGenerator, DCGANDiscriminator, DCGANGenerator
+from lit_gans.networks import (
+    AuxiliaryDiscriminator,
+    ConditionalGenerator,
+    DCGANBackbone,
+    DCGANDiscriminator,
+    DCGANGenerator,
+    MLPBackbone,
+)
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "infogan_codes.py"
 SEVERAL = {"categories": (2, 3), "continuous": 2, "information": 0.7, "continuous_information": 0.3}
@@ -205,25 +212,51 @@ def test_guess_leaves_the_discriminator_as_it_is():
 
 
 def test_defaults():
-    model = InfoGAN(image_shape=(3, 16, 20), width=8, categories=(4,), continuous=1, upsampling="resize")
+    model = InfoGAN(
+        image_shape=(3, 16, 20),
+        backbone=DCGANBackbone(latent_dim=62, dense=16, width=8, upsampling="resize"),
+        categories=(4,),
+        continuous=1,
+    )
     assert model.latent_dim == 62 and model.generator.generator.latent_dim == 67
     assert any(isinstance(m, nn.BatchNorm2d) for m in model.discriminator.modules())
     assert not any(isinstance(m, nn.ConvTranspose2d) for m in model.generator.modules())
     assert model.discriminator.guess.out_features == 5 and model.sample(2).shape == (2, 3, 16, 20)
     judge = model.discriminator.discriminator
     assert model.generator.generator.dense[0].weight.shape == (128, 67) and judge.judge.in_features == 128
-    points = InfoGAN(image_shape=(2, 1, 1), width=8, latent_dim=2, categories=(4,))
+    points = InfoGAN(
+        image_shape=(2, 1, 1),
+        backbone=MLPBackbone((8,) * 3, (8,) * 3, generator_norm="none"),
+        latent_dim=2,
+        categories=(4,),
+    )
     assert points.sample(4).shape == (4, 2, 1, 1) and points.guess(points.sample(4))["category0"].shape == (4, 4)
 
 
 def test_a_users_networks(tmp_path):
     generator = ConditionalGenerator(DCGANGenerator(SHAPE, 11, 4), 3)
     discriminator = AuxiliaryDiscriminator(DCGANDiscriminator(SHAPE, 4), 3)
-    model = InfoGAN(generator, discriminator, categories=(2,), continuous=1)
+    model = InfoGAN(generator=generator, discriminator=discriminator, categories=(2,), continuous=1)
     assert model.latent_dim == 8
     fit(tmp_path, model)
-    refused(lambda: InfoGAN(generator, discriminator, categories=(2,), continuous=1, width=8), "width", "InfoGAN")
-    half = InfoGAN(generator, categories=(2,), continuous=1, image_shape=SHAPE, width=8, discriminator_norm="none")
+    refused(
+        lambda: InfoGAN(
+            generator=generator,
+            discriminator=discriminator,
+            categories=(2,),
+            continuous=1,
+            backbone=DCGANBackbone(latent_dim=62, dense=16, width=8),
+        ),
+        "width",
+        "InfoGAN",
+    )
+    half = InfoGAN(
+        generator=generator,
+        categories=(2,),
+        continuous=1,
+        image_shape=SHAPE,
+        backbone=DCGANBackbone(latent_dim=62, dense=16, width=8, discriminator_norm="none"),
+    )
     assert half.generator is generator and half.discriminator.discriminator.layers[0].out_channels == 8
 
 

@@ -17,8 +17,9 @@ from lit_gans.networks import (
     DCGANGenerator,
     MLPGenerator,
     ProjectionDiscriminator,
+    ResNetBackbone,
 )
-from lit_gans.networks.conditional import ConditionalNorm
+from lit_gans.networks.wrappers import ConditionalNorm
 
 GAMES = [CGAN, ACGAN, ProjectionGAN]
 
@@ -169,9 +170,11 @@ def test_attributes_are_learnt_and_remembered(game, tmp_path):
     assert model.columns == 0
     shown = torch.cat([rows for _, rows in attributes()]).float()
     # the last batch is the first that is remembered
-    assert torch.equal(model.remembered[:4], shown[12:]) and torch.equal(model.remembered[4:8], shown[8:12])
+    assert torch.equal(model.recent_attributes[:4], shown[12:]) and torch.equal(
+        model.recent_attributes[4:8], shown[8:12]
+    )
     noise = torch.randn(4, 8)
-    assert torch.equal(model.sample(noise=noise), model.sample(noise=noise, label=model.remembered[:4]))
+    assert torch.equal(model.sample(noise=noise), model.sample(noise=noise, label=model.recent_attributes[:4]))
     assert torch.equal(model.sample(noise=noise, label=[1, 1]), model.sample(noise=noise, label=[[1, 1]]))
     refused(lambda: model.sample(2, label=1), "rows of num_classes=2 zeros and ones")
 
@@ -274,11 +277,13 @@ def test_the_verdict_depends_on_the_label(cls):
     model, image = small(cls), torch.randn(2, *SHAPE)
     given = {"image": image, "label": torch.tensor([0, 1])}
     turned = {"image": image, "label": torch.tensor([1, 0])}
-    assert not torch.allclose(model.realness(given)(image), model.realness(turned)(image))
+    assert not torch.allclose(model.critic(given)(image), model.critic(turned)(image))
 
 
 def test_projections_own_networks_are_residual(tmp_path):
-    model = ProjectionGAN(image_shape=SHAPE, num_classes=2, width=4, latent_dim=8, generator_every=1)
+    model = ProjectionGAN(
+        image_shape=SHAPE, num_classes=2, backbone=ResNetBackbone(width=4), latent_dim=8, generator_every=1
+    )
     assert type(model.discriminator.discriminator).__name__ == "ResNetDiscriminator"
     fit(tmp_path, model, max_steps=2, precision="bf16-mixed")
     assert torch.isfinite(model.sample(4, seed=0)).all()

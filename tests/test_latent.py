@@ -6,7 +6,14 @@ from conftest import SHAPE, assert_equal, fit, refused, small, training_state
 
 from lit_gans import DCGAN, LSGAN, R3GAN, WGAN, HingeGAN, LatentGAN
 from lit_gans.callbacks import CollapseMonitor
-from lit_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
+from lit_gans.networks import (
+    DCGANBackbone,
+    DCGANDiscriminator,
+    DCGANGenerator,
+    MLPBackbone,
+    MLPDiscriminator,
+    MLPGenerator,
+)
 from lit_gans.penalties import zero_centered
 
 
@@ -30,10 +37,14 @@ def test_options_of_default_networks_beside_networks_are_refused(name, value):
 
 
 def test_options_reach_the_default_networks():
-    model = LSGAN(image_shape=SHAPE, width=4, latent_dim=7, discriminator_norm="none", generator_norm="layer")
+    model = LSGAN(
+        image_shape=SHAPE,
+        backbone=DCGANBackbone(width=4, discriminator_norm="none", generator_norm="layer"),
+        latent_dim=7,
+    )
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in model.modules())
     assert model.latent_dim == 7 and model.generator.layers[-2].weight.shape[0] == 4
-    points = HingeGAN(image_shape=(2, 1, 1), width=5)
+    points = HingeGAN(image_shape=(2, 1, 1), backbone=MLPBackbone((5,) * 3, (5,) * 3, generator_norm="none"))
     assert isinstance(points.generator, MLPGenerator) and isinstance(points.discriminator, MLPDiscriminator)
     assert points.generator.layers[0].weight.shape == (5, 100)
 
@@ -127,5 +138,5 @@ class Together(LatentGAN):
 
 
 def test_adaptive_augmentation_says_when_it_sees_no_reals(tmp_path):
-    model = Together(image_shape=SHAPE, width=4, augment=["color"], augment_target=0.6)
+    model = Together(image_shape=SHAPE, backbone=DCGANBackbone(width=4), augment=["color"], augment_target=0.6)
     refused(lambda: fit(tmp_path, model), "by themselves")

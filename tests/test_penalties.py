@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lit_gans.penalties import dragan_penalty, gradient_penalty, judged, pull_away, zero_centered
+from lit_gans.penalties import dragan_penalty, gradient_penalty, pull_away, scores_and_slopes, zero_centered
 
 SHAPES = [(5, 3), (4, 2, 3, 3)]
 
@@ -91,7 +91,7 @@ def test_zero_centered_loop(shape, outputs):
 def test_judged_gives_outputs_and_slopes_of_one_pass():
     critic, images, calls = mlp(6), draw(5, 6), []
     critic.register_forward_hook(lambda *_: calls.append(1))
-    outputs, slopes = judged(critic, images)
+    outputs, slopes = scores_and_slopes(critic, images)
     assert len(calls) == 1
     torch.testing.assert_close(outputs, critic(images))
     exact = double(critic)

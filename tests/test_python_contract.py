@@ -29,6 +29,7 @@ from lit_gans import (
     LatentGAN,
     UnpairedGlyphs,
 )
+from lit_gans.networks import DCGANBackbone, MLPBackbone, ResNetTranslation
 from lit_gans.optim import Adam
 
 NOISE = 8
@@ -179,8 +180,12 @@ def test_a_third_network_of_a_model_without_a_game(tmp_path):
         def configure_optimizers(self):
             return torch.optim.Adam(self.parameters(), 1e-4)
 
-    refused(lambda: fit(tmp_path, Half(image_shape=SHAPE, width=4)), "generator", "requires_grad_(False)")
-    assert fit(tmp_path, Whole(image_shape=SHAPE, width=4), max_steps=1)["global_step"] == 1
+    refused(
+        lambda: fit(tmp_path, Half(image_shape=SHAPE, backbone=DCGANBackbone(width=4))),
+        "generator",
+        "requires_grad_(False)",
+    )
+    assert fit(tmp_path, Whole(image_shape=SHAPE, backbone=DCGANBackbone(width=4)), max_steps=1)["global_step"] == 1
 
 
 def optimizers(*players, schedule=None):
@@ -226,7 +231,9 @@ def test_a_plateau_of_nothing_is_refused(tmp_path):
         plateau = "generator/lss"
 
     torch.manual_seed(0)
-    model = Typo(image_shape=SHAPE, width=4, generator_scheduler=partial(ReduceLROnPlateau, patience=0))
+    model = Typo(
+        image_shape=SHAPE, backbone=DCGANBackbone(width=4), generator_scheduler=partial(ReduceLROnPlateau, patience=0)
+    )
     refused(lambda: fit(tmp_path, model), "generator/lss", "generator/loss")
 
 
@@ -294,7 +301,7 @@ def test_hooks_without_super_keep_the_librarys_part(tmp_path):
 
 def test_hooks_of_a_mixin(tmp_path):
     torch.manual_seed(0)
-    checkpoint = fit(tmp_path, Mixed(image_shape=SHAPE, width=4))
+    checkpoint = fit(tmp_path, Mixed(image_shape=SHAPE, backbone=DCGANBackbone(width=4)))
     assert checkpoint["extra"] == 2 and checkpoint["lit_gans"]["class_path"].endswith("Mixed")
 
 
@@ -312,7 +319,7 @@ def test_hooks_that_call_super_run_it_once():
             checkpoint["lit_gans"]["class_path"] = "mine"  # would be undone by a second pass
 
     checkpoint = {"state_dict": {}}
-    Child(image_shape=SHAPE, width=4).on_save_checkpoint(checkpoint)
+    Child(image_shape=SHAPE, backbone=DCGANBackbone(width=4)).on_save_checkpoint(checkpoint)
     assert calls == [1] and checkpoint["lit_gans"]["class_path"] == "mine"
 
 
@@ -363,7 +370,7 @@ def test_an_optimizer_step_of_ones_own_keeps_the_averages(calls_super, tmp_path)
             else:
                 optimizer.step(closure=optimizer_closure)
 
-    warm, plain = Warm(image_shape=SHAPE, width=4, latent_dim=NOISE), small(VAE)
+    warm, plain = Warm(image_shape=SHAPE, backbone=DCGANBackbone(width=4), latent_dim=NOISE), small(VAE)
     warm.load_state_dict(plain.state_dict())
     for name, model in (("warm", warm), ("plain", plain)):
         torch.manual_seed(0)
@@ -640,9 +647,15 @@ def test_a_last_batch_of_one(cls, tmp_path):
 
 def test_translators_of_one_pair_at_a_time(tmp_path):
     data = UnpairedGlyphs(size=8, count=24, batch_size=1)
-    model = CycleGAN(image_shape=data.image_shape, source_shape=data.source_shape, width=4, blocks=1)
+    model = CycleGAN(
+        image_shape=data.image_shape, source_shape=data.source_shape, backbone=ResNetTranslation(width=4, blocks=1)
+    )
     assert fit(tmp_path, model, data, max_steps=2, limit_val_batches=1)["global_step"] == 2
-    refused(lambda: CycleGAN(image_shape=(3, 5, 5), width=4), "6x6", "5x5")
+    refused(
+        lambda: CycleGAN(image_shape=(3, 5, 5), backbone=MLPBackbone((4,) * 3, (4,) * 3, generator_norm="none")),
+        "6x6",
+        "5x5",
+    )
 
 
 def test_own_optimizer_class_still_works(tmp_path):

@@ -15,6 +15,7 @@ from lit_gans import SGAN, Glyphs
 from lit_gans.networks import (
     Discriminator,
     MinibatchDiscrimination,
+    SemiSupervisedBackbone,
     SemiSupervisedConvDiscriminator,
     SemiSupervisedMLPDiscriminator,
     SemiSupervisedMLPGenerator,
@@ -36,7 +37,7 @@ class Fixed(Discriminator):
 
 def judged_by(outputs, classes, **arguments):
     generator = SemiSupervisedMLPGenerator(SHAPE, 8, width=4)
-    return SGAN(generator, Fixed(outputs), num_classes=classes, **arguments)
+    return SGAN(generator=generator, discriminator=Fixed(outputs), num_classes=classes, **arguments)
 
 
 def images(n, spread=3.0, seed=0):
@@ -168,9 +169,9 @@ def test_arguments_out_of_range_are_refused():
 
 def test_a_network_of_ones_own_for_one_player():
     own = SemiSupervisedMLPGenerator(SHAPE, 5, width=4)
-    model = SGAN(own, num_classes=2, image_shape=SHAPE, width=8)
+    model = SGAN(generator=own, num_classes=2, image_shape=SHAPE, backbone=SemiSupervisedBackbone(width=8))
     assert model.latent_dim == 5 and len(model.discriminator.layers[2].bias) == 125  # an eighth of 1000 units
-    model = SGAN(discriminator=Fixed(2), num_classes=2, image_shape=SHAPE, width=8)
+    model = SGAN(discriminator=Fixed(2), num_classes=2, image_shape=SHAPE, backbone=SemiSupervisedBackbone(width=8))
     assert len(model.generator.layers[0].weight) == 62
 
 
@@ -378,7 +379,7 @@ def test_error_on_labelled_images_alone(tmp_path, stage):
     bright = torch.tensor([0.5, -0.5, 0.5, -0.5, 0.5, 0.5, -0.5])
     label = torch.tensor([1, 0, 0, 1, 1, -1, -1])
     loader = DataLoader(TensorDataset(bright.view(-1, 1, 1, 1).expand(-1, *SHAPE), label), batch_size=3)
-    model = SGAN(SemiSupervisedMLPGenerator(SHAPE, 8, width=4), BySign(), num_classes=2)
+    model = SGAN(generator=SemiSupervisedMLPGenerator(SHAPE, 8, width=4), discriminator=BySign(), num_classes=2)
     run = trainer(tmp_path)
     (run.validate if stage == "val" else run.test)(model, loader, verbose=False)
     found = values(run.callback_metrics)
@@ -404,7 +405,14 @@ def test_validation_is_by_the_whole_split_and_gives_fakes(tmp_path):
 def test_four_labels_a_class_beat_chance(tmp_path):
     torch.manual_seed(0)
     optimizer = dict.fromkeys(("generator_optimizer", "discriminator_optimizer"), partial(Adam, lr=3e-3))
-    model = SGAN(image_shape=(1, 16, 16), num_classes=5, latent_dim=20, width=8, classifier_decay=0.95, **optimizer)
+    model = SGAN(
+        image_shape=(1, 16, 16),
+        num_classes=5,
+        latent_dim=20,
+        backbone=SemiSupervisedBackbone(width=8),
+        classifier_decay=0.95,
+        **optimizer,
+    )
     data = Glyphs("01234", size=16, count=400, batch_size=32, labels_per_class=4)
     trainer(tmp_path, max_steps=200, limit_val_batches=0).fit(model, datamodule=data)
     (found,) = trainer(tmp_path).validate(model, datamodule=data, verbose=False)

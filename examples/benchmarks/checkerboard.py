@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import get_args
 
 import torch
+from lit_gans.networks.blocks import Upsampling
 
 import lit_gans
 from lit_gans.images.grid import grid
 from lit_gans.images.photos import write_picture
 from lit_gans.metrics.checkerboard import Checkerboard
-from lit_gans.networks.blocks import Upsampling
 
 _EACH = 4
 

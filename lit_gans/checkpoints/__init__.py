@@ -3,14 +3,12 @@
 from lit_gans.checkpoints.description import (
     broken,
     describe,
-    outermost_call,
-    plain_key,
     prove_loadable,
     random_state,
     save_hyperparameters,
     set_random_state,
 )
-from lit_gans.checkpoints.file import KEY, RANDOM, AtomicCheckpointIO, read
+from lit_gans.checkpoints.file import KEY, RANDOM, AtomicCheckpointIO, plain_key, read
 from lit_gans.checkpoints.loading import load
 from lit_gans.checkpoints.trust import class_path, findable
 
@@ -23,7 +21,6 @@ __all__ = [
     "describe",
     "findable",
     "load",
-    "outermost_call",
     "plain_key",
     "prove_loadable",
     "random_state",

@@ -1,7 +1,6 @@
 """What is not as it was in a run that goes on from a checkpoint: every difference is said, and none stops it."""
 
 import functools
-import inspect
 import os
 import sys
 from collections.abc import Iterator
@@ -10,8 +9,9 @@ from typing import Any
 from lightning.pytorch import LightningDataModule, Trainer
 
 from lit_gans import checkpoints
+from lit_gans.checkpoints import recording
 
-LINKED = ("image_shape", "source_shape", "num_classes")  # what a model takes from the data
+LINKED = ("image_shape", "source_shape", "num_classes", "text_shape")  # what a model takes from the data
 _NO_MATTER = ("num_workers", "download", "cache")  # arguments of data that do not change a batch
 _EXACT = ("limit_train_batches",)  # a run with another limit is the one that always had it
 _SETTINGS = ("precision", "accelerator", "limit_train_batches", "overfit_batches")
@@ -24,7 +24,7 @@ def describe(trainer: Trainer) -> dict[str, Any]:
     described["accelerator"] = trainer.strategy.root_device.type
     if data is not None:
         given = getattr(data, "given", None)
-        arguments = dict(data.hparams) if given is None else {**defaults(type(data)), **given}
+        arguments = dict(data.hparams) if given is None else {**recording.defaults(type(data)), **given}
         described["data"] = checkpoints.class_path(type(data))
         described["arguments"] = {name: _plain(value) for name, value in arguments.items()}
         if "train" in (splits := getattr(data, "splits", {})):
@@ -57,7 +57,7 @@ def notes(old: dict[str, Any], new: dict[str, Any], path: Any) -> list[str]:
 
 def argument_notes(model: Any, saved: dict[str, Any], path: Any) -> list[str]:
     """A sentence for every argument of a model that is not as it was, and has no effect if it is a saved state's."""
-    old, new = (_arguments({**defaults(type(model)), **values}) for values in (saved, dict(model.hparams)))
+    old, new = (_arguments({**recording.defaults(type(model)), **values}) for values in (saved, dict(model.hparams)))
     said = []
     for name, was, value in differences(old, new):
         kind = next((kind for kind in ("optimizer", "scheduler") if f"{kind}." in name), None)
@@ -88,27 +88,16 @@ def differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, 
         yield name, _shown(old), _shown(new)
 
 
-def defaults(cls: type) -> dict[str, Any]:
-    """The default of every argument that a class takes, also of those that it hands on to its parents."""
-    parameters = [
-        parameter
-        for base in reversed(cls.__mro__)
-        if "__init__" in vars(base)
-        for parameter in inspect.signature(vars(base)["__init__"]).parameters.values()
-    ]
-    return {p.name: p.default for p in parameters if p.default is not p.empty}
-
-
 def _arguments(values: dict[str, Any]) -> dict[str, Any]:
     """Those of a model's hyper-parameters that a user gives."""
     return {k: _plain(v) for k, v in values.items() if not k.startswith("_") and k not in LINKED}
 
 
 def _usual(path: str) -> dict[str, Any]:
-    """The `defaults` of a class that is in memory already: a name in a checkpoint imports nothing."""
+    """The defaults of a class that is in memory already: a name in a checkpoint imports nothing."""
     module, _, name = path.rpartition(".")
     found = getattr(sys.modules.get(module), name, None)
-    return defaults(found) if isinstance(found, type) else {}
+    return recording.defaults(found) if isinstance(found, type) else {}
 
 
 def _plain(value: Any) -> Any:

@@ -1,33 +1,28 @@
 """Checkpoints that describe themselves: what a model was made of, as values that a file can hold; random states."""
 
-import functools
-import inspect
 import io
-import os
 import pickle
 import random
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from lightning.pytorch.core.mixins.hparams_mixin import _given_hyperparameters
 from lightning.pytorch.utilities import rank_zero_warn
-from torch import nn
 
 from lit_gans import __version__
+from lit_gans.checkpoints import loading, recording
 from lit_gans.checkpoints.file import RANDOM
 from lit_gans.checkpoints.trust import class_path, findable
 from lit_gans.errors import UsageError
 
-if TYPE_CHECKING:
-    from lit_gans.core.generative import GenerativeModel
 
+def save_hyperparameters(model: Any) -> dict[str, str]:
+    """Stores the call that made ``model`` as plain values in ``model.hparams``.
 
-def save_hyperparameters(model: "GenerativeModel") -> dict[str, str]:
-    """Stores the arguments of the call that made ``model`` as plain values in ``model.hparams``.
-
-    Classes and partials become ``{class_path, init_args}``. On the command line the parsed configuration is stored,
-    which names networks too; from Python a network is a live object that no file can hold.
+    On the command line the parsed configuration is stored, which names networks too; from Python a network is a live
+    object that no file can hold.
 
     Returns:
         The dotted class of every network that was passed as a live object, by argument name.
@@ -37,67 +32,33 @@ def save_hyperparameters(model: "GenerativeModel") -> dict[str, str]:
     """
     if _given_hyperparameters.get() is not None:
         model.save_hyperparameters()
-        if model.hparams.get("source_shape") is None:  # the command line links it to models that do not know it, too
-            model.hparams.pop("source_shape", None)
         return {}
-    arguments = outermost_call(model)
-    if extra := next((name for name in arguments if name.startswith("*")), None):
-        raise UsageError(f"{type(model).__name__} takes {extra}: pass arguments by name instead")
-    networks = {name: class_path(type(value)) for name, value in arguments.items() if isinstance(value, nn.Module)}
-    plain = {name: _plain(name, value) for name, value in arguments.items() if name not in networks}
-    model.save_hyperparameters(plain)
+    values, networks = recording.described(model)
+    model.save_hyperparameters(values)
     return networks
 
 
-def outermost_call(made: Any) -> dict[str, Any]:
-    """The arguments of the most derived ``__init__`` that is running: what to repeat to make ``made`` again.
+def describe(model: Any) -> dict[str, Any]:
+    """The parts of a checkpoint that `load` needs besides the weights and the hyper-parameters.
 
-    Lightning collects the arguments of every ``__init__`` on the way, and so also what a subclass fixes for its parent,
-    which the subclass would not accept. The values are those at the time of asking, so an ``__init__`` must not rebind
-    its arguments before it calls its parent's.
+    The defaults are those of all arguments that nobody has given: a later version may have others.
     """
-    found, frame = None, inspect.currentframe()
-    while frame is not None:
-        code = frame.f_code
-        if code.co_name == "__init__" and code.co_argcount and frame.f_locals.get(code.co_varnames[0]) is made:
-            found = frame
-        frame = frame.f_back
-    assert found is not None, "called from outside __init__"
-    names, varargs, keywords, values = inspect.getargvalues(found)
-    arguments = {name: values[name] for name in names[1:]} | (values[keywords] if keywords else {})
-    return arguments | ({f"*{varargs}": values[varargs]} if varargs and values[varargs] else {})
+    others = {name: value for name, value in recording.defaults(type(model)).items() if name not in model.hparams}
+    return {
+        "class_path": class_path(type(model)),
+        "given_networks": model.given_networks,
+        "version": __version__,
+        "defaults": {name: value for name, value in others.items() if type(value) in (bool, int, float, str)},
+    }
 
 
-def describe(model: "GenerativeModel") -> dict[str, Any]:
-    """What `load` needs besides the weights and the hyper-parameters."""
-    return {"class_path": class_path(type(model)), "given_networks": model.given_networks, "version": __version__}
-
-
-def _plain(name: str, value: Any) -> Any:
-    """``value`` as something that ``torch.load(weights_only=True)`` gives back."""
-    if isinstance(value, type):
-        return {"class_path": class_path(value), "init_args": {}}
-    if isinstance(value, functools.partial) and isinstance(value.func, type) and not value.args:
-        return {"class_path": class_path(value.func), "init_args": dict(value.keywords)}
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if callable(value):
-        raise UsageError(
-            f"{name} is {getattr(value, '__name__', value)!r}, which a checkpoint cannot name; pass a class, or "
-            "functools.partial(torch.optim.Adam, lr=1e-3)"
-        )
-    return value
-
-
-def prove_loadable(model: "GenerativeModel") -> None:
-    """A round trip of the hyper-parameters as a checkpoint makes it; warns of a class that only this program finds.
+def prove_loadable(model: Any) -> None:
+    """Makes the model once more, as a checkpoint would; warns of a class that only this program finds.
 
     Raises:
-        UsageError: if one of them would come back only by running code.
+        UsageError: if an argument would come back only by running code, or the second model has other weights.
     """
-    named = [
-        value["class_path"] for value in model.hparams.values() if isinstance(value, dict) and "class_path" in value
-    ]
+    named = [path for value in model.hparams.values() for path in _named(value)]
     if lost := next((path for path in (class_path(type(model)), *named) if not findable(path)), None):
         rank_zero_warn(
             f"{lost} is defined in a notebook or a function, where no other program finds it: checkpoints of this run "
@@ -115,6 +76,19 @@ def prove_loadable(model: "GenerativeModel") -> None:
                 f"the argument {name}={value!r} of {type(model).__name__} cannot be loaded back from a checkpoint "
                 f"({type(error).__name__}); pass a number, string, list, dict or tensor instead"
             ) from None
+    if not model.given_networks and lost is None:
+        loading.prove_repeatable(model)
+
+
+def _named(value: Any) -> Iterator[str]:
+    """The classes that a described value names, however deep."""
+    if isinstance(value, dict):
+        yield from (value[key] for key in ("class_path", "class") if isinstance(value.get(key), str))
+        for entry in value.values():
+            yield from _named(entry)
+    elif isinstance(value, (list, tuple)):
+        for entry in value:
+            yield from _named(entry)
 
 
 # -------------------------------------------------------------------- random states
@@ -151,11 +125,6 @@ def set_random_state(state: dict[str, Any], device: torch.device) -> None:
 
 
 # -------------------------------------------------------------------- weights
-
-
-def plain_key(key: str) -> str:
-    """The name of a weight without what ``torch.compile(network)`` puts into it."""
-    return key.replace("_orig_mod.", "")
 
 
 def broken(checkpoint: dict[str, Any]) -> str | None:

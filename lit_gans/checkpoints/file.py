@@ -149,6 +149,11 @@ def _check(content: dict[str, Any], where: str) -> None:
     for name in ("state_dict", "hyper_parameters", KEY):
         expect(all(isinstance(key, str) for key in content.get(name, {})), name, "a dict by name")
     expect(isinstance(content[KEY].get("class_path"), str), KEY, "the class and its networks")
+    if str(content[KEY].get("version", "0.1")).startswith("0.1"):
+        raise UsageError(
+            f"{where} was saved by lit_gans 0.1, whose models take other arguments; load it with 0.1, or train anew: "
+            "docs/from-0.1.md says how"
+        )
     given = content[KEY].get("given_networks", {})
     named = isinstance(given, dict) and all(
         isinstance(word, str) and word.isprintable() for pair in given.items() for word in pair
@@ -172,3 +177,8 @@ def _of_an_optimizer(state: Any) -> bool:
         for name, value in values.items():
             kinds.setdefault(name, set()).add(type(value))
     return all(len(types - {type(None)}) <= 1 for types in kinds.values())
+
+
+def plain_key(key: str) -> str:
+    """The name of a weight without what ``torch.compile(network)`` puts into it."""
+    return key.replace("_orig_mod.", "")

@@ -3,26 +3,27 @@
 import functools
 import re
 import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import yaml
+from lightning.pytorch import LightningModule
 from lightning.pytorch.trainer.connectors import checkpoint_connector
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lit_gans.checkpoints.file import KEY, RANDOM, read, source
+from lit_gans.checkpoints.file import KEY, RANDOM, plain_key, read, source
+from lit_gans.checkpoints.recording import Recorded, defaults
 from lit_gans.checkpoints.trust import class_path, find_class, shown
 from lit_gans.errors import UsageError, reason
+from lit_gans.networks.base import Backbone, TranslationBackbone
 
-if TYPE_CHECKING:
-    from lit_gans.core.generative import GenerativeModel
-
-_KINDS = (nn.Module, Optimizer, LRScheduler)
+_KINDS = (nn.Module, Optimizer, LRScheduler, Backbone, TranslationBackbone)
 _RESTORER = checkpoint_connector.__file__
 
 
@@ -30,7 +31,7 @@ def load(
     path: Any,
     map_location: Any = None,
     *,
-    expected: "type[GenerativeModel] | None" = None,
+    expected: type[Any] | None = None,
     trust: Sequence[str] = (),
     strict: bool | None = None,
     hparams_file: Any = None,
@@ -72,32 +73,30 @@ def load(
         built = {name: build(value, f"{name} in {where}", trust) for name, value in wanted.items()}
     except RecursionError:
         raise UsageError(f"{where} is damaged: its arguments are nested without end") from None
-    model = _construct(cls, built, arguments, where)
+    model = _construct(cls, {**_earlier_defaults(cls, checkpoint, built, arguments), **built}, arguments, where)
     _fill(model, checkpoint, strict, where)
     first = next((tensor for tensor in checkpoint["state_dict"].values() if isinstance(tensor, torch.Tensor)), None)
     return model if first is None else model.to(first.device)
 
 
-def named_class(
-    checkpoint: dict[str, Any], where: str, expected: "type[GenerativeModel] | None", trust: Sequence[str]
-) -> "type[GenerativeModel]":
+def named_class(checkpoint: dict[str, Any], where: str, expected: type[Any] | None, trust: Sequence[str]) -> type[Any]:
     """The class that a checkpoint names; one of this name that is at hand counts before any that has to be found.
 
     Raises:
         UsageError: if it cannot be found without running code that nobody has allowed, or is no model.
     """
-    from lit_gans.core.generative import GenerativeModel
-
     name = checkpoint[KEY]["class_path"]
     if expected is not None and class_path(expected) == name:
         return expected
     at_hand = expected if expected is not None and name.rpartition(".")[2] == expected.__name__ else None
     try:
-        found = find_class(name, (GenerativeModel,), where, trust)
+        found = find_class(name, (LightningModule,), where, trust)
     except UsageError:
         if at_hand is None:
             raise
         return at_hand  # its module was renamed, or was a script
+    if not isinstance(found, Recorded):
+        raise UsageError(f"{where} names {name}, which is no model of this library; do not use the file")
     another_script = name.startswith("__main__.") and at_hand is not None and not issubclass(found, at_hand)
     return at_hand if another_script else found  # type: ignore[return-value]
 
@@ -114,12 +113,62 @@ def _construct(cls: type, built: dict[str, Any], arguments: dict[str, Any], wher
         raise
 
 
-def _fill(model: "GenerativeModel", checkpoint: dict[str, Any], strict: bool | None, where: str) -> None:
+def _earlier_defaults(
+    cls: type, checkpoint: dict[str, Any], built: dict[str, Any], arguments: dict[str, Any]
+) -> dict[str, Any]:
+    """Arguments that nobody gave and whose default was another one when the checkpoint was saved."""
+    saved, now = checkpoint[KEY].get("defaults", {}), defaults(cls)
+    return {
+        name: value
+        for name, value in saved.items()
+        if name in now and now[name] != value and name not in built and name not in arguments
+    }
+
+
+def prove_repeatable(model: Any) -> None:
+    """Makes a model once more from what it has recorded, without memory for its weights.
+
+    Raises:
+        UsageError: if that fails, or the second model has other weights.
+    """
+    name = type(model).__name__
+    recorded = {key: value for key, value in dict(model.hparams).items() if not key.startswith("_")}
+    state = model.state_dict()
+    with torch.random.fork_rng(devices=[]):
+        again = _repeated(type(model), recorded, state, "meta")
+        again = _repeated(type(model), recorded, state, "cpu") if isinstance(again, Exception) else again
+    if isinstance(again, Exception):
+        raise UsageError(
+            f"a checkpoint of this {name} could not be loaded: made once more with the arguments that it was made with "
+            f"it fails ({type(again).__name__}: {reason(again)}); let __init__ take plain values, classes and backbones"
+        )
+    own, other = ({plain_key(k): tuple(v.shape) for k, v in m.items()} for m in (state, again.state_dict()))
+    if differing := next((key for key in {**own, **other} if own.get(key) != other.get(key)), None):
+        raise UsageError(
+            f"a checkpoint of this {name} could not be loaded: made once more with the same arguments, its {differing} "
+            f"has the shape {other.get(differing)} and not {own.get(differing)}; a network that changes is put back "
+            "in on_load_checkpoint, see docs/add-a-gan.md"
+        )
+
+
+def _repeated(cls: type, recorded: dict[str, Any], state: dict[str, Any], device: str) -> Any:
+    """The model as `load` would make it, or the error that came instead."""
+    try:
+        with torch.device(device), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = cls(**{name: build(value, name) for name, value in recorded.items()})
+            model.on_load_checkpoint({"state_dict": state})
+            return model
+    except Exception as error:
+        return error
+
+
+def _fill(model: Any, checkpoint: dict[str, Any], strict: bool | None, where: str) -> None:
     """Gives a model its weights and what else it has saved."""
     try:
         strict = model.strict_loading if strict is None else strict
-        found = model.load_state_dict(checkpoint["state_dict"], strict)
         model.on_load_checkpoint({name: value for name, value in checkpoint.items() if name != RANDOM})
+        found = model.load_state_dict(checkpoint["state_dict"], strict)
     except UsageError:
         raise
     except Exception as error:
@@ -131,9 +180,10 @@ def _fill(model: "GenerativeModel", checkpoint: dict[str, Any], strict: bool | N
 
 
 def build(value: Any, where: str = "this", trust: Sequence[str] = ()) -> Any:
-    """The inverse: ``{class_path, init_args}`` becomes a network, or a factory of optimizers or schedules.
+    """The inverse of `recording.plain`, also for what is nested in lists and dicts.
 
-    Anything else is returned as it is.
+    ``{"class_path", "init_args"}`` becomes a network or a backbone, or a factory of optimizers or schedules;
+    ``{"class"}`` the class itself, with ``"partial"`` a partial of it. Anything else is returned as it is.
 
     Args:
         value: what was stored.
@@ -143,14 +193,21 @@ def build(value: Any, where: str = "this", trust: Sequence[str] = ()) -> Any:
     Raises:
         UsageError: if the class is of another kind, may not be imported, or is not made with these arguments.
     """
-    if not isinstance(value, dict) or "class_path" not in value:
+    if type(value) in (list, tuple):
+        return type(value)(build(entry, where, trust) for entry in value)
+    if not isinstance(value, dict):
         return value
-    cls = find_class(value["class_path"], _KINDS, where, trust)
-    given = value.get("init_args") or {}
+    if not ("class_path" in value or value.keys() in ({"class"}, {"class", "partial"})):
+        return {key: build(entry, where, trust) for key, entry in value.items()} if type(value) is dict else value
+    cls = find_class(value["class_path"] if "class_path" in value else value["class"], _KINDS, where, trust)
+    given = value.get("init_args") or value.get("partial") or {}
     if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
         raise UsageError(f"{where} gives {cls.__name__} the arguments {shown(given)}, which are no dict by name")
     arguments = {name: build(argument, where, trust) for name, argument in given.items()}
-    return _make(cls, arguments, where) if issubclass(cls, nn.Module) else functools.partial(cls, **arguments)
+    if "class_path" not in value:
+        return functools.partial(cls, **arguments) if "partial" in value else cls
+    live = issubclass(cls, (nn.Module, Backbone, TranslationBackbone))
+    return _make(cls, arguments, where) if live else functools.partial(cls, **arguments)
 
 
 def _make(cls: type, arguments: dict[str, Any], where: str) -> Any:

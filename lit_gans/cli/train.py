@@ -1,28 +1,23 @@
 """``lit-gans fit``, ``validate``, ``test`` and ``predict``: LightningCLI with short names and a run folder."""
 
-import inspect
 import os
-import re
 import sys
 import warnings
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 import yaml
+from jsonargparse import Namespace
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-import lit_gans.data
-import lit_gans.models  # noqa: F401  (both make short names known)
-from lit_gans import checkpoints, optim
+from lit_gans import checkpoints
 from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
 from lit_gans.callbacks.run_folder import RunLogger, remove_unused
 from lit_gans.callbacks.stopping import StoppingCheck
@@ -31,69 +26,20 @@ from lit_gans.checkpoints.loading import named_class, was_restoring
 from lit_gans.checkpoints.place import RUN, find
 from lit_gans.checkpoints.resume import nothing_left, tell
 from lit_gans.checkpoints.trust import class_path, import_class
-from lit_gans.cli import settings
+from lit_gans.cli.arguments import in_order
+from lit_gans.cli.classes import our_rules, spelled_out
 from lit_gans.cli.making import Making, make
-from lit_gans.cli.reasons import causes, is_own
-from lit_gans.cli.words import NOBODY, TRAINING, fail, known
+from lit_gans.cli.parser import OF_RUN, Parser
+from lit_gans.cli.reasons import causes
+from lit_gans.cli.words import NOBODY, known
 from lit_gans.core.checks import refuse_strategy
 from lit_gans.core.generative import GenerativeModel
-from lit_gans.errors import UsageError, at_least, nearest, own_line, reason, refuse_odd_numbers
+from lit_gans.errors import UsageError, at_least, own_line, reason
 
 _EPOCHS = 10  # of a run that does not say how long it should take
-_HOMES = {"model": "lit_gans.models", "data": "lit_gans.data"}
-_YAML = (".yaml", ".yml", ".json")
-_DEFAULTS = {"model": "lit_gans.DCGAN", "data": "lit_gans.Glyphs"}
-_KINDS = {"": "", "int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "NoneType": ""}
 _AUTO = "auto"  # a monitor: the first score of which less is better
 _BEST = "best"
 _USUAL = (3, 64, 64)  # the shape of images that nobody says
-
-
-class Parser(LightningArgumentParser):
-    """Turns an error of several lines into one sentence."""
-
-    def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:
-        """Reads a configuration file as all of this library are read."""
-        with settings.opened(path) as text:
-            return self.parse_string(text, os.fspath(path), *arguments, **options)
-
-    def save(self, cfg: Any, path: Any, *arguments: Any, **options: Any) -> None:
-        """Writes a configuration in one file, in UTF-8 as it is read."""
-        Path(path).write_text(self.dump(cfg, skip_none=False), "utf-8")
-
-    def parse_args(self, *arguments: Any, **options: Any) -> Any:
-        """Also refuses numbers that no option can take."""
-        parsed = super().parse_args(*arguments, **options)
-        if command := parsed.get("subcommand"):  # not while the options of one class are looked at
-            refuse_odd_numbers(parsed[command])
-        return parsed
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Prints it and ends the process with 2; a bug in a user's own module is raised as it is."""
-        if bug := next((cause for cause in causes(ex) if is_own(cause)), None):
-            raise bug
-        text = " ".join(str(message).split())
-        wrong = re.search(r"Problem with given class_path '([^']+)': (.+?)(?: - Expected| Given value|$)", text)
-        if wrong and not wrong[2].startswith("Validation failed"):
-            fail(f"the class {wrong[1]!r} cannot be used: {wrong[2]}", 2)
-        key = re.search(r'Parser key "(?:\w+\.)?(\w+)"', text)
-        if key and (name := re.search(r"Expected a dot import path string: (\S+)", text)):
-            choices = known(_HOMES[key[1]]) if key[1] in _HOMES else []
-            hint = nearest(name[1], choices) if choices else "; check its spelling, or give its dotted name"
-            fail(f"unknown {key[1]} {name[1]!r}{hint}", 2)
-        if key and (other := re.search(r"(Import path does not correspond to a subclass of \w+)", text)):
-            fail(f"{key[1]}: {other[1][0].lower()}{other[1][1:]}: {text.rpartition('Given value: ')[2]}", 2)
-        if key and re.search(r"Given value: (NestedArg\(key=|\{'init_args': [^}]*\}+$)", text):
-            fail(f"{key[1]}: options of a class come before the class; name it first, say with --{key[1]}", 2)
-        wanted = re.findall(r"Expected an? (?:typing\.Literal\[([^]]+)\]|<class '(\w+)'>)", text)
-        plain = text.count("Expected") == len(wanted) and "[int, int]" not in text
-        if key and wanted and plain and all(kind in _KINDS for _, kind in wanted):
-            got = re.search(r"(?:Given|Got) value: (.+?)$", text)
-            literal = ", ".join(words for words, _ in wanted if words)
-            kinds = dict.fromkeys(_KINDS[kind] for words, kind in wanted if not words and kind != "NoneType")
-            choice = [*([f"one of {literal}"] if literal else []), *kinds]
-            fail(f"{key[1]} must be {' or '.join(choice)}, got {got[1] if got else 'something else'}", 2)
-        fail(text, 2)
 
 
 class SaveConfig(SaveConfigCallback):
@@ -102,11 +48,16 @@ class SaveConfig(SaveConfigCallback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Writes it, unless the run has no folder of its own, and tells W&B.
 
-        A run that goes on from a checkpoint is repeated from its beginning, which ends at the same weights.
+        A run that goes on from a checkpoint is repeated from its beginning, which ends at the same weights. The
+        backbone that nobody named is written out, too.
         """
+        self.config = self.config.clone()
         if "ckpt_path" in self.config:
-            self.config = self.config.clone()
             self.config["ckpt_path"] = None
+        options = self.config.get("model.init_args", {})
+        made = {options.get(player) for player in getattr(pl_module, "players", ())} == {None}
+        if made and options.get("backbone", True) is None:
+            self.config["model.init_args.backbone"] = spelled_out(pl_module.backbone)
         if trainer.log_dir is not None and stage == "fit":
             super().setup(trainer, pl_module, stage)
         for logger in trainer.loggers:
@@ -121,7 +72,6 @@ class TrainCLI(LightningCLI):
     @classmethod
     def run(cls, arguments: Sequence[str]) -> None:
         """Parses ``arguments``, builds the model, the data and the trainer, and runs."""
-        _check_names(arguments)
         try:
             cls(
                 GenerativeModel,
@@ -133,7 +83,7 @@ class TrainCLI(LightningCLI):
                 subclass_mode_model=True,
                 subclass_mode_data=True,
                 auto_configure_optimizers=False,
-                args=_complete(arguments),
+                args=in_order(arguments),
             )
         finally:
             remove_unused()
@@ -147,6 +97,8 @@ class TrainCLI(LightningCLI):
         parser.add_lightning_class_args(Best, "best")
         parser.set_defaults(
             {
+                "model": {"class_path": "lit_gans.DCGAN"},
+                "data": {"class_path": "lit_gans.Glyphs"},
                 "best.monitor": _AUTO,
                 "best.mode": "min",
                 "best.filename": _BEST,
@@ -158,6 +110,11 @@ class TrainCLI(LightningCLI):
         )
         for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parses; names of classes are short, and each class begins with its own defaults."""
+        with our_rules():
+            super().parse_arguments(parser, args)
 
     def _add_instantiators(self) -> None:
         """What makes the objects that options describe."""
@@ -187,7 +144,7 @@ class TrainCLI(LightningCLI):
         asked = import_class(config["model"]["class_path"])
         holds = named_class(saved, path, asked, config["trust"])
         if holds is not asked:
-            own = holds.__name__ in known(_HOMES["model"])
+            own = holds.__name__ in known("lit_gans.models")
             raise UsageError(
                 f"{path} holds a {holds.__name__}, but the command asks for a {asked.__name__}; add --model "
                 f"{holds.__name__ if own else class_path(holds)}, or the --config of the run that saved it"
@@ -260,7 +217,13 @@ class TrainCLI(LightningCLI):
         return super()._instantiate_trainer(config, callbacks)
 
     def before_instantiate_classes(self) -> None:
-        """Refuses options that no file could repeat, before anything is made of them."""
+        """Tells loggers where the run is; refuses options that no file could repeat."""
+        config = self.config[self.config["subcommand"]]
+        name = "-".join(config[key]["class_path"].rpartition(".")[2] for key in ("model", "data"))
+        for logger in _as_list(config["trainer"]["logger"]):
+            for option, value in (("save_dir", config["trainer"]["default_root_dir"] or "runs"), ("name", name)):
+                if isinstance(logger, Namespace) and logger.get(f"init_args.{option}") == OF_RUN:
+                    logger[f"init_args.{option}"] = value
         try:
             self._dump_config()
         except Exception as error:
@@ -280,93 +243,6 @@ class TrainCLI(LightningCLI):
         """Says where the results are."""
         if (folder := self.trainer.log_dir) and self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             print(f"config, metrics.csv, samples and checkpoints are in {folder}", flush=True)
-
-
-def _check_names(arguments: Sequence[str]) -> None:
-    """Refuses an unknown short name with the nearest one, before anything is built."""
-    for key, home in _HOMES.items():
-        for flag, value in _flags(arguments):
-            if flag in _naming(key) and value.isidentifier() and value not in known(home):
-                choices = nearest(value, known(home))
-                fail(f"unknown {key} {value!r}{choices}, or the dotted name of a class of yours", 2)
-
-
-def _complete(arguments: Sequence[str]) -> list[str]:
-    """Adds the default model and data where neither a flag nor a configuration file names one.
-
-    They are not defaults of the parser, because a class keeps the options of the default that it replaces: MNIST would
-    take Glyphs' image size.
-    """
-    named = {key for key in _DEFAULTS for flag, _ in _flags(arguments) if flag in _naming(key)}
-    for flag, value in _flags(arguments):
-        if flag in ("-c", "--config") and Path(value).is_file():
-            named |= settings.read(value).keys()
-    arguments = _classes_first(arguments)
-    arguments = [_unfolded(word, flag) for flag, word in zip(["", *arguments], arguments, strict=False)]
-    arguments = [_one_of_two(word, flag) for flag, word in zip(["", *arguments], arguments, strict=False)]
-    arguments = _names_first(arguments)
-    added = [word for key, name in _DEFAULTS.items() if key not in named for word in (f"--{key}", name)]
-    return [*arguments[:1], *added, *arguments[1:]] if arguments[:1] and arguments[0] in TRAINING else list(arguments)
-
-
-def _classes_first(arguments: Sequence[str]) -> list[str]:
-    """Puts a class before the options that only it knows, unless a configuration file stands between them."""
-    words = list(arguments)
-    flags = [word.partition("=")[0] for word in words]
-    for key in _DEFAULTS:
-        own = (n for n, flag in enumerate(flags) if flag.startswith(f"--{key}.") and flag not in _naming(key))
-        first = next(own, len(words))
-        named = next((n for n, flag in enumerate(flags) if flag in _naming(key)), 0)
-        if first < named and not any(flag.startswith(("-c", "--c")) for flag in flags[first:named]):
-            size = 1 if "=" in words[named] else 2
-            for each in (words, flags):
-                each[first:first] = [each.pop(named) for _ in each[named : named + size]]
-    return words
-
-
-def _unfolded(word: str, before: str) -> str:
-    """A word of a command, where it names a file of a model's or the data's settings the settings themselves."""
-    flag, given, value = word.partition("=") if word.startswith("--") else (before, "", word)
-    if flag.removeprefix("--") not in _HOMES or Path(value).suffix not in _YAML or not Path(value).is_file():
-        return word
-    text = yaml.safe_dump(settings.read(value), default_flow_style=True, width=float("inf"))
-    return f"{flag}={text.strip()}" if given else text.strip()
-
-
-def _one_of_two(word: str, before: str) -> str:
-    """A word of a command; in full the name of an optimizer or a schedule that two libraries have."""
-    flag, given, value = word.partition("=") if word.startswith("--") else (before, "", word)
-    kind = re.search(r"(optimizer|scheduler)(\.class_path)?$", flag)
-    own = getattr(optim, value, None) if kind and kind[1] == "optimizer" else None
-    if inspect.isclass(own) and own.__module__ == optim.__name__:
-        value = class_path(own)
-    elif kind and value == ReduceLROnPlateau.__name__:  # Lightning's asks for a monitor
-        value = class_path(ReduceLROnPlateau)
-    return f"{flag}={value}" if given else word if word.startswith("--") else value
-
-
-def _names_first(arguments: Sequence[str]) -> list[str]:
-    """A command with the class of a model or of data before its options, which nobody knows before."""
-    words = list(arguments)
-    for key in _HOMES:
-        flags = [word.partition("=")[0] for word in words]
-        naming = [at for at, flag in enumerate(flags) if flag in _naming(key)]
-        first = next((at for at, flag in enumerate(flags) if flag.startswith(f"--{key}.") and at not in naming), None)
-        if len(naming) != 1 or first is None or first > naming[0] or {"-c", "--config"} & set(flags[first : naming[0]]):
-            continue  # a file that comes between the two has its own say
-        end = naming[0] + (1 if "=" in words[naming[0]] else 2)
-        words = [*words[:first], *words[naming[0] : end], *words[first : naming[0]], *words[end:]]
-    return words
-
-
-def _flags(arguments: Sequence[str]) -> list[tuple[str, str]]:
-    """Every word of a command with the one after it, whether ``--flag value`` or ``--flag=value``."""
-    return list(pairwise([*(word for argument in arguments for word in argument.split("=", 1)), ""]))
-
-
-def _naming(key: str) -> tuple[str, str]:
-    """The flags that name a class."""
-    return f"--{key}", f"--{key}.class_path"
 
 
 def _loggers(given: Any, root: Any, name: str) -> list[Any]:

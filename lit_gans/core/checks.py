@@ -15,39 +15,72 @@ _FEW_BITS = (
     "to nothing; train with bf16-mixed, 16-mixed, 32-true or 64-true"
 )
 _IMAGES = ("image", "source", "target", "a", "b")
+_ROUNDING = 0.001  # of a value range: what a resizing filter may overshoot is clamped by the data
 
 
-def refuse_batch(model: str, batch: dict[str, Any], needs: Sequence[str], image_shape: tuple[int, ...] | None) -> None:
-    """Raises a `UsageError` for a batch that lacks what the model of that name needs, or has images of another kind."""
-    if missing := [name for name in needs if name not in batch]:
+def refuse_batch(model: Any, batch: dict[str, Any]) -> None:
+    """Looks at the first batch of a run.
+
+    Args:
+        model: says what it ``needs``, what the ``subject`` of its game is, and in what ``value_range``.
+        batch: by name.
+
+    Raises:
+        UsageError: if the batch lacks what the model needs, or has images of another kind.
+    """
+    if missing := [name for name in model.needs if name not in batch]:
         raise UsageError(
-            f"{model} needs batches with {', '.join(missing)}, but the data gives {', '.join(batch)}; use another data "
-            "set, or a model that is made for this one"
+            f"{type(model).__name__} needs batches with {', '.join(missing)}, but the data gives {', '.join(batch)}; "
+            "use another data set, or a model that is made for this one"
         )
-    for name in _IMAGES:
-        if name in batch:
-            _refuse_images(name, batch[name], image_shape if name == "image" else None)
+    for name in dict.fromkeys((*_IMAGES, model.subject)):
+        if isinstance(batch.get(name), Tensor):
+            if model.value_range is not None:
+                _refuse_values(name, batch[name], model.value_range)
+            if name in ("image", model.subject) and model.image_shape is not None:
+                _refuse_shape(batch[name], model.image_shape)
 
 
-def _refuse_images(name: str, images: Tensor, shape: tuple[int, ...] | None) -> None:
+def _refuse_values(name: str, images: Tensor, value_range: tuple[float, float]) -> None:
     """Refuses a batch of images that no generator with a tanh could match."""
-    low, high = float(images.min()), float(images.max())
-    if not images.is_floating_point() or low < -1.001 or high > 1.001:
+    (least, most), (low, high) = value_range, (float(images.min()), float(images.max()))
+    slack = _ROUNDING * (most - least) / 2
+    if not images.is_floating_point() or low < least - slack or high > most + slack:
+        wanted = f"[{least:g}, {most:g}]"
         raise UsageError(
-            f"'{name}' must be float images in [-1, 1], as the generator draws them, got {images.dtype} in "
+            f"'{name}' must be float images in {wanted}, as the generator draws them, got {images.dtype} in "
             f"[{low:g}, {high:g}]; normalise them with image / 127.5 - 1 if they are in [0, 255] or image * 2 - 1 if "
-            "they are in [0, 1]"
+            "they are in [0, 1], or set value_range = None in your model's class if they are no images"
         )
-    if low >= 0:
+    if low >= 0 > least:
         rank_zero_warn(
             f"no value of the first '{name}' batch is below 0 (range [{low:g}, {high:g}]): images in [0, 1] must be "
             "normalised with image * 2 - 1"
         )
-    if shape is not None and tuple(images.shape[1:]) != shape:
+
+
+def _refuse_shape(images: Tensor, shape: tuple[int, ...]) -> None:
+    if tuple(images.shape[1:]) != shape:
         raise UsageError(
             f"the model was built for images of shape {shape} (channels, height, width), but the data gives "
             f"{tuple(images.shape[1:])}; set image_shape to what the data gives"
         )
+
+
+def shape_of(name: str, given: Sequence[int] | None) -> tuple[int, ...] | None:
+    """A shape as a tuple.
+
+    Raises:
+        UsageError: if it is no sequence of whole numbers from 1.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, Sequence) or not given or not all(isinstance(n, int) and n > 0 for n in given):
+        raise UsageError(
+            f"{name} must be (channels, height, width), or the shape of whatever a sample is, in whole numbers from 1, "
+            f"got {given!r}"
+        )
+    return tuple(given)
 
 
 def checked_terms(player: str, terms: Any) -> Terms:

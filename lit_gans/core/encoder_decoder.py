@@ -1,88 +1,116 @@
-"""EncoderDecoder: models that learn to give back what they are shown, without a game."""
+"""Models that learn to give back what they are shown, without a game."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
 from typing import Any, ClassVar, Literal, get_args
+from weakref import ref
 
 import torch
-from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lit_gans.core.checks import checked_terms, refuse_idle
-from lit_gans.core.generative import GenerativeModel, ImageShape
-from lit_gans.core.gradients import parameters_of, reduce_gradients
-from lit_gans.errors import UsageError
-from lit_gans.families import draw, noise_size, required
+from lit_gans.core.generative import Batch
+from lit_gans.core.joint import JointModel
+from lit_gans.core.sampling import noise_size
+from lit_gans.errors import UsageError, at_least
 from lit_gans.likelihoods import bernoulli
 from lit_gans.losses import Terms
-from lit_gans.networks.base import Generator, evaluating
-from lit_gans.networks.encoders import DCGANDecoder, DCGANEncoder, Encoder, GaussianCodes, MLPDecoder, MLPEncoder
-from lit_gans.optim import Adam, ExponentialAverage, named
+from lit_gans.networks import DCGANBackbone, MLPBackbone
+from lit_gans.networks.base import Backbone, evaluating, in_parts
+from lit_gans.networks.codes import Decoder
+from lit_gans.optim import ExponentialAverage
 from lit_gans.precision import full
 
 Likelihood = Literal["gaussian", "bernoulli"]
 
-_CHUNK = 500  # images coded at once: enough to be fast, few enough for any memory
-_MLP_BELOW = 8  # images with a side below so many pixels get MLPs by default
+_SMALL = MLPBackbone((128, 128), (128, 128), latent_dim=20)
 
 
-class EncoderDecoder(GenerativeModel):
-    """An encoder, a decoder (the generator) and one optimizer for both, by Lightning's automatic optimization.
+class EncoderDecoder(JointModel):
+    """An encoder, a decoder (the generator) and one optimizer for both.
 
     A variant says what is minimised. The rest is here: images to codes and back, samples from the decoder, averages of
-    both networks, logging. One batch is one step.
+    both networks, logging.
 
     Args:
         encoder: maps (N, C, H, W) to (N, outputs), as many outputs as the variant says.
-        generator: maps noise (N, latent_dim) to (N, C, H, W) in [-1, 1] and has an int ``latent_dim``.
-        likelihood: what a decoded image x' says of an image x: ``gaussian``, values around x', or ``bernoulli``, values
-            that are 1 or -1 with mean x', which needs a generator with ``logits``.
-        optimizer: makes the optimizer from all parameters: a class or ``functools.partial``.
-        scheduler: makes the learning-rate schedule, which is stepped once a batch.
-        model: arguments of `GenerativeModel`: image_shape, num_classes, clip_norm and ema_decay.
+        generator: maps codes (N, latent_dim) to (N, C, H, W) in [-1, 1].
+        backbone: the kind of network that both are where none are given; by default DCGAN's with layer norm, or an MLP
+            for images with a side below 8 pixels.
+        latent_dim: size of a code; by default the given generator's own ``latent_dim``, or the backbone's.
+        likelihood: the distribution of an image x around its copy x': ``gaussian``, or ``bernoulli``, values that are
+            1 or -1 with mean x', which needs a generator with ``logits``.
+        model: arguments of `JointModel`: optimizer, scheduler, image_shape, clip_norm and ema_decay.
 
     Raises:
-        UsageError: if an argument is out of range, the generator lacks what the likelihood needs, or a factory cannot
-            be named in a checkpoint.
+        UsageError: if an argument is out of range, the generator lacks what the likelihood needs, or a backbone comes
+            with two networks.
     """
 
     encoder: nn.Module
     players: ClassVar[tuple[str, ...]] = ("encoder", "generator")
-    needs = ("image",)
+    needs: ClassVar[tuple[str, ...]] = ("image",)
+    draws: ClassVar[bool] = True
+    default_backbone: ClassVar[Backbone] = DCGANBackbone(
+        width=32, latent_dim=20, generator_norm="layer", discriminator_norm="layer"
+    )
     #: outputs of the encoder for each dimension of the code
     outputs: ClassVar[int] = 1
 
     def __init__(
         self,
-        encoder: nn.Module,
-        generator: nn.Module,
         *,
+        encoder: nn.Module | None = None,
+        generator: nn.Module | None = None,
+        backbone: Backbone | None = None,
+        latent_dim: int | None = None,
         likelihood: Likelihood = "gaussian",
-        optimizer: OptimizerCallable = Adam,
-        scheduler: LRSchedulerCallable | None = None,
         **model: Any,
     ) -> None:
-        super().__init__(generator, **model)
+        at_least(1, latent_dim=latent_dim)
+        self._backbone, self._asked_dim = backbone, latent_dim
+        super().__init__(**model)
+        if backbone is not None and encoder is not None and generator is not None:
+            raise UsageError(
+                f"a backbone would shape default networks, which {type(self).__name__} has none of here; leave out "
+                "backbone, or one of encoder and generator"
+            )
         if likelihood not in get_args(Likelihood):
             raise UsageError(f"likelihood must be 'gaussian' or 'bernoulli', got {likelihood!r}")
-        decoder = self._decoder(generator)
+        # the decoder is made first, then the encoder, then both averages
+        self.set_generator(self.made_drawing(self.make_generator() if generator is None else generator))
+        self.latent_dim = noise_size(self._decoder(self.generator), latent_dim)
+        self.encoder = self.make_encoder() if encoder is None else encoder
+        self._made.update(generator=ref(self.generator), encoder=ref(self.encoder))
+        self.encoder_ema = ExponentialAverage(self.encoder, self.ema_decay) if self.ema_decay else None
+        decoder = self._decoder(self.generator)
         if likelihood == "bernoulli" and not callable(getattr(decoder, "logits", None)):
             raise UsageError(
                 f"the bernoulli likelihood needs logits, but the generator {type(decoder).__name__} has no method "
-                "'logits'; use DCGANDecoder or MLPDecoder, or likelihood='gaussian'"
+                "'logits'; use a lit_gans.networks.Generator, or likelihood='gaussian'"
             )
-        self.latent_dim = noise_size(generator)
         self.likelihood = likelihood
-        self.encoder = encoder
-        decay = self.generator_ema.decay if self.generator_ema is not None else 0
-        self.encoder_ema = ExponentialAverage(encoder, decay) if decay else None
-        self.optimizer_factory = named("optimizer", optimizer, again=True)
-        self.scheduler_factory = named("scheduler", scheduler)
-        self._followed = -1
-        self._reduced: set[int] = set()
+
+    @property
+    def backbone(self) -> Backbone:
+        """The kind of network that default networks are: the one that was given, else DCGAN's or an MLP."""
+        if self._backbone is not None:
+            return self._backbone
+        sides = self.shape[1:]
+        suits = len(sides) == 2 and min(sides) >= self.default_backbone.smallest
+        return self.default_backbone if suits else _SMALL
+
+    def make_generator(self) -> nn.Module:
+        """The backbone's generator, read as a decoder: the sigmoid of its outputs, in [-1, 1]."""
+        return Decoder(self.backbone.generator(self.shape, self._asked_dim or self.backbone.latent_dim))
+
+    def make_encoder(self) -> nn.Module:
+        """The backbone's encoder."""
+        return self.backbone.encoder(self.shape, self.outputs * (self.latent_dim or 0))
+
+    def made_drawing(self, decoder: nn.Module) -> nn.Module:
+        """The generator that draws from noise by a decoder of codes: the decoder itself, where codes are like noise."""
+        return decoder
 
     # ---------------------------------------------------------------- what a variant writes
 
@@ -95,7 +123,7 @@ class EncoderDecoder(GenerativeModel):
         """Means over a batch of validation images, by the averaged networks."""
 
     def _decoder(self, generator: nn.Module) -> Any:
-        """What maps codes, rather than noise, to images."""
+        """The part of the generator that maps codes, rather than noise, to images."""
         return generator
 
     # ---------------------------------------------------------------- images to codes and back
@@ -111,15 +139,13 @@ class EncoderDecoder(GenerativeModel):
     def encode(self, images: Tensor) -> Tensor:
         """Codes (N, latent_dim) of images (N, C, H, W) in [-1, 1], by the averaged encoder."""
         with self.inference_encoder() as encoder:
-            parts = [self.statistics(encoder, part.to(self.device, self.dtype))[0] for part in images.split(_CHUNK)]
-        return torch.cat(parts)
+            return in_parts(lambda part: self.encoded(encoder, part)[0], images, like=self._like())
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] of codes (N, latent_dim), by the averaged decoder."""
         with self.inference_generator() as generator:
-            decoder = self._decoder(generator)
-            return torch.cat([decoder(part.to(self.device, self.dtype)).float() for part in codes.split(_CHUNK)])
+            return in_parts(self._decoder(generator), codes, like=self._like())
 
     def reconstruct(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) in [-1, 1], coded and decoded."""
@@ -136,20 +162,22 @@ class EncoderDecoder(GenerativeModel):
         Returns:
             (n, C, H, W) float32 in [-1, 1], without the likelihood's noise.
         """
-        return draw(self, self.latent_dim, n, seed, noise)
+        return self.draw(n, seed, noise)
 
-    def statistics(self, encoder: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
-        """What an encoder says of images: as many (N, latent_dim) float32 tensors as the variant asks for.
+    def encoded(self, encoder: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
+        """Runs the encoder and splits its output into ``outputs`` float32 tensors (N, latent_dim).
+
+        They are the code, or mean and log-variance.
 
         Raises:
             UsageError: if it gives another shape.
         """
-        given = full(encoder(images))
-        if given.shape != (len(images), self.outputs * self.latent_dim):
+        given, size = full(encoder(images)), self.latent_dim or 0
+        if given.shape != (len(images), self.outputs * size):
             times = f"{self.outputs} numbers for each of" if self.outputs > 1 else "a code of"
             raise UsageError(
-                f"{type(self).__name__}'s encoder must give {times} the generator's latent_dim={self.latent_dim} "
-                f"dimensions: {(len(images), self.outputs * self.latent_dim)}, got {tuple(given.shape)}"
+                f"{type(self).__name__}'s encoder must give {times} the generator's latent_dim={size} "
+                f"dimensions: {(len(images), self.outputs * size)}, got {tuple(given.shape)}"
             )
         return given.chunk(self.outputs, 1)
 
@@ -157,7 +185,7 @@ class EncoderDecoder(GenerativeModel):
         """How likely images are (N,) under the distribution that codes (N, latent_dim) are decoded to, in nats."""
         decoder, codes = self._decoder(generator), codes.to(self.dtype)
         if self.likelihood == "bernoulli":
-            return bernoulli(images, decoder.logits(codes))
+            return bernoulli(images, 2 * decoder.logits(codes))  # 2 sigmoid(2 x) - 1 = tanh(x)
         return self.gaussian_log_likelihood(images, decoder(codes))
 
     @abstractmethod
@@ -166,71 +194,16 @@ class EncoderDecoder(GenerativeModel):
 
     # ---------------------------------------------------------------- training
 
-    def training_step(self, batch: Any, batch_idx: int) -> Terms:
-        """One batch: every term and, as ``loss``, their sum."""
-        terms = checked_terms("model", self.objective(self.receive(batch)["image"]))
-        loss = torch.stack(list(terms.values())).sum()
-        shown = {name: term.detach() for name, term in {**terms, "loss": loss}.items()}
-        if self.trainer.world_size > 1:  # the devices' mean: all of them stop here, or none
-            values = self.trainer.strategy.reduce(torch.stack(list(shown.values())), reduce_op="mean")
-            shown = dict(zip(shown, values.unbind(), strict=True))
-        self._refuse_nonfinite("model", shown)
-        self._log_terms(shown)
-        return {**shown, "loss": loss}
+    def loss(self, batch: Batch) -> Terms:
+        """The variant's `objective` of a batch's images."""
+        return self.objective(batch[self.subject])
 
-    def on_fit_start(self) -> None:
-        """Also keeps in mind whose gradients DDP averages over devices: those of what is not frozen by now."""
-        super().on_fit_start()
-        self._reduced = {id(p) for p in self.parameters() if p.requires_grad}
-
-    def backward(self, loss: Tensor, *arguments: Any, **options: Any) -> None:
-        """Lightning's; on several devices also averages the gradients of what a callback has unfrozen since."""
-        super().backward(loss, *arguments, **options)
-        if self.trainer.world_size > 1:
-            reduce_gradients(p for p in self.parameters() if p.requires_grad and id(p) not in self._reduced)
-
-    def optimizer_step(self, *arguments: Any, **options: Any) -> None:
-        """Lightning's, then the averages, which must be done before any callback can save."""
-        super().optimizer_step(*arguments, **options)
-        self._follow()
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        if (override := vars(cls).get("optimizer_step")) is not None:
-
-            @wraps(override)
-            def optimizer_step(self: "EncoderDecoder", *arguments: Any, **named: Any) -> None:
-                override(self, *arguments, **named)
-                self._follow()  # Lightning's own examples step the optimizer here, without super()
-
-            cls.optimizer_step = optimizer_step  # type: ignore[method-assign]
-
-    def _follow(self) -> None:
-        """Moves the averages, once a batch."""
-        if self._followed == self.batch_number:
-            return
-        self._followed = self.batch_number
-        if self.generator_ema is not None and self.encoder_ema is not None:
-            self.generator_ema.update_parameters(self.generator)
-            self.encoder_ema.update_parameters(self.encoder)
-
-    def on_train_start(self) -> None:
-        """Also lets the encoder's average go on from where a checkpoint left it; refuses weights that nobody moves."""
-        super().on_train_start()
-        moved = [p for optimizer in self.trainer.optimizers for p in parameters_of(optimizer)]
-        refuse_idle(self, moved, "the encoder or the generator, or give it to the one optimizer")
-        self._followed = -1
-        if self.encoder_ema is not None:
-            self.encoder_ema.updates = None
-
-    def reset_average(self) -> None:
-        """Also lets the encoder's average begin anew."""
-        super().reset_average()
-        if self.encoder_ema is not None:
-            self.encoder_ema.restart(self.encoder)
+    def averages(self) -> list[tuple[ExponentialAverage, nn.Module]]:
+        """Those of the decoder and of the encoder."""
+        return super().averages() + ([] if self.encoder_ema is None else [(self.encoder_ema, self.encoder)])
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
-        """Logs what the variant says of held-out images, and the mean squared error of their reconstructions.
+        """Logs the variant's terms of held-out images, and the mean squared error of their reconstructions.
 
         In a validation the names begin with ``val/``, in a test with ``test/``; ``val/mse`` is a mean over pixels, of
         values in [-1, 1].
@@ -239,61 +212,13 @@ class EncoderDecoder(GenerativeModel):
             As many samples as the batch has images, as ``fake``, the same ones at every validation, and ``shown``, the
             images and their reconstructions, to be looked at side by side.
         """
-        images = self.receive(batch)["image"]
-        stage = "test" if self.trainer.testing else "val"
+        images = self.receive(batch)[self.subject]
         reconstruction = self.reconstruct(images)
         terms = {**self.held_out(images, self.number(batch_idx)), "mse": (reconstruction - images).square().mean()}
-        self.log_dict({f"{stage}/{name}": term for name, term in terms.items()}, batch_size=len(images), sync_dist=True)
+        self.log_dict(
+            {f"{self.stage_name}/{name}": term for name, term in terms.items()}, batch_size=len(images), sync_dist=True
+        )
         return {
             "fake": self.sample(len(images), seed=self.number(batch_idx)),
             "shown": {"image": images, "reconstruction": reconstruction},
         }
-
-    def configure_optimizers(self) -> Any:
-        """One optimizer and, if wanted, one schedule, over all parameters that are not frozen."""
-        parameters = [p for p in self.parameters() if p.requires_grad]
-        if not parameters:
-            raise UsageError("neither the encoder nor the generator has a parameter that requires a gradient")
-        optimizer = self.optimizer_factory(parameters)
-        if self.scheduler_factory is None:
-            return optimizer
-        scheduler = self.scheduler_factory(optimizer)
-        if isinstance(scheduler, ReduceLROnPlateau):
-            raise UsageError(
-                f"{type(self).__name__} steps its schedule after every batch, and ReduceLROnPlateau waits for a score; "
-                "use lit_gans.optim.LinearDecay or another one of fixed length"
-            )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step", "name": "lr"}}
-
-
-# -------------------------------------------------------------------- default networks
-
-
-def default_encoder(image_shape: ImageShape | None, outputs: int, width: int) -> Encoder:
-    """A convolutional encoder, or an MLP if a side is below 8 pixels.
-
-    Raises:
-        UsageError: if there is no shape.
-    """
-    shape = required(image_shape, "an encoder and a generator")
-    if min(shape[1:]) < _MLP_BELOW:
-        return MLPEncoder(shape, outputs, (4 * width,) * 2)
-    return DCGANEncoder(shape, outputs, width)
-
-
-def default_decoder(image_shape: ImageShape | None, latent_dim: int, width: int) -> Generator:
-    """The counterpart of `default_encoder`."""
-    shape = required(image_shape, "an encoder and a generator")
-    if min(shape[1:]) < _MLP_BELOW:
-        return MLPDecoder(shape, latent_dim, (4 * width,) * 2)
-    return DCGANDecoder(shape, latent_dim, width)
-
-
-def fitted(decoder: nn.Module) -> GaussianCodes:
-    """A decoder behind a Gaussian fitted to its codes.
-
-    Raises:
-        UsageError: if it does not say how large a code is.
-    """
-    noise_size(decoder)
-    return GaussianCodes(decoder)

@@ -1,7 +1,7 @@
-"""BaseGAN: the alternating game of two players, and everything about it that no paper says."""
+"""The alternating game of two players, or more, and all of it that no paper says."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -10,23 +10,23 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.strategies import DDPStrategy
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lit_gans.core.checks import checked_terms, refuse_idle
-from lit_gans.core.generative import Batch, GenerativeModel
-from lit_gans.core.gradients import all_reduce_mean, parameters_of, reduce_gradients
-from lit_gans.errors import UsageError
+from lit_gans.augment.attach import Attached
+from lit_gans.core.checks import checked_terms
+from lit_gans.core.generative import Batch as Batch
+from lit_gans.core.gradients import parameters_of, reduce_gradients
+from lit_gans.core.players import PLAYERS as PLAYERS
+from lit_gans.core.regularised import Fake as Fake
+from lit_gans.core.regularised import Regularised
+from lit_gans.errors import UsageError, at_least
 from lit_gans.losses import Terms
 from lit_gans.optim import Adam, named
 from lit_gans.precision import full
 
-Fake = Any
 Objective = Callable[[Batch, Fake], Terms]
 
-PLAYERS = ("generator", "discriminator")
 
-
-class BaseGAN(GenerativeModel):
+class BaseGAN(Regularised):
     """A game of two players, played in turns, one batch a step.
 
     A family (`LatentGAN`, ...) says what a fake is made from; a variant says what each player
@@ -38,53 +38,80 @@ class BaseGAN(GenerativeModel):
     ``generator_every`` is. The discriminator moves on every batch; the generator on the first of every
     ``generator_every``.
 
+    The networks are made here, by `make_generator` and `make_discriminator`, after the call has been recorded. Plain
+    values that these methods read are set before ``super().__init__()``, everything else after it. A third player is a
+    further name in ``players``, with a method ``make_<name>`` and a method ``<name>_loss``.
+
+    Every game can be helped where data are few: ``r1`` is the zero-centred penalty on real images, ``augment`` changes
+    what the discriminator sees, real and fake alike.
+
     Args:
         generator: the player that makes fakes; several networks go into one ``nn.ModuleDict``.
         discriminator: the player that judges them.
-        generator_optimizer: makes the generator's optimizer from its parameters: a class or ``functools.partial``.
-        discriminator_optimizer: the same for the discriminator.
-        generator_scheduler: makes the generator's learning-rate schedule, which is stepped once a batch.
-        discriminator_scheduler: the same for the discriminator.
+        optimizer: makes each player's optimizer from its parameters: a class or ``functools.partial``.
+        generator_optimizer: the generator's, where it is another one.
+        discriminator_optimizer: the discriminator's, where it is another one.
+        scheduler: makes each player's learning-rate schedule, which is stepped once a batch.
+        generator_scheduler: the generator's, where it is another one.
+        discriminator_scheduler: the discriminator's, where it is another one.
         generator_every: the generator moves once in so many batches (WGAN's n_critic).
-        model: arguments of `GenerativeModel`: image_shape, num_classes, clip_norm and ema_decay.
+        r1: gamma of the penalty gamma/2 E |grad D(x)|^2 on reals (Mescheder et al. 2018, arXiv:1801.04406); 0 turns it
+            off.
+        r1_every: the penalty is due on every so many batches, and then counts as many times (lazy regularisation,
+            Karras et al. 2020, arXiv:1912.04958, appendix B).
+        augment: names of `Augment`'s policies, DiffAugment's or ADA's; none by default.
+        augment_p: how likely each is applied to an image; 1, or what it begins with if ``augment_target`` is given: 0.
+        augment_target: the mean sign of D(x) on reals that adaptive augmentation steers ``augment_p`` to; 0.6 in the
+            paper (Karras et al. 2020, arXiv:2006.06676). Only for games whose scores are positive for reals.
+        model: arguments of `GenerativeModel`: image_shape, source_shape, num_classes, clip_norm and ema_decay.
 
     Raises:
-        UsageError: if an argument is out of range or a factory cannot be named in a checkpoint.
+        UsageError: if an argument is out of range, a factory cannot be named in a checkpoint, ``r1`` meets batch norm
+            in the discriminator, or adaptive augmentation a game whose scores have no zero.
     """
 
-    discriminator: nn.Module
-    players: ClassVar[tuple[str, ...]] = PLAYERS
-    #: what a schedule on a plateau watches; by default the player's own loss
-    plateau: ClassVar[str | None] = None
     #: whether D(x) is an energy, low for reals and not a score that is high for them
     judges_by_energy: ClassVar[bool] = False
 
     def __init__(
         self,
-        generator: nn.Module,
-        discriminator: nn.Module,
         *,
-        generator_optimizer: OptimizerCallable = Adam,
-        discriminator_optimizer: OptimizerCallable = Adam,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        optimizer: OptimizerCallable = Adam,
+        generator_optimizer: OptimizerCallable | None = None,
+        discriminator_optimizer: OptimizerCallable | None = None,
+        scheduler: LRSchedulerCallable | None = None,
         generator_scheduler: LRSchedulerCallable | None = None,
         discriminator_scheduler: LRSchedulerCallable | None = None,
         generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
         **model: Any,
     ) -> None:
-        super().__init__(generator, **model)
-        if generator_every < 1:
-            raise UsageError(f"generator_every counts batches and must be at least 1, got {generator_every}")
+        super().__init__(**model)
+        at_least(1, generator_every=generator_every, r1_every=r1_every)
+        at_least(0, r1=r1)
         self.automatic_optimization = False
-        self.discriminator = discriminator
-        self.optimizer_factories = (
-            named("generator_optimizer", generator_optimizer),
-            named("discriminator_optimizer", discriminator_optimizer),
-        )
-        self.scheduler_factories = (
-            named("generator_scheduler", generator_scheduler),
-            named("discriminator_scheduler", discriminator_scheduler),
-        )
-        self.generator_every = generator_every
+        self.generator_every, self.r1, self.r1_every = generator_every, r1, r1_every
+        self._make_players({"generator": generator, "discriminator": discriminator})
+        own = {
+            "generator": (generator_optimizer, generator_scheduler),
+            "discriminator": (discriminator_optimizer, discriminator_scheduler),
+        }
+        self.optimizer_factories: dict[str, Any] = {}
+        self.scheduler_factories: dict[str, Any] = {}
+        for player in self.players:
+            makes, paces = own.get(player, (None, None))
+            self.optimizer_factories[player] = _either(player, "optimizer", makes, optimizer)
+            self.scheduler_factories[player] = _either(player, "scheduler", paces, scheduler)
+        if r1:
+            self.refuse_batch_norm("r1")
+        self.augment = self._augmentation(augment, augment_p, augment_target)
+        self._attached: Attached | None = None
 
     # ---------------------------------------------------------------- what a family and a variant write
 
@@ -102,12 +129,17 @@ class BaseGAN(GenerativeModel):
 
     # ---------------------------------------------------------------- what a variant may wrap
 
-    def discriminator_penalty(self, batch: Batch, fake: Fake) -> Terms:
-        """Terms that a family adds to every variant's discriminator: none here."""
-        return {}
+    def movers(self) -> tuple[str, ...]:
+        """The players that move on this batch, in their order: all, but the generator once in ``generator_every``.
+
+        Override it for a game in which players rest, or in which a phase trains one of them alone. All but the
+        generator are given fakes without their graph.
+        """
+        moves = self.batch_number % self.generator_every == 0
+        return tuple(player for player in self.players[::-1] if moves or player != "generator")
 
     def discriminator_step(self, batch: Batch, fake: Fake) -> Terms:
-        """The discriminator's turn: freeze the generator, terms, backward, clip, step."""
+        """The discriminator's turn: freeze the others, terms, backward, clip, step; adaptive augmentation looks on."""
 
         def objective(batch: Batch, fake: Fake) -> Terms:
             terms = checked_terms("discriminator", self.discriminator_loss(batch, fake))
@@ -123,11 +155,20 @@ class BaseGAN(GenerativeModel):
                 )
             return {**terms, **penalty}
 
-        return self._descend("discriminator", objective, batch, fake)
+        if self._attached is None or not self._attached.augment.adaptive:
+            return self._move("discriminator", objective, batch, fake)
+        self._attached.reals = batch[self.subject]
+        terms = self._move("discriminator", objective, batch, fake)
+        if self._attached.reals is not None:
+            raise UsageError(
+                f"adaptive augmentation never saw {type(self).__name__} judge the reals by themselves: its "
+                f'discriminator_loss must call self.discriminator(batch["{self.subject}"]); or leave out augment_target'
+            )
+        return {**terms, "state/augment_p": self._attached.augment.p.detach().clone()}
 
     def generator_step(self, batch: Batch, fake: Fake) -> Terms:
-        """The generator's turn: freeze the discriminator, terms, backward, clip, step."""
-        return self._descend("generator", self.generator_loss, batch, fake)
+        """The generator's turn: freeze the others, terms, backward, clip, step."""
+        return self._move("generator", self.generator_loss, batch, fake)
 
     # ---------------------------------------------------------------- the game
 
@@ -140,26 +181,34 @@ class BaseGAN(GenerativeModel):
         """
         steps = self.trainer.global_step
         batch = self.receive(batch)
-        generator_moves = self.batch_number % self.generator_every == 0
-        with torch.set_grad_enabled(generator_moves):
+        movers = self._movers()
+        with torch.set_grad_enabled("generator" in movers):
             fake = self.generate(batch)
         self._inspect_fake(batch, fake)
-        terms = self._step("discriminator", batch, apply_to_collection(fake, Tensor, Tensor.detach))
-        if generator_moves:
-            terms |= self._step("generator", batch, fake)
+        detached = apply_to_collection(fake, Tensor, Tensor.detach)
+        terms: Terms = {}
+        for player in movers:
+            terms |= self._step(player, batch, fake if player == "generator" else detached)
         if self.trainer.world_size > 1:
             self._average_batch_statistics()
-        if generator_moves and self.generator_ema is not None:
+        if "generator" in movers and self.generator_ema is not None:
             self.generator_ema.update_parameters(self.generator)
         self._step_schedules(terms)
         self._count_one_step(steps)
         self._log_terms(terms)
         return terms
 
+    def _movers(self) -> tuple[str, ...]:
+        """The players that move, if they are players."""
+        movers = tuple(self.movers())
+        if unknown := [name for name in movers if name not in self.players]:
+            raise UsageError(f"movers() must name players of {', '.join(self.players)}, got {unknown[0]!r}")
+        return movers
+
     def _inspect_fake(self, batch: Batch, fake: Fake) -> None:
         """Refuses, once a run, fakes of another shape than the images that they should look like."""
-        drawn = fake.get("image") if isinstance(fake, dict) else fake
-        real = batch.get("image")
+        drawn = fake.get(self.subject) if isinstance(fake, dict) else fake
+        real = batch.get(self.subject)
         if "fake" in self._inspected or not isinstance(drawn, Tensor) or not isinstance(real, Tensor):
             return
         self._inspected.add("fake")
@@ -172,7 +221,8 @@ class BaseGAN(GenerativeModel):
     def _step(self, player: str, batch: Batch, fake: Fake) -> Terms:
         """A player's step, which a variant may have wrapped."""
         name = f"{player}_step"
-        terms = getattr(self, name)(batch, fake)
+        step = getattr(self, name, None)  # a third player's need not be there
+        terms = step(batch, fake) if step else self._move(player, getattr(self, f"{player}_loss"), batch, fake)
         if not isinstance(terms, dict):
             raise UsageError(
                 f"{name} must return a dict of terms: super().{name}(batch, fake) gives one, {{}} is "
@@ -180,11 +230,13 @@ class BaseGAN(GenerativeModel):
             )
         return dict(terms)
 
-    def _descend(self, player: str, objective: Objective, batch: Batch, fake: Fake) -> Terms:
-        optimizer = self._optimizers()[PLAYERS.index(player)]
+    def _move(self, player: str, objective: Objective, batch: Batch, fake: Fake) -> Terms:
+        """One step of a player's optimizer on what its objective gives."""
+        optimizer = self._optimizers()[self.players.index(player)]
         self._watched.player = player
         with self._turn(player):
             terms = checked_terms(player, objective(batch, fake))
+            # a stack: sum() would begin with an integer and add one term after the other, a kernel each
             loss = torch.stack([full(term) for term in terms.values()]).sum()
             optimizer.zero_grad()
             if self.trainer.world_size == 1:
@@ -199,14 +251,13 @@ class BaseGAN(GenerativeModel):
 
     @contextmanager
     def _turn(self, player: str) -> Iterator[None]:
-        """Freezes what only the other player moves, so that no gradient is computed to be thrown away.
+        """Freezes what only other players move, so that no gradient is computed to be thrown away.
 
         Who moves what is asked for every time: a callback may freeze and unfreeze layers.
         """
-        moved = [parameters_of(optimizer) for optimizer in self._optimizers()]
-        own, others = moved if player == PLAYERS[0] else moved[::-1]
-        shared = set(map(id, own))
-        frozen = [p for p in others if p.requires_grad and id(p) not in shared]
+        moved = dict(zip(self.players, map(parameters_of, self._optimizers()), strict=True))
+        own = set(map(id, moved.pop(player)))
+        frozen = [p for others in moved.values() for p in others if p.requires_grad and id(p) not in own]
         for parameter in frozen:
             parameter.requires_grad_(False)
         try:
@@ -233,80 +284,7 @@ class BaseGAN(GenerativeModel):
             counter.ready -= surplus
             counter.completed -= surplus
 
-    @torch.no_grad()
-    def _average_batch_statistics(self) -> None:
-        """Each device has seen its own part of the batch; all keep the mean of their running statistics."""
-        players = (self.generator, self.discriminator)
-        all_reduce_mean([b for player in players for b in player.buffers() if b.is_floating_point()])
 
-    # ---------------------------------------------------------------- optimizers and schedules
-
-    def configure_optimizers(self) -> Any:
-        """One optimizer and, if wanted, one schedule a player, over the parameters that are not frozen by then.
-
-        An override gives two optimizers, the generator's first. Its schedules are stepped once an epoch, or where their
-        ``interval`` is ``step``, once a batch.
-        """
-        optimizers = []
-        for name, make in zip(PLAYERS, self.optimizer_factories, strict=True):
-            trainable = [p for p in getattr(self, name).parameters() if p.requires_grad]
-            if not trainable:
-                raise UsageError(f"the {name} has no parameter that requires a gradient, so it cannot learn")
-            optimizers.append(make(trainable))
-        schedules = [
-            {"scheduler": make(optimizer), "name": f"lr-{name}", "interval": "step"}
-            for name, optimizer, make in zip(PLAYERS, optimizers, self.scheduler_factories, strict=True)
-            if make is not None
-        ]
-        return optimizers, schedules
-
-    def on_train_start(self) -> None:
-        """Also refuses weights that nobody would move."""
-        super().on_train_start()
-        moved = [parameters_of(optimizer) for optimizer in self._optimizers()]
-        for name, parameters in zip(PLAYERS, moved, strict=True):
-            own = set(map(id, getattr(self, name).parameters()))
-            if not any(id(p) in own for p in parameters):
-                raise UsageError(
-                    f"configure_optimizers must give the generator's optimizer, then the discriminator's; the {name}'s "
-                    "has none of its parameters"
-                )
-        refuse_idle(self, [p for parameters in moved for p in parameters], "the generator or the discriminator")
-
-    def _optimizers(self) -> list[Any]:
-        """The generator's and the discriminator's."""
-        given = self.optimizers()
-        optimizers = given if isinstance(given, list) else [given]
-        if len(optimizers) != len(PLAYERS):
-            raise UsageError(
-                f"configure_optimizers must give two optimizers, the generator's and the discriminator's, got "
-                f"{len(optimizers)}; put the parameters of a third network into one of the two"
-            )
-        return optimizers
-
-    def _step_schedules(self, terms: Terms) -> None:
-        for config in self.trainer.lr_scheduler_configs:
-            by_epoch = config.interval == "epoch"  # as in Lightning; the base's own are stepped by the batch
-            number = self.trainer.current_epoch if by_epoch else self.batch_number
-            if (by_epoch and not self.trainer.is_last_batch) or (number + 1) % config.frequency:
-                continue
-            if not isinstance(config.scheduler, ReduceLROnPlateau):
-                config.scheduler.step()
-                continue
-            name = config.monitor or self.plateau
-            known = terms if name is None or name in terms else {**self.trainer.callback_metrics, **terms}
-            if name is not None and name not in known and not by_epoch and self.batch_number == 0:
-                raise UsageError(
-                    f"a schedule watches {name!r}, which is none of the terms of a batch: {', '.join(terms)}; set "
-                    f"{type(self).__name__}.plateau to one of them"
-                )
-            watched = known.get(name or f"{str(config.name).removeprefix('lr-')}/loss")
-            if watched is not None:
-                config.scheduler.step(self._over_devices(watched))
-
-    def _over_devices(self, value: Any) -> Any:
-        """The mean of a number over all devices, since schedules must not differ between them."""
-        if self.trainer.world_size > 1:
-            value = torch.as_tensor(value, device=self.device).detach().float().clone()
-            all_reduce_mean([value])
-        return value
+def _either(player: str, kind: str, own: Any, both: Any) -> Any:
+    """A player's own factory, or the one of all players, named as the argument that it came by."""
+    return named(kind, both) if own is None else named(f"{player}_{kind}", own)

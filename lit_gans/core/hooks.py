@@ -24,7 +24,7 @@ def keep_hooks(cls: type, base: type) -> None:
     """
     for name in KEPT:
         owner = next(parent for parent in cls.__mro__ if name in vars(parent))
-        if owner is cls or not issubclass(owner, base):
+        if owner is cls or not (issubclass(owner, base) or owner in base.__mro__):
             setattr(cls, name, _kept(owner, name))
 
 

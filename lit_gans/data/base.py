@@ -1,7 +1,7 @@
 """What every data module does alike: the splits, the labels that are shown, the loaders, the batch on the device."""
 
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from lit_gans import checkpoints
+from lit_gans.checkpoints.recording import Recorded
 from lit_gans.data.order import BatchStream, InOrder, StreamLoader
 from lit_gans.data.samples import DRAWS, Batch, Samples
 from lit_gans.errors import UsageError, at_least, usable_seed
@@ -27,7 +27,7 @@ _MOST_WORKERS = 1024  # a mistyped number must not start processes until the mac
 _SPLIT_SEED = 2014  # of the images held out: the same for every seed of a run, so that runs compare
 
 
-class ImageData(LightningDataModule, ABC):
+class ImageData(LightningDataModule, metaclass=Recorded):
     """Base of all data modules.
 
     A subclass says ``image_shape`` and ``num_classes``, loads a split, and may download in `prepare_data`. Batches are
@@ -55,6 +55,8 @@ class ImageData(LightningDataModule, ABC):
     num_classes: int | None = None
     #: of the images that translations begin with, where the set has any
     source_shape: tuple[int, int, int] | None = None
+    #: (length, vocabulary) of texts, where the set has any
+    text_shape: tuple[int, int] | None = None
 
     def __init__(
         self,
@@ -68,7 +70,7 @@ class ImageData(LightningDataModule, ABC):
     ) -> None:
         super().__init__()
         #: the arguments of the call, which a checkpoint keeps, so that a resumed run can say what has changed
-        self.given = checkpoints.outermost_call(self)
+        self.given: dict[str, Any] = self.recorded  # type: ignore[attr-defined]
         at_least(1, batch_size=batch_size)
         at_least(0, num_workers=num_workers, val_size=val_size)
         usable_seed(seed=seed)

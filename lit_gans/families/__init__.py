@@ -1,18 +1,7 @@
 """What a fake is made from: one abstract class a kind of input."""
 
 from lit_gans.families.label import LabelGAN, inspect_labels, required_classes
-from lit_gans.families.latent import LatentGAN, draw, noise_size, required
+from lit_gans.families.latent import LatentGAN
 from lit_gans.families.translation import PairedGAN, TranslationGAN, UnpairedGAN
 
-__all__ = [
-    "LabelGAN",
-    "LatentGAN",
-    "PairedGAN",
-    "TranslationGAN",
-    "UnpairedGAN",
-    "draw",
-    "inspect_labels",
-    "noise_size",
-    "required",
-    "required_classes",
-]
+__all__ = ["LabelGAN", "LatentGAN", "PairedGAN", "TranslationGAN", "UnpairedGAN", "inspect_labels", "required_classes"]

@@ -6,15 +6,12 @@ from typing import Any, ClassVar
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from lit_gans.core.game import Batch, Fake
-from lit_gans.core.generative import ImageShape
 from lit_gans.errors import UsageError
-from lit_gans.families.latent import LatentGAN, draw
-from lit_gans.networks import Discriminator, Generator
-from lit_gans.networks.blocks import Norm, Upsampling
-from lit_gans.networks.conditional import ConditionalGenerator, Conditioning
+from lit_gans.families.latent import LatentGAN
+from lit_gans.networks.wrappers import ConditionalGenerator, Conditioning
 
 _REMEMBERED = 64  # rows of attributes from training, which samples without a label take
 
@@ -31,85 +28,60 @@ class LabelGAN(LatentGAN):
     among reals; where that is unlabelled, any class. A `Fake` is ``{"image": (N, C, H, W), "label": (N,)}``.
 
     Args:
-        generator: any module that maps noise (N, latent_dim) and a condition (N, num_classes) to (N, C, H, W) in
-            [-1, 1] and has an int ``latent_dim``; by default `LatentGAN`'s in a `ConditionalGenerator`.
-        discriminator: what the variant says; by default built on `LatentGAN`'s.
         num_classes: number of classes, or of attributes; the command line takes it from the data.
         multi_label: labels are (N, num_classes) attributes, any of which may hold at once, and not classes (N,).
-        latent: arguments of `LatentGAN`.
+        latent: arguments of `LatentGAN`. A generator of your own maps noise (N, latent_dim) and a condition
+            (N, num_classes) to (N, C, H, W) in [-1, 1]; a discriminator is what the variant says.
 
     Raises:
         UsageError: if there are no classes, or an argument is out of range.
     """
 
-    needs = ("image", "label")
+    needs: ClassVar[tuple[str, ...]] = ("image", "label")
     #: whether images without a label, which have -1, take part
     takes_unlabelled: ClassVar[bool] = False
     #: how the default generator learns of the condition
     conditioning: ClassVar[Conditioning] = "input"
 
+    num_classes: int
     label_counts: Tensor
-    remembered: Tensor
+    recent_attributes: Tensor
 
-    def __init__(
-        self,
-        generator: Generator | None = None,
-        discriminator: Discriminator | None = None,
-        *,
-        num_classes: int | None = None,
-        multi_label: bool = False,
-        **latent: Any,
-    ) -> None:
-        self._classes(num_classes)
-        super().__init__(generator, discriminator, num_classes=num_classes, **latent)
+    def __init__(self, *, num_classes: int | None = None, multi_label: bool = False, **latent: Any) -> None:
+        classes = required_classes(type(self).__name__, num_classes)
+        super().__init__(num_classes=classes, **latent)
         self.multi_label = multi_label
-        # what training has shown, for samples that nobody gives a label
-        self.register_buffer("label_counts", torch.zeros(self._classes(num_classes), dtype=torch.long))
-        self.register_buffer("remembered", torch.zeros(_REMEMBERED if multi_label else 0, len(self.label_counts)))
+        self.register_buffer("label_counts", torch.zeros(classes, dtype=torch.long))
+        #: the last 64 rows of attributes; `sample()` without a label takes turns through them
+        self.register_buffer("recent_attributes", torch.zeros(_REMEMBERED if multi_label else 0, classes))
         self._labels_inspected = False
 
-    @classmethod
-    def _classes(cls, num_classes: int | None) -> int:
-        """The number of classes, if there are any."""
-        return required_classes(cls.__name__, num_classes)
-
-    @classmethod
-    def _default_generator(
-        cls,
-        image_shape: ImageShape,
-        latent_dim: int,
-        width: int,
-        upsampling: Upsampling | None,
-        norm: Norm | None,
-        num_classes: int | None = None,
-    ) -> Generator:
-        classes = cls._classes(num_classes)
-        inputs = latent_dim + classes if cls.conditioning == "input" else latent_dim
-        plain = super()._default_generator(image_shape, inputs, width, upsampling, norm)
-        return ConditionalGenerator(plain, classes, cls.conditioning)
+    def make_generator(self) -> nn.Module:
+        """The backbone's generator, told the condition by its noise or its norm layers."""
+        beside = self.num_classes if self.conditioning == "input" else 0
+        return ConditionalGenerator(self.drawing_from(self.noise_size + beside), self.num_classes, self.conditioning)
 
     # ---------------------------------------------------------------- labels
 
     def condition(self, label: Tensor) -> Tensor:
         """Classes (N,), or attributes or a mixture (N, num_classes), as the networks take them: (N, num_classes)."""
-        return (label if label.ndim == 2 else F.one_hot(label.long(), len(self.label_counts))).to(self.dtype)
+        return (label if label.ndim == 2 else F.one_hot(label.long(), self.num_classes)).to(self.dtype)
 
     def generate(self, batch: Batch) -> Fake:
         """A fake of every label in the batch."""
         label = self._known_labels(batch["label"])
         if self.multi_label:
-            self.remembered = torch.cat([label.float(), self.remembered])[:_REMEMBERED]
+            self.recent_attributes = torch.cat([label.float(), self.recent_attributes])[:_REMEMBERED]
         else:
-            seen = torch.bincount(label[label >= 0], minlength=len(self.label_counts))
+            seen = torch.bincount(label[label >= 0], minlength=self.num_classes)
             if dist.is_available() and dist.is_initialized():  # a class that another device has seen is known, too
                 dist.all_reduce(seen)
             self.label_counts += seen
             if self.takes_unlabelled:
-                label = torch.where(label >= 0, label, torch.randint_like(label, len(self.label_counts)))
-        noise = torch.randn(len(label), self.latent_dim, device=label.device).to(self.dtype)
-        return {"image": self.generator(noise, self.condition(label)), "label": label}
+                label = torch.where(label >= 0, label, torch.randint_like(label, self.num_classes))
+        return {"image": self.drawing_part(self.noise_for(batch), self.condition(label)), "label": label}
 
-    def realness(self, batch: Batch) -> Callable[[Tensor], Tensor]:
+    def critic(self, batch: Batch) -> Callable[[Tensor], Tensor]:
         """The discriminator under the batch's own labels."""
         condition = self.condition(batch["label"])
         return lambda image: self.discriminator(image, condition)
@@ -117,7 +89,7 @@ class LabelGAN(LatentGAN):
     def _known_labels(self, label: Tensor) -> Tensor:
         """The labels, if they are what the model was built for; on an accelerator only the first, to save syncs."""
         if not self._labels_inspected or label.device.type == "cpu":
-            name, classes = type(self).__name__, len(self.label_counts)
+            name, classes = type(self).__name__, self.num_classes
             inspect_labels(name, label, classes, self.multi_label, self.takes_unlabelled)
             self._labels_inspected = True
         return label
@@ -136,14 +108,14 @@ class LabelGAN(LatentGAN):
 
     @property
     def columns(self) -> int:
-        """In how many columns a grid of samples shows one class each; 0 for attributes."""
+        """The columns of a grid of samples that show one class each; 0 for attributes."""
         return 0 if self.multi_label else len(self.known_classes)
 
     @property
     def known_classes(self) -> Tensor:
         """The classes that training has shown; all of them before."""
         known = self.label_counts.nonzero()[:, 0]
-        return known if len(known) else torch.arange(len(self.label_counts), device=known.device)
+        return known if len(known) else torch.arange(self.num_classes, device=known.device)
 
     @torch.no_grad()
     def sample(
@@ -165,14 +137,14 @@ class LabelGAN(LatentGAN):
             UsageError: if a class is unknown, or had no example in training.
         """
         n = n if noise is None else len(noise)
-        return draw(self, self.latent_dim, n, seed, noise, self.conditions(label, n))
+        return self.draw(n, seed, noise, self.conditions(label, n))
 
     def conditions(self, label: Label | None, n: int) -> Tensor:
         """A label as `sample` takes it, as ``n`` conditions (n, num_classes)."""
         if label is None:
-            label = self.remembered if self.multi_label else self.known_classes
+            label = self.recent_attributes if self.multi_label else self.known_classes
         rows = torch.as_tensor(label, device=self.label_counts.device)
-        classes = len(self.label_counts)
+        classes = self.num_classes
         if rows.ndim == 2 or (self.multi_label and rows.ndim == 1 and len(rows) == classes):
             rows = rows.view(-1, rows.shape[-1])
             if rows.shape[1] != classes or not len(rows):
@@ -184,7 +156,7 @@ class LabelGAN(LatentGAN):
         return self.condition(rows[torch.arange(n, device=rows.device) % len(rows)])
 
     def _refuse_unknown(self, rows: Tensor) -> Tensor:
-        classes, known = len(self.label_counts), self.known_classes.tolist()
+        classes, known = self.num_classes, self.known_classes.tolist()
         for row in dict.fromkeys(rows.tolist()):
             if not 0 <= row < classes:
                 raise UsageError(f"label must be a class from 0 to {classes - 1}, got {row}")
@@ -194,13 +166,9 @@ class LabelGAN(LatentGAN):
             raise UsageError(f"label names no class; there are {known}")
         return rows
 
-    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
-        """As many fakes as the batch has images, the same ones at every validation."""
-        return {"fake": self.sample(len(self.receive(batch)["image"]), seed=self.number(batch_idx))}
-
 
 def required_classes(name: str, num_classes: int | None) -> int:
-    """The number of classes that a model of that name is built for.
+    """The number of classes of a model that learns from labels.
 
     Raises:
         UsageError: if there are none.
@@ -223,8 +191,8 @@ def inspect_labels(
     least, most = int(label.min()), int(label.max())
     if least == -1 and not takes_unlabelled:
         raise UsageError(
-            f"{name} needs a label for every image, but some have -1, which is none; leave labels_per_class and "
-            "label_fraction away, or use a model that learns from unlabelled images too: ACGAN or SGAN"
+            f"{name} needs a label for every image, but some have -1, which means none; leave out labels_per_class and "
+            "label_fraction, or use a model that learns from unlabelled images too: ACGAN or SGAN"
         )
     if not (0 if multi_label else -1) <= least <= most <= (1 if multi_label else classes - 1):
         wanted = "0 or 1" if multi_label else f"0 to {classes - 1} (num_classes={classes}), or -1 for none"

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from lit_gans.core.game import BaseGAN, Batch, Fake
-from lit_gans.core.generative import ImageShape
 from lit_gans.errors import UsageError
+from lit_gans.networks.base import TranslationBackbone, in_parts
+from lit_gans.networks.translators import ResNetTranslation, UNetTranslation
 
 _CHUNK = 64  # images translated at once
 
@@ -18,46 +19,72 @@ class TranslationGAN(BaseGAN):
     """A game in which a fake is made from an image.
 
     Args:
-        generator: a network, or an ``nn.ModuleDict`` of several.
-        discriminator: the same.
-        image_shape: (channels, height, width) of the images that are made.
-        source_shape: of those that they are made from; by default the same. The command line takes both from the data.
-        game: arguments of `BaseGAN`.
+        backbone: the kind of network that the players are where none are given, say ``UNetTranslation(width=32)``; by
+            default the paper's.
+        game: arguments of `BaseGAN` and `GenerativeModel`. ``image_shape`` is that of the images that are made,
+            ``source_shape`` that of those that they are made from, by default the same; the command line takes both
+            from the data.
     """
 
-    draws: ClassVar[bool] = False
+    #: what the paper's networks are made of
+    default_backbone: ClassVar[TranslationBackbone]
+    domains: ClassVar[tuple[str, ...]] = ("b",)
 
-    def __init__(
-        self,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        *,
-        image_shape: ImageShape | None = None,
-        source_shape: ImageShape | None = None,
-        **game: Any,
-    ) -> None:
-        super().__init__(generator, discriminator, image_shape=image_shape, **game)
-        shape = source_shape or image_shape
-        self.source_shape = None if shape is None else tuple(shape)
+    def __init__(self, *, backbone: TranslationBackbone | None = None, **game: Any) -> None:
+        self.backbone = self.default_backbone if backbone is None else backbone
+        if backbone is not None and game.get("generator") is not None and game.get("discriminator") is not None:
+            raise UsageError(
+                f"a backbone would shape default networks, which {type(self).__name__} has none of here; leave out "
+                "backbone, or one of generator and discriminator"
+            )
+        super().__init__(**game)
+
+    @property
+    def source(self) -> tuple[int, ...]:
+        """The shape of the images that translations are made from.
+
+        Raises:
+            UsageError: if nobody has said it.
+        """
+        return self.source_shape or self.shape
+
+    def make_generator(self) -> nn.Module:
+        """The backbone's generator."""
+        return self.backbone.generator(self.shape, self.source)
+
+    def make_discriminator(self) -> nn.Module:
+        """The backbone's discriminator."""
+        return self.backbone.discriminator(self.shape)
 
     @abstractmethod
-    def translate(self, images: Tensor, *, seed: int | None = None) -> Tensor:
-        """What the averaged generator makes of images in [-1, 1]; a seed makes a game's noise repeatable."""
+    def translate(self, images: Tensor, *, to: str | None = None, seed: int | None = None) -> Tensor:
+        """Translations of images in [-1, 1] by the averaged generator.
+
+        Args:
+            images: (N, C, H, W) in [-1, 1], of any height and width.
+            to: one of ``domains``; by default the first.
+            seed: makes the noise repeatable, where the generator has any.
+
+        Returns:
+            (N, C', H, W) float32 in [-1, 1].
+
+        Raises:
+            UsageError: if there is no such domain.
+        """
+
+    def domain(self, to: str | None) -> str:
+        """The domain to translate to.
+
+        Raises:
+            UsageError: if it is none of ``domains``.
+        """
+        if to is not None and to not in self.domains:
+            raise UsageError(f"{type(self).__name__} translates to {' or '.join(self.domains)}, got to={to!r}")
+        return self.domains[0] if to is None else to
 
     def forward(self, *inputs: Any, **options: Any) -> Tensor:
         """`translate`."""
         return self.translate(*inputs, **options)
-
-    def sample(self, n: int = 64, *, seed: int | None = None) -> Tensor:
-        """Refused: there is nothing to draw from but images.
-
-        Raises:
-            UsageError: always.
-        """
-        raise UsageError(
-            f"a {type(self).__name__} makes images from images, not from noise; use translate(images), or "
-            "'lit-gans translate'"
-        )
 
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Translations of a batch's first images."""
@@ -70,8 +97,7 @@ class TranslationGAN(BaseGAN):
         with torch.random.fork_rng(devices=devices, enabled=seed is not None), self.inference_generator() as generator:
             if seed is not None:
                 torch.manual_seed(seed)
-            network = choose(generator)
-            return torch.cat([network(part.to(self.device, self.dtype)).float() for part in images.split(_CHUNK)])
+            return in_parts(choose(generator), images, like=self._like(), size=_CHUNK)
 
 
 class PairedGAN(TranslationGAN):
@@ -81,22 +107,17 @@ class PairedGAN(TranslationGAN):
         game: arguments of `TranslationGAN` and `BaseGAN`.
     """
 
-    needs: tuple[str, ...] = ("source", "target")
+    default_backbone: ClassVar[TranslationBackbone] = UNetTranslation()
+    needs: ClassVar[tuple[str, ...]] = ("source", "target")
+    subject: ClassVar[str] = "target"
 
     def generate(self, batch: Batch) -> Fake:
         """A fake of every source."""
         return self.generator(batch["source"])
 
-    def translate(self, images: Tensor, *, seed: int | None = None) -> Tensor:
-        """What the averaged generator makes of sources.
-
-        Args:
-            images: (N, C, H, W) in [-1, 1], of any height and width.
-            seed: makes the noise of dropout repeatable, where the generator has any.
-
-        Returns:
-            (N, C', H, W) float32 in [-1, 1].
-        """
+    def translate(self, images: Tensor, *, to: str | None = None, seed: int | None = None) -> Tensor:
+        """Translations of sources, see `TranslationGAN.translate`."""
+        self.domain(to)
         return self._through(lambda generator: generator, images, seed)
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
@@ -108,9 +129,8 @@ class PairedGAN(TranslationGAN):
         batch = self.receive(batch)
         source, target = batch["source"], batch["target"]
         fake = self.translate(source, seed=self.number(batch_idx))
-        stage = "test" if self.trainer.testing else "val"
         l1 = (fake - target).abs().mean()
-        self.log(f"{stage}/l1", l1, batch_size=len(fake), sync_dist=True)
+        self.log(f"{self.stage_name}/l1", l1, batch_size=len(fake), sync_dist=True)
         return {"fake": fake, "real": target, "shown": {"source": source, "fake": fake, "target": target}}
 
 
@@ -123,4 +143,14 @@ class UnpairedGAN(TranslationGAN):
         game: arguments of `TranslationGAN` and `BaseGAN`.
     """
 
-    needs: tuple[str, ...] = ("a", "b")
+    default_backbone: ClassVar[TranslationBackbone] = ResNetTranslation()
+    needs: ClassVar[tuple[str, ...]] = ("a", "b")
+    subject: ClassVar[str] = "b"
+
+    def refuse_unlike_channels(self, option: str) -> None:
+        """Raises a `UsageError` if an option takes an image of one domain for one of the other, and channels differ."""
+        if self.source[0] != self.shape[0]:
+            raise UsageError(
+                f"{option} takes images of one domain for those of the other, but they have {self.source[0]} and "
+                f"{self.shape[0]} channels; set {option} to 0"
+            )

@@ -1,18 +1,16 @@
 """The game with an auxiliary classifier."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from lit_gans.core.game import Batch, Fake
-from lit_gans.core.generative import ImageShape
-from lit_gans.errors import UsageError, finite_from
+from lit_gans.errors import at_least
 from lit_gans.families import LabelGAN
 from lit_gans.losses import Terms, labelled_cross_entropy, minimax_discriminator, non_saturating_generator
-from lit_gans.networks import AuxiliaryDiscriminator, Discriminator, Generator
-from lit_gans.networks.blocks import Norm
+from lit_gans.networks import AuxiliaryDiscriminator
 from lit_gans.precision import full
 
 
@@ -28,48 +26,35 @@ class ACGAN(LabelGAN):
     fake that is typical of its class is classified best.
 
     Args:
-        generator: a network from noise and condition to images; by default DCGAN's in a `ConditionalGenerator`, with
-            the label beside the noise.
-        discriminator: a network from images to logits (N,) and class logits (N, num_classes); by default DCGAN's in an
-            `AuxiliaryDiscriminator`.
         classes: weight of the cross-entropy in the discriminator's loss, 1 in the paper.
         generator_classes: the same in the generator's, 1 in the paper.
-        label: arguments of `LabelGAN`.
+        label: arguments of `LabelGAN`. A discriminator of your own maps images to logits (N,) and class logits
+            (N, num_classes).
 
     Raises:
         UsageError: if a weight is negative.
 
     Examples:
-        >>> ACGAN(image_shape=(1, 28, 28), num_classes=10, width=8).sample(2, seed=0, label=[3, 8]).shape
+        >>> from lit_gans.networks import DCGANBackbone
+        >>> model = ACGAN(image_shape=(1, 28, 28), num_classes=10, backbone=DCGANBackbone(width=8))
+        >>> model.sample(2, seed=0, label=[3, 8]).shape
         torch.Size([2, 1, 28, 28])
+
+    Card: docs/models/acgan.md; configuration: examples/configs/acgan_mnist.yaml.
     """
 
-    takes_unlabelled: ClassVar[bool] = True
+    takes_unlabelled = True
 
-    def __init__(
-        self,
-        generator: Generator | None = None,
-        discriminator: Discriminator | None = None,
-        *,
-        classes: float = 1.0,
-        generator_classes: float = 1.0,
-        **label: Any,
-    ) -> None:
-        super().__init__(generator, discriminator, **label)
-        if not finite_from(0, classes, generator_classes):
-            raise UsageError(
-                f"classes and generator_classes must not be negative, got {classes} and {generator_classes}"
-            )
+    def __init__(self, *, classes: float = 1.0, generator_classes: float = 1.0, **label: Any) -> None:
+        super().__init__(**label)
+        at_least(0, classes=classes, generator_classes=generator_classes)
         self.classes, self.generator_classes = classes, generator_classes
 
-    @classmethod
-    def _default_discriminator(
-        cls, image_shape: ImageShape, width: int, norm: Norm | None, num_classes: int | None = None
-    ) -> Discriminator:
-        plain = super()._default_discriminator(image_shape, width, norm)
-        return AuxiliaryDiscriminator(plain, cls._classes(num_classes), norm or "none")
+    def make_discriminator(self) -> nn.Module:
+        """A second head classifies."""
+        return AuxiliaryDiscriminator(super().make_discriminator(), self.num_classes)
 
-    def realness(self, batch: Batch) -> Callable[[Tensor], Tensor]:
+    def critic(self, batch: Batch) -> Callable[[Tensor], Tensor]:
         """The first head, which knows of no label."""
         return lambda image: self.discriminator(image)[0]
 

@@ -5,12 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lit_gans.core.encoder_decoder import EncoderDecoder, Likelihood, default_decoder, default_encoder, fitted
-from lit_gans.core.generative import ImageShape
-from lit_gans.families import noise_size
+from lit_gans.core.encoder_decoder import EncoderDecoder
 from lit_gans.losses import Terms
-from lit_gans.networks.base import Generator
-from lit_gans.networks.encoders import Encoder
+from lit_gans.networks import GaussianCodes
 from lit_gans.precision import full
 
 
@@ -28,43 +25,26 @@ class AutoEncoder(EncoderDecoder):
 
     Good at: small reconstruction errors, compression, features. Bad at: samples, since most codes are no Gaussian.
 
-    Args:
-        encoder: a network from images to codes (N, latent_dim); by default `DCGANEncoder`, or `MLPEncoder` if a side is
-            below 8 pixels.
-        generator: a network from codes to images in [-1, 1], with an int ``latent_dim``; by default the encoder's
-            counterpart.
-        image_shape: (channels, height, width); needed by the default networks.
-        latent_dim: size of a code, for the default generator.
-        width: channels of the finest hidden maps (a quarter of an MLP's units), for the default networks.
-        likelihood: ``gaussian`` or ``bernoulli``, for images that are nearly black and white.
-        model: arguments of `EncoderDecoder`: optimizer, scheduler, clip_norm and ema_decay.
+    The arguments are `EncoderDecoder`'s.
 
     Examples:
-        >>> model = AutoEncoder(image_shape=(1, 28, 28), width=8)
+        >>> from lit_gans.networks import DCGANBackbone
+        >>> model = AutoEncoder(image_shape=(1, 28, 28), backbone=DCGANBackbone(width=8), latent_dim=20)
         >>> model.reconstruct(torch.zeros(3, 1, 28, 28)).shape, model.sample(2, seed=0).shape
         (torch.Size([3, 1, 28, 28]), torch.Size([2, 1, 28, 28]))
+
+    Card: docs/models/autoencoder.md; configuration: examples/configs/autoencoder_mnist.yaml.
     """
 
     generator: Any
 
-    def __init__(
-        self,
-        encoder: Encoder | None = None,
-        generator: Generator | None = None,
-        *,
-        image_shape: ImageShape | None = None,
-        latent_dim: int = 20,
-        width: int = 32,
-        likelihood: Likelihood = "gaussian",
-        **model: Any,
-    ) -> None:
-        decoder = default_decoder(image_shape, latent_dim, width) if generator is None else generator
-        coder = default_encoder(image_shape, noise_size(decoder), width) if encoder is None else encoder
-        super().__init__(coder, fitted(decoder), image_shape=image_shape, likelihood=likelihood, **model)
+    def made_drawing(self, decoder: nn.Module) -> nn.Module:
+        """The decoder behind a Gaussian that is fitted to its codes."""
+        return GaussianCodes(decoder)
 
     def objective(self, images: Tensor) -> Terms:
         """The reconstruction error; the codes are noted."""
-        (codes,) = self.statistics(self.encoder, images)
+        (codes,) = self.encoded(self.encoder, images)
         self.generator.observe(codes)
         return {"reconstruction": -self.log_likelihood(self.generator, images, codes).mean()}
 

@@ -1,18 +1,17 @@
 """The boundary equilibrium game."""
 
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lit_gans.core.game import Batch, Fake
-from lit_gans.core.generative import ImageShape
-from lit_gans.errors import UsageError, finite_from
-from lit_gans.families import LatentGAN, required
+from lit_gans.errors import UsageError, at_least
+from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms
-from lit_gans.networks.autoencoder import AutoEncoderDiscriminator, ConvDecoder, VanishingResidual
-from lit_gans.networks.base import Discriminator, Generator
-from lit_gans.networks.blocks import Norm, Upsampling
+from lit_gans.networks import AutoEncoderDiscriminator, Backbone, BEGANBackbone
+from lit_gans.networks.began import VanishingResidual
 from lit_gans.precision import full
 
 _HORIZON = 500  # batches that the running mean of the convergence looks back
@@ -38,79 +37,60 @@ class BEGAN(LatentGAN):
     Good at: smooth, stable training with a measure of convergence. Bad at: diversity, which gamma trades for quality.
 
     Args:
-        generator: a network from noise to images; by default `ConvDecoder`.
-        discriminator: any module from (N, C, H, W) to energies (N,), not negative; by default
-            `AutoEncoderDiscriminator`.
-        image_shape: (channels, height, width), both sides at least 8; needed by the default networks.
-        latent_dim: size of the noise, for the default generator.
-        width: channels of the finest hidden maps, for the default networks; 64, in the paper 128 for faces.
-        upsampling: how the default generator doubles a map; ``resize`` (nearest) as in the paper.
-        generator_norm: what normalises the default generator; nothing in the paper.
-        discriminator_norm: what normalises the default discriminator; nothing in the paper.
         code_dim: size of the default autoencoder's codes.
-        skip: skip connections from the coarsest map in the default decoders, which sharpen images.
         vanishing: batches over which residual connections in the default networks fade, which helps large images; 16000
-            in the paper, 0 is none.
+            in the paper, 0 turns them off. The backbone must have this option, as `BEGANBackbone` does.
         gamma: E(G(z)) / E(x) at the balance, in (0, 1]: lower is sharper, higher more diverse; 0.3 to 0.7 for faces.
         k_rate: lambda_k, how fast k moves; 0.001 in the paper, more for runs of less than some 100,000 batches.
-        latent: arguments of `LatentGAN`.
+        latent: arguments of `LatentGAN`. A discriminator of your own maps images to energies (N,), not negative.
 
     Raises:
-        UsageError: if ``gamma``, ``k_rate`` or ``vanishing`` is out of range.
+        UsageError: if ``gamma``, ``k_rate`` or ``vanishing`` is out of range, or nothing in the backbone can vanish.
 
     Examples:
-        >>> BEGAN(image_shape=(3, 32, 40), width=8, gamma=0.7).sample(2, seed=0).shape
+        >>> BEGAN(image_shape=(3, 32, 40), backbone=BEGANBackbone(width=8), gamma=0.7).sample(2, seed=0).shape
         torch.Size([2, 3, 32, 40])
+
+    Card: docs/models/began.md; configuration: examples/configs/began_mnist.yaml.
     """
 
-    judges_by_energy: ClassVar[bool] = True
-    scores_have_zero: ClassVar[bool] = False
-    plateau: ClassVar[str | None] = "state/convergence_mean"
+    default_backbone = BEGANBackbone()
+    judges_by_energy = True
+    scores_have_zero = False
+    plateau = "state/convergence_mean"
     k: Tensor
     convergence_mean: Tensor
 
     def __init__(
-        self,
-        generator: Generator | None = None,
-        discriminator: Discriminator | None = None,
-        *,
-        image_shape: ImageShape | None = None,
-        latent_dim: int = 64,
-        width: int | None = None,
-        upsampling: Upsampling | None = None,
-        generator_norm: Norm | None = None,
-        discriminator_norm: Norm | None = None,
-        code_dim: int = 64,
-        skip: bool = False,
-        vanishing: int = 0,
-        gamma: float = 0.5,
-        k_rate: float = 0.001,
-        **latent: Any,
+        self, *, code_dim: int = 64, vanishing: int = 0, gamma: float = 0.5, k_rate: float = 0.001, **latent: Any
     ) -> None:
-        if not 0 < gamma <= 1 or not finite_from(0, k_rate, vanishing):
-            raise UsageError(
-                f"gamma must be in (0, 1], k_rate and vanishing not negative, got {gamma}, {k_rate} and {vanishing}"
-            )
-        options: dict[str, Any] = {"width": width, "upsampling": upsampling, "generator_norm": generator_norm}
-        options["discriminator_norm"] = discriminator_norm
-        if generator is None or discriminator is None:
-            options = {}  # used here; the family refuses them where both networks are given
-        fades, units, up = vanishing > 0, width or 64, upsampling or "resize"
-        # arguments keep their values: a checkpoint records them as they are when the family is called
-        draws, judge = generator, discriminator
-        if draws is None:
-            norm = generator_norm or "none"
-            draws = ConvDecoder(required(image_shape), latent_dim, units, up, norm, skip, vanishing=fades)
-        if judge is None:
-            norm = discriminator_norm or "none"
-            judge = AutoEncoderDiscriminator(
-                required(image_shape), units, code_dim, norm=norm, skip=skip, vanishing=fades
-            )
-        super().__init__(draws, judge, image_shape=image_shape, **options, **latent)
-        self.gamma, self.k_rate, self.vanishing = gamma, k_rate, vanishing
+        if not 0 < gamma <= 1:
+            raise UsageError(f"gamma must be in (0, 1], got {gamma}")
+        at_least(0, k_rate=k_rate, vanishing=vanishing)
+        at_least(1, code_dim=code_dim)
+        self.code_dim, self.vanishing, self.gamma, self.k_rate = code_dim, vanishing, gamma, k_rate
+        super().__init__(**latent)
         self.register_buffer("k", torch.zeros(()))
         self.register_buffer("convergence_mean", torch.zeros(()))
         self._energies = torch.zeros(2)
+
+    @property
+    def backbone(self) -> Backbone:
+        """The networks' options, with residual connections that fade where ``vanishing`` says over how many batches."""
+        backbone: Any = super().backbone
+        if self.vanishing and not hasattr(backbone, "vanishing"):
+            raise UsageError(
+                f"vanishing fades residual connections, which {type(backbone).__name__} does not have; use "
+                "BEGANBackbone, or vanishing=0"
+            )
+        return replace(backbone, vanishing=True) if self.vanishing else backbone
+
+    def make_discriminator(self) -> nn.Module:
+        """The backbone's encoder and generator, one after the other, whose copies have no bounds."""
+        encoder, decoder = (
+            make(self.shape, self.code_dim) for make in (self.backbone.encoder, self.backbone.generator)
+        )
+        return AutoEncoderDiscriminator(encoder, decoder, power=1, bounded=False)
 
     def generate(self, batch: Batch) -> Fake:
         """As many fakes as the batch has images."""

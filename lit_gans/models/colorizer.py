@@ -1,31 +1,30 @@
 """Colour for grey images, where somebody says so and elsewhere by guess."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from lit_gans.core.game import Batch, Fake
-from lit_gans.core.generative import ImageShape
-from lit_gans.errors import UsageError, finite_from
-from lit_gans.families import TranslationGAN, required
+from lit_gans.errors import UsageError, at_least
+from lit_gans.families import TranslationGAN
 from lit_gans.images.hints import simulate_hints
 from lit_gans.images.lab import AB, rgb_to_lab, with_colours
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
-from lit_gans.networks import Discriminator, Generator, PatchDiscriminator, UNet
-from lit_gans.networks.blocks import Norm
+from lit_gans.networks import UNetTranslation
 
 _HINTS = 10  # of an image in validation
-_USUAL = 25.0  # a or b of a colour as photographs have them: hints in this unit are learned sooner than in 110ths
+_HINT_SCALE = 25.0  # hints enter as a/25 and b/25, near 1 for photographs; scaled by 110 they are learned later
 
 
 class Colorizer(TranslationGAN):
     """A U-Net gives a grey image colours: those that a person points out where they are, and likely ones elsewhere.
 
     Zhang, Zhu, Isola, Geng, Lin, Yu & Efros 2017, *Real-Time User-Guided Image Colorization with Learned Deep Priors*,
-    arXiv:1705.02999, with the judge of patches of Isola et al. 2017, arXiv:1611.07004, which the paper has not.
+    arXiv:1705.02999, with the judge of patches of Isola et al. 2017, arXiv:1611.07004, which the paper does not have.
 
     With lightness L, colours c = (a, b) of CIE Lab, hints u and the mask m of where they are, the generator gives
     `c' = G(L, u, m)` and minimises
@@ -39,18 +38,14 @@ class Colorizer(TranslationGAN):
     Good at: colours where somebody says what is what; lightness, and with it all detail, stays. Bad at: colours that
     nothing in the grey image tells; without a hint they become a mean, which is dull.
 
+    The generator gets `L / 50 - 1`, the hints' `a / 25` and `b / 25` and `m - 1/2` (4 channels) and gives `a / 110` and
+    `b / 110` in [-1, 1]; the discriminator judges Lab images (3 channels in [-1, 1]). The backbone's batch norm, as in
+    the paper, keeps how strong a hint is; instance norm would take a map's strength away.
+
     Args:
-        generator: a network from `L / 50 - 1`, the hints' `a / 25` and `b / 25` and `m - 1/2` (4 channels) to
-            `a / 110` and `b / 110` in [-1, 1]; by default `UNet`, or a `ResNetTranslator`.
-        discriminator: a network from Lab images (3 channels in [-1, 1]) to logits of any shape; by default
-            `PatchDiscriminator`.
-        image_shape: (3, height, width) of the images; needed by the default networks.
-        width: channels of the finest hidden maps, for the default networks.
-        norm: of the default generator. Batch norm, as in the paper, keeps how strong a hint is; instance norm takes
-            a map's strength away.
         regression: weight of the Huber loss.
-        hint: weight of the same over hinted pixels alone, which the paper has not. They are one in a hundred, so that
-            nothing else makes a short training obey them.
+        hint: weight of the same over hinted pixels alone, which the paper does not have. They are one in a hundred, so
+            that nothing else makes a short training obey them.
         adversarial: weight of the generator's other term; 0 leaves the paper's plain regression. A judge asks for
             colours that are lively, not for those of the hints: the more it weighs, the further colours are from the
             true ones and, a little, from the hints.
@@ -61,45 +56,37 @@ class Colorizer(TranslationGAN):
 
     Examples:
         >>> from lit_gans.images.hints import place_hints
-        >>> model = Colorizer(image_shape=(3, 32, 32), width=8)
+        >>> model = Colorizer(image_shape=(3, 32, 32), backbone=UNetTranslation(width=8, norm="batch", dropout=0.0))
         >>> grey = torch.zeros(1, 1, 48, 40)
         >>> model.colorize(grey, *place_hints((48, 40), [(20, 30, (255, 0, 0))])).shape
         torch.Size([1, 3, 48, 40])
+
+    Card: docs/models/colorizer.md; configuration: examples/configs/colorizer_celeba.yaml.
     """
 
+    default_backbone = UNetTranslation(norm="batch", dropout=0.0, discriminator_norm="instance")
     needs = ("image",)
 
     def __init__(
-        self,
-        generator: Generator | None = None,
-        discriminator: Discriminator | None = None,
-        *,
-        image_shape: ImageShape | None = None,
-        width: int = 64,
-        norm: Norm = "batch",
-        regression: float = 100.0,
-        hint: float = 10.0,
-        adversarial: float = 0.3,
-        **translation: Any,
+        self, *, regression: float = 100.0, hint: float = 10.0, adversarial: float = 0.3, **translation: Any
     ) -> None:
-        if image_shape is not None and image_shape[0] != 3:
+        super().__init__(**translation)
+        if self.image_shape is not None and self.image_shape[0] != 3:
             raise UsageError(
-                f"Colorizer learns from colour images of shape (3, height, width), got {tuple(image_shape)}; use a "
-                "data set in colour"
+                f"Colorizer learns from colour images of shape (3, height, width), got {tuple(self.image_shape)}; use "
+                "a data set in colour"
             )
-        if not finite_from(0, regression, hint, adversarial):
-            raise UsageError(
-                f"regression, hint and adversarial must not be negative, got {regression}, {hint} and {adversarial}"
-            )
-        super().__init__(
-            _unet(required(image_shape), width, norm) if generator is None else generator,
-            PatchDiscriminator(required(image_shape, "discriminator"), width)
-            if discriminator is None
-            else discriminator,
-            image_shape=image_shape,
-            **translation,
-        )
+        at_least(0, regression=regression, hint=hint, adversarial=adversarial)
         self.regression, self.hint, self.adversarial = regression, hint, adversarial
+
+    def make_generator(self) -> nn.Module:
+        """It makes a and b of lightness, hints and their mask."""
+        sides = self.shape[1:]
+        return self.backbone.generator((2, *sides), (4, *sides))
+
+    def critic(self, batch: Batch) -> Callable[[Tensor], Tensor]:
+        """The discriminator's logits of RGB images, which it sees as Lab."""
+        return lambda image: self.discriminator(_scaled(rgb_to_lab(image)))
 
     # ---------------------------------------------------------------- the game, in Lab of about [-1, 1]
 
@@ -124,7 +111,7 @@ class Colorizer(TranslationGAN):
         return {name: term / 2 for name, term in terms.items()}
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Colours near the true ones, above all where they were known, and such as the discriminator calls real."""
+        """Colours near the true ones, above all where they were known, that the discriminator calls real."""
         lab, ab, mask = fake["lab"], fake["ab"].to(fake["lab"].dtype), fake["mask"]
         error = F.smooth_l1_loss(ab, lab[:, 1:], beta=1 / AB, reduction="none").mean(1, keepdim=True)
         terms = {"regression": self.regression * error.mean()}
@@ -177,15 +164,16 @@ class Colorizer(TranslationGAN):
             mask: (N, 1, H, W), 1 where they are known and 0 elsewhere.
 
         Returns:
-            (N, 3, H, W) float32 in [-1, 1]; colours that sRGB has not are clipped, which moves their lightness.
+            (N, 3, H, W) float32 in [-1, 1]; colours that sRGB does not have are clipped, which moves their lightness.
 
         Raises:
             UsageError: if hints come without a mask or do not fit the images.
         """
         return with_colours(images, self.colours(images, hints, mask))
 
-    def translate(self, images: Tensor, *, seed: int | None = None) -> Tensor:
+    def translate(self, images: Tensor, *, to: str | None = None, seed: int | None = None) -> Tensor:
         """`colorize` without hints; there is no noise for the seed."""
+        self.domain(to)
         return self.colorize(images)
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
@@ -200,8 +188,10 @@ class Colorizer(TranslationGAN):
         lab = rgb_to_lab(image)
         hints, mask = simulate_hints(lab[:, 1:], _HINTS, rng=torch.Generator().manual_seed(self.number(batch_idx)))
         fake, helped = self.colorize(image), self.colorize(image, hints, mask)
-        stage = "test" if self.trainer.testing else "val"
-        values = {f"{stage}/psnr": psnr(fake, image).mean(), f"{stage}/psnr_{_HINTS}": psnr(helped, image).mean()}
+        values = {
+            f"{self.stage_name}/psnr": psnr(fake, image).mean(),
+            f"{self.stage_name}/psnr_{_HINTS}": psnr(helped, image).mean(),
+        }
         self.log_dict(values, batch_size=len(image), sync_dist=True)
         grey = with_colours(image, torch.zeros_like(hints))
         shown = {"grey": grey, "automatic": fake, "hints": with_colours(image, hints), "with_hints": helped}
@@ -213,11 +203,6 @@ def psnr(images: Tensor, others: Tensor) -> Tensor:
     return peak_signal_noise_ratio(images, others, data_range=2.0, dim=(1, 2, 3), reduction="none")
 
 
-def _unet(image_shape: ImageShape, width: int, norm: Norm) -> UNet:
-    """The default generator, without noise: a colour is asked for, not one of many."""
-    return UNet((2, *image_shape[1:]), (4, *image_shape[1:]), width, norm, dropout=0.0)
-
-
 def _scaled(lab: Tensor) -> Tensor:
     """Lab with every axis in about [-1, 1]."""
     return torch.cat([lab[:, :1] / 50 - 1, lab[:, 1:] / AB], 1)
@@ -225,4 +210,4 @@ def _scaled(lab: Tensor) -> Tensor:
 
 def _joined(lab: Tensor, hints: Tensor, mask: Tensor) -> Tensor:
     """What the generator is given of Lab images, hints and their mask, (N, 4, H, W)."""
-    return torch.cat([lab[:, :1] / 50 - 1, hints / _USUAL, mask - 0.5], 1)
+    return torch.cat([lab[:, :1] / 50 - 1, hints / _HINT_SCALE, mask - 0.5], 1)

@@ -1,6 +1,7 @@
 """The game of two domains in which a patch of the translation must be recognisable among those of its source."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -8,22 +9,15 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lit_gans.core.game import Batch, Fake
-from lit_gans.core.generative import ImageShape
-from lit_gans.errors import UsageError, finite_from
-from lit_gans.families import UnpairedGAN, required
+from lit_gans.errors import UsageError, at_least, finite_from
+from lit_gans.families import UnpairedGAN
 from lit_gans.losses import Terms, least_squares_discriminator, least_squares_generator
-from lit_gans.networks import Discriminator, Generator, PatchDiscriminator, PatchProjector, ResNetTranslator
-from lit_gans.networks.blocks import Norm
-from lit_gans.networks.contrast import (
-    draw_places,
-    encode,
-    encoder_of,
-    map_channels,
-    pick,
-    spread_layers,
-    translate_tapped,
-)
+from lit_gans.networks import PatchProjector
+from lit_gans.networks.base import evaluating
+from lit_gans.networks.translators import ReflectBlock
 from lit_gans.precision import full
+
+_PROBE = 32  # side of the image by which channels are counted
 
 
 class CUT(UnpairedGAN):
@@ -45,17 +39,12 @@ class CUT(UnpairedGAN):
     Good at: what `CycleGAN` does, with one direction, half the networks and more freedom of shape. Bad at: the way
     back, which it does not learn.
 
+    Instance norm is the paper's; the backbone's ``norm="layer"`` keeps brightness and colours, see `CycleGAN`.
+
     Args:
-        a_to_b: a network from images of domain a to such of b that has an ``nn.Sequential`` ``encoder`` and a
-            ``decoder``; by default `ResNetTranslator`. One with batch norm translates the domains one after the other.
-        judge: a network that judges images of domain b; by default `PatchDiscriminator`.
-        image_shape: (channels, height, width) of domain b; needed by the default networks.
-        source_shape: of domain a; by default the same. Only the channels may differ: a translation is then compared by
-            the mean of its channels.
-        width: channels of the finest hidden maps, for the default networks.
-        blocks: residual blocks of the default generator; by default 9 from 256 pixels up and 6 below.
-        norm: of the default networks, ``instance`` in the paper; ``layer`` keeps brightness and colours of small
-            images, see `CycleGAN`.
+        generator: ``nn.ModuleDict({"a_to_b": network})`` in place of the backbone's; the network has an
+            ``nn.Sequential`` ``encoder`` and a ``decoder``, and the game adds the heads. One with batch norm translates
+            the domains one after the other.
         validity: weight of the discriminator's verdict, 1 in the paper.
         contrast: weight of the patches of translations, 1 in the paper and 10 in its FastCUT.
         identity: weight of the patches of domain b, translated though they are there already; 1 in the paper and 0 in
@@ -63,70 +52,71 @@ class CUT(UnpairedGAN):
         patches: how many places of each map are compared, or all of a map that has fewer.
         temperature: of the softmax; the lower, the more it is the most similar patches that count.
         features: hidden units of the heads, and as many outputs.
-        layers: the layers of the encoder that are compared, 0 being the image and n what the n-th module gives; by
+        layers: the layers of the encoder that are compared, 0 being the image and n the n-th module's output; by
             default the paper's: the image, the two halvings and the first and fifth residual block.
-        translation: arguments of `TranslationGAN`.
+        translation: arguments of `UnpairedGAN`. Where the channels of the domains differ, a translation is compared by
+            the mean of its channels.
 
     Raises:
         UsageError: if an argument is out of range, ``identity`` meets domains of different channels, or the generator
             has no such encoder.
 
     Examples:
-        >>> model = CUT(image_shape=(3, 32, 32), width=8, blocks=1)
+        >>> from lit_gans.networks import ResNetTranslation
+        >>> model = CUT(image_shape=(3, 32, 32), backbone=ResNetTranslation(width=8, blocks=1))
         >>> model.translate(torch.zeros(2, 3, 48, 40)).shape
         torch.Size([2, 3, 48, 40])
+
+    Card: docs/models/cut.md; configuration: examples/configs/cut_horse2zebra.yaml.
     """
 
+    scores_have_zero = False
     generator: nn.ModuleDict
+    layers: Sequence[int]
 
     def __init__(
         self,
-        a_to_b: Generator | None = None,
-        judge: Discriminator | None = None,
         *,
-        image_shape: ImageShape | None = None,
-        source_shape: ImageShape | None = None,
-        width: int = 64,
-        blocks: int | None = None,
-        norm: Norm = "instance",
+        generator: nn.ModuleDict | None = None,
         validity: float = 1.0,
         contrast: float = 1.0,
         identity: float = 1.0,
         patches: int = 256,
         temperature: float = 0.07,
         features: int = 256,
-        layers: tuple[int, ...] | None = None,
+        layers: Sequence[int] = (),
         **translation: Any,
     ) -> None:
-        b = required(image_shape, "a generator and a discriminator")
-        a = source_shape or b
-        _check(validity, contrast, identity, patches, temperature)
-        if identity and a[0] != b[0]:
-            raise UsageError(
-                f"identity translates images of domain b as if they were of a, but they have {b[0]} and {a[0]} "
-                "channels; set identity to 0"
-            )
-        translator = ResNetTranslator(b, a, width, blocks, norm) if a_to_b is None else a_to_b
-        encoder = encoder_of(translator)
-        compared = spread_layers(encoder) if layers is None else tuple(layers)
-        heads = PatchProjector(map_channels(encoder, a[0], compared), features)
-        super().__init__(
-            nn.ModuleDict({"a_to_b": translator, "heads": heads}),
-            PatchDiscriminator(b, width, norm=norm) if judge is None else judge,
-            image_shape=image_shape,
-            source_shape=source_shape,
-            **translation,
-        )
+        at_least(0, validity=validity, contrast=contrast, identity=identity)
+        at_least(2, patches=patches)  # one has no other to differ from
+        if validity == contrast == identity == 0:
+            raise UsageError("validity, contrast and identity are all 0, which leaves the generator nothing to do")
+        if not (finite_from(0, temperature) and temperature):
+            raise UsageError(f"temperature must be above 0, got {temperature}")
+        self.features, self.layers = features, tuple(layers)
+        super().__init__(generator=None if generator is None else self._with_heads(generator["a_to_b"]), **translation)
+        if identity:
+            self.refuse_unlike_channels("identity")
         self.validity, self.contrast, self.identity = validity, contrast, identity
-        self.patches, self.temperature, self.layers = patches, temperature, compared
+        self.patches, self.temperature = patches, temperature
         # statistics of a batch would be those of neither domain
-        self._apart = any(isinstance(module, _BatchNorm) for module in translator.modules())
+        self._apart = any(isinstance(module, _BatchNorm) for module in self.generator["a_to_b"].modules())
+
+    def make_generator(self) -> nn.Module:
+        """The translator, and the heads for its encoder's features."""
+        return self._with_heads(self.backbone.generator(self.shape, self.source))
+
+    def _with_heads(self, translator: nn.Module) -> nn.ModuleDict:
+        encoder = encoder_of(translator)
+        self.layers = self.layers or spread_layers(encoder)
+        heads = PatchProjector(map_channels(encoder, self.layers), self.features)
+        return nn.ModuleDict({"a_to_b": translator, "heads": heads})
 
     def generate(self, batch: Batch) -> Fake:
         """The translation ``b`` of ``batch["a"]`` and, if ``identity`` is on, ``identity`` of ``batch["b"]``.
 
-        Besides, for the contrast: the ``places``, the ``source``'s features there, and the ``whole`` translations as
-        the decoder has made them. They are of all images, those of domain a first.
+        Besides, for the contrast: the ``places``, the ``source``'s features there, and the ``uncropped`` translations
+        as the decoder has made them. They are of all images, those of domain a first.
         """
         images = [batch["a"], batch["b"]] if self.identity else [batch["a"]]
         parts = images if self._apart or len(images) == 1 else [torch.cat(images)]
@@ -141,7 +131,7 @@ class CUT(UnpairedGAN):
             **dict(zip(("b", "identity")[: len(made)], made, strict=True)),
             "places": places,
             "source": [torch.cat(features) for features in zip(*picked, strict=True)],
-            "whole": [run.whole for run in runs],
+            "uncropped": [run.uncropped for run in runs],
         }
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
@@ -166,7 +156,7 @@ class CUT(UnpairedGAN):
     def _nce(self, fake: Fake) -> Tensor:
         """(N,): the contrast of every image that has been translated, those of domain a first."""
         heads, encoder = self.generator["heads"], encoder_of(self.generator["a_to_b"])
-        parts = [pick(encode(encoder, self._as_source(w), self.layers), fake["places"]) for w in fake["whole"]]
+        parts = [pick(encode(encoder, self._as_source(u), self.layers), fake["places"]) for u in fake["uncropped"]]
         queries = heads([torch.cat(features) for features in zip(*parts, strict=True)])
         with torch.no_grad():
             keys = heads(fake["source"])
@@ -175,22 +165,14 @@ class CUT(UnpairedGAN):
 
     def _as_source(self, images: Tensor) -> Tensor:
         """Images of domain b with as many channels as the encoder takes."""
-        assert self.source_shape is not None
-        channels = self.source_shape[0]
+        channels = self.source[0]
         if images.shape[1] == channels:
             return images
         return images.mean(1, keepdim=True).expand(-1, channels, -1, -1)
 
-    def translate(self, images: Tensor, *, seed: int | None = None) -> Tensor:
-        """What the averaged generator makes of images of domain a.
-
-        Args:
-            images: (N, C, H, W) in [-1, 1], of any height and width.
-            seed: makes the noise repeatable, where the generator has any.
-
-        Returns:
-            (N, C', H, W) float32 in [-1, 1].
-        """
+    def translate(self, images: Tensor, *, to: str | None = None, seed: int | None = None) -> Tensor:
+        """Translations of images of domain a, see `TranslationGAN.translate`."""
+        self.domain(to)
         return self._through(lambda generator: generator["a_to_b"], images, seed)
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
@@ -221,15 +203,106 @@ def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
         return (logits.logsumexp(2) - logits.diagonal(dim1=1, dim2=2)).mean(1)
 
 
-def _check(validity: float, contrast: float, identity: float, patches: int, temperature: float) -> None:
-    if not finite_from(0, validity, contrast, identity):
+# -------------------------------------------------------------------- features of patches
+
+
+class Translation(NamedTuple):
+    """A translator's output, and the maps that its encoder saw on the way."""
+
+    images: Tensor
+    #: the decoder's output before the padding was cropped away
+    uncropped: Tensor
+    #: one for each layer, in their order
+    maps: list[Tensor]
+
+
+def translate_tapped(translator: nn.Module, images: Tensor, layers: Sequence[int]) -> Translation:
+    """One forward of a translator that also gives the maps of some layers of its encoder."""
+    encoder, decoder = encoder_of(translator), translator.get_submodule("decoder")
+    maps: list[Tensor] = []  # of layer 0, the image, and then of every module, in their order
+    uncropped: list[Tensor] = []
+    hooks = [module.register_forward_hook(lambda _, __, made: maps.append(made)) for module in {*encoder}]
+    hooks += [encoder.register_forward_pre_hook(lambda _, given: maps.append(given[0]))]
+    hooks += [decoder.register_forward_hook(lambda _, __, made: uncropped.append(made))]
+    try:
+        made = translator(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return Translation(made, uncropped[-1], [maps[layer] for layer in layers])
+
+
+def encoder_of(translator: nn.Module) -> nn.Sequential:
+    """The encoder of a translator.
+
+    Raises:
+        UsageError: if it does not have both an encoder and a decoder.
+    """
+    encoder, decoder = getattr(translator, "encoder", None), getattr(translator, "decoder", None)
+    if not isinstance(encoder, nn.Sequential) or not isinstance(decoder, nn.Module):
         raise UsageError(
-            f"validity, contrast and identity must not be negative, got {validity}, {contrast} and {identity}"
+            "features of patches are those of the generator's encoder: it must have an nn.Sequential 'encoder' and a "
+            f"module 'decoder', as ResNetTranslator has, but {type(translator).__name__} does not"
         )
-    if validity == contrast == identity == 0:
-        raise UsageError("validity, contrast and identity are all 0, which leaves the generator nothing to do")
-    if patches < 2 or not (finite_from(0, temperature) and temperature):
+    return encoder
+
+
+def spread_layers(encoder: nn.Sequential) -> tuple[int, ...]:
+    """The layers that the paper compares: the pixels, the convolutions that halve, the first and the fifth block.
+
+    Where there are fewer than five blocks, the last stands for the fifth. Layer 0 is the image, layer n the output of
+    the n-th module.
+
+    Raises:
+        UsageError: if there are none but the pixels.
+
+    Examples:
+        >>> from lit_gans.networks import ResNetTranslation
+        >>> spread_layers(ResNetTranslation(width=4).generator((3, 64, 64), (3, 64, 64)).encoder)
+        (0, 4, 7, 10, 14)
+    """
+    modules = list(enumerate(encoder, 1))
+    halving = [n for n, module in modules if isinstance(module, nn.Conv2d) and max(module.stride) > 1]
+    blocks = [n for n, module in modules if isinstance(module, ReflectBlock)]
+    layers = (0, *halving, *sorted({*blocks[:1], *blocks[:5][-1:]}))
+    if len(layers) == 1:
         raise UsageError(
-            f"patches must be at least 2, as one has no other to differ from, and temperature above 0, got {patches} "
-            f"and {temperature}"
+            "an encoder without strided convolutions and ReflectBlocks does not say which of its layers to compare; "
+            f"give layers, numbers from 0 (the image) to {len(encoder)}"
         )
+    return layers
+
+
+def encode(encoder: nn.Sequential, images: Tensor, layers: Sequence[int]) -> list[Tensor]:
+    """The maps (N, C, H, W) of some layers, as deep as the last of them needs."""
+    maps = [images.contiguous(memory_format=torch.channels_last)]
+    for module in encoder[: max(layers)]:
+        maps.append(module(maps[-1]))
+    return [maps[layer] for layer in layers]
+
+
+def map_channels(encoder: nn.Sequential, layers: Sequence[int]) -> list[int]:
+    """How many channels the maps of some layers have.
+
+    Raises:
+        UsageError: if there is no such layer.
+    """
+    if not layers or min(layers) < 0 or max(layers) > len(encoder):
+        raise UsageError(
+            f"layers are numbers from 0 (the image) to {len(encoder)} (the encoder's last), got {tuple(layers)}"
+        )
+    channels = next((module.in_channels for module in encoder.modules() if isinstance(module, nn.Conv2d)), 3)
+    with evaluating(encoder), torch.no_grad():
+        maps = encode(encoder, next(encoder.parameters()).new_zeros(1, channels, _PROBE, _PROBE), layers)
+    return [layer.shape[1] for layer in maps]
+
+
+def draw_places(maps: Sequence[Tensor], patches: int) -> list[Tensor]:
+    """For every map that many places, none of them twice, or all of them where there are fewer."""
+    return [torch.randperm(m.shape[2] * m.shape[3], device=m.device)[:patches] for m in maps]
+
+
+def pick(maps: Sequence[Tensor], places: Sequence[Tensor]) -> list[Tensor]:
+    """Features (N, P, C) of maps (N, C, H, W) at places."""
+    # (N, C, H, W) to (N, H * W, C), which is a view of maps in channels_last order
+    return [m.permute(0, 2, 3, 1).flatten(1, 2)[:, p] for m, p in zip(maps, places, strict=True)]

@@ -1,16 +1,16 @@
 """The game of two domains that must lead back."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from lit_gans.core.game import Batch, Fake
-from lit_gans.core.generative import ImageShape
-from lit_gans.errors import UsageError, finite_from
-from lit_gans.families import UnpairedGAN, required
+from lit_gans.errors import at_least
+from lit_gans.families import UnpairedGAN
 from lit_gans.losses import Terms, least_squares_discriminator, least_squares_generator
-from lit_gans.networks import Discriminator, Generator, ImagePool, PatchDiscriminator, ResNetTranslator
-from lit_gans.networks.blocks import Norm
+from lit_gans.penalties import zero_centered
 from lit_gans.precision import full
 
 
@@ -29,84 +29,72 @@ class CycleGAN(UnpairedGAN):
     Good at: changing texture and colour between two sets of photographs. Bad at: changing shape; four networks make
     a step dear.
 
+    Generators of your own are an ``nn.ModuleDict`` of ``a_to_b`` and ``b_to_a``, discriminators one of ``a`` and ``b``.
+    Instance norm, the paper's, takes every map's mean away, and with it an image's brightness and colour, more so the
+    smaller the image; the backbone's ``norm="layer"`` keeps them.
+
     Args:
-        a_to_b: a network from images of domain a to such of b; by default `ResNetTranslator`.
-        b_to_a: the other way round.
-        judge_a: a network that judges images of domain a; by default `PatchDiscriminator`.
-        judge_b: the same of domain b.
-        image_shape: (channels, height, width) of domain b; needed by the default networks.
-        source_shape: of domain a; by default the same. Only the channels may differ.
-        width: channels of the finest hidden maps, for the default networks.
-        blocks: residual blocks of the default generators; by default 9 from 256 pixels up and 6 below.
-        norm: of the default networks, ``instance`` in the paper. It takes every map's mean away, and with it an image's
-            brightness and colour, the more thoroughly the smaller images are; ``layer`` keeps them.
         validity: weight of the discriminators' verdict, 1 in the paper.
         cycle: weight of the way there and back, 10 in the paper.
         identity: weight of leaving alone what is there already, as a share of ``cycle``; 0.5 in the paper, where it is
             used. It needs domains of equally many channels and is 0 for others.
         pool: how many fakes of each domain are kept for the discriminators, 50 in the paper; 0 keeps none.
-        translation: arguments of `TranslationGAN`.
+        translation: arguments of `UnpairedGAN`.
 
     Raises:
         UsageError: if an argument is negative, or ``identity`` meets domains of different channels.
 
     Examples:
-        >>> import torch
-        >>> model = CycleGAN(image_shape=(3, 32, 32), source_shape=(1, 32, 32), width=8, blocks=1, identity=0)
+        >>> from lit_gans.networks import ResNetTranslation
+        >>> backbone = ResNetTranslation(width=8, blocks=1)
+        >>> model = CycleGAN(image_shape=(3, 32, 32), source_shape=(1, 32, 32), backbone=backbone, identity=0)
         >>> model.translate(torch.zeros(2, 1, 48, 40)).shape
         torch.Size([2, 3, 48, 40])
+
+    Card: docs/models/cyclegan.md; configuration: examples/configs/cyclegan_horse2zebra.yaml.
     """
 
+    domains = ("b", "a")
+    scores_have_zero = False
     generator: nn.ModuleDict
     discriminator: nn.ModuleDict
 
     def __init__(
         self,
-        a_to_b: Generator | None = None,
-        b_to_a: Generator | None = None,
-        judge_a: Discriminator | None = None,
-        judge_b: Discriminator | None = None,
         *,
-        image_shape: ImageShape | None = None,
-        source_shape: ImageShape | None = None,
-        width: int = 64,
-        blocks: int | None = None,
-        norm: Norm = "instance",
         validity: float = 1.0,
         cycle: float = 10.0,
         identity: float = 0.5,
         pool: int = 50,
         **translation: Any,
     ) -> None:
-        b = required(image_shape, "generators and discriminators")
-        a = source_shape or b
-        generators = {
-            "a_to_b": ResNetTranslator(b, a, width, blocks, norm) if a_to_b is None else a_to_b,
-            "b_to_a": ResNetTranslator(a, b, width, blocks, norm) if b_to_a is None else b_to_a,
-        }
-        judges = {
-            "a": PatchDiscriminator(a, width, norm=norm) if judge_a is None else judge_a,
-            "b": PatchDiscriminator(b, width, norm=norm) if judge_b is None else judge_b,
-        }
-        super().__init__(
-            nn.ModuleDict(generators),
-            nn.ModuleDict(judges),
-            image_shape=image_shape,
-            source_shape=source_shape,
-            **translation,
-        )
-        if not finite_from(0, validity, cycle, identity, pool):
-            raise UsageError(
-                "validity, cycle, identity and pool must not be negative, got "
-                f"{validity}, {cycle}, {identity} and {pool}"
-            )
-        if identity and a[0] != b[0]:
-            raise UsageError(
-                f"identity compares images of one domain with those of the other, but they have {a[0]} and {b[0]} "
-                "channels; set identity to 0"
-            )
+        at_least(0, validity=validity, cycle=cycle, identity=identity, pool=pool)
+        super().__init__(**translation)
+        if identity:
+            self.refuse_unlike_channels("identity")
         self.validity, self.cycle, self.identity = validity, cycle, identity
-        self.pool_a, self.pool_b = ImagePool(pool, a), ImagePool(pool, b)
+        self.pool_a, self.pool_b = ImagePool(pool, self.source), ImagePool(pool, self.shape)
+
+    def make_generator(self) -> nn.Module:
+        """One generator for each way."""
+        a, b = self.source, self.shape
+        return nn.ModuleDict({"a_to_b": self.backbone.generator(b, a), "b_to_a": self.backbone.generator(a, b)})
+
+    def make_discriminator(self) -> nn.Module:
+        """One discriminator for each domain."""
+        shapes = {"a": self.source, "b": self.shape}
+        return nn.ModuleDict({domain: self.backbone.discriminator(shape) for domain, shape in shapes.items()})
+
+    def critic(self, batch: Batch) -> Callable[[Tensor], Tensor]:
+        """The discriminator of domain b; `discriminator_penalty` looks at that of domain a too."""
+        return self.discriminator["b"]
+
+    def discriminator_penalty(self, batch: Batch, fake: Fake) -> Terms:
+        """R1 of both discriminators where it is due."""
+        if not self.r1 or self.batch_number % self.r1_every:
+            return {}
+        weight = self.r1 / 2 * self.r1_every
+        return {f"r1_{d}": weight * zero_centered(self.discriminator[d], batch[d]) for d in ("a", "b")}
 
     def generate(self, batch: Batch) -> Fake:
         """A translation of each domain: ``{"a": of batch["b"], "b": of batch["a"]}``."""
@@ -135,24 +123,10 @@ class CycleGAN(UnpairedGAN):
                 terms[f"identity_{domain}"] = self.cycle * self.identity * _distance(back(there), there)
         return terms
 
-    def translate(self, images: Tensor, *, direction: str = "AtoB", seed: int | None = None) -> Tensor:
-        """What the averaged generators make of images.
-
-        Args:
-            images: (N, C, H, W) in [-1, 1], of any height and width.
-            direction: ``AtoB`` for images of domain a, ``BtoA`` for such of b.
-            seed: makes the noise repeatable, where the generators have any.
-
-        Returns:
-            (N, C', H, W) float32 in [-1, 1].
-
-        Raises:
-            UsageError: if there is no such direction.
-        """
-        names = {"AtoB": "a_to_b", "BtoA": "b_to_a"}
-        if direction not in names:
-            raise UsageError(f"direction must be AtoB or BtoA, got {direction!r}")
-        return self._through(lambda generators: generators[names[direction]], images, seed)
+    def translate(self, images: Tensor, *, to: str | None = None, seed: int | None = None) -> Tensor:
+        """Translations of images of the other domain, see `TranslationGAN.translate`."""
+        name = {"a": "b_to_a", "b": "a_to_b"}[self.domain(to)]
+        return self._through(lambda generators: generators[name], images, seed)
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
         """Translates a batch both ways and back, and logs ``val/cycle_a`` and ``val/cycle_b``, errors in [-1, 1].
@@ -161,16 +135,9 @@ class CycleGAN(UnpairedGAN):
             ``fake`` and ``real`` of domain b, to be compared as sets, and ``shown``, to be looked at side by side.
         """
         batch, seed = self.receive(batch), self.number(batch_idx)
-        fake = {
-            "b": self.translate(batch["a"], direction="AtoB", seed=seed),
-            "a": self.translate(batch["b"], direction="BtoA", seed=seed),
-        }
-        back = {
-            "a": self.translate(fake["b"], direction="BtoA", seed=seed),
-            "b": self.translate(fake["a"], direction="AtoB", seed=seed),
-        }
-        stage = "test" if self.trainer.testing else "val"
-        cycles = {f"{stage}/cycle_{domain}": _distance(back[domain], batch[domain]) for domain in ("a", "b")}
+        fake = {to: self.translate(batch[other], to=to, seed=seed) for to, other in (("b", "a"), ("a", "b"))}
+        back = {to: self.translate(fake[other], to=to, seed=seed) for to, other in (("a", "b"), ("b", "a"))}
+        cycles = {f"{self.stage_name}/cycle_{domain}": _distance(back[domain], batch[domain]) for domain in ("a", "b")}
         self.log_dict(cycles, batch_size=len(batch["a"]), sync_dist=True)
         names = {"a": batch["a"], "a_to_b": fake["b"], "a_again": back["a"]}
         names |= {"b": batch["b"], "b_to_a": fake["a"], "b_again": back["b"]}
@@ -180,3 +147,48 @@ class CycleGAN(UnpairedGAN):
 def _distance(image: Tensor, other: Tensor) -> Tensor:
     """Mean absolute error, in float32."""
     return (full(image) - full(other)).abs().mean()
+
+
+class ImagePool(nn.Module):
+    """Gives a discriminator older fakes among the new ones, so that it does not forget what it has learnt.
+
+    Shrivastava et al. 2016, arXiv:1612.07828: until the pool is full every fake is kept and given back; then, by the
+    toss of a coin, a fake is given back or put in the place of a random kept one, which is given in its stead. The
+    images are part of a checkpoint.
+
+    Args:
+        size: how many are kept; 0 gives back what it gets.
+        image_shape: (channels, height, width) of them.
+    """
+
+    images: Tensor
+    kept: Tensor
+    #: every device keeps fakes of its own, and a checkpoint all of them
+    each_device_its_own = True
+
+    def __init__(self, size: int, image_shape: Sequence[int]) -> None:
+        super().__init__()
+        self.size = size
+        self.register_buffer("images", torch.zeros(size, *image_shape))
+        self.register_buffer("kept", torch.zeros((), dtype=torch.long))
+
+    @torch.no_grad()
+    def forward(self, fakes: Tensor) -> Tensor:
+        """(N, C, H, W) to as many, of which some may be older."""
+        if not self.size:
+            return fakes
+        given = []
+        kept = int(self.kept)  # waits for the device, once a batch
+        for fake in fakes.detach():
+            if kept < self.size:
+                self.images[kept] = fake
+                kept += 1
+                given.append(fake)
+            elif torch.rand(()) < 0.5:
+                place = int(torch.randint(self.size, ()))
+                given.append(self.images[place].to(fake.dtype, copy=True))
+                self.images[place] = fake
+            else:
+                given.append(fake)
+        self.kept.fill_(kept)
+        return torch.stack(given)

@@ -1,7 +1,5 @@
 """The convolutional GAN."""
 
-from typing import ClassVar
-
 from lit_gans.core.game import Batch, Fake
 from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
@@ -23,12 +21,14 @@ class DCGAN(LatentGAN):
     The arguments are `LatentGAN`'s.
 
     Examples:
-        >>> DCGAN(image_shape=(3, 48, 64), width=8, upsampling="resize").sample(2, seed=0).shape
+        >>> from lit_gans.networks import DCGANBackbone
+        >>> backbone = DCGANBackbone(width=8, upsampling="resize")
+        >>> DCGAN(image_shape=(3, 48, 64), backbone=backbone).sample(2, seed=0).shape
         torch.Size([2, 3, 48, 64])
-        >>> regularised = DCGAN(image_shape=(1, 28, 28), width=8, discriminator_norm="none", r1=1.0)
-    """
+        >>> regularised = DCGAN(image_shape=(1, 28, 28), backbone=DCGANBackbone(width=8), r1=1.0)
 
-    mlp_below: ClassVar[int] = 0
+    Card: docs/models/dcgan.md; configuration: examples/configs/dcgan_mnist.yaml.
+    """
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Real against fake, each in a batch of its own, as batch norm demands."""

@@ -1,12 +1,10 @@
 """The non-saturating game with a gradient penalty around the reals."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from lit_gans.core.game import Batch, Fake
 from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
-from lit_gans.networks import Discriminator, Generator
-from lit_gans.networks.blocks import Norm
 from lit_gans.penalties import dragan_penalty
 
 
@@ -22,8 +20,6 @@ class DRAGAN(LatentGAN):
     of where the fakes are, so it does not bound the discriminator between them and the reals.
 
     Args:
-        generator: a network from noise to images; by default `DCGANGenerator`.
-        discriminator: a network from images to logits without batch norm; by default the DCGAN one.
         penalty: lambda; 10 in the paper.
         spread: largest noise around a real, in standard deviations of the batch's values.
         latent: arguments of `LatentGAN`.
@@ -32,22 +28,17 @@ class DRAGAN(LatentGAN):
         UsageError: if the discriminator has batch norm.
 
     Examples:
-        >>> DRAGAN(image_shape=(1, 28, 28), width=8).sample(2, seed=0).shape
+        >>> from lit_gans.networks import DCGANBackbone
+        >>> DRAGAN(image_shape=(1, 28, 28), backbone=DCGANBackbone(width=8)).sample(2, seed=0).shape
         torch.Size([2, 1, 28, 28])
+
+    Card: docs/models/dragan.md; configuration: examples/configs/dragan_mnist.yaml.
     """
 
-    default_norm: ClassVar[Norm] = "none"
+    discriminator_norm = "none"
 
-    def __init__(
-        self,
-        generator: Generator | None = None,
-        discriminator: Discriminator | None = None,
-        *,
-        penalty: float = 10.0,
-        spread: float = 0.5,
-        **latent: Any,
-    ) -> None:
-        super().__init__(generator, discriminator, **latent)
+    def __init__(self, *, penalty: float = 10.0, spread: float = 0.5, **latent: Any) -> None:
+        super().__init__(**latent)
         self.refuse_batch_norm("the gradient penalty")
         self.penalty, self.spread = penalty, spread
 

@@ -18,8 +18,11 @@ class HingeGAN(LatentGAN):
     The arguments are `LatentGAN`'s.
 
     Examples:
-        >>> HingeGAN(image_shape=(1, 28, 28), width=8).sample(2, seed=0).shape
+        >>> from lit_gans.networks import DCGANBackbone
+        >>> HingeGAN(image_shape=(1, 28, 28), backbone=DCGANBackbone(width=8)).sample(2, seed=0).shape
         torch.Size([2, 1, 28, 28])
+
+    Card: docs/models/hinge_gan.md; configuration: examples/configs/hinge_gan_mnist.yaml.
     """
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:

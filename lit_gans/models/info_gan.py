@@ -1,24 +1,21 @@
 """The game with codes that the images must show."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from lit_gans.core.game import Batch, Fake
-from lit_gans.core.generative import ImageShape
-from lit_gans.errors import UsageError, finite_from
-from lit_gans.families import LatentGAN, draw, required
+from lit_gans.errors import UsageError, at_least, finite_from
+from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
-from lit_gans.networks import AuxiliaryDiscriminator, ConditionalGenerator, Discriminator, Generator
-from lit_gans.networks.base import evaluating
-from lit_gans.networks.blocks import Norm, Upsampling
+from lit_gans.networks import AuxiliaryDiscriminator, ConditionalGenerator, DCGANBackbone
+from lit_gans.networks.base import evaluating, in_parts
 from lit_gans.precision import full
 
 _CODES = 1 << 31  # turned in a seed, so that codes are drawn from other numbers than noise of the same seed
-_CHUNK = 500  # images guessed at once
 _HIDDEN = 128  # units of the second head, as in the paper
 
 
@@ -45,75 +42,50 @@ class InfoGAN(LatentGAN):
     mix two classes, another seed finds others, and continuous codes share what they show.
 
     Args:
-        generator: a network from noise and codes to images; by default DCGAN's with a fully connected layer, as the
-            paper's for digits, in a `ConditionalGenerator` with the codes beside the noise.
-        discriminator: a network from images to logits (N,) and guesses (N, codes); by default DCGAN's with a fully
-            connected layer in an `AuxiliaryDiscriminator` with a hidden one.
         categories: how many values each categorical code has, all equally likely.
         continuous: number of continuous codes, uniform on [-1, 1].
         information: weight lambda of the categorical codes, 1 in the paper.
         continuous_information: weight lambda of the continuous codes; the paper's is smaller than the other.
-        image_shape: (channels, height, width); needed by the default networks.
-        latent_dim: size of the noise, without the codes, for the default generator; 62 in the paper for digits.
-        width: as `upsampling`, `generator_norm` and `discriminator_norm` an option of `LatentGAN`'s default networks.
-        upsampling: see `LatentGAN`.
-        generator_norm: see `LatentGAN`.
-        discriminator_norm: see `LatentGAN`; ``batch`` by default, as in the paper.
-        latent: arguments of `LatentGAN`.
+        latent: arguments of `LatentGAN`. A generator of your own maps noise and codes to images, a discriminator images
+            to logits (N,) and guesses (N, codes); ``latent_dim`` does not count the codes.
 
     Raises:
         UsageError: if there is no code, a categorical one has less than 2 values, or a weight is negative.
 
     Examples:
-        >>> model = InfoGAN(image_shape=(1, 28, 28), width=8, categories=(10,), continuous=2)
+        >>> model = InfoGAN(image_shape=(1, 28, 28), backbone=DCGANBackbone(width=8, dense=16), categories=(10,))
         >>> images = model.sample(4, seed=0, category=[3, 7])
         >>> {name: len(guess[0]) for name, guess in model.guess(images).items()}
         {'category0': 10, 'continuous': 2}
+
+    Card: docs/models/info_gan.md; configuration: examples/configs/info_gan_mnist.yaml.
     """
 
-    dense: ClassVar[int] = 16  # the paper's 1,024 for a width of 64
+    default_backbone = DCGANBackbone(latent_dim=62, dense=16)  # 1,024 units for a width of 64: the paper's for digits
 
     def __init__(
         self,
-        generator: Generator | None = None,
-        discriminator: Discriminator | None = None,
         *,
         categories: Sequence[int] = (10,),
         continuous: int = 2,
         information: float = 1.0,
         continuous_information: float = 0.1,
-        image_shape: ImageShape | None = None,
-        latent_dim: int = 62,
-        width: int | None = None,
-        upsampling: Upsampling | None = None,
-        generator_norm: Norm | None = None,
-        discriminator_norm: Norm | None = None,
         **latent: Any,
     ) -> None:
-        # the arguments keep their names and values: checkpoints read them from this call
-        _refuse_codes(categories, continuous, information, continuous_information)
-        codes, units = sum(categories) + continuous, 64 if width is None else width
-        players = generator, discriminator
-        if generator is None:
-            sizes = required(image_shape), latent_dim + codes, units
-            plain = self._default_generator(*sizes, upsampling, generator_norm)
-            players = ConditionalGenerator(plain, codes, "input"), discriminator
-        if discriminator is None:
-            judge = self._default_discriminator(required(image_shape), units, discriminator_norm)
-            norm = self._discriminator_norm(required(image_shape), discriminator_norm)
-            players = players[0], AuxiliaryDiscriminator(judge, codes, norm, _HIDDEN)
-        own = generator is not None and discriminator is not None  # options are then refused, else used up by now
-        super().__init__(
-            *players,
-            image_shape=image_shape,
-            width=width if own else None,
-            upsampling=upsampling if own else None,
-            generator_norm=generator_norm if own else None,
-            discriminator_norm=discriminator_norm if own else None,
-            **latent,
-        )
+        _refuse_codes(categories, continuous)
+        at_least(0, information=information, continuous_information=continuous_information)
         self.categories, self.continuous = tuple(categories), continuous
         self.information, self.continuous_information = information, continuous_information
+        super().__init__(**latent)
+
+    def make_generator(self) -> nn.Module:
+        """The codes go beside the noise."""
+        plain = self.backbone.generator(self.shape, self.noise_size + self.code_dim)
+        return ConditionalGenerator(plain, self.code_dim, "input")
+
+    def make_discriminator(self) -> nn.Module:
+        """A second head, with a hidden layer, reads the codes."""
+        return AuxiliaryDiscriminator(super().make_discriminator(), self.code_dim, hidden=_HIDDEN)
 
     # ---------------------------------------------------------------- the game
 
@@ -121,13 +93,11 @@ class InfoGAN(LatentGAN):
         """As many fakes as the batch has images, every one of a random code."""
         n, device = len(batch["image"]), batch["image"].device
         drawn = [F.one_hot(torch.randint(size, (n,), device=device), size).to(self.dtype) for size in self.categories]
-        code = torch.cat([*drawn, torch.rand(n, self.continuous, device=device).to(self.dtype) * 2 - 1], 1)
-        return {
-            "image": self.generator(torch.randn(n, self.latent_dim, device=device).to(self.dtype), code),
-            "code": code,
-        }
+        uniform = torch.rand(n, self.continuous, device=device).to(self.dtype) * 2 - 1
+        code = torch.cat([*drawn, uniform], 1)  # (N, code_dim)
+        return {"image": self.drawing_part(self.noise_for(batch), code), "code": code}
 
-    def realness(self, batch: Batch) -> Callable[[Tensor], Tensor]:
+    def critic(self, batch: Batch) -> Callable[[Tensor], Tensor]:
         """The first head, which knows of no code."""
         return lambda image: self.discriminator(image)[0]
 
@@ -167,6 +137,11 @@ class InfoGAN(LatentGAN):
     # ---------------------------------------------------------------- codes and samples
 
     @property
+    def code_dim(self) -> int:
+        """Values of a code: one for each value of the categorical codes, and the continuous ones."""
+        return sum(self.categories) + self.continuous
+
+    @property
     def columns(self) -> int:
         """In how many columns a grid of samples shows one category each; 0 without categorical codes."""
         return self.categories[0] if self.categories else 0
@@ -198,7 +173,7 @@ class InfoGAN(LatentGAN):
         """The values that the first categorical code takes in turn."""
         if not self.categories:
             raise UsageError(
-                f"category fixes a categorical code, but this model has none; leave it away, got {category}"
+                f"category fixes a categorical code, but this model has none; leave it out, got {category}"
             )
         turns = torch.as_tensor(range(self.columns) if category is None else category).view(-1)
         if not len(turns) or turns.is_floating_point() or not 0 <= int(turns.min()) <= int(turns.max()) < self.columns:
@@ -239,16 +214,16 @@ class InfoGAN(LatentGAN):
         """
         n = n if noise is None else len(noise)
         if code is None:
-            return draw(self, self.latent_dim, n, seed, noise, self.codes(n, seed=seed, category=category))
+            return self.draw(n, seed, noise, self.codes(n, seed=seed, category=category))
         if category is not None:
             raise UsageError("code says everything that category would; pass only one of them")
-        size = sum(self.categories) + self.continuous
         rows = code if code.ndim == 2 else code.reshape(1, -1)
-        if rows.shape[1] != size or not len(rows):
+        if rows.shape[1] != self.code_dim or not len(rows):
             raise UsageError(
-                f"code must be rows of {size} values, one-hot categories, then continuous, got {tuple(code.shape)}"
+                f"code must be rows of {self.code_dim} values, one-hot categories, then continuous, got "
+                f"{tuple(code.shape)}"
             )
-        return draw(self, self.latent_dim, n, seed, noise, rows[torch.arange(n, device=rows.device) % len(rows)])
+        return self.draw(n, seed, noise, rows[torch.arange(n, device=rows.device) % len(rows)])
 
     @torch.no_grad()
     def guess(self, images: Tensor) -> dict[str, Tensor]:
@@ -262,24 +237,16 @@ class InfoGAN(LatentGAN):
             means (N, continuous). Only codes that there are.
         """
         with evaluating(self.discriminator):
-            parts = [part.to(self.device, self.dtype) for part in images.split(_CHUNK)]
-            rows = torch.cat([self.discriminator(part)[1].float() for part in parts])
+            rows = in_parts(lambda part: self.discriminator(part)[1], images, like=self._like())
         *logits, means = self._parts(rows)
         found = {f"category{number}": logit.softmax(1) for number, logit in enumerate(logits)}
         return found | ({"continuous": means} if self.continuous else {})
 
 
-def _refuse_codes(
-    categories: Sequence[int], continuous: int, information: float, continuous_information: float
-) -> None:
-    """Raises a `UsageError` for codes that cannot be drawn or weights that would hide them."""
+def _refuse_codes(categories: Sequence[int], continuous: int) -> None:
+    """Raises a `UsageError` for codes that cannot be drawn."""
     if any(size < 2 for size in categories) or not finite_from(0, continuous) or not (len(categories) or continuous):
         raise UsageError(
             "categories are the numbers of values of categorical codes, each at least 2, and continuous counts codes; "
             f"there must be a code, got categories={list(categories)} and continuous={continuous}"
-        )
-    if not finite_from(0, information, continuous_information):
-        raise UsageError(
-            "information and continuous_information must not be negative, got "
-            f"{information} and {continuous_information}"
         )

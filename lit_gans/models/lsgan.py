@@ -1,11 +1,10 @@
 """The least-squares game."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from lit_gans.core.game import Batch, Fake
 from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, least_squares_discriminator, least_squares_generator
-from lit_gans.networks import Discriminator, Generator
 
 
 class LSGAN(LatentGAN):
@@ -21,31 +20,23 @@ class LSGAN(LatentGAN):
     Good at: stable training without tuning. Bad at: small learning rates are needed at high resolution.
 
     Args:
-        generator: a network from noise to images; by default `DCGANGenerator`.
-        discriminator: a network from images to unbounded scores; by default the DCGAN one.
         a: the discriminator's target for fakes.
         b: the discriminator's target for reals.
-        c: what the generator wants the discriminator to say of a fake.
+        c: the score that the generator wants for a fake.
         latent: arguments of `LatentGAN`.
 
     Examples:
-        >>> LSGAN(image_shape=(1, 28, 28), width=8, a=-1, b=1, c=0).sample(2, seed=0).shape
+        >>> from lit_gans.networks import DCGANBackbone
+        >>> LSGAN(image_shape=(1, 28, 28), backbone=DCGANBackbone(width=8), a=-1, b=1, c=0).sample(2, seed=0).shape
         torch.Size([2, 1, 28, 28])
+
+    Card: docs/models/lsgan.md; configuration: examples/configs/lsgan_mnist.yaml.
     """
 
-    scores_have_zero: ClassVar[bool] = False
+    scores_have_zero = False
 
-    def __init__(
-        self,
-        generator: Generator | None = None,
-        discriminator: Discriminator | None = None,
-        *,
-        a: float = 0.0,
-        b: float = 1.0,
-        c: float = 1.0,
-        **latent: Any,
-    ) -> None:
-        super().__init__(generator, discriminator, **latent)
+    def __init__(self, *, a: float = 0.0, b: float = 1.0, c: float = 1.0, **latent: Any) -> None:
+        super().__init__(**latent)
         self.a, self.b, self.c = a, b, c
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:

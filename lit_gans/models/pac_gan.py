@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from torch import nn
+
 from lit_gans.core.game import Batch, Fake
-from lit_gans.core.generative import ImageShape
-from lit_gans.families import LatentGAN, required
+from lit_gans.errors import at_least
+from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
-from lit_gans.networks import Discriminator, Generator
-from lit_gans.networks.blocks import Norm
-from lit_gans.networks.packing import PackedDiscriminator
+from lit_gans.networks import Discriminator, PackedDiscriminator
 
 
 class PacGAN(LatentGAN):
@@ -26,61 +26,36 @@ class PacGAN(LatentGAN):
     learn from. `PackedDiscriminator` packs any other game.
 
     Args:
-        generator: a network from noise to images; by default `LatentGAN`'s.
         discriminator: a network from packs, images of ``packing`` times as many channels, to logits; it is wrapped into
-            a `PackedDiscriminator`. By default `LatentGAN`'s for that shape.
+            a `PackedDiscriminator`. By default the backbone's for that shape.
         packing: m, the images of a pack; 2 to 4 in the paper.
-        image_shape: (channels, height, width) of one image; needed by the default networks.
-        width: channels of the finest hidden maps (units of an MLP's layers), for the default networks; 64.
-        discriminator_norm: what normalises the default discriminator; ``batch`` by default, ``none`` for an MLP.
-        base: arguments of `LatentGAN` and `BaseGAN`: noise, networks, augmentation, optimizers, ratio, average.
+        latent: arguments of `LatentGAN`.
 
     Raises:
         UsageError: if ``packing`` is below 1, or what `LatentGAN` refuses.
 
     Examples:
-        >>> model = PacGAN(image_shape=(1, 28, 28), packing=3, width=8)
+        >>> from lit_gans.networks import DCGANBackbone
+        >>> model = PacGAN(image_shape=(1, 28, 28), packing=3, backbone=DCGANBackbone(width=8))
         >>> model.discriminator.discriminator.layers[0].in_channels
         3
         >>> model.sample(2, seed=0).shape
         torch.Size([2, 1, 28, 28])
+
+    Card: docs/models/pac_gan.md; configuration: examples/configs/pac_gan_mnist.yaml.
     """
 
-    def __init__(
-        self,
-        generator: Generator | None = None,
-        discriminator: Discriminator | None = None,
-        *,
-        packing: int = 2,
-        image_shape: ImageShape | None = None,
-        width: int | None = None,
-        discriminator_norm: Norm | None = None,
-        **base: Any,
-    ) -> None:
-        # the arguments keep their names and values: checkpoints read them from this call
-        given = discriminator is not None
-        judge = (
-            self._judge_of_packs(packing, required(image_shape), width, discriminator_norm)
-            if discriminator is None
-            else discriminator
-        )
-        super().__init__(
-            generator,
-            PackedDiscriminator(judge, packing),
-            image_shape=image_shape,
-            width=width if given or generator is None else None,  # used up by the judge, else there to be refused
-            discriminator_norm=discriminator_norm if given else None,
-            **base,
-        )
+    def __init__(self, *, discriminator: Discriminator | None = None, packing: int = 2, **latent: Any) -> None:
+        at_least(1, packing=packing)
+        self.packing = packing
+        packed = None if discriminator is None else PackedDiscriminator(discriminator, packing)
+        super().__init__(discriminator=packed, **latent)
 
-    @classmethod
-    def _judge_of_packs(
-        cls, packing: int, image_shape: ImageShape, width: int | None, norm: Norm | None
-    ) -> Discriminator:
-        """What `LatentGAN` builds by default, for ``packing`` times as many channels."""
-        channels, height, side = image_shape
-        pack = (max(packing, 1) * channels, height, side)  # `PackedDiscriminator` refuses less than 1
-        return cls._default_discriminator(pack, 64 if width is None else width, norm)
+    def make_discriminator(self) -> nn.Module:
+        """A pack has so many times the channels."""
+        channels, *sides = self.shape
+        plain = self.backbone.discriminator((self.packing * channels, *sides), norm=self.needed_norm)
+        return PackedDiscriminator(plain, self.packing)
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Packs of reals against packs of fakes."""

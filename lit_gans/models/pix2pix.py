@@ -1,17 +1,15 @@
 """The game of pairs."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lit_gans.core.game import Batch, Fake
-from lit_gans.core.generative import ImageShape
-from lit_gans.errors import UsageError, finite_from
-from lit_gans.families import PairedGAN, required
+from lit_gans.errors import at_least
+from lit_gans.families import PairedGAN
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
-from lit_gans.networks import Discriminator, Generator, PatchDiscriminator, UNet
-from lit_gans.networks.blocks import Norm
 from lit_gans.precision import full
 
 
@@ -26,55 +24,40 @@ class Pix2Pix(PairedGAN):
     Good at: any task of which there are some hundreds of pairs. Bad at: diversity; the dropout that serves as noise
     changes little, so an ambiguous source has about one answer.
 
+    The backbone's dropout is the game's noise. Instance norm is the paper's, whose batch norm sees one image at a time;
+    ``norm="layer"`` keeps brightness and colours of small images.
+
     Args:
-        generator: a network from sources to images; by default `UNet`, or a `ResNetTranslator`.
-        discriminator: a network from source and image, joined along the channels, to logits of any shape; by default
-            `PatchDiscriminator`.
-        image_shape: (channels, height, width) of the images that are made; needed by the default networks.
-        source_shape: of those that they are made from; by default the same.
-        width: channels of the finest hidden maps, for the default networks.
-        norm: of the default networks, ``instance`` as in the paper, whose batch norm sees one image at a time;
-            ``layer`` keeps brightness and colours of small images.
-        dropout: share of values that the default generator drops in its three coarsest doublings, its noise.
         l1: weight of the mean absolute error, 100 in the paper.
         adversarial: weight of the generator's other term, 1 in the paper; 0 leaves plain regression.
-        translation: arguments of `TranslationGAN`.
+        translation: arguments of `PairedGAN`. A discriminator of your own maps source and image, joined along the
+            channels, to logits of any shape.
 
     Raises:
         UsageError: if a weight is negative.
 
     Examples:
-        >>> model = Pix2Pix(image_shape=(3, 32, 32), source_shape=(1, 32, 32), width=8)
+        >>> from lit_gans.networks import UNetTranslation
+        >>> model = Pix2Pix(image_shape=(3, 32, 32), source_shape=(1, 32, 32), backbone=UNetTranslation(width=8))
         >>> model.translate(torch.zeros(2, 1, 48, 40), seed=0).shape
         torch.Size([2, 3, 48, 40])
+
+    Card: docs/models/pix2pix.md; configuration: examples/configs/pix2pix_facades.yaml.
     """
 
-    def __init__(
-        self,
-        generator: Generator | None = None,
-        discriminator: Discriminator | None = None,
-        *,
-        image_shape: ImageShape | None = None,
-        source_shape: ImageShape | None = None,
-        width: int = 64,
-        norm: Norm = "instance",
-        dropout: float = 0.5,
-        l1: float = 100.0,
-        adversarial: float = 1.0,
-        **translation: Any,
-    ) -> None:
-        super().__init__(
-            UNet(required(image_shape), source_shape, width, norm, dropout) if generator is None else generator,
-            PatchDiscriminator(_joined(required(image_shape), source_shape), width, norm=norm)
-            if discriminator is None
-            else discriminator,
-            image_shape=image_shape,
-            source_shape=source_shape,
-            **translation,
-        )
-        if not finite_from(0, l1, adversarial):
-            raise UsageError(f"l1 and adversarial must not be negative, got {l1} and {adversarial}")
+    def __init__(self, *, l1: float = 100.0, adversarial: float = 1.0, **translation: Any) -> None:
+        super().__init__(**translation)
+        at_least(0, l1=l1, adversarial=adversarial)
         self.l1, self.adversarial = l1, adversarial
+
+    def make_discriminator(self) -> nn.Module:
+        """It sees the source above the image."""
+        channels, *sides = self.shape
+        return self.backbone.discriminator((self.source[0] + channels, *sides))
+
+    def critic(self, batch: Batch) -> Callable[[Tensor], Tensor]:
+        """The discriminator's logits of images beside the batch's sources."""
+        return lambda image: self.judge(batch["source"], image)
 
     def judge(self, source: Tensor, image: Tensor) -> Tensor:
         """The discriminator's logits of images beside their sources."""
@@ -93,8 +76,3 @@ class Pix2Pix(PairedGAN):
             return {"l1": l1}
         game = non_saturating_generator(self.judge(batch["source"], fake))
         return {**{name: self.adversarial * term for name, term in game.items()}, "l1": l1}
-
-
-def _joined(image_shape: ImageShape, source_shape: ImageShape | None) -> ImageShape:
-    """The shape of a source and an image, one on top of the other."""
-    return (image_shape[0] + (source_shape or image_shape)[0], *image_shape[1:])

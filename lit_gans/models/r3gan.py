@@ -1,20 +1,18 @@
 """The relativistic game of pairs with two gradient penalties."""
 
 from math import cos, pi
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from lightning.pytorch.cli import OptimizerCallable
 
 from lit_gans.core.game import Batch, Fake
-from lit_gans.core.generative import ImageShape
-from lit_gans.errors import UsageError, finite_from
-from lit_gans.families import LatentGAN, required
+from lit_gans.errors import UsageError, at_least
+from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, relativistic_discriminator, relativistic_generator
-from lit_gans.networks import Discriminator, Generator, R3Discriminator, R3Generator
-from lit_gans.networks.blocks import Norm
+from lit_gans.networks import R3Backbone
 from lit_gans.optim import AdamWithoutMomentum
-from lit_gans.penalties import judged
+from lit_gans.penalties import scores_and_slopes
 from lit_gans.precision import without_autocast
 
 
@@ -23,6 +21,7 @@ class R3GAN(LatentGAN):
 
     Huang, Gokaslan, Kuleshov & Tompkin 2024, *The GAN is dead; long live the GAN! A Modern Baseline GAN*,
     arXiv:2501.05441. No normalisation, no trick: a relativistic loss against collapse, R1 and R2 against divergence.
+    On DCGAN's networks (``backbone=DCGANBackbone()``) a step takes a small part of the time on a CPU.
 
     The discriminator minimises `E softplus(D(G(z)) - D(x)) + gamma/2 E |grad D(x)|^2 + gamma/2 E |grad D(G(z))|^2`, the
     generator `E softplus(D(x) - D(G(z)))`.
@@ -31,73 +30,48 @@ class R3GAN(LatentGAN):
     step, about twice a plain one, for the two penalties.
 
     Args:
-        generator: a network from noise to images; by default `R3Generator`.
-        discriminator: a network from images to scores without batch norm; by default the generator's counterpart.
-        image_shape: (channels, height, width); needed by the default networks.
-        latent_dim: size of the noise, for the default generator.
-        width: channels of the finest hidden maps, for the default networks.
-        residual: take the paper's networks. Without, the players are DCGAN's (an MLP below 8 pixels), whose step takes
-            a small part of the time on a CPU.
         penalty: gamma. Images of 28 to 32 pixels want about 1, points in the plane 0.1, large images more.
         penalty_end: where gamma ends, along half a cosine, as in the paper's burn-in; by default it stays.
         penalty_steps: after how many batches it has arrived there.
-        generator_optimizer: Adam with beta1 = 0 in the paper.
-        discriminator_optimizer: the same for the discriminator.
+        optimizer: Adam with beta1 = 0 in the paper.
         latent: arguments of `LatentGAN`.
 
     Raises:
         UsageError: if the discriminator has batch norm or an argument is out of range.
 
     Examples:
-        >>> R3GAN(image_shape=(1, 28, 28), width=8).sample(2, seed=0).shape
+        >>> R3GAN(image_shape=(1, 28, 28), backbone=R3Backbone(width=8)).sample(2, seed=0).shape
         torch.Size([2, 1, 28, 28])
+
+    Card: docs/models/r3gan.md; configuration: examples/configs/r3gan_mnist.yaml.
     """
 
-    default_norm: ClassVar[Norm] = "none"
-    scores_have_zero: ClassVar[bool] = False
+    default_backbone = R3Backbone()
+    discriminator_norm = "none"
+    scores_have_zero = False
 
     def __init__(
         self,
-        generator: Generator | None = None,
-        discriminator: Discriminator | None = None,
         *,
-        image_shape: ImageShape | None = None,
-        latent_dim: int = 64,
-        width: int | None = None,
-        residual: bool = True,
         penalty: float = 1.0,
         penalty_end: float | None = None,
         penalty_steps: int = 0,
-        generator_optimizer: OptimizerCallable = AdamWithoutMomentum,
-        discriminator_optimizer: OptimizerCallable = AdamWithoutMomentum,
+        optimizer: OptimizerCallable = AdamWithoutMomentum,
         **latent: Any,
     ) -> None:
-        shaped = residual and (generator is None or discriminator is None)
-        super().__init__(
-            (R3Generator(required(image_shape), latent_dim, width or 32) if residual else None)
-            if generator is None
-            else generator,
-            (R3Discriminator(required(image_shape), width or 32) if residual else None)
-            if discriminator is None
-            else discriminator,
-            image_shape=image_shape,
-            latent_dim=latent_dim,
-            width=None if shaped else width,
-            generator_optimizer=generator_optimizer,
-            discriminator_optimizer=discriminator_optimizer,
-            **latent,
-        )
-        if not finite_from(0, penalty, penalty_end) or (penalty_end is None) != (penalty_steps < 1):
+        super().__init__(optimizer=optimizer, **latent)
+        at_least(0, penalty=penalty, penalty_end=penalty_end)
+        if (penalty_end is None) != (penalty_steps < 1):
             raise UsageError(
-                "penalty and penalty_end must not be negative, and penalty_end goes with penalty_steps, the batch at "
-                f"which it is reached; got penalty={penalty}, penalty_end={penalty_end}, penalty_steps={penalty_steps}"
+                "penalty_end goes with penalty_steps, the batch at which it is reached: give both or none, got "
+                f"penalty_end={penalty_end} and penalty_steps={penalty_steps}"
             )
         self.refuse_batch_norm("R3GAN's penalty")
         self.penalty, self.penalty_end, self.penalty_steps = penalty, penalty_end, penalty_steps
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Every real above its fake, flat at both: scores and gradients from one float32 pass over all images."""
-        scores, slopes = judged(self.discriminator, torch.cat([batch["image"], without_autocast(fake)]))
+        scores, slopes = scores_and_slopes(self.discriminator, torch.cat([batch["image"], without_autocast(fake)]))
         (real, fake), (r1, r2) = scores.chunk(2), slopes.chunk(2)
         weight = self.gamma() / 2
         return {**relativistic_discriminator(real, fake), "r1": weight * r1.mean(), "r2": weight * r2.mean()}

@@ -1,7 +1,5 @@
 """The relativistic average game."""
 
-from typing import ClassVar
-
 from lit_gans.core.game import Batch, Fake
 from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, relativistic_average_discriminator, relativistic_average_generator
@@ -23,11 +21,14 @@ class RelativisticGAN(LatentGAN):
     The arguments are `LatentGAN`'s.
 
     Examples:
-        >>> RelativisticGAN(image_shape=(1, 28, 28), width=8).sample(2, seed=0).shape
+        >>> from lit_gans.networks import DCGANBackbone
+        >>> RelativisticGAN(image_shape=(1, 28, 28), backbone=DCGANBackbone(width=8)).sample(2, seed=0).shape
         torch.Size([2, 1, 28, 28])
+
+    Card: docs/models/relativistic_gan.md; configuration: examples/configs/relativistic_gan_mnist.yaml.
     """
 
-    scores_have_zero: ClassVar[bool] = False
+    scores_have_zero = False
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Reals above the mean fake, fakes below the mean real."""

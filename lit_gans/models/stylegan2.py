@@ -1,6 +1,5 @@
 """The style-based GAN."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -8,39 +7,13 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 
 from lit_gans.core.game import Batch, Fake
-from lit_gans.core.generative import ImageShape
-from lit_gans.errors import UsageError, finite_from
-from lit_gans.families import LatentGAN, draw, required
+from lit_gans.errors import UsageError, at_least
+from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
-from lit_gans.networks import Discriminator, Generator, StyleDiscriminator, StyleGenerator
-from lit_gans.optim import Adam
+from lit_gans.networks import StyleBackbone, StyleGenerator
+from lit_gans.optim import StyleAdam
 
 _PATH_DECAY = 0.01  # share of a new mean path length in the running one
-
-
-class StyleAdam(Adam):
-    """`Adam` with StyleGAN2's betas (0, 0.99) and a learning rate for weights that are near 1.
-
-    Weights with an equalised learning rate want ten times the usual one: 0.002 in Karras et al. 2020
-    (arXiv:1912.04958), 0.0025 below 1024 pixels in their next paper (arXiv:2006.06676), which is the default.
-
-    Args:
-        params: parameters or parameter groups.
-        lr: learning rate.
-        betas: decay of the first and second moment.
-        eps: added to the denominator.
-        weight_decay: L2 penalty.
-    """
-
-    def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 2.5e-3,
-        betas: tuple[float, float] = (0.0, 0.99),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)
 
 
 class StyleGAN2(LatentGAN):
@@ -57,74 +30,43 @@ class StyleGAN2(LatentGAN):
     several times DCGAN's, and few images, which it memorises without ``augment``.
 
     Args:
-        generator: a network from noise to images; by default `StyleGenerator`.
-        discriminator: a network from images to logits without batch norm; by default `StyleDiscriminator`.
-        image_shape: (channels, height, width), both sides at least 8; needed by the default networks.
-        latent_dim: size of the noise, for the default generator.
-        width: channels of the finest maps, for the default networks.
-        style_dim: size of a style, for the default generator.
-        mapping_layers: layers from noise to style, for the default generator; 8 in the paper.
-        mixing: share of fakes made from two styles while training, for the default generator; 0.9 in the paper.
         r1: gamma. The paper's 10 is for 1024 pixels; it should fall with the number of pixels and the batch, about
             0.0002 * height * width / batch (Karras et al. 2020, arXiv:2006.06676): 0.003 for 32 pixels, batch 64.
         r1_every: R1 is due on every so many batches, and counts as many times.
-        path_length: weight of the path length penalty, 2 in the paper; 0 is none. Taken on half a batch of styles.
+        path_length: weight of the path length penalty, 2 in the paper; 0 turns it off. Taken on half a batch of styles.
         path_length_every: it is due on every so many of the generator's moves, and counts as many times.
-        generator_optimizer: Adam with learning rate 2.5e-3 and betas (0, 0.99), see `StyleAdam`.
-        discriminator_optimizer: the same for the discriminator.
+        optimizer: Adam with learning rate 2.5e-3 and betas (0, 0.99), see `StyleAdam`.
         latent: arguments of `LatentGAN`.
 
     Raises:
         UsageError: if an argument is out of range, or path length is wanted of a generator without styles.
 
     Examples:
-        >>> model = StyleGAN2(image_shape=(3, 24, 32), width=8)
+        >>> model = StyleGAN2(image_shape=(3, 24, 32), backbone=StyleBackbone(width=8))
         >>> model.sample(2, seed=0, truncation=0.7).shape
         torch.Size([2, 3, 24, 32])
+
+    Card: docs/models/stylegan2.md; configuration: examples/configs/stylegan2_mnist.yaml.
     """
 
+    default_backbone = StyleBackbone()
     path_mean: Tensor
 
     def __init__(
         self,
-        generator: Generator | None = None,
-        discriminator: Discriminator | None = None,
         *,
-        image_shape: ImageShape | None = None,
-        latent_dim: int = 128,
-        width: int = 32,
-        style_dim: int = 128,
-        mapping_layers: int = 2,
-        mixing: float = 0.0,
         r1: float = 10.0,
         r1_every: int = 16,
         path_length: float = 0.0,
         path_length_every: int = 4,
-        generator_optimizer: OptimizerCallable = StyleAdam,
-        discriminator_optimizer: OptimizerCallable = StyleAdam,
+        optimizer: OptimizerCallable = StyleAdam,
         **latent: Any,
     ) -> None:
-        styles = (latent_dim, width, style_dim, mapping_layers, mixing)
-        super().__init__(
-            StyleGenerator(required(image_shape), *styles) if generator is None else generator,
-            StyleDiscriminator(required(image_shape), width) if discriminator is None else discriminator,
-            image_shape=image_shape,
-            r1=r1,
-            r1_every=r1_every,
-            generator_optimizer=generator_optimizer,
-            discriminator_optimizer=discriminator_optimizer,
-            **latent,
-        )
-        if not finite_from(0, path_length) or path_length_every < 1:
-            raise UsageError(
-                "path_length must not be negative and path_length_every at least 1 move, got "
-                f"{path_length} and {path_length_every}"
-            )
-        if path_length and not isinstance(self.generator, StyleGenerator):
-            raise UsageError(
-                f"path_length measures how an image follows its style, but {type(self.generator).__name__} is no "
-                "StyleGenerator; use one, or path_length=0"
-            )
+        super().__init__(r1=r1, r1_every=r1_every, optimizer=optimizer, **latent)
+        at_least(0, path_length=path_length)
+        at_least(1, path_length_every=path_length_every)
+        if path_length:
+            self.styles("path_length")
         self.path_length, self.path_length_every = path_length, path_length_every
         self.register_buffer("path_mean", torch.zeros(()))
 
@@ -149,14 +91,26 @@ class StyleGAN2(LatentGAN):
         J is the Jacobian of the image by the one style that all layers share; y is noise whose length does not depend
         on the number of pixels.
         """
-        network = self.generator
-        assert isinstance(network, StyleGenerator)
+        network = self.styles("path_length")
         with torch.autocast(self.device.type, enabled=False), torch.enable_grad():
-            style = network.mapping(torch.randn(n, self.latent_dim, device=self.device))
+            style = network.mapping(self.draw_noise(n))
             image = network.synthesis(style)
             y = torch.randn_like(image) / (image.shape[2] * image.shape[3]) ** 0.5
             (slope,) = torch.autograd.grad((image * y).sum(), style, create_graph=True)
         return slope.norm(dim=1)
+
+    def styles(self, option: str) -> StyleGenerator:
+        """The generator, which must have styles for an option of that name.
+
+        Raises:
+            UsageError: if it is no `StyleGenerator`.
+        """
+        if not isinstance(self.generator, StyleGenerator):
+            raise UsageError(
+                f"{option} is about styles, but {type(self.generator).__name__} is no StyleGenerator; use "
+                f"backbone=StyleBackbone(), or leave {option} out"
+            )
+        return self.generator
 
     @torch.no_grad()
     def sample(
@@ -181,9 +135,5 @@ class StyleGAN2(LatentGAN):
         """
         if truncation == 1:
             return super().sample(n, seed=seed, noise=noise)
-        if not isinstance(self.generator, StyleGenerator):
-            raise UsageError(
-                f"truncation moves styles towards their mean, but {type(self.generator).__name__} is no "
-                "StyleGenerator; use one, or truncation=1"
-            )
-        return draw(self, self.latent_dim, n, seed, noise, truncation=truncation)
+        self.styles("truncation")
+        return self.draw(n, seed, noise, truncation=truncation)

@@ -9,10 +9,9 @@ from torch.func import functional_call
 from torch.optim import SGD, Optimizer
 
 from lit_gans.core.game import Batch, Fake
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, at_least
 from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
-from lit_gans.networks import Discriminator, Generator
 from lit_gans.precision import without_autocast
 
 Network = Callable[[Tensor], Tensor]
@@ -36,34 +35,27 @@ class UnrolledGAN(LatentGAN):
     turn grow with K.
 
     Args:
-        generator: a network from noise to images; by default `LatentGAN`'s.
-        discriminator: a network from images to logits; by default `LatentGAN`'s, without batch norm.
         unrolled_steps: K; 1 to 10 in the paper. 0 is the non-saturating game.
         second_order: let the gradient go through the steps; without it the generator only plays a later discriminator.
-        base: arguments of `LatentGAN` and `BaseGAN`: noise, networks, augmentation, optimizers, ratio, average.
+        latent: arguments of `LatentGAN`.
 
     Raises:
         UsageError: if ``unrolled_steps`` is negative, or the discriminator's optimizer is neither Adam nor plain SGD.
 
     Examples:
-        >>> UnrolledGAN(image_shape=(1, 28, 28), width=8, unrolled_steps=2).sample(2, seed=0).shape
+        >>> from lit_gans.networks import DCGANBackbone
+        >>> model = UnrolledGAN(image_shape=(1, 28, 28), backbone=DCGANBackbone(width=8), unrolled_steps=2)
+        >>> model.sample(2, seed=0).shape
         torch.Size([2, 1, 28, 28])
+
+    Card: docs/models/unrolled_gan.md; configuration: examples/configs/unrolled_gan_mnist.yaml.
     """
 
-    default_norm = "none"
+    discriminator_norm = "none"
 
-    def __init__(
-        self,
-        generator: Generator | None = None,
-        discriminator: Discriminator | None = None,
-        *,
-        unrolled_steps: int = 5,
-        second_order: bool = True,
-        **base: Any,
-    ) -> None:
-        super().__init__(generator, discriminator, **base)
-        if unrolled_steps < 0:
-            raise UsageError(f"unrolled_steps must be 0 (no look ahead) or more, got {unrolled_steps}")
+    def __init__(self, *, unrolled_steps: int = 5, second_order: bool = True, **latent: Any) -> None:
+        super().__init__(**latent)
+        at_least(0, unrolled_steps=unrolled_steps)
         self.unrolled_steps, self.second_order = unrolled_steps, second_order
 
     def configure_optimizers(self) -> Any:

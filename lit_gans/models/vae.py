@@ -8,14 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lit_gans.core.encoder_decoder import EncoderDecoder, Likelihood, default_decoder, default_encoder
-from lit_gans.core.generative import ImageShape
+from lit_gans.core.encoder_decoder import EncoderDecoder
 from lit_gans.errors import UsageError, finite_from
-from lit_gans.families import noise_size
 from lit_gans.likelihoods import gaussian, kl_to_standard
 from lit_gans.losses import Terms
-from lit_gans.networks.base import Generator
-from lit_gans.networks.encoders import Encoder
 
 _CHUNK = 500  # codes decoded at once
 _LEAST = -6.0  # of a learned log sigma: below, an image's density has no bound that means anything
@@ -38,57 +34,37 @@ class VAE(EncoderDecoder):
     Good at: coverage, smooth latent spaces, comparing models by a number. Bad at: sharp images.
 
     Args:
-        encoder: a network from images to means and log-variances (N, 2 latent_dim); by default `DCGANEncoder`, or
-            `MLPEncoder` if a side is below 8 pixels.
-        generator: a network from codes to images in [-1, 1], with an int ``latent_dim``; by default the encoder's
-            counterpart.
-        image_shape: (channels, height, width); needed by the default networks.
-        latent_dim: size of a code, for the default generator.
-        width: channels of the finest hidden maps (a quarter of an MLP's units), for the default networks.
-        likelihood: ``gaussian``, or ``bernoulli`` for images that are nearly black and white.
         beta: weight of the divergence.
         sigma: standard deviation of the Gaussian likelihood, for values in [-1, 1]; None learns one for all pixels
             (Rybkin et al. 2021, arXiv:2006.13202).
         binarise: train on images whose pixels are drawn black or white, by their grey, anew each time; ``bernoulli``
             only.
-        model: arguments of `EncoderDecoder`: optimizer, scheduler, clip_norm and ema_decay.
+        model: arguments of `EncoderDecoder`: backbone, latent_dim, likelihood, optimizer and so on. An encoder of your
+            own maps images to means and log-variances (N, 2 latent_dim).
 
     Raises:
         UsageError: if ``beta`` or ``sigma`` is out of range, or an option does not go with the likelihood.
 
     Examples:
-        >>> model = VAE(image_shape=(1, 28, 28), width=8, likelihood="bernoulli")
+        >>> from lit_gans.networks import DCGANBackbone
+        >>> model = VAE(image_shape=(1, 28, 28), backbone=DCGANBackbone(width=8), likelihood="bernoulli")
         >>> images = torch.ones(3, 1, 28, 28)
         >>> model.sample(2, seed=0).shape, model.elbo(images, seed=0).shape
         (torch.Size([2, 1, 28, 28]), torch.Size([3]))
+
+    Card: docs/models/vae.md; configuration: examples/configs/vae_mnist.yaml.
     """
 
     outputs = 2
-    log_sigma: Tensor
 
-    def __init__(
-        self,
-        encoder: Encoder | None = None,
-        generator: Generator | None = None,
-        *,
-        image_shape: ImageShape | None = None,
-        latent_dim: int = 20,
-        width: int = 32,
-        likelihood: Likelihood = "gaussian",
-        beta: float = 1.0,
-        sigma: float | None = None,
-        binarise: bool = False,
-        **model: Any,
-    ) -> None:
-        decoder = default_decoder(image_shape, latent_dim, width) if generator is None else generator
-        coder = default_encoder(image_shape, 2 * noise_size(decoder), width) if encoder is None else encoder
-        super().__init__(coder, decoder, image_shape=image_shape, likelihood=likelihood, **model)
+    def __init__(self, *, beta: float = 1.0, sigma: float | None = None, binarise: bool = False, **model: Any) -> None:
+        super().__init__(**model)
         if not finite_from(0, beta, sigma) or sigma == 0:
             raise UsageError(f"beta must not be negative and sigma positive, got beta={beta} and sigma={sigma}")
-        if sigma is not None and likelihood == "bernoulli":
+        if sigma is not None and self.likelihood == "bernoulli":
             raise UsageError("sigma is the gaussian likelihood's, and likelihood is 'bernoulli': leave one of them out")
         self.beta, self.sigma, self.binarise = beta, sigma, self._binarise(binarise)
-        if likelihood == "gaussian" and sigma is None:
+        if self.likelihood == "gaussian" and sigma is None:
             self.free_sigma = nn.Parameter(torch.zeros(()))
 
     # ---------------------------------------------------------------- training
@@ -97,7 +73,7 @@ class VAE(EncoderDecoder):
         """Minus the bound, by one draw from the posterior of every image."""
         if self.binarise:
             images = _binary(images, None)
-        mean, log_variance = self.statistics(self.encoder, images)
+        mean, log_variance = self.encoded(self.encoder, images)
         codes = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
         return {
             "reconstruction": -self.log_likelihood(self.generator, images, codes).mean(),
@@ -123,7 +99,7 @@ class VAE(EncoderDecoder):
     def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Means and log-variances (N, latent_dim) of q(z|x), by the averaged encoder."""
         with self.inference_encoder() as encoder:
-            parts = [self.statistics(encoder, part.to(self.device)) for part in images.split(_CHUNK)]
+            parts = [self.encoded(encoder, part.to(self.device)) for part in images.split(_CHUNK)]
         mean, log_variance = (torch.cat(part) for part in zip(*parts, strict=True))
         return mean, log_variance
 
@@ -189,7 +165,7 @@ class VAE(EncoderDecoder):
         with self.inference_encoder() as encoder, self.inference_generator() as generator:
             for part in images.split(_CHUNK):
                 shown = (_binary(part, rng) if binary else part).to(self.device)
-                mean, log_variance = self.statistics(encoder, shown)
+                mean, log_variance = self.encoded(encoder, shown)
                 likelihood, ratio = [], []
                 for count in _portions(samples, max(1, _CHUNK // len(part))):
                     noise = torch.randn(count, *mean.shape, generator=rng).to(mean)

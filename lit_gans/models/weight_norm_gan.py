@@ -5,10 +5,9 @@ from typing import Any
 from lightning.pytorch.cli import OptimizerCallable
 
 from lit_gans.core.game import Batch, Fake
-from lit_gans.core.generative import ImageShape
-from lit_gans.families import LatentGAN, required
+from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
-from lit_gans.networks import Discriminator, Generator, WeightNormDiscriminator, WeightNormGenerator
+from lit_gans.networks import WeightNormBackbone
 from lit_gans.optim import RMSprop
 
 
@@ -28,40 +27,20 @@ class WeightNormGAN(LatentGAN):
     rates rise over them, as `examples/configs/weight_norm_gan_*.yaml` do. The paper found it stable up to 2e-4.
 
     Args:
-        generator: a network from noise to images; by default `WeightNormGenerator`.
-        discriminator: a network from images to logits; by default `WeightNormDiscriminator`.
-        image_shape: (channels, height, width), both sides at least 8; needed by the default networks.
-        latent_dim: size of the noise, for the default generator.
-        width: channels of the finest hidden maps, for the default networks.
-        generator_optimizer: RMSprop in the paper, with learning rate 2e-5 to 1e-4 and batches of 32; here 5e-5.
-        discriminator_optimizer: the same for the discriminator.
+        optimizer: RMSprop in the paper, with learning rate 2e-5 to 1e-4 and batches of 32; here 5e-5.
         latent: arguments of `LatentGAN`.
 
     Examples:
-        >>> WeightNormGAN(image_shape=(1, 28, 28), width=8).sample(2, seed=0).shape
+        >>> WeightNormGAN(image_shape=(1, 28, 28), backbone=WeightNormBackbone(width=8)).sample(2, seed=0).shape
         torch.Size([2, 1, 28, 28])
+
+    Card: docs/models/weight_norm_gan.md; configuration: examples/configs/weight_norm_gan_mnist.yaml.
     """
 
-    def __init__(
-        self,
-        generator: Generator | None = None,
-        discriminator: Discriminator | None = None,
-        *,
-        image_shape: ImageShape | None = None,
-        latent_dim: int = 100,
-        width: int = 64,
-        generator_optimizer: OptimizerCallable = RMSprop,
-        discriminator_optimizer: OptimizerCallable = RMSprop,
-        **latent: Any,
-    ) -> None:
-        super().__init__(
-            WeightNormGenerator(required(image_shape), latent_dim, width) if generator is None else generator,
-            WeightNormDiscriminator(required(image_shape), width) if discriminator is None else discriminator,
-            image_shape=image_shape,
-            generator_optimizer=generator_optimizer,
-            discriminator_optimizer=discriminator_optimizer,
-            **latent,
-        )
+    default_backbone = WeightNormBackbone()
+
+    def __init__(self, *, optimizer: OptimizerCallable = RMSprop, **latent: Any) -> None:
+        super().__init__(optimizer=optimizer, **latent)
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Real against fake."""

@@ -1,14 +1,12 @@
 """The Wasserstein game with a gradient penalty."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from lightning.pytorch.cli import OptimizerCallable
 
 from lit_gans.core.game import Batch, Fake
 from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, wasserstein_discriminator, wasserstein_generator
-from lit_gans.networks import Discriminator, Generator
-from lit_gans.networks.blocks import Norm
 from lit_gans.optim import AdamWithoutMomentum
 from lit_gans.penalties import gradient_penalty
 
@@ -24,11 +22,8 @@ class WGANGP(LatentGAN):
     pass, and the paper takes five of them for each of the generator's.
 
     Args:
-        generator: a network from noise to images; by default `DCGANGenerator`.
-        discriminator: the critic, a network from images to scores without batch norm; by default the DCGAN one.
         penalty: lambda; 10 in the paper, 0.1 for points in the plane.
-        generator_optimizer: Adam with betas (0, 0.9) in the paper.
-        discriminator_optimizer: the same for the critic.
+        optimizer: Adam with betas (0, 0.9) in the paper.
         generator_every: the paper's n_critic.
         latent: arguments of `LatentGAN`.
 
@@ -36,32 +31,26 @@ class WGANGP(LatentGAN):
         UsageError: if the critic has batch norm.
 
     Examples:
-        >>> WGANGP(image_shape=(1, 28, 28), width=8, discriminator_norm="layer").sample(2, seed=0).shape
+        >>> from lit_gans.networks import DCGANBackbone
+        >>> backbone = DCGANBackbone(width=8, discriminator_norm="layer")
+        >>> WGANGP(image_shape=(1, 28, 28), backbone=backbone).sample(2, seed=0).shape
         torch.Size([2, 1, 28, 28])
+
+    Card: docs/models/wgan_gp.md; configuration: examples/configs/wgan_gp_mnist.yaml.
     """
 
-    default_norm: ClassVar[Norm] = "none"
-    scores_have_zero: ClassVar[bool] = False
+    discriminator_norm = "none"
+    scores_have_zero = False
 
     def __init__(
         self,
-        generator: Generator | None = None,
-        discriminator: Discriminator | None = None,
         *,
         penalty: float = 10.0,
-        generator_optimizer: OptimizerCallable = AdamWithoutMomentum,
-        discriminator_optimizer: OptimizerCallable = AdamWithoutMomentum,
+        optimizer: OptimizerCallable = AdamWithoutMomentum,
         generator_every: int = 5,
         **latent: Any,
     ) -> None:
-        super().__init__(
-            generator,
-            discriminator,
-            generator_optimizer=generator_optimizer,
-            discriminator_optimizer=discriminator_optimizer,
-            generator_every=generator_every,
-            **latent,
-        )
+        super().__init__(optimizer=optimizer, generator_every=generator_every, **latent)
         self.refuse_batch_norm("the gradient penalty")
         self.penalty = penalty
 

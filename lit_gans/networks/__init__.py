@@ -1,70 +1,98 @@
-"""The players' networks."""
+"""Generators, discriminators and encoders, and the backbones that make them for a shape."""
 
 from lit_gans.networks.attention import SelfAttention
-from lit_gans.networks.autoencoder import AutoEncoderDiscriminator, ConvDecoder
-from lit_gans.networks.base import Discriminator, Generator
-from lit_gans.networks.conditional import (
-    AuxiliaryDiscriminator,
-    ConditionalDiscriminator,
-    ConditionalGenerator,
-    ProjectionDiscriminator,
+from lit_gans.networks.base import (
+    Backbone,
+    Discriminator,
+    DiscriminatorEncoder,
+    Encoder,
+    Generator,
+    TranslationBackbone,
 )
+from lit_gans.networks.began import BEGANBackbone, ConvDecoder, ConvEncoder
+from lit_gans.networks.codes import Decoder, GaussianCodes
 from lit_gans.networks.contrast import PatchProjector
-from lit_gans.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from lit_gans.networks.encoders import DCGANDecoder, DCGANEncoder, Decoder, Encoder, MLPDecoder, MLPEncoder
+from lit_gans.networks.dcgan import DCGANBackbone, DCGANDiscriminator, DCGANGenerator
+from lit_gans.networks.energy import AutoEncoderDiscriminator
 from lit_gans.networks.minibatch import MinibatchDiscrimination
-from lit_gans.networks.mlp import MLPDiscriminator, MLPGenerator
-from lit_gans.networks.packing import PackedDiscriminator
-from lit_gans.networks.patch import PatchDiscriminator
+from lit_gans.networks.mlp import MLPBackbone, MLPDiscriminator, MLPGenerator
 from lit_gans.networks.pool import ImagePool
-from lit_gans.networks.r3 import R3Discriminator, R3Generator
-from lit_gans.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from lit_gans.networks.r3 import R3Backbone, R3Discriminator, R3Generator
+from lit_gans.networks.resnet import ResNetBackbone, ResNetDiscriminator, ResNetGenerator
 from lit_gans.networks.semi_supervised import (
+    SemiSupervisedBackbone,
     SemiSupervisedConvDiscriminator,
     SemiSupervisedMLPDiscriminator,
     SemiSupervisedMLPGenerator,
 )
-from lit_gans.networks.style import StyleDiscriminator, StyleGenerator
-from lit_gans.networks.translators import ResNetTranslator, Translator, UNet
-from lit_gans.networks.weight_norm import WeightNormDiscriminator, WeightNormGenerator
+from lit_gans.networks.style import StyleBackbone, StyleDiscriminator, StyleGenerator
+from lit_gans.networks.translators import (
+    PatchDiscriminator,
+    ResNetTranslation,
+    ResNetTranslator,
+    Translator,
+    UNet,
+    UNetTranslation,
+)
+from lit_gans.networks.weight_norm import WeightNormBackbone, WeightNormDiscriminator, WeightNormGenerator
+from lit_gans.networks.wrappers import (
+    AuxiliaryDiscriminator,
+    ConditionalDiscriminator,
+    ConditionalGenerator,
+    PackedDiscriminator,
+    ProjectionDiscriminator,
+    WithFeatures,
+)
 
 __all__ = [
     "AutoEncoderDiscriminator",
     "AuxiliaryDiscriminator",
+    "BEGANBackbone",
+    "Backbone",
     "ConditionalDiscriminator",
     "ConditionalGenerator",
     "ConvDecoder",
-    "DCGANDecoder",
+    "ConvEncoder",
+    "DCGANBackbone",
     "DCGANDiscriminator",
-    "DCGANEncoder",
     "DCGANGenerator",
     "Decoder",
     "Discriminator",
+    "DiscriminatorEncoder",
     "Encoder",
+    "GaussianCodes",
     "Generator",
     "ImagePool",
-    "MLPDecoder",
+    "MLPBackbone",
     "MLPDiscriminator",
-    "MLPEncoder",
     "MLPGenerator",
     "MinibatchDiscrimination",
     "PackedDiscriminator",
     "PatchDiscriminator",
     "PatchProjector",
     "ProjectionDiscriminator",
+    "R3Backbone",
     "R3Discriminator",
     "R3Generator",
+    "ResNetBackbone",
     "ResNetDiscriminator",
     "ResNetGenerator",
+    "ResNetTranslation",
     "ResNetTranslator",
     "SelfAttention",
+    "SemiSupervisedBackbone",
     "SemiSupervisedConvDiscriminator",
     "SemiSupervisedMLPDiscriminator",
     "SemiSupervisedMLPGenerator",
+    "StyleBackbone",
     "StyleDiscriminator",
     "StyleGenerator",
+    "TranslationBackbone",
     "Translator",
     "UNet",
+    "UNetTranslation",
+    "WeightNormBackbone",
     "WeightNormDiscriminator",
     "WeightNormGenerator",
+    "WithFeatures",
 ]

@@ -34,8 +34,8 @@ class SelfAttention(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
         query, key, value = self.query(maps), self.key(maps), self.value(maps)
-        key, value = (F.max_pool2d(t, 2, ceil_mode=True).flatten(2) for t in (key, value))
+        key, value = (F.max_pool2d(t, 2, ceil_mode=True).flatten(2) for t in (key, value))  # (N, C / 8 or 2, HW / 4)
         # written out: the fused kernels of scaled_dot_product_attention cannot be differentiated twice
-        attention = (query.flatten(2).transpose(1, 2) @ key).softmax(-1)
-        gathered = (value @ attention.transpose(1, 2)).unflatten(2, maps.shape[2:])
+        attention = (query.flatten(2).transpose(1, 2) @ key).softmax(-1)  # (N, HW, HW / 4)
+        gathered = (value @ attention.transpose(1, 2)).unflatten(2, maps.shape[2:])  # (N, C / 2, H, W)
         return maps + self.gain * self.out(gathered.contiguous(memory_format=torch.channels_last))

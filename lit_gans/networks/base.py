@@ -1,14 +1,15 @@
-"""What a network is, what a backbone makes of a shape, and how any network is lent for evaluation."""
+"""The kinds of networks, the backbones that make them for a shape, and how any network is lent for evaluation."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from lit_gans.networks.blocks import Norm
+from lit_gans.errors import UsageError
+from lit_gans.networks.layers import Norm
 
 CHUNK = 500  # rows that a network gets at once: enough to be fast, few enough for any memory
 
@@ -52,6 +53,55 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """(N, C, H, W) to scores (N,), or (N, outputs) where there are several."""
         return self.judge(self.features(image)).squeeze(1)
+
+
+def has_logits(network: nn.Module) -> bool:
+    """Whether a network has a method ``logits`` of its own, for what it draws before that is bounded."""
+    logits = getattr(type(network), "logits", None)
+    return callable(logits) and logits is not Generator.logits
+
+
+def refuse_without_logits(network: nn.Module, reason: str) -> None:
+    """Refuses a network that does not say what it draws before it is bounded, for a ``reason``.
+
+    Raises:
+        UsageError: if it does not have ``logits``.
+    """
+    if not has_logits(network):
+        raise UsageError(
+            f"{reason}, but {type(network).__name__} does not have a method 'logits'; give it one, whose tanh is what "
+            "its forward gives, or use a backbone's generator"
+        )
+
+
+def size_of(discriminator: nn.Module) -> int:
+    """How many features of an image a discriminator's last layer judges by: what a head beside it is made for.
+
+    Raises:
+        UsageError: if it does not say.
+    """
+    size = getattr(discriminator, "size", None)
+    heard = callable(getattr(discriminator, "features", None)) and callable(getattr(discriminator, "judge", None))
+    if not isinstance(size, int) or not heard:
+        raise UsageError(
+            f"a head beside the discriminator's own needs its features, but {type(discriminator).__name__} does not "
+            "have a method features(image), a last layer 'judge' and an int 'size', the number of features; use a "
+            "backbone's discriminator, or give yours all three"
+        )
+    return size
+
+
+def refuse_norm(backbone: "Backbone", norm: Norm | None, reason: str) -> None:
+    """Refuses a game's wish for a norm on a discriminator that has no place for one.
+
+    Raises:
+        UsageError: unless ``norm`` is None or ``none``.
+    """
+    if norm not in (None, "none"):
+        raise UsageError(
+            f"the game asks for {norm} norm in the discriminator, but {type(backbone).__name__}'s {reason}; use "
+            "DCGANBackbone, ResNetBackbone or MLPBackbone, or a game without that need"
+        )
 
 
 class Encoder(nn.Module):
@@ -128,7 +178,9 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def in_parts(network: nn.Module, *rows: Tensor, like: Tensor, size: int = CHUNK, **options: object) -> Tensor:
+def in_parts(
+    network: Callable[..., Tensor], *rows: Tensor, like: Tensor, size: int = CHUNK, **options: object
+) -> Tensor:
     """A network's float32 answer to rows (N, ...), so many at a time, on the device and in the number type of ``like``.
 
     ``rows`` of several tensors go in side by side; ``options`` are further arguments of the network's forward.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lit_gans.errors import UsageError
 from lit_gans.networks.base import evaluating
-from lit_gans.networks.init import normal
+from lit_gans.networks.layers import normal
 from lit_gans.networks.translators import ReflectBlock
 
 _PROBE = 32  # side of the image by which channels are counted

@@ -1,6 +1,7 @@
 """The convolutional players of Radford et al. 2015, for any height, width and channel count from 8 by 8 up."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, prod
 
@@ -8,22 +9,21 @@ import torch
 from torch import Tensor, nn
 
 from lit_gans.errors import at_least
-from lit_gans.networks.base import Discriminator, Generator
-from lit_gans.networks.blocks import (
+from lit_gans.networks.base import Backbone, Discriminator, DiscriminatorEncoder, Generator
+from lit_gans.networks.layers import (
     Norm,
     Upsampling,
     crop,
     dense_layers,
     doublings,
     halvings,
+    initialise,
     needs_bias,
     norm_layers,
     reparametrise,
     upsample,
+    widths,
 )
-from lit_gans.networks.init import normal
-
-_WIDEST = 8  # channels never exceed this many times the width
 
 
 class DCGANGenerator(Generator):
@@ -39,8 +39,8 @@ class DCGANGenerator(Generator):
             convolution, or ``subpixel`` convolutions, which begin as nearest resizing.
         norm: ``batch`` norm as in the paper or ``layer`` norm on all hidden maps, or ``weight`` or ``spectral`` norm on
             all weights, or ``none``.
-        dense: units of a fully connected layer between noise and coarse map, with norm and ReLU; 0 is none, as in the
-            paper.
+        dense: units of a fully connected layer between noise and coarse map, with norm and ReLU; 0 leaves it out, as
+            the paper does.
 
     Raises:
         UsageError: if a side is below 8 pixels, or ``upsampling`` or ``norm`` is unknown.
@@ -58,90 +58,119 @@ class DCGANGenerator(Generator):
         super().__init__()
         at_least(1, latent_dim=latent_dim, width=width)
         at_least(0, dense=dense)
+        n = doublings(image_shape)
         self.latent_dim = latent_dim
         channels, self.height, self.width = image_shape
-        n = doublings(image_shape)
-        widths = [width * min(2**level, _WIDEST) for level in reversed(range(n))]
-        self.coarse = (widths[0], ceil(self.height / 2**n), ceil(self.width / 2**n))
+        plan = widths(width, n)[::-1]
+        self.coarse = (plan[0], ceil(self.height / 2**n), ceil(self.width / 2**n))
         self.dense = nn.Sequential(*dense_layers(latent_dim, dense, norm, nn.ReLU()))
         self.project = nn.Linear(dense or latent_dim, prod(self.coarse), bias=needs_bias(norm))
-        layers = [*norm_layers(widths[0], norm), nn.ReLU()]
-        for wide, narrow in pairwise(widths):
+        layers = [*norm_layers(plan[0], norm), nn.ReLU()]
+        for wide, narrow in pairwise(plan):
             layers += [upsample(wide, narrow, upsampling, needs_bias(norm)), *norm_layers(narrow, norm), nn.ReLU()]
-        self.layers = nn.Sequential(*layers, upsample(widths[-1], channels, upsampling, bias=True), nn.Tanh())
+        self.layers = nn.Sequential(*layers, upsample(plan[-1], channels, upsampling, bias=True))
         initialise(self, norm)
         reparametrise(self, norm)
         self.to(memory_format=torch.channels_last)  # a tenth faster in float32, a quarter in bfloat16
 
-    def forward(self, noise: Tensor) -> Tensor:
-        """(N, latent_dim) to (N, C, H, W) in [-1, 1]."""
-        coarse = self.project(self.dense(noise)).view(-1, *self.coarse).contiguous(memory_format=torch.channels_last)
-        return crop(self.layers(coarse), self.height, self.width)
+    def logits(self, noise: Tensor) -> Tensor:
+        """(N, latent_dim) to unbounded (N, C, H, W)."""
+        coarse = self.project(self.dense(noise)).view(-1, *self.coarse)  # (N, most channels, 4 to 7, ...)
+        return crop(self.layers(coarse.contiguous(memory_format=torch.channels_last)), self.height, self.width)
 
 
 class DCGANDiscriminator(Discriminator):
-    """Strided convolutions with leaky ReLU, a norm on all but the first, then one linear logit.
+    """Strided convolutions with leaky ReLU, a norm on all but the first, then one linear layer.
 
     Args:
         image_shape: (channels, height, width) of the images to judge; both sides at least 8.
         width: channels after the first convolution; each further one has twice as many, up to eight times.
         norm: ``batch`` norm as in the paper or ``layer`` norm on all but the first map, or ``weight`` or ``spectral``
             norm on all weights, or ``none``. Under a gradient penalty, which is about single images, not ``batch``.
-        dense: units of a fully connected layer before the last, with norm and leaky ReLU; 0 is none, as in the paper.
+        dense: units of a fully connected layer before the last, with norm and leaky ReLU; 0 leaves it out, as the paper
+            does.
+        outputs: scores an image.
+        normalise_first: whether the first map is normalised too, as those of an encoder are.
 
     Raises:
         UsageError: if a side is below 8 pixels or ``norm`` is unknown.
     """
 
-    def __init__(self, image_shape: Sequence[int], width: int = 64, norm: Norm = "batch", dense: int = 0) -> None:
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        width: int = 64,
+        norm: Norm = "batch",
+        dense: int = 0,
+        outputs: int = 1,
+        normalise_first: bool = False,
+    ) -> None:
         super().__init__()
-        at_least(1, width=width)
+        at_least(1, width=width, outputs=outputs)
         at_least(0, dense=dense)
         # a fully connected layer judges whole figures by itself and needs no last halving
-        count = doublings(image_shape) if dense else halvings(image_shape)
-        self.layers, size = halving(image_shape, width, norm, count=count)
-        self.layers.extend(dense_layers(size, dense, norm, nn.LeakyReLU(0.2)))
-        self.judge = nn.Linear(dense or size, 1)
+        n = doublings(image_shape) if dense else halvings(image_shape)
+        channels, height, image_width = image_shape
+        layers: list[nn.Module] = []
+        for features in widths(width, n):
+            after = norm_layers(features, norm) if layers or normalise_first else []
+            layers += [nn.Conv2d(channels, features, 4, 2, 1, bias=not after), *after, nn.LeakyReLU(0.2)]
+            channels = features
+        flat = channels * (height >> n) * (image_width >> n)
+        self.layers = nn.Sequential(*layers, nn.Flatten(), *dense_layers(flat, dense, norm, nn.LeakyReLU(0.2)))
+        self.size, self.norm = dense or flat, norm
+        self.judge = nn.Linear(self.size, outputs)
         initialise(self, norm)
         reparametrise(self, norm)
         self.to(memory_format=torch.channels_last)
 
     def features(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to what the last layer judges by, (N, features)."""
+        """(N, C, H, W) to what the last layer judges by, (N, size)."""
         return self.layers(image.contiguous(memory_format=torch.channels_last))
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to logits (N,)."""
-        return self.judge(self.features(image)).squeeze(1)
 
+@dataclass(frozen=True)
+class DCGANBackbone(Backbone):
+    """The networks of DCGAN: strided and transposed convolutions. See `DCGANGenerator` and `DCGANDiscriminator`.
 
-def halving(
-    image_shape: Sequence[int], width: int, norm: Norm, normalise_first: bool = False, count: int | None = None
-) -> tuple[nn.Sequential, int]:
-    """Strided 4x4 convolutions with leaky ReLU, flattened, and how many values a sample then has.
+    Radford, Metz & Chintala 2015, arXiv:1511.06434.
 
     Args:
-        image_shape: (channels, height, width); both sides at least 8.
-        width: channels after the first convolution; each further one has twice as many, up to eight times.
-        norm: what follows every convolution but the first.
-        normalise_first: whether it follows the first too.
-        count: how many; by default `halvings`.
+        width: channels of the finest maps; each coarser one has twice as many, up to eight times.
+        latent_dim: size of the noise.
+        generator_width: width of the generator, where it is not ``width``.
+        upsampling: how the generator doubles a map.
+        generator_norm: what normalises the generator.
+        discriminator_norm: what normalises discriminator and encoder; by default what the game needs, else ``batch``.
+        dense: units, for each of the width, of a fully connected layer next to the noise and before the last layer; 0
+            leaves it out.
 
-    Raises:
-        UsageError: if a side is below 8 pixels or ``norm`` is unknown.
+    Examples:
+        >>> DCGANBackbone(width=8).generator((3, 32, 40), inputs=10)(torch.randn(2, 10)).shape
+        torch.Size([2, 3, 32, 40])
     """
-    n = halvings(image_shape) if count is None else count
-    channels, height, image_width = image_shape
-    layers: list[nn.Module] = []
-    for level in range(n):
-        features = width * min(2**level, _WIDEST)
-        after = norm_layers(features, norm) if level > 0 or normalise_first else []
-        layers += [nn.Conv2d(channels, features, 4, 2, 1, bias=not after), *after, nn.LeakyReLU(0.2)]
-        channels = features
-    return nn.Sequential(*layers, nn.Flatten()), channels * (height >> n) * (image_width >> n)
 
+    width: int = 64
+    latent_dim: int = 100
+    generator_width: int | None = None
+    upsampling: Upsampling = "transposed"
+    generator_norm: Norm = "batch"
+    discriminator_norm: Norm | None = None
+    dense: int = 0
 
-def initialise(network: nn.Module, norm: Norm) -> None:
-    """The paper's N(0, 0.02) where a norm restores the scale of the maps; PyTorch's own where nothing does."""
-    if norm in ("batch", "instance", "layer"):
-        network.apply(normal)
+    def generator(self, image_shape: Sequence[int], inputs: int) -> DCGANGenerator:
+        """Draws from vectors (N, inputs)."""
+        width = self.generator_width or self.width
+        return DCGANGenerator(image_shape, inputs, width, self.upsampling, self.generator_norm, self.dense * width)
+
+    def discriminator(
+        self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None
+    ) -> DCGANDiscriminator:
+        """Judges by ``outputs`` scores; its norm is this backbone's own, else ``norm``, else ``batch``."""
+        kind: Norm = self.discriminator_norm or norm or "batch"
+        return DCGANDiscriminator(image_shape, self.width, kind, self.dense * self.width, outputs)
+
+    def encoder(self, image_shape: Sequence[int], outputs: int) -> DiscriminatorEncoder:
+        """Codes (N, outputs) by a discriminator whose first map is normalised too."""
+        norm, dense = self.discriminator_norm or "batch", self.dense * self.width
+        return DiscriminatorEncoder(DCGANDiscriminator(image_shape, self.width, norm, dense, outputs, True))

@@ -32,7 +32,7 @@ class MinibatchDiscrimination(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, features) to (N, features + kernels)."""
-        points = full(self.project(features)).view(-1, self.kernels, self.dims).transpose(0, 1)
+        points = full(self.project(features)).view(-1, self.kernels, self.dims).transpose(0, 1)  # (kernels, N, dims)
         distances = torch.cdist(points, points, p=1.0)  # (kernels, N, N)
-        nearness = torch.exp(-distances).sum(2) - 1  # without the sample itself
+        nearness = torch.exp(-distances).sum(2) - 1  # (kernels, N), without the sample itself
         return torch.cat([features, nearness.T.to(features.dtype)], 1)

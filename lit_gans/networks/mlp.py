@@ -1,15 +1,16 @@
-"""Multi-layer perceptrons, for any image shape and for points in the plane."""
+"""Multi-layer perceptrons, for data of any shape: images, points in the plane, vectors, series, volumes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import pi, prod
-from typing import cast
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from lit_gans.errors import at_least
-from lit_gans.networks.base import Discriminator, Generator
-from lit_gans.networks.blocks import Norm, dense_layers, reparametrise
+from lit_gans.networks.base import Backbone, Discriminator, Generator
+from lit_gans.networks.layers import Norm, dense_layers, reparametrise
 
 
 def perceptron(inputs: int, hidden: Sequence[int], outputs: int, norm: Norm, dropout: float = 0.0) -> list[nn.Module]:
@@ -31,7 +32,7 @@ class MLPGenerator(Generator):
     """Noise through fully connected layers to an image squashed by tanh.
 
     Args:
-        image_shape: (channels, height, width) of the images to draw.
+        image_shape: of what is drawn, (channels, height, width) or any other.
         latent_dim: size of the noise.
         hidden: widths of the hidden layers, from the noise outwards.
         norm: ``batch`` or ``layer`` norm on the hidden layers, ``weight`` or ``spectral`` norm on all weights, or
@@ -39,6 +40,10 @@ class MLPGenerator(Generator):
 
     Raises:
         UsageError: if ``norm`` is unknown.
+
+    Examples:
+        >>> MLPGenerator((12,), latent_dim=5)(torch.randn(2, 5)).shape
+        torch.Size([2, 12])
     """
 
     def __init__(
@@ -49,13 +54,13 @@ class MLPGenerator(Generator):
         norm: Norm = "none",
     ) -> None:
         super().__init__()
-        at_least(1, latent_dim=latent_dim, hidden=hidden)
+        at_least(1, image_shape=image_shape, latent_dim=latent_dim, hidden=hidden)
         self.image_shape, self.latent_dim = tuple(image_shape), latent_dim
-        self.layers = nn.Sequential(*perceptron(latent_dim, hidden, prod(self.image_shape), norm), nn.Tanh())
+        self.layers = nn.Sequential(*perceptron(latent_dim, hidden, prod(self.image_shape), norm))
         reparametrise(self, norm)
 
-    def forward(self, noise: Tensor) -> Tensor:
-        """(N, latent_dim) to (N, C, H, W) in [-1, 1]."""
+    def logits(self, noise: Tensor) -> Tensor:
+        """(N, latent_dim) to unbounded (N, *image_shape)."""
         return self.layers(noise).view(-1, *self.image_shape)
 
 
@@ -77,20 +82,21 @@ class FourierFeatures(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """(N, D) to (N, D * (1 + 2 * octaves))."""
-        angles = (values.unsqueeze(-1) * self.frequencies).flatten(1)
+        angles = (values.unsqueeze(-1) * self.frequencies).flatten(1)  # (N, D * octaves)
         return torch.cat([values, angles.sin(), angles.cos()], 1)
 
 
 class MLPDiscriminator(Discriminator):
-    """A flattened image through fully connected layers to one logit.
+    """A flattened image through fully connected layers.
 
     Args:
-        image_shape: (channels, height, width) of the images to judge.
+        image_shape: of what is judged, (channels, height, width) or any other.
         hidden: widths of the hidden layers, from the image inwards.
         dropout: share of hidden units dropped while training.
         norm: ``batch`` or ``layer`` norm on the hidden layers, ``weight`` or ``spectral`` norm on all weights, or
             ``none``.
         octaves: of Fourier features of every value, for points in the plane; none by default.
+        outputs: scores an image.
 
     Raises:
         UsageError: if ``norm`` is unknown.
@@ -103,24 +109,59 @@ class MLPDiscriminator(Discriminator):
         dropout: float = 0.0,
         norm: Norm = "none",
         octaves: int = 0,
+        outputs: int = 1,
     ) -> None:
         super().__init__()
-        at_least(1, hidden=hidden)
+        at_least(1, image_shape=image_shape, hidden=hidden, outputs=outputs)
         at_least(0, octaves=octaves)
-        features = [nn.Flatten(), *([FourierFeatures(octaves)] if octaves else [])]
-        width = prod(image_shape) * (1 + 2 * octaves)
-        self.layers = nn.Sequential(*features, *perceptron(width, hidden, 1, norm, dropout))
+        values = prod(image_shape) * (1 + 2 * octaves)
+        *hidden_layers, judge = perceptron(values, hidden, outputs, norm, dropout)
+        fourier = [FourierFeatures(octaves)] if octaves else []
+        self.layers, self.judge = nn.Sequential(nn.Flatten(), *fourier, *hidden_layers), judge
+        self.size, self.norm = (hidden[-1] if hidden else values), norm
         reparametrise(self, norm)
 
-    @property
-    def judge(self) -> nn.Linear:
-        """The last layer."""
-        return cast(nn.Linear, self.layers[-1])
-
     def features(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to what the last layer judges by, (N, features)."""
-        return self.layers[:-1](image)
+        """(N, *image_shape) to what the last layer judges by, (N, size)."""
+        return self.layers(image)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to logits (N,)."""
-        return self.layers(image).squeeze(1)
+
+@dataclass(frozen=True)
+class MLPBackbone(Backbone):
+    """Multi-layer perceptrons, for data of any shape. See `MLPGenerator` and `MLPDiscriminator`.
+
+    Args:
+        generator_hidden: widths of the generator's hidden layers, from the noise outwards. The classic tutorials use
+            128; 128, 256, 512, 1024 draws clearer digits.
+        discriminator_hidden: widths of the discriminator's and the encoder's hidden layers, from the image inwards.
+        latent_dim: size of the noise.
+        generator_norm: what normalises the generator; by default ``batch`` for more than two layers, which do not train
+            without, else ``none``.
+        discriminator_norm: what normalises discriminator and encoder; by default what the game needs, else ``none``.
+        dropout: share of hidden units that discriminator and encoder drop while training.
+        octaves: of Fourier features of every value that is judged, for points in the plane.
+
+    Examples:
+        >>> MLPBackbone(latent_dim=5).discriminator((4, 6, 8, 8), outputs=3)(torch.zeros(2, 4, 6, 8, 8)).shape
+        torch.Size([2, 3])
+    """
+
+    smallest: ClassVar[int] = 1
+
+    generator_hidden: tuple[int, ...] = (128,)
+    discriminator_hidden: tuple[int, ...] = (128,)
+    latent_dim: int = 100
+    generator_norm: Norm | None = None
+    discriminator_norm: Norm | None = None
+    dropout: float = 0.0
+    octaves: int = 0
+
+    def generator(self, image_shape: Sequence[int], inputs: int) -> MLPGenerator:
+        """Draws from vectors (N, inputs)."""
+        norm: Norm = self.generator_norm or ("batch" if len(self.generator_hidden) > 2 else "none")
+        return MLPGenerator(image_shape, inputs, self.generator_hidden, norm)
+
+    def discriminator(self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None) -> MLPDiscriminator:
+        """Judges by ``outputs`` scores; its norm is this backbone's own, else ``norm``, else ``none``."""
+        kind: Norm = self.discriminator_norm or norm or "none"
+        return MLPDiscriminator(image_shape, self.discriminator_hidden, self.dropout, kind, self.octaves, outputs)

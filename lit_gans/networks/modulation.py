@@ -176,8 +176,8 @@ class MinibatchDeviation(nn.Module):
         size = min(self.group, n)
         groups = -(-n // size)
         rows = torch.arange(size * groups, device=x.device) % n
-        grouped = full(x)[rows].unflatten(0, (size, groups))
+        grouped = full(x)[rows].unflatten(0, (size, groups))  # (size, groups, C, H, W)
         variance = (grouped - grouped.mean(0)).square().mean(0)  # var is five times slower on a CPU here
-        spread = (variance + 1e-8).sqrt().mean((1, 2, 3))
-        channel = spread.repeat(size)[:n].to(x.dtype).view(n, 1, 1, 1).expand(n, 1, height, width)
+        spread = (variance + 1e-8).sqrt().mean((1, 2, 3))  # (groups,)
+        channel = spread.repeat(size)[:n].to(x.dtype).view(n, 1, 1, 1).expand(n, 1, height, width)  # (N, 1, H, W)
         return torch.cat([x, channel], 1)

@@ -1,6 +1,7 @@
 """The plain residual players of Huang et al. 2024 (R3GAN), for any height, width and channel count."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
 from typing import TypeVar
 
@@ -9,11 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_gans.errors import UsageError, at_least
-from lit_gans.networks.base import Discriminator, Generator
-from lit_gans.networks.blocks import crop, doublings
+from lit_gans.networks.base import Backbone, Discriminator, Generator, refuse_norm
+from lit_gans.networks.layers import Norm, crop, doublings, widths
 
 _SLOPE = 0.2
-_WIDEST = 8  # channels never exceed this many times the width
 _GAIN = (2 / (1 + _SLOPE**2)) ** 0.5  # keeps the second moment through a leaky ReLU
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
@@ -130,29 +130,29 @@ class R3Generator(Generator):
         super().__init__()
         at_least(1, latent_dim=latent_dim, expansion=expansion)
         at_least(0, blocks=blocks)
+        n = doublings(image_shape)
         self.latent_dim = latent_dim
         channels, self.height, self.width = image_shape
-        n = doublings(image_shape)
-        widths = _stages(width, n + 1)
+        plan = _stages(width, n + 1)
         coarse = (ceil(self.height / 2**n), ceil(self.width / 2**n))
-        self.basis = nn.Parameter(torch.randn(widths[0], *coarse))
-        self.modulate = scaled(nn.Linear(latent_dim, widths[0], bias=False), latent_dim)
+        self.basis = nn.Parameter(torch.randn(plan[0], *coarse))
+        self.modulate = scaled(nn.Linear(latent_dim, plan[0], bias=False), latent_dim)
         layers: list[nn.Module] = []
-        for level, features in enumerate(widths):
+        for level, features in enumerate(plan):
             if level:
-                layers.append(Resample(widths[level - 1], features, up=True))
+                layers.append(Resample(plan[level - 1], features, up=True))
             layers += [R3Block(features, blocks * (n + 1), expansion, group_size) for _ in range(blocks)]
-        self.layers = nn.Sequential(*layers, scaled(nn.Conv2d(widths[-1], channels, 1), widths[-1]), nn.Tanh())
+        self.layers = nn.Sequential(*layers, scaled(nn.Conv2d(plan[-1], channels, 1), plan[-1]))
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, noise: Tensor) -> Tensor:
-        """(N, latent_dim) to (N, C, H, W) in [-1, 1]."""
-        coarse = self.basis * self.modulate(noise)[:, :, None, None]
+    def logits(self, noise: Tensor) -> Tensor:
+        """(N, latent_dim) to unbounded (N, C, H, W)."""
+        coarse = self.basis * self.modulate(noise)[:, :, None, None]  # (N, most channels, 4 to 7, ...)
         return crop(self.layers(coarse.contiguous(memory_format=torch.channels_last)), self.height, self.width)
 
 
 class R3Discriminator(Discriminator):
-    """Stages of residual blocks, each half as large, then one learned weight a place and channel, and a linear logit.
+    """Stages of residual blocks, each half as large, then one learned weight a place and channel, and a linear layer.
 
     The mirror image of `R3Generator`, which has the paper and the differences.
 
@@ -163,6 +163,7 @@ class R3Discriminator(Discriminator):
         blocks: residual blocks a stage.
         expansion: how many times wider a block is inside; 2 in the paper.
         group_size: channels of a group of a 3x3 convolution, 16 in the paper; None for plain convolutions.
+        outputs: scores an image.
 
     Raises:
         UsageError: if a side is below 8 pixels, the widths are not one a stage, or ``group_size`` divides nothing.
@@ -179,38 +180,73 @@ class R3Discriminator(Discriminator):
         blocks: int = 2,
         expansion: int = 1,
         group_size: int | None = None,
+        outputs: int = 1,
     ) -> None:
         super().__init__()
-        at_least(1, expansion=expansion)
+        at_least(1, expansion=expansion, outputs=outputs)
         at_least(0, blocks=blocks)
-        channels, height, image_width = image_shape
         n = doublings(image_shape)
-        widths = _stages(width, n + 1)[::-1]
-        layers: list[nn.Module] = [scaled(nn.Conv2d(channels, widths[0], 1), channels)]
-        for level, features in enumerate(widths):
+        channels, height, image_width = image_shape
+        plan = _stages(width, n + 1)[::-1]
+        layers: list[nn.Module] = [scaled(nn.Conv2d(channels, plan[0], 1), channels)]
+        for level, features in enumerate(plan):
             if level:
-                layers.append(Resample(widths[level - 1], features, up=False))
+                layers.append(Resample(plan[level - 1], features, up=False))
             layers += [R3Block(features, blocks * (n + 1), expansion, group_size) for _ in range(blocks)]
         self.layers = nn.Sequential(*layers)
         coarse = (height >> n, image_width >> n)
-        self.basis = nn.Parameter(torch.randn(widths[-1], *coarse) / (coarse[0] * coarse[1]) ** 0.5)
-        self.judge = scaled(nn.Linear(widths[-1], 1), widths[-1])
+        self.size = plan[-1]
+        self.basis = nn.Parameter(torch.randn(self.size, *coarse) / (coarse[0] * coarse[1]) ** 0.5)
+        self.judge = scaled(nn.Linear(self.size, outputs), self.size)
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to logits (N,)."""
+    def features(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) to what the last layer judges by, (N, size)."""
         maps = self.layers(image.contiguous(memory_format=torch.channels_last))
-        return self.judge((maps * self.basis).sum((2, 3))).squeeze(1)  # a depthwise convolution as large as the map
+        return (maps * self.basis).sum((2, 3))  # a depthwise convolution as large as the map
+
+
+@dataclass(frozen=True)
+class R3Backbone(Backbone):
+    """The residual networks of R3GAN, which have no normalisation. See `R3Generator` and `R3Discriminator`.
+
+    Huang et al. 2024, arXiv:2501.05441.
+
+    Args:
+        width: channels of the finest stage, of which each coarser one has twice as many, up to eight times; or one
+            number a stage, from the coarsest to the finest.
+        latent_dim: size of the noise.
+        blocks: residual blocks a stage.
+        expansion: how many times wider a block is inside; 2 in the paper.
+        group_size: channels of a group of a 3x3 convolution, 16 in the paper; None for plain convolutions.
+
+    Examples:
+        >>> R3Backbone(width=4, blocks=1).generator((1, 28, 28), inputs=10)(torch.randn(2, 10)).shape
+        torch.Size([2, 1, 28, 28])
+    """
+
+    width: int | tuple[int, ...] = 32
+    latent_dim: int = 64
+    blocks: int = 2
+    expansion: int = 1
+    group_size: int | None = None
+
+    def generator(self, image_shape: Sequence[int], inputs: int) -> R3Generator:
+        """Draws from vectors (N, inputs)."""
+        return R3Generator(image_shape, inputs, self.width, self.blocks, self.expansion, self.group_size)
+
+    def discriminator(self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None) -> R3Discriminator:
+        """Judges by ``outputs`` scores; refuses a game that needs a norm."""
+        refuse_norm(self, norm, "blocks begin as the identity and do without norms")
+        return R3Discriminator(image_shape, self.width, self.blocks, self.expansion, self.group_size, outputs)
 
 
 def _stages(width: int | Sequence[int], stages: int) -> list[int]:
     """One width a stage."""
-    widths = (
-        list(width) if isinstance(width, Sequence) else [width * min(2**i, _WIDEST) for i in reversed(range(stages))]
-    )
-    if len(widths) != stages or min(widths) < 1:
+    plan = list(width) if isinstance(width, Sequence) else widths(width, stages)[::-1]
+    if len(plan) != stages or min(plan) < 1:
         raise UsageError(
             f"width must be one positive number, or one for each of the {stages} stages that images of this size "
             f"have, from the coarsest to the finest, got {width}"
         )
-    return widths
+    return plan

@@ -1,6 +1,7 @@
 """The residual players of Gulrajani et al. 2017 and Miyato et al. 2018, for any height, width and channel count."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import ceil, log2, prod
 from typing import TypeVar
@@ -11,10 +12,10 @@ from torch import Tensor, nn
 
 from lit_gans.errors import at_least
 from lit_gans.networks.attention import SelfAttention
-from lit_gans.networks.base import Discriminator, Generator
-from lit_gans.networks.blocks import Norm, crop, doublings, norm_layers, reparametrise
+from lit_gans.networks.base import Backbone, Discriminator, Generator
+from lit_gans.networks.layers import Norm, crop, doublings, norm_layers, reparametrise, widths
 
-_WIDEST = 16  # channels never exceed this many times the width
+_WIDEST = 16  # channels never exceed this many times the width, in the papers
 _PYRAMID = 48  # short side from which the papers' maps get narrower as they get finer
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
@@ -33,7 +34,7 @@ class ResidualBlock(nn.Module):
 
     Args:
         in_channels: of the input.
-        out_channels: of the output, and in between as the papers' players have it.
+        out_channels: of the output.
         norm: before both ReLUs.
         resample: ``up`` doubles (nearest) before the first convolution, ``down`` halves (mean) after the second,
             ``none`` keeps the size; without a change of channels the input is then added as it is.
@@ -110,37 +111,31 @@ class ResNetGenerator(Generator):
     ) -> None:
         super().__init__()
         at_least(1, latent_dim=latent_dim, width=width)
+        n = doublings(image_shape)
         self.latent_dim = latent_dim
         channels, self.height, self.width = image_shape
-        n = doublings(image_shape)
         on_maps: Norm = "batch" if norm == "spectral" else norm
-        widths = [4 * width] * (n + 1)
-        if min(self.height, self.width) >= _PYRAMID:
-            widths = [width * min(2**level, _WIDEST) for level in reversed(range(n + 1))]
-        self.coarse = (widths[0], ceil(self.height / 2**n), ceil(self.width / 2**n))
+        pyramid = min(self.height, self.width) >= _PYRAMID
+        plan = widths(width, n + 1, _WIDEST)[::-1] if pyramid else [4 * width] * (n + 1)
+        self.coarse = (plan[0], ceil(self.height / 2**n), ceil(self.width / 2**n))
         self.project = glorot(nn.Linear(latent_dim, prod(self.coarse)))
-        blocks: list[nn.Module] = [ResidualBlock(i, o, on_maps, "up", hidden=o) for i, o in pairwise(widths)]
+        blocks: list[nn.Module] = [ResidualBlock(i, o, on_maps, "up", hidden=o) for i, o in pairwise(plan)]
         if attention is not None:
             sides = [min(self.coarse[1:]) << level for level in range(1, n + 1)]
-            _attend(blocks, widths[1:], sides, attention)
-        last = [
-            *norm_layers(widths[-1], on_maps),
-            nn.ReLU(),
-            glorot(nn.Conv2d(widths[-1], channels, 3, 1, 1)),
-            nn.Tanh(),
-        ]
-        self.layers = nn.Sequential(*blocks, *last)
+            _attend(blocks, plan[1:], sides, attention)
+        last = glorot(nn.Conv2d(plan[-1], channels, 3, 1, 1))
+        self.layers = nn.Sequential(*blocks, *norm_layers(plan[-1], on_maps), nn.ReLU(), last)
         reparametrise(self, norm)
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, noise: Tensor) -> Tensor:
-        """(N, latent_dim) to (N, C, H, W) in [-1, 1]."""
-        coarse = self.project(noise).view(-1, *self.coarse).contiguous(memory_format=torch.channels_last)
-        return crop(self.layers(coarse), self.height, self.width)
+    def logits(self, noise: Tensor) -> Tensor:
+        """(N, latent_dim) to unbounded (N, C, H, W)."""
+        coarse = self.project(noise).view(-1, *self.coarse)  # (N, most channels, 4 to 7, ...)
+        return crop(self.layers(coarse.contiguous(memory_format=torch.channels_last)), self.height, self.width)
 
 
 class ResNetDiscriminator(Discriminator):
-    """Residual blocks that halve by mean pooling, then ReLU, a sum over all places and one linear logit.
+    """Residual blocks that halve by mean pooling, then ReLU, a sum over all places and one linear layer.
 
     Below 48 pixels there are four blocks of twice ``width``, of which two halve; from there on blocks of ``width``,
     two, four, ... up to sixteen times as many channels halve until 4 pixels or fewer are left, and one more does not.
@@ -153,6 +148,7 @@ class ResNetDiscriminator(Discriminator):
         norm: ``spectral`` or ``weight`` norm on all weights, ``batch`` or ``layer`` norm on all maps, or ``none``;
             ``layer`` or ``none`` under a gradient penalty.
         attention: puts `SelfAttention` on the map whose short side is nearest to this many pixels.
+        outputs: scores an image.
 
     Raises:
         UsageError: if a side is below 8 pixels or ``norm`` is unknown.
@@ -163,36 +159,75 @@ class ResNetDiscriminator(Discriminator):
     """
 
     def __init__(
-        self, image_shape: Sequence[int], width: int = 64, norm: Norm = "spectral", attention: int | None = None
+        self,
+        image_shape: Sequence[int],
+        width: int = 64,
+        norm: Norm = "spectral",
+        attention: int | None = None,
+        outputs: int = 1,
     ) -> None:
         super().__init__()
-        at_least(1, width=width)
+        at_least(1, width=width, outputs=outputs)
         doublings(image_shape)  # refuses what is too small
         channels, short = image_shape[0], min(image_shape[1:])
-        widths, halvings = [2 * width] * 4, 2
+        plan, halvings = [2 * width] * 4, 2
         if short >= _PYRAMID:
             halvings = ceil(log2(short / 4))
-            widths = [width * min(2**level, _WIDEST) for level in range(halvings + 1)]
-        down = [level < halvings for level in range(len(widths))]
+            plan = widths(width, halvings + 1, _WIDEST)
+        down = [level < halvings for level in range(len(plan))]
         blocks: list[nn.Module] = [
             ResidualBlock(i, o, norm, "down" if d else "none", hidden=o if level == 0 else i, first=level == 0)
-            for level, ((i, o), d) in enumerate(zip(pairwise([channels, *widths]), down, strict=True))
+            for level, ((i, o), d) in enumerate(zip(pairwise([channels, *plan]), down, strict=True))
         ]
         if attention is not None:
             sides = list(accumulate(down, lambda side, d: side >> d, initial=short))[1:]
-            _attend(blocks, widths, sides, attention)
-        self.layers = nn.Sequential(*blocks, *norm_layers(widths[-1], norm), nn.ReLU())
-        self.judge = glorot(nn.Linear(widths[-1], 1))
+            _attend(blocks, plan, sides, attention)
+        self.layers = nn.Sequential(*blocks, *norm_layers(plan[-1], norm), nn.ReLU())
+        self.size, self.norm = plan[-1], norm
+        self.judge = glorot(nn.Linear(self.size, outputs))
         reparametrise(self, norm)
         self.to(memory_format=torch.channels_last)
 
     def features(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to what the last layer judges by, (N, features)."""
+        """(N, C, H, W) to what the last layer judges by, (N, size)."""
         return self.layers(image.contiguous(memory_format=torch.channels_last)).sum((2, 3))
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to logits (N,)."""
-        return self.judge(self.features(image)).squeeze(1)
+
+@dataclass(frozen=True)
+class ResNetBackbone(Backbone):
+    """The residual networks of WGAN-GP, SNGAN and SAGAN. See `ResNetGenerator` and `ResNetDiscriminator`.
+
+    Gulrajani et al. 2017, arXiv:1704.00028; Miyato et al. 2018, arXiv:1802.05957; Zhang et al. 2018, arXiv:1805.08318.
+
+    Args:
+        width: channels, see the networks; 64 in the papers.
+        latent_dim: size of the noise.
+        generator_norm: what normalises the generator; ``spectral`` is on all weights, beside batch norm on the maps.
+        discriminator_norm: what normalises discriminator and encoder; by default what the game needs, else
+            ``spectral``.
+        attention: puts `SelfAttention` on the maps whose short side is nearest to this many pixels, in both networks.
+
+    Examples:
+        >>> ResNetBackbone(width=4).discriminator((3, 32, 40), norm="none")(torch.zeros(2, 3, 32, 40)).shape
+        torch.Size([2])
+    """
+
+    width: int = 64
+    latent_dim: int = 128
+    generator_norm: Norm = "batch"
+    discriminator_norm: Norm | None = None
+    attention: int | None = None
+
+    def generator(self, image_shape: Sequence[int], inputs: int) -> ResNetGenerator:
+        """Draws from vectors (N, inputs)."""
+        return ResNetGenerator(image_shape, inputs, self.width, self.generator_norm, self.attention)
+
+    def discriminator(
+        self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None
+    ) -> ResNetDiscriminator:
+        """Judges by ``outputs`` scores; its norm is this backbone's own, else ``norm``, else ``spectral``."""
+        kind: Norm = self.discriminator_norm or norm or "spectral"
+        return ResNetDiscriminator(image_shape, self.width, kind, self.attention, outputs)
 
 
 def _attend(blocks: list[nn.Module], widths: Sequence[int], sides: Sequence[int], wanted: int) -> None:

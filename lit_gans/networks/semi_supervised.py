@@ -1,21 +1,24 @@
 """The players of Salimans et al. 2016 for learning from few labels: classifiers that also say how real an image is."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil, pi, prod
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from lit_gans.errors import at_least
-from lit_gans.networks.base import Discriminator, Generator
-from lit_gans.networks.blocks import Norm, doublings, norm_layers
+from lit_gans.networks.base import Backbone, Discriminator, Generator, refuse_norm
+from lit_gans.networks.dcgan import DCGANGenerator
+from lit_gans.networks.layers import Norm, Upsampling, doublings, norm_layers
 from lit_gans.networks.minibatch import MinibatchDiscrimination
 
 _EPS = 1e-12  # of a length: below that of any weight that has not died
 _LAST = 0.1  # deviation of the first logits
 _SLOPE = 0.2
+_CONVOLVED = 32  # pixels of the short side from which images are convolved
 # variances of what a layer gets: pixels spread evenly over [0, 1], and a unit normal that was rectified, leakily or not
 _PIXELS = 1 / 12
 _RECTIFIED = 1 / 2 - 1 / (2 * pi)
@@ -65,14 +68,12 @@ class GaussianNoise(nn.Module):
 
 
 class SemiSupervisedDiscriminator(Discriminator):
-    """Base of the two below: ``discriminator(image)`` gives logits (N, outputs) and features (N, size).
-
-    Features are what the last layer judges by, before the noise and `MinibatchDiscrimination`.
+    """Base of the two below, whose last layer has noise and `MinibatchDiscrimination` before it.
 
     Args:
         size: how many features an image has.
         outputs: number of logits.
-        minibatch: kernels of `MinibatchDiscrimination` before the last layer; 0 is none.
+        minibatch: kernels of `MinibatchDiscrimination` before the last layer; 0 leaves it out.
         noise: standard deviation of the noise before the last layer, while training.
         variance: of the features.
     """
@@ -85,17 +86,9 @@ class SemiSupervisedDiscriminator(Discriminator):
         before += [GaussianNoise(noise)] if noise else []
         last = nn.Linear(size + minibatch, outputs)
         self.judge = nn.Sequential(*before, _normalised(last, _LAST * (variance + noise**2) ** -0.5, learned=outputs))
+        self.size = size
         #: whether what it says of an image does not depend on the others of the batch
         self.independent = not minibatch
-
-    def features(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, size)."""
-        raise NotImplementedError
-
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, C, H, W) to logits (N, outputs) and features (N, size)."""
-        features = self.features(image)
-        return self.judge(features), features
 
 
 class SemiSupervisedMLPDiscriminator(SemiSupervisedDiscriminator):
@@ -107,19 +100,19 @@ class SemiSupervisedMLPDiscriminator(SemiSupervisedDiscriminator):
     learns its lengths.
 
     Args:
-        image_shape: (channels, height, width) of the images to judge.
+        image_shape: of what is judged, (channels, height, width) or any other.
         outputs: number of logits.
         width: 64 gives the paper's layers; they are in proportion to it.
-        minibatch: kernels of `MinibatchDiscrimination` before the last layer; 0 is none.
+        minibatch: kernels of `MinibatchDiscrimination` before the last layer; 0 leaves it out.
 
     Examples:
         >>> discriminator = SemiSupervisedMLPDiscriminator((1, 28, 28), outputs=10, width=8)
-        >>> [tuple(part.shape) for part in discriminator(torch.zeros(2, 1, 28, 28))]
-        [(2, 10), (2, 31)]
+        >>> discriminator(torch.zeros(2, 1, 28, 28)).shape, discriminator.size
+        (torch.Size([2, 10]), 31)
     """
 
-    def __init__(self, image_shape: Sequence[int], outputs: int, width: int = 64, minibatch: int = 0) -> None:
-        at_least(1, width=width)
+    def __init__(self, image_shape: Sequence[int], outputs: int = 1, width: int = 64, minibatch: int = 0) -> None:
+        at_least(1, image_shape=image_shape, width=width)
         hidden = [max(units * width // 64, 1) for units in (1000, 500, 250, 250, 250)]
         super().__init__(hidden[-1], outputs, minibatch, noise=0.5, variance=_RECTIFIED)
         layers: list[nn.Module] = [nn.Flatten()]
@@ -131,7 +124,7 @@ class SemiSupervisedMLPDiscriminator(SemiSupervisedDiscriminator):
         self.layers = nn.Sequential(*layers)
 
     def features(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to the last hidden layer."""
+        """(N, *image_shape) to the last hidden layer (N, size)."""
         return self.layers((image + 1) / 2)
 
 
@@ -146,18 +139,18 @@ class SemiSupervisedConvDiscriminator(SemiSupervisedDiscriminator):
         outputs: number of logits.
         width: channels of the first three maps; the others have twice as many. 64 for SVHN in the paper, 96 for
             CIFAR-10.
-        minibatch: kernels of `MinibatchDiscrimination` before the last layer; 0 is none.
+        minibatch: kernels of `MinibatchDiscrimination` before the last layer; 0 leaves it out.
 
     Raises:
         UsageError: if a side is below 8 pixels.
 
     Examples:
         >>> discriminator = SemiSupervisedConvDiscriminator((3, 32, 40), outputs=11, width=8)
-        >>> [tuple(part.shape) for part in discriminator(torch.zeros(2, 3, 32, 40))]
-        [(2, 11), (2, 16)]
+        >>> discriminator(torch.zeros(2, 3, 32, 40)).shape, discriminator.size
+        (torch.Size([2, 11]), 16)
     """
 
-    def __init__(self, image_shape: Sequence[int], outputs: int, width: int = 64, minibatch: int = 0) -> None:
+    def __init__(self, image_shape: Sequence[int], outputs: int = 1, width: int = 64, minibatch: int = 0) -> None:
         at_least(1, width=width)
         doublings(image_shape)  # refuses what is too small
         super().__init__(2 * width, outputs, minibatch, noise=0.0, variance=_LEAKY)
@@ -176,7 +169,7 @@ class SemiSupervisedConvDiscriminator(SemiSupervisedDiscriminator):
         self.to(memory_format=torch.channels_last)
 
     def features(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to means over the last map."""
+        """(N, C, H, W) to means over the last map (N, size)."""
         return self.layers(image.contiguous(memory_format=torch.channels_last)).mean((2, 3))
 
 
@@ -184,7 +177,7 @@ class SemiSupervisedMLPGenerator(Generator):
     """Noise through two layers of softplus units to an image squashed by tanh, as the paper draws MNIST.
 
     Args:
-        image_shape: (channels, height, width) of the images to draw.
+        image_shape: of what is drawn, (channels, height, width) or any other.
         latent_dim: size of the noise.
         width: 64 gives the paper's two layers of 500 units; they are in proportion to it.
         norm: ``batch`` norm as in the paper or ``layer`` norm on the hidden layers, or ``none``. The last layer's
@@ -199,7 +192,7 @@ class SemiSupervisedMLPGenerator(Generator):
         self, image_shape: Sequence[int], latent_dim: int = 100, width: int = 64, norm: Norm = "batch"
     ) -> None:
         super().__init__()
-        at_least(1, latent_dim=latent_dim, width=width)
+        at_least(1, image_shape=image_shape, latent_dim=latent_dim, width=width)
         self.image_shape, self.latent_dim = tuple(image_shape), latent_dim
         units = max(500 * width // 64, 1)
         layers: list[nn.Module] = []
@@ -209,9 +202,57 @@ class SemiSupervisedMLPGenerator(Generator):
         pixels = prod(self.image_shape)
         self.layers = nn.Sequential(*layers, _normalised(nn.Linear(units, pixels), 1.0, learned=pixels))
 
-    def forward(self, noise: Tensor) -> Tensor:
-        """(N, latent_dim) to (N, C, H, W) in [-1, 1]."""
-        return torch.tanh(self.layers(noise) / 2).view(-1, *self.image_shape)  # the paper's sigmoid, in this range
+    def logits(self, noise: Tensor) -> Tensor:
+        """(N, latent_dim) to unbounded (N, *image_shape)."""
+        return (self.layers(noise) / 2).view(-1, *self.image_shape)  # tanh(x / 2): the paper's sigmoid, in [-1, 1]
+
+
+@dataclass(frozen=True)
+class SemiSupervisedBackbone(Backbone):
+    """The networks of Salimans et al. 2016: MLPs if a side is below 32 pixels, else DCGAN's generator and convolutions.
+
+    See `SemiSupervisedMLPGenerator`, `SemiSupervisedMLPDiscriminator` and `SemiSupervisedConvDiscriminator`;
+    arXiv:1606.03498. The MLPs take data of any shape. The discriminators' weights have fixed lengths.
+
+    Args:
+        width: 64 gives the paper's sizes for digits and SVHN, 96 those for CIFAR-10.
+        latent_dim: size of the noise.
+        generator_norm: what normalises the generator.
+        upsampling: how DCGAN's generator doubles a map.
+        minibatch: kernels of `MinibatchDiscrimination` in the discriminator, 5 dimensions each; 0 leaves it out, the
+            paper has 100. It is for better samples: scores then depend on the batch.
+
+    Examples:
+        >>> SemiSupervisedBackbone(width=4).discriminator((3, 32, 32), outputs=11)(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 11])
+    """
+
+    smallest: ClassVar[int] = 1
+
+    width: int = 64
+    latent_dim: int = 100
+    generator_norm: Norm = "batch"
+    upsampling: Upsampling = "transposed"
+    minibatch: int = 0
+
+    def generator(self, image_shape: Sequence[int], inputs: int) -> Generator:
+        """Draws from vectors (N, inputs)."""
+        if _flat(image_shape):
+            return SemiSupervisedMLPGenerator(image_shape, inputs, self.width, self.generator_norm)
+        return DCGANGenerator(image_shape, inputs, self.width, self.upsampling, self.generator_norm)
+
+    def discriminator(
+        self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None
+    ) -> SemiSupervisedDiscriminator:
+        """Judges by ``outputs`` scores; refuses a game that needs another norm than that of fixed lengths."""
+        refuse_norm(self, norm, "weights have fixed lengths, which leave no room for a norm")
+        network = SemiSupervisedMLPDiscriminator if _flat(image_shape) else SemiSupervisedConvDiscriminator
+        return network(image_shape, outputs, self.width, self.minibatch)
+
+
+def _flat(image_shape: Sequence[int]) -> bool:
+    """Whether MLPs draw and judge this shape: all but images whose sides are 32 pixels or more."""
+    return len(image_shape) != 3 or min(image_shape[1:]) < _CONVOLVED
 
 
 def _normalised(layer: Layer, scale: float, learned: int = 0) -> Layer:

@@ -1,6 +1,7 @@
 """The players of StyleGAN2 (Karras et al. 2020, arXiv:1912.04958), for any height, width and channel count."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, sqrt
 
@@ -9,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_gans.errors import UsageError, at_least
-from lit_gans.networks.base import Discriminator, Generator
-from lit_gans.networks.blocks import crop, doublings
+from lit_gans.networks.base import Backbone, Discriminator, Generator, refuse_norm
+from lit_gans.networks.layers import Norm, crop, doublings, widths
 from lit_gans.networks.modulation import (
     GAIN,
     Blur,
@@ -22,14 +23,7 @@ from lit_gans.networks.modulation import (
 )
 from lit_gans.precision import without_autocast
 
-_WIDEST = 8  # channels never exceed this many times the width
 _MEAN_DECAY = 0.995  # of the running mean of the styles, a batch
-
-
-def _widths(image_shape: Sequence[int], width: int) -> list[int]:
-    """Channels of the maps from the coarsest, whose short side has 4 to 7 pixels, to the size of the image."""
-    levels = doublings(image_shape) + 1
-    return [width * min(2**level, _WIDEST) for level in reversed(range(levels))]
 
 
 class Mapping(nn.Module):
@@ -139,23 +133,27 @@ class StyleGenerator(Generator):
         at_least(1, latent_dim=latent_dim, width=width, style_dim=style_dim, mapping_layers=mapping_layers)
         if not 0 <= mixing <= 1:
             raise UsageError(f"mixing is a share of the samples and must be in [0, 1], got {mixing}")
-        widths = _widths(image_shape, width)
+        last = doublings(image_shape)
+        plan = widths(width, last + 1)[::-1]
         channels, self.height, self.width = image_shape
         self.latent_dim, self.style_dim, self.mixing = latent_dim, style_dim, mixing
-        last = len(widths) - 1
         height, wide = ceil(self.height / 2**last), ceil(self.width / 2**last)
         self.mapping = Mapping(latent_dim, style_dim, mapping_layers)
         self.register_buffer("mean_style", torch.zeros(style_dim))
-        self.constant = nn.Parameter(torch.randn(1, widths[0], height, wide))
+        self.constant = nn.Parameter(torch.randn(1, plan[0], height, wide))
         self.blocks = nn.ModuleList(
             StyleBlock(*pair, channels, style_dim, (height << level, wide << level))
-            for level, pair in enumerate(pairwise([0, *widths]))
+            for level, pair in enumerate(pairwise([0, *plan]))
         )
         self.n_layers = 2 * last + 1
         self.to(memory_format=torch.channels_last)
 
     def forward(self, noise: Tensor, truncation: float = 1.0) -> Tensor:
-        """(N, latent_dim) to (N, C, H, W) in [-1, 1].
+        """(N, latent_dim) to (N, C, H, W) in [-1, 1]; the arguments are those of `logits`."""
+        return self.logits(noise, truncation).tanh()
+
+    def logits(self, noise: Tensor, truncation: float = 1.0) -> Tensor:
+        """(N, latent_dim) to unbounded (N, C, H, W).
 
         Args:
             noise: (N, latent_dim).
@@ -170,16 +168,20 @@ class StyleGenerator(Generator):
             style = torch.lerp(self.mean_style, style, truncation)
         if self.training and self.mixing:
             style = self._mix(style, noise)
-        return self.synthesis(style)
+        return self._draw(style)
 
     def synthesis(self, style: Tensor) -> Tensor:
         """(N, style_dim), or one style a layer (N, n_layers, style_dim), to (N, C, H, W) in [-1, 1]."""
-        styles = [style] * self.n_layers if style.ndim == 2 else style.unbind(1)
+        return self._draw(style).tanh()
+
+    def _draw(self, style: Tensor) -> Tensor:
+        """Styles as `synthesis` takes them, to the unbounded sum of all resolutions (N, C, H, W)."""
+        styles = [style] * self.n_layers if style.ndim == 2 else style.unbind(1)  # (N, style_dim) each
         x = self.constant.expand(len(style), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         x, image = self.blocks[0](x, None, styles[:1])
         for level, block in enumerate(self.blocks[1:]):
             x, image = block(x, image, styles[2 * level + 1 : 2 * level + 3])
-        return crop(image.tanh(), self.height, self.width)
+        return crop(image, self.height, self.width)
 
     def _mix(self, style: Tensor, noise: Tensor) -> Tensor:
         """One style a layer, from a random layer on that of other noise."""
@@ -187,7 +189,7 @@ class StyleGenerator(Generator):
         other = self.mapping(torch.randn_like(noise))
         start = torch.randint(1, self.n_layers, (n, 1), device=style.device)
         start = start.masked_fill(torch.rand(n, 1, device=style.device) >= self.mixing, self.n_layers)
-        second = torch.arange(self.n_layers, device=style.device) >= start
+        second = torch.arange(self.n_layers, device=style.device) >= start  # (N, n_layers)
         return torch.where(second[:, :, None], other[:, None], style[:, None])
 
 
@@ -215,27 +217,69 @@ class StyleDiscriminator(Discriminator):
         image_shape: (channels, height, width) of the images to judge; both sides at least 8.
         width: channels at the size of the image; each halving doubles them, up to eight times.
         group: samples that the minibatch deviation is taken over, see `MinibatchDeviation`; any batch size works.
+        outputs: scores an image.
 
     Raises:
         UsageError: if a side is below 8 pixels or ``group`` below 2.
     """
 
-    def __init__(self, image_shape: Sequence[int], width: int = 32, group: int = 4) -> None:
+    def __init__(self, image_shape: Sequence[int], width: int = 32, group: int = 4, outputs: int = 1) -> None:
         super().__init__()
-        at_least(1, width=width)
+        at_least(1, width=width, outputs=outputs)
+        n = doublings(image_shape)
         channels, height, image_width = image_shape
-        widths = _widths(image_shape, width)[::-1]
-        n, last = len(widths) - 1, widths[-1]
-        self.from_rgb = EqualConv2d(channels, widths[0], 1, gain=GAIN)
-        self.blocks = nn.Sequential(*(ResidualBlock(i, o) for i, o in pairwise(widths)))
+        plan = widths(width, n + 1)
+        last = plan[-1]
+        self.from_rgb = EqualConv2d(channels, plan[0], 1, gain=GAIN)
+        self.blocks = nn.Sequential(*(ResidualBlock(i, o) for i, o in pairwise(plan)))
         self.deviation = MinibatchDeviation(group)
         self.final = EqualConv2d(last + 1, last, 3, gain=GAIN)
         self.hidden = EqualLinear(last * (height >> n) * (image_width >> n), last, gain=GAIN)
-        self.judge = EqualLinear(last, 1)
+        self.size = last
+        self.judge = EqualLinear(last, outputs)
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to logits (N,)."""
+    def features(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) to what the last layer judges by, (N, size)."""
         x = activate(self.from_rgb(image.contiguous(memory_format=torch.channels_last)))
-        x = activate(self.final(self.deviation(self.blocks(x))))
-        return self.judge(activate(self.hidden(x.flatten(1)))).squeeze(1)
+        x = activate(self.final(self.deviation(self.blocks(x))))  # (N, size, 4 to 7, ...)
+        return activate(self.hidden(x.flatten(1)))  # of (N, size * 4 to 7 * ...)
+
+
+@dataclass(frozen=True)
+class StyleBackbone(Backbone):
+    """The networks of StyleGAN2: styles, and residual blocks with equalised learning rates.
+
+    See `StyleGenerator` and `StyleDiscriminator`. Karras et al. 2020, arXiv:1912.04958.
+
+    Args:
+        width: channels of the maps at the size of the image; each coarser one has twice as many, up to eight times.
+        latent_dim: size of the noise.
+        style_dim: size of a style.
+        mapping_layers: layers from noise to style; 8 in the paper.
+        mixing: share of fakes made from two styles while training; 0.9 in the paper.
+        group: samples that the discriminator's deviation within the minibatch is taken over.
+
+    Examples:
+        >>> backbone = StyleBackbone(width=4, style_dim=16)
+        >>> backbone.generator((3, 24, 32), inputs=16)(torch.randn(2, 16)).shape
+        torch.Size([2, 3, 24, 32])
+    """
+
+    width: int = 32
+    latent_dim: int = 128
+    style_dim: int = 128
+    mapping_layers: int = 2
+    mixing: float = 0.0
+    group: int = 4
+
+    def generator(self, image_shape: Sequence[int], inputs: int) -> StyleGenerator:
+        """Draws from vectors (N, inputs)."""
+        return StyleGenerator(image_shape, inputs, self.width, self.style_dim, self.mapping_layers, self.mixing)
+
+    def discriminator(
+        self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None
+    ) -> StyleDiscriminator:
+        """Judges by ``outputs`` scores; refuses a game that needs a norm."""
+        refuse_norm(self, norm, "layers have equalised learning rates, which a norm would undo")
+        return StyleDiscriminator(image_shape, self.width, self.group, outputs)

@@ -1,18 +1,16 @@
-"""Networks that make an image of an image: U-Net and the residual one, for any height and width."""
+"""Networks that make an image of an image, for any height and width, and the discriminator that judges its patches."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import log2
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lit_gans.errors import at_least
-from lit_gans.networks.base import Generator
-from lit_gans.networks.blocks import Norm, Upsampling, norm_layers, reparametrise, upsample
-from lit_gans.networks.init import normal
-
-_WIDEST = 8  # channels never exceed this many times the width
+from lit_gans.errors import UsageError, at_least
+from lit_gans.networks.base import Discriminator, Generator, TranslationBackbone
+from lit_gans.networks.layers import Norm, Upsampling, norm_layers, normal, reparametrise, upsample, widths
 
 
 class Translator(Generator):
@@ -42,6 +40,14 @@ class Translator(Generator):
         return image[:, :, top : top + height, left : left + width].contiguous()
 
 
+def _refuse_other_shapes(*shapes: Sequence[int] | None) -> None:
+    for shape in shapes:
+        if shape is not None and (len(shape) != 3 or min(shape) < 1):
+            raise UsageError(
+                f"translators and discriminators of patches take images (channels, height, width), got {tuple(shape)}"
+            )
+
+
 class UNet(Translator):
     """Halved until hardly a pixel is left and doubled again, every map on the way up joined with its like.
 
@@ -57,7 +63,7 @@ class UNet(Translator):
         upsampling: how a map is doubled.
 
     Raises:
-        UsageError: if ``norm`` or ``upsampling`` is unknown.
+        UsageError: if a shape is not (channels, height, width), or ``norm`` or ``upsampling`` is unknown.
 
     Examples:
         >>> UNet((3, 64, 64), (1, 64, 64), width=8)(torch.zeros(1, 1, 50, 70)).shape
@@ -74,22 +80,23 @@ class UNet(Translator):
         upsampling: Upsampling = "transposed",
     ) -> None:
         super().__init__()
+        _refuse_other_shapes(image_shape, source_shape)
         at_least(1, width=width)
         # as deep as the smallest side allows: at 256 pixels eight times
         levels = max(2, min(8, int(log2(min(image_shape[1:])))))
         self.stride = 2**levels
-        widths = [width * min(2**level, _WIDEST) for level in range(levels)]
-        inputs = [(source_shape or image_shape)[0], *widths[:-1]]
+        plan = widths(width, levels)
+        inputs = [(source_shape or image_shape)[0], *plan[:-1]]
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        for level, (i, o) in enumerate(zip(inputs, widths, strict=True)):
+        for level, (i, o) in enumerate(zip(inputs, plan, strict=True)):
             after = [] if level in (0, levels - 1) else norm_layers(o, norm)
             before = [] if level == 0 else [nn.LeakyReLU(0.2)]
             self.down.append(nn.Sequential(*before, nn.Conv2d(i, o, 4, 2, 1, bias=not after), *after))
         for level in reversed(range(levels)):
-            i = widths[level] * (1 if level == levels - 1 else 2)
-            o = widths[level - 1] if level else image_shape[0]
+            i = plan[level] * (1 if level == levels - 1 else 2)
+            o = plan[level - 1] if level else image_shape[0]
             after = norm_layers(o, norm) if level else []
-            noise = [Noise(dropout)] if dropout and level and levels - 4 <= level - 1 < levels - 1 else []
+            noise = [AlwaysDropout(dropout)] if dropout and level and levels - 4 <= level - 1 < levels - 1 else []
             self.up.append(nn.Sequential(nn.ReLU(), upsample(i, o, upsampling, bias=not after), *after, *noise))
         self.apply(normal)
         reparametrise(self, norm)
@@ -121,7 +128,7 @@ class ResNetTranslator(Translator):
         upsampling: how a map is doubled.
 
     Raises:
-        UsageError: if ``norm`` or ``upsampling`` is unknown.
+        UsageError: if a shape is not (channels, height, width), or ``norm`` or ``upsampling`` is unknown.
 
     Examples:
         >>> ResNetTranslator((3, 64, 64), width=8, blocks=1)(torch.zeros(1, 3, 45, 66)).shape
@@ -140,6 +147,7 @@ class ResNetTranslator(Translator):
         upsampling: Upsampling = "transposed",
     ) -> None:
         super().__init__()
+        _refuse_other_shapes(image_shape, source_shape)
         at_least(1, width=width)
         at_least(0, blocks=blocks)
         if blocks is None:
@@ -190,7 +198,7 @@ class ReflectBlock(nn.Module):
         return maps + self.layers(maps)
 
 
-class Noise(nn.Module):
+class AlwaysDropout(nn.Module):
     """Dropout that is there in evaluation mode too.
 
     Args:
@@ -204,3 +212,120 @@ class Noise(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """Any shape to the same."""
         return F.dropout(maps, self.share, True)
+
+
+class PatchDiscriminator(Discriminator):
+    """Judges every patch of an image by itself: one logit a place.
+
+    Isola et al. 2017, arXiv:1611.07004, section 6.1.2: convolutions of 4x4, ``layers`` of them with stride 2 and two
+    with stride 1. Three halvings see 70x70 pixels, two 34x34, one 16x16.
+
+    Args:
+        image_shape: (channels, height, width) of what is judged, source and target joined where both are.
+        width: channels after the first convolution; each further one has twice as many, up to eight times.
+        layers: halvings; by default three from 200 pixels up, two from 32 and one below.
+        norm: on all but the first and the last map, or ``spectral`` or ``weight`` norm on all weights.
+
+    Raises:
+        UsageError: if ``norm`` is unknown, or a side is too short for so many halvings.
+
+    Examples:
+        >>> PatchDiscriminator((3, 256, 256), width=8)(torch.zeros(1, 3, 256, 256)).shape
+        torch.Size([1, 1, 30, 30])
+    """
+
+    def __init__(
+        self, image_shape: Sequence[int], width: int = 64, layers: int | None = None, norm: Norm = "instance"
+    ) -> None:
+        super().__init__()
+        _refuse_other_shapes(image_shape)
+        at_least(1, width=width, layers=layers)
+        side = min(image_shape[1:])
+        halvings = layers if layers is not None else 3 if side >= 200 else 2 if side >= 32 else 1
+        if (least := 3 * 2**halvings) > side:
+            raise UsageError(
+                f"a discriminator of patches that halves {halvings} times needs images of at least {least}x{least} "
+                f"pixels, got {image_shape[1]}x{image_shape[2]}; use larger images or fewer layers"
+            )
+        plan = widths(width, halvings + 1)
+        parts: list[nn.Module] = [nn.Conv2d(image_shape[0], width, 4, 2, 1), nn.LeakyReLU(0.2)]
+        for level in range(1, halvings + 1):
+            after = norm_layers(plan[level], norm)
+            stride = 2 if level < halvings else 1
+            parts += [nn.Conv2d(plan[level - 1], plan[level], 4, stride, 1, bias=not after), *after]
+            parts += [nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*parts, nn.Conv2d(plan[-1], 1, 4, 1, 1))
+        self.norm = norm
+        self.apply(normal)
+        reparametrise(self, norm)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) to logits (N, 1, h, w)."""
+        return self.layers(image.contiguous(memory_format=torch.channels_last))
+
+
+@dataclass(frozen=True)
+class ResNetTranslation(TranslationBackbone):
+    """The networks of CycleGAN: a residual translator and a discriminator of patches.
+
+    See `ResNetTranslator` and `PatchDiscriminator`. Zhu et al. 2017, arXiv:1703.10593.
+
+    Args:
+        width: channels of the finest maps.
+        blocks: residual blocks; by default 9 from 256 pixels up and 6 below, as in the paper.
+        norm: what normalises the translator.
+        upsampling: how a map is doubled.
+        discriminator_norm: what normalises the discriminator, where it is not ``norm``.
+
+    Examples:
+        >>> ResNetTranslation(width=4, blocks=1).generator((3, 32, 32), (1, 32, 32))(torch.zeros(1, 1, 32, 32)).shape
+        torch.Size([1, 3, 32, 32])
+    """
+
+    width: int = 64
+    blocks: int | None = None
+    norm: Norm = "instance"
+    upsampling: Upsampling = "transposed"
+    discriminator_norm: Norm | None = None
+
+    def generator(self, image_shape: Sequence[int], source_shape: Sequence[int]) -> ResNetTranslator:
+        """Makes images of ``image_shape`` of images of ``source_shape``."""
+        return ResNetTranslator(image_shape, source_shape, self.width, self.blocks, self.norm, self.upsampling)
+
+    def discriminator(self, image_shape: Sequence[int]) -> PatchDiscriminator:
+        """Judges patches."""
+        return PatchDiscriminator(image_shape, self.width, norm=self.discriminator_norm or self.norm)
+
+
+@dataclass(frozen=True)
+class UNetTranslation(TranslationBackbone):
+    """The networks of pix2pix: a U-Net and a discriminator of patches.
+
+    See `UNet` and `PatchDiscriminator`. Isola et al. 2017, arXiv:1611.07004.
+
+    Args:
+        width: channels of the finest maps.
+        norm: what normalises the translator.
+        dropout: share of values that the translator drops, in evaluation too.
+        upsampling: how a map is doubled.
+        discriminator_norm: what normalises the discriminator, where it is not ``norm``.
+
+    Examples:
+        >>> UNetTranslation(width=4).discriminator((4, 32, 32))(torch.zeros(1, 4, 32, 32)).shape
+        torch.Size([1, 1, 6, 6])
+    """
+
+    width: int = 64
+    norm: Norm = "instance"
+    dropout: float = 0.5
+    upsampling: Upsampling = "transposed"
+    discriminator_norm: Norm | None = None
+
+    def generator(self, image_shape: Sequence[int], source_shape: Sequence[int]) -> UNet:
+        """Makes images of ``image_shape`` of images of ``source_shape``."""
+        return UNet(image_shape, source_shape, self.width, self.norm, self.dropout, self.upsampling)
+
+    def discriminator(self, image_shape: Sequence[int]) -> PatchDiscriminator:
+        """Judges patches."""
+        return PatchDiscriminator(image_shape, self.width, norm=self.discriminator_norm or self.norm)

@@ -1,6 +1,7 @@
 """The strictly weight-normalised players of Xiang & Li 2017, for any height, width and channel count from 8 by 8 up."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, prod
 from typing import Any, TypeVar
@@ -10,10 +11,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from lit_gans.errors import at_least
-from lit_gans.networks.base import Discriminator, Generator
-from lit_gans.networks.blocks import crop, doublings, halvings
+from lit_gans.networks.base import Backbone, Discriminator, Generator, refuse_norm
+from lit_gans.networks.layers import Norm, crop, doublings, halvings, widths
 
-_WIDEST = 8  # channels never exceed this many times the width
 _EPS = 1e-12  # of a squared length: below that of any weight that has not died
 _FIRST = 0.01  # what the initial weights of a generator's first layer are multiplied by
 
@@ -143,31 +143,32 @@ class WeightNormGenerator(Generator):
     def __init__(self, image_shape: Sequence[int], latent_dim: int = 100, width: int = 64) -> None:
         super().__init__()
         at_least(1, latent_dim=latent_dim, width=width)
+        n = doublings(image_shape)
         self.latent_dim = latent_dim
         channels, self.height, self.width = image_shape
-        n = doublings(image_shape)
-        widths = [width * min(2**level, _WIDEST) for level in reversed(range(n))]
-        self.coarse = (widths[0], ceil(self.height / 2**n), ceil(self.width / 2**n))
+        plan = widths(width, n)[::-1]
+        self.coarse = (plan[0], ceil(self.height / 2**n), ceil(self.width / 2**n))
         self.project = normalised(nn.Linear(latent_dim, prod(self.coarse), bias=False), init=_FIRST)
-        layers: list[nn.Module] = [TPReLU(widths[0])]
-        for wide, narrow in pairwise(widths):
+        layers: list[nn.Module] = [TPReLU(plan[0])]
+        for wide, narrow in pairwise(plan):
             layers += [normalised(nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False)), TPReLU(narrow)]
-        last = normalised(nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1), affine=True)
-        self.layers = nn.Sequential(*layers, last, nn.Tanh())
+        last = normalised(nn.ConvTranspose2d(plan[-1], channels, 4, 2, 1), affine=True)
+        self.layers = nn.Sequential(*layers, last)
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, noise: Tensor) -> Tensor:
-        """(N, latent_dim) to (N, C, H, W) in [-1, 1]."""
-        coarse = self.project(noise).view(-1, *self.coarse).contiguous(memory_format=torch.channels_last)
-        return crop(self.layers(coarse), self.height, self.width)
+    def logits(self, noise: Tensor) -> Tensor:
+        """(N, latent_dim) to unbounded (N, C, H, W)."""
+        coarse = self.project(noise).view(-1, *self.coarse)  # (N, most channels, 4 to 7, ...)
+        return crop(self.layers(coarse.contiguous(memory_format=torch.channels_last)), self.height, self.width)
 
 
 class WeightNormDiscriminator(Discriminator):
-    """Strictly normalised strided convolutions with `TPReLU`, then one linear logit with a gain and a bias.
+    """Strictly normalised strided convolutions with `TPReLU`, then one linear layer with a gain and a bias.
 
     Args:
         image_shape: (channels, height, width) of the images to judge; both sides at least 8.
         width: channels after the first convolution; each further one has twice as many, up to eight times.
+        outputs: scores an image.
 
     Raises:
         UsageError: if a side is below 8 pixels.
@@ -177,20 +178,50 @@ class WeightNormDiscriminator(Discriminator):
         torch.Size([2])
     """
 
-    def __init__(self, image_shape: Sequence[int], width: int = 64) -> None:
+    def __init__(self, image_shape: Sequence[int], width: int = 64, outputs: int = 1) -> None:
         super().__init__()
-        at_least(1, width=width)
+        at_least(1, width=width, outputs=outputs)
         n = halvings(image_shape)
         channels, height, image_width = image_shape
         layers: list[nn.Module] = []
-        for level in range(n):
-            features = width * min(2**level, _WIDEST)
+        for features in widths(width, n):
             layers += [normalised(nn.Conv2d(channels, features, 4, 2, 1, bias=False)), TPReLU(features)]
             channels = features
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.judge = normalised(nn.Linear(channels * (height >> n) * (image_width >> n), 1), affine=True)
+        self.size = channels * (height >> n) * (image_width >> n)
+        self.judge = normalised(nn.Linear(self.size, outputs), affine=True)
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to logits (N,)."""
-        return self.judge(self.layers(image.contiguous(memory_format=torch.channels_last))).squeeze(1)
+    def features(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) to what the last layer judges by, (N, size)."""
+        return self.layers(image.contiguous(memory_format=torch.channels_last))
+
+
+@dataclass(frozen=True)
+class WeightNormBackbone(Backbone):
+    """Strictly weight-normalised convolutions. See `WeightNormGenerator` and `WeightNormDiscriminator`.
+
+    Xiang & Li 2017, arXiv:1704.03971.
+
+    Args:
+        width: channels of the finest maps; each coarser one has twice as many, up to eight times.
+        latent_dim: size of the noise.
+
+    Examples:
+        >>> WeightNormBackbone(width=4).discriminator((3, 30, 40), outputs=5)(torch.zeros(2, 3, 30, 40)).shape
+        torch.Size([2, 5])
+    """
+
+    width: int = 64
+    latent_dim: int = 100
+
+    def generator(self, image_shape: Sequence[int], inputs: int) -> WeightNormGenerator:
+        """Draws from vectors (N, inputs)."""
+        return WeightNormGenerator(image_shape, inputs, self.width)
+
+    def discriminator(
+        self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None
+    ) -> WeightNormDiscriminator:
+        """Judges by ``outputs`` scores; refuses a game that needs a norm."""
+        refuse_norm(self, norm, "layers are weight-normalised strictly, by themselves")
+        return WeightNormDiscriminator(image_shape, self.width, outputs)

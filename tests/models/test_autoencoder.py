@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy
 
 from lit_gans import VAE, AutoEncoder, Gaussians
 from lit_gans.callbacks import CollapseMonitor, SampleGrid
-from lit_gans.networks import DCGANDecoder, MLPDecoder, MLPEncoder
+from lit_gans.networks import DCGANGenerator, Decoder, MLPBackbone
 from lit_gans.optim import LinearDecay
 
 both = pytest.mark.parametrize("cls", [AutoEncoder, VAE])
@@ -37,7 +37,7 @@ def test_error_falls_below_that_of_principal_components():
     torch.manual_seed(0)
     angle = 3 * torch.rand(512, 1)
     images = torch.sin(angle + torch.arange(64) / 10).view(-1, 1, 8, 8)
-    model = AutoEncoder(MLPEncoder((1, 8, 8), 1, (64,)), MLPDecoder((1, 8, 8), 1, (64,)), ema_decay=0)
+    model = AutoEncoder(image_shape=(1, 8, 8), backbone=MLPBackbone((64,), (64,), latent_dim=1), ema_decay=0)
     optimizer = torch.optim.Adam(model.parameters(), 5e-3)
     for _ in range(300):
         optimizer.zero_grad()
@@ -65,7 +65,7 @@ def test_noise_goes_through_the_averaged_statistics(tmp_path):
 
 
 def test_a_decoder_of_ones_own():
-    model = small(AutoEncoder, generator=DCGANDecoder(SHAPE, 5, 4))
+    model = small(AutoEncoder, generator=Decoder(DCGANGenerator(SHAPE, 5, 4)))
     assert model.latent_dim == 5 and model.encode(torch.zeros(2, *SHAPE)).shape == (2, 5)
     refused(lambda: small(AutoEncoder, generator=torch.nn.Linear(2, 2)), "Linear", "latent_dim")
     refused(lambda: AutoEncoder(), "image_shape", "encoder")
@@ -144,7 +144,7 @@ def test_schedule_clipping_and_pictures(cls, tmp_path):
 
 @both
 def test_points_get_perceptrons(cls, tmp_path):
-    model = cls(image_shape=(2, 1, 1), latent_dim=3, width=8)
+    model = cls(image_shape=(2, 1, 1), latent_dim=3)
     fit(tmp_path, model, Gaussians(), max_steps=4, limit_val_batches=1)
     assert model.sample(5).shape == (5, 2, 1, 1) and model.reconstruct(torch.zeros(4, 2, 1, 1)).shape == (4, 2, 1, 1)
 

@@ -11,7 +11,8 @@ from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lit_gans.models import BEGAN
-from lit_gans.networks.autoencoder import VanishingResidual
+from lit_gans.networks import BEGANBackbone, DCGANBackbone
+from lit_gans.networks.began import VanishingResidual
 
 GAMMA, RATE = 0.7, 0.1
 
@@ -82,8 +83,9 @@ class Constant(nn.Module):
 def frozen(real, fake, **arguments):
     """A game whose energies never change."""
     still = partial(torch.optim.SGD, lr=arguments.pop("lr", 0.0))
-    arguments |= {"generator_optimizer": still, "discriminator_optimizer": still}
-    return BEGAN(Constant(), Energy(real, fake), image_shape=SHAPE, **arguments)
+    return BEGAN(
+        generator=Constant(), discriminator=Energy(real, fake), image_shape=SHAPE, optimizer=still, **arguments
+    )
 
 
 @pytest.mark.parametrize("real, fake, end", [(1.0, 0.1, 1.0), (0.1, 1.0, 0.0)])
@@ -112,7 +114,7 @@ def test_validation_leaves_k_alone(tmp_path):
 def test_resume_keeps_k_and_the_plateau_bit_for_bit(tmp_path):
     def parts():
         schedule = partial(ReduceLROnPlateau, factor=0.5, patience=2, threshold=0.1)
-        return small(BEGAN, k_rate=0.5, gamma=1.0, generator_scheduler=schedule, discriminator_scheduler=schedule)
+        return small(BEGAN, k_rate=0.5, gamma=1.0, scheduler=schedule)
 
     straight = fit(tmp_path / "straight", parts(), max_steps=14)
     fit(tmp_path / "first", parts(), max_steps=7)
@@ -134,7 +136,7 @@ def test_learning_rates_halve_when_the_convergence_stalls_and_not_before(tmp_pat
             self.rates.append([optimizer.param_groups[0]["lr"] for optimizer in trainer.optimizers])
 
     schedule, watch = partial(ReduceLROnPlateau, factor=0.5, patience=2), Rates()
-    model = frozen(1.0, 0.5, generator_scheduler=schedule, discriminator_scheduler=schedule, lr=1e-6)
+    model = frozen(1.0, 0.5, scheduler=schedule, lr=1e-6)
     trainer(tmp_path, max_steps=8, callbacks=[watch], limit_val_batches=0).fit(model, datamodule=glyphs())
     steps = [rates[0] / 1e-6 for rates in watch.rates]
     assert steps == pytest.approx([1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25])
@@ -167,7 +169,9 @@ def test_residuals_vanish(tmp_path):
 
 
 def test_options_reach_the_networks():
-    model = BEGAN(image_shape=SHAPE, width=4, upsampling="transposed", generator_norm="batch", skip=True)
+    model = BEGAN(
+        image_shape=SHAPE, backbone=BEGANBackbone(width=4, upsampling="transposed", generator_norm="batch", skip=True)
+    )
     kinds = {type(m) for m in model.generator.modules()}
     assert nn.ConvTranspose2d in kinds and nn.BatchNorm2d in kinds and model.discriminator.decoder.skip
     assert not any(isinstance(m, nn.BatchNorm2d) for m in small(BEGAN).modules())
@@ -175,7 +179,12 @@ def test_options_reach_the_networks():
 
 def test_refused():
     refused(lambda: small(BEGAN, gamma=0.0), "gamma must be in (0, 1]", "0.0")
-    refused(lambda: small(BEGAN, k_rate=-1.0), "not negative")
+    refused(lambda: small(BEGAN, k_rate=-1.0), "k_rate must be at least 0")
+    refused(lambda: small(BEGAN, k_rate=float("nan")), "k_rate must be at least 0")
     refused(lambda: small(BEGAN, augment=["translation"], augment_target=0.6), "means nothing in BEGAN")
+    refused(lambda: small(BEGAN, vanishing=-1), "vanishing must be at least 0")
+    refused(lambda: small(BEGAN, backbone=DCGANBackbone(width=4), vanishing=4), "DCGANBackbone", "vanishing=0")
     net = small(BEGAN)
-    refused(lambda: BEGAN(net.generator, net.discriminator, upsampling="resize"), "upsampling")
+    refused(
+        lambda: BEGAN(generator=net.generator, discriminator=net.discriminator, backbone=BEGANBackbone()), "backbone"
+    )

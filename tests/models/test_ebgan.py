@@ -6,6 +6,7 @@ from conftest import SHAPE, glyphs, refused, small, trainer
 from torch import nn
 
 from lit_gans.models import EBGAN
+from lit_gans.networks import DCGANBackbone
 
 
 class Given(nn.Module):
@@ -91,12 +92,19 @@ def test_augmentation_and_r1_reach_the_energies(tmp_path):
 
 
 def test_options_reach_the_networks_and_the_checkpoint(tmp_path):
-    model = EBGAN(image_shape=SHAPE, width=4, discriminator_norm="none", generator_norm="layer", code_dim=7)
+    model = EBGAN(
+        image_shape=SHAPE,
+        backbone=DCGANBackbone(width=4, discriminator_norm="none", generator_norm="layer"),
+        code_dim=7,
+    )
     kinds = {type(m) for m in model.modules()}
     assert nn.BatchNorm2d not in kinds and nn.GroupNorm in kinds
     assert model.hparams["width"] == 4 and model.hparams["discriminator_norm"] == "none"
     assert model.discriminator.encode(torch.zeros(2, *SHAPE)).shape == (2, 7)
-    assert any(isinstance(m, nn.BatchNorm2d) for m in EBGAN(image_shape=SHAPE, width=4).discriminator.modules())
+    assert any(
+        isinstance(m, nn.BatchNorm2d)
+        for m in EBGAN(image_shape=SHAPE, backbone=DCGANBackbone(width=4)).discriminator.modules()
+    )
 
 
 def test_refused():
@@ -105,4 +113,7 @@ def test_refused():
     refused(lambda: small(EBGAN, augment=["translation"], augment_target=0.6), "means nothing in EBGAN")
     refused(lambda: EBGAN(image_shape=(1, 4, 4)), "8x8")
     net = small(EBGAN)
-    refused(lambda: EBGAN(net.generator, net.discriminator, width=8), "width")
+    refused(
+        lambda: EBGAN(generator=net.generator, discriminator=net.discriminator, backbone=DCGANBackbone(width=8)),
+        "width",
+    )

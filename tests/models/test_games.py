@@ -9,7 +9,7 @@ from torch import nn
 
 import lit_gans
 from lit_gans import DCGAN, DRAGAN, LSGAN, R3GAN, SAGAN, SNGAN, WGAN, WGANGP, HingeGAN, RelativisticGAN
-from lit_gans.networks import ResNetDiscriminator, SelfAttention
+from lit_gans.networks import DCGANBackbone, MLPBackbone, ResNetDiscriminator, SelfAttention
 from lit_gans.optim import AdamWithoutMomentum, RMSprop
 
 
@@ -51,7 +51,7 @@ def test_wgan_clamps_every_weight_after_every_step(tmp_path):
 
 
 def test_wgan_moves_its_critic_five_times_as_often(tmp_path):
-    model = WGAN(image_shape=SHAPE, width=4)
+    model = WGAN(image_shape=SHAPE, backbone=DCGANBackbone(width=4))
     fit(tmp_path, model, max_steps=11)
     assert int(model.generator_ema.n_averaged) == 3
 
@@ -223,5 +223,11 @@ def test_points_get_multi_layer_perceptrons(cls):
 
 
 def test_what_bounds_the_discriminator_bounds_it_for_points_too():
-    layers = [m for m in SNGAN(image_shape=(2, 1, 1), width=8).discriminator.modules() if isinstance(m, nn.Linear)]
+    layers = [
+        m
+        for m in SNGAN(
+            image_shape=(2, 1, 1), backbone=MLPBackbone((8,) * 3, (8,) * 3, generator_norm="none")
+        ).discriminator.modules()
+        if isinstance(m, nn.Linear)
+    ]
     assert len(layers) == 4 and all(hasattr(layer, "parametrizations") for layer in layers)

@@ -11,7 +11,7 @@ from torch import nn
 import lit_gans
 from lit_gans import DCGAN, LSGAN, PacGAN
 from lit_gans.losses import minimax_discriminator
-from lit_gans.networks import DCGANDiscriminator, DCGANGenerator, PackedDiscriminator
+from lit_gans.networks import DCGANBackbone, DCGANDiscriminator, DCGANGenerator, MLPBackbone, PackedDiscriminator
 
 
 class Pass(nn.Module):
@@ -94,16 +94,18 @@ def test_one_image_a_pack_is_the_plain_game(tmp_path):
 
 
 def test_defaults():
-    model = PacGAN(image_shape=(3, 16, 16), packing=3, width=4, latent_dim=8)
+    model = PacGAN(image_shape=(3, 16, 16), packing=3, backbone=DCGANBackbone(width=4), latent_dim=8)
     assert model.discriminator.discriminator.layers[0].in_channels == 9
     assert any(isinstance(m, nn.BatchNorm2d) for m in model.discriminator.modules())
     assert model.sample(2).shape == (2, 3, 16, 16)
-    points = PacGAN(image_shape=(2, 1, 1), packing=4, width=8, latent_dim=2)
+    points = PacGAN(
+        image_shape=(2, 1, 1), packing=4, backbone=MLPBackbone((8,) * 3, (8,) * 3, generator_norm="none"), latent_dim=2
+    )
     assert points.discriminator(torch.zeros(8, 2, 1, 1)).shape == (2,)
     assert points.discriminator.discriminator.layers[1].in_features == 8
-    plain = PacGAN(image_shape=SHAPE, width=4, discriminator_norm="none")
+    plain = PacGAN(image_shape=SHAPE, backbone=DCGANBackbone(width=4, discriminator_norm="none"))
     assert not any(isinstance(m, nn.BatchNorm2d) for m in plain.discriminator.modules())
-    own = PacGAN(DCGANGenerator(SHAPE, 8, 4), image_shape=SHAPE, width=8)
+    own = PacGAN(generator=DCGANGenerator(SHAPE, 8, 4), image_shape=SHAPE, backbone=DCGANBackbone(width=8))
     assert own.discriminator.discriminator.layers[0].out_channels == 8
 
 
@@ -115,7 +117,7 @@ def test_a_users_networks_and_other_games(tmp_path):
     with pytest.raises(lit_gans.errors.UsageError):  # a live object is in no file
         lit_gans.load(tmp_path / "own" / "checkpoints" / "last.ckpt")
     generator, discriminator = DCGANGenerator(SHAPE, 8, 4), DCGANDiscriminator((2, 16, 16), 4)
-    game = LSGAN(generator, PackedDiscriminator(discriminator, 2))
+    game = LSGAN(generator=generator, discriminator=PackedDiscriminator(discriminator, 2))
     before = discriminator.judge.weight.detach().clone()
     fit(tmp_path / "other", game)
     assert not torch.equal(before, discriminator.judge.weight)

@@ -217,7 +217,9 @@ def test_a_game_that_circles_settles(tmp_path, steps, second_order, low, high):
     """All data are one point, 0, and D(x) = w x: the plain game goes round and round the equilibrium at (0, 0)."""
     sgd = partial(torch.optim.SGD, lr=0.2)
     players = {"generator_optimizer": sgd, "discriminator_optimizer": sgd, "ema_decay": 0}
-    model = UnrolledGAN(Point(), Slope(), unrolled_steps=steps, second_order=second_order, **players)
+    model = UnrolledGAN(
+        generator=Point(), discriminator=Slope(), unrolled_steps=steps, second_order=second_order, **players
+    )
     trainer(tmp_path, max_steps=150).fit(model, DataLoader(torch.zeros(8, 1, 1, 1), batch_size=4))
     assert low <= torch.stack([model.generator.point, model.discriminator.weight]).norm().item() < high
 

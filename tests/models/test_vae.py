@@ -12,7 +12,7 @@ from torch.distributions import Bernoulli, Independent, MultivariateNormal, Norm
 import lit_gans
 from lit_gans import VAE
 from lit_gans.likelihoods import bernoulli, gaussian, kl_to_standard
-from lit_gans.networks import DCGANGenerator, MLPDecoder, MLPEncoder
+from lit_gans.networks import DCGANGenerator, Decoder, MLPBackbone, MLPGenerator
 
 PIXELS, CODES, SIGMA = 6, 2, 0.5
 
@@ -51,10 +51,10 @@ def test_objective_by_hand():
     mean, log_variance = copy.deepcopy(model.encoder)(images).chunk(2, 1)
     posterior = Normal(mean, (0.5 * log_variance).exp())
     codes = posterior.mean + posterior.scale * torch.randn_like(mean)
-    given = Independent(Bernoulli(logits=model.generator.logits(codes), validate_args=False), 3)
+    given = Independent(Bernoulli(logits=2 * model.generator.logits(codes), validate_args=False), 3)
     torch.testing.assert_close(terms["reconstruction"], -given.log_prob((images + 1) / 2).mean())
     torch.testing.assert_close(terms["kl"], 3 * kl_divergence(posterior, Normal(0, 1)).sum(1).mean())
-    gradients = torch.autograd.grad(terms["reconstruction"], [*model.encoder.encode.parameters()])
+    gradients = torch.autograd.grad(terms["reconstruction"], [*model.encoder.discriminator.judge.parameters()])
     assert all(g.unflatten(0, (2, -1)).flatten(1).norm(dim=1).gt(0).all() for g in gradients)  # mean and variance
 
 
@@ -130,7 +130,7 @@ def linear(**off):
     """A model, images of its own and their exact log-likelihood."""
     torch.manual_seed(0)
     decoder = Linear()
-    model = VAE(Posterior(decoder, **off), decoder, sigma=SIGMA, ema_decay=0)
+    model = VAE(encoder=Posterior(decoder, **off), generator=decoder, sigma=SIGMA, ema_decay=0)
     images = decoder(torch.randn(30, CODES)).detach() + SIGMA * torch.randn(30, 1, 1, PIXELS)
     covariance = decoder.weight @ decoder.weight.T + SIGMA**2 * torch.eye(PIXELS)
     exact = MultivariateNormal(decoder.bias, covariance).log_prob(images.flatten(1)).detach()
@@ -224,8 +224,8 @@ def test_reconstructs_better_than_the_mean_image(likelihood):
 
     def fresh():
         torch.manual_seed(0)
-        networks = {"encoder": MLPEncoder(SHAPE, 16, (128,)), "generator": MLPDecoder(SHAPE, 8, (128,))}
-        return VAE(**networks, likelihood=likelihood, ema_decay=0)
+        backbone = MLPBackbone((128,), (128,), latent_dim=8)
+        return VAE(image_shape=SHAPE, backbone=backbone, likelihood=likelihood, ema_decay=0)
 
     model = learnt(fresh(), images)
     mean = images.mean(0, keepdim=True)
@@ -252,7 +252,8 @@ def test_validation_reports_bounds(tmp_path):
 
 def test_own_networks_and_loading(tmp_path):
     def parts():
-        return {"encoder": MLPEncoder(SHAPE, 6, (8,)), "generator": MLPDecoder(SHAPE, 3, (8,))}
+        encoder = MLPBackbone(discriminator_hidden=(8,)).encoder(SHAPE, 6)
+        return {"encoder": encoder, "generator": Decoder(MLPGenerator(SHAPE, 3, (8,)))}
 
     model = VAE(**parts(), image_shape=SHAPE)
     fit(tmp_path, model)
@@ -272,7 +273,7 @@ def test_what_is_refused():
     refused(lambda: small(VAE, likelihood="bernoulli", sigma=1.0), "sigma", "bernoulli")
     refused(lambda: small(VAE, binarise=True), "binarise", "gaussian")
     refused(lambda: small(VAE).elbo(torch.zeros(1, *SHAPE), binarise=True), "binarise", "gaussian")
-    refused(lambda: small(VAE, generator=DCGANGenerator(SHAPE, 8, 4), likelihood="bernoulli"), "logits", "DCGANGen")
-    wrong = small(VAE, encoder=MLPEncoder(SHAPE, 8))
+    refused(lambda: small(VAE, generator=Linear(), likelihood="bernoulli"), "logits", "Linear")
+    wrong = small(VAE, encoder=MLPBackbone().encoder(SHAPE, 8))
     refused(lambda: wrong.objective(torch.zeros(4, *SHAPE)), "(4, 16)", "(4, 8)", "latent_dim=8")
     assert small(VAE, generator=DCGANGenerator(SHAPE, 5, 4)).latent_dim == 5  # a Gaussian one needs no logits

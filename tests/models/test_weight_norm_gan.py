@@ -8,6 +8,7 @@ from torch import nn
 
 from lit_gans import DCGAN, WeightNormGAN
 from lit_gans.losses import minimax_discriminator, non_saturating_generator
+from lit_gans.networks import WeightNormBackbone
 from lit_gans.optim import RMSprop
 
 
@@ -58,7 +59,7 @@ def test_own_networks_and_a_penalty():
         def forward(self, noise):
             return self.map(noise).tanh().view(-1, 1, 16, 16)
 
-    model = WeightNormGAN(Mine(), image_shape=(1, 16, 16), width=4, r1=1.0)
+    model = WeightNormGAN(generator=Mine(), image_shape=(1, 16, 16), backbone=WeightNormBackbone(width=4), r1=1.0)
     assert model.sample(2, seed=0).shape == (2, 1, 16, 16) and model.latent_dim == 3
     refused(lambda: small(WeightNormGAN, upsampling="resize"), "upsampling", "WeightNormGAN")
     refused(lambda: WeightNormGAN(), "image_shape")
@@ -72,12 +73,7 @@ def test_it_learns_where_the_ink_is(tmp_path):
     torch.manual_seed(0)
     fast = partial(RMSprop, lr=1e-3)
     model = WeightNormGAN(
-        image_shape=(1, 16, 16),
-        latent_dim=8,
-        width=8,
-        generator_optimizer=fast,
-        discriminator_optimizer=fast,
-        ema_decay=0.9,
+        image_shape=(1, 16, 16), latent_dim=8, backbone=WeightNormBackbone(width=8), optimizer=fast, ema_decay=0.9
     )
     weight = model.generator.project.parametrizations.weight.original
     before = (model.sample(200, seed=0).mean(0) - mean).square().mean(), weight.detach().norm(dim=1).clone()

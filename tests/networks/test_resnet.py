@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import refused
-from test_networks import SHAPES, check_discriminator, check_generator
+from players import SHAPES, check_discriminator, check_generator
 from torch import nn
 
 from lit_gans.networks import ResNetDiscriminator, ResNetGenerator

@@ -188,7 +188,7 @@ def test_shapes(shape):
     assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
 
 
-@pytest.mark.parametrize("shape", [(1, 4, 4), (3, 7, 64), (0, 32, 32)], ids=str)
+@pytest.mark.parametrize("shape", [(1, 4, 4), (3, 7, 64)], ids=str)
 def test_too_small(shape):
     for net in (StyleGenerator, StyleDiscriminator):
         with pytest.raises(UsageError, match="at least 8x8") as error:

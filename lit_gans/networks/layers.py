@@ -1,4 +1,4 @@
-"""Layers that several networks share."""
+"""Layers and norms that several networks share, the plan of their maps, and the initialisation of their weights."""
 
 from collections.abc import Sequence
 from math import log2
@@ -22,15 +22,20 @@ def doublings(image_shape: Sequence[int]) -> int:
     """How many times the generator doubles and the discriminator halves: as long as the short side keeps 4 pixels.
 
     Raises:
-        UsageError: if the image has a side below 8 pixels, which leaves no room for one doubling.
+        UsageError: if the shape is not (channels, height, width), or has a side below 8 pixels, which leaves no room
+            for one doubling.
     """
-    channels, height, width = image_shape
-    if min(height, width) < 2 * _SMALLEST or channels < 1:
+    if len(image_shape) != 3 or image_shape[0] < 1:
         raise UsageError(
-            f"a convolutional network draws images of at least 8x8 pixels (one doubling from 4x4), got image_shape "
-            f"{tuple(image_shape)} (channels, height, width); use larger images, or GAN, whose MLP draws any shape"
+            "a convolutional network takes images (channels, height, width) of at least one channel, got image_shape "
+            f"{tuple(image_shape)}; use MLPBackbone, whose networks take any shape"
         )
-    return int(log2(min(height, width) / _SMALLEST))
+    if min(image_shape[1:]) < 2 * _SMALLEST:
+        raise UsageError(
+            "a convolutional network takes images of at least 8x8 pixels (one doubling from 4x4), got image_shape "
+            f"{tuple(image_shape)}; use larger images, or MLPBackbone, whose networks take any shape"
+        )
+    return int(log2(min(image_shape[1:]) / _SMALLEST))
 
 
 def halvings(image_shape: Sequence[int]) -> int:
@@ -44,6 +49,20 @@ def halvings(image_shape: Sequence[int]) -> int:
     """
     n = doublings(image_shape)
     return n + (min(image_shape[1:]) >> (n + 1) >= 3)
+
+
+def widths(width: int, levels: int, most: int = 8) -> list[int]:
+    """Channels of the maps of so many levels, from the finest, which has ``width``, to the coarsest.
+
+    A level has half the height and width of the one before and twice the channels, so that all of them cost about the
+    same. From ``most`` times on channels stay, as in the papers: a convolution's weights grow with their square, and
+    would soon be nearly all in the coarsest maps.
+
+    Examples:
+        >>> widths(64, 5)
+        [64, 128, 256, 512, 512]
+    """
+    return [width * min(2**level, most) for level in range(levels)]
 
 
 class SubPixel(nn.Sequential):
@@ -72,7 +91,7 @@ def upsample(in_channels: int, out_channels: int, kind: Upsampling, bias: bool =
     ``subpixel`` is `SubPixel`, the cheapest, which draws none at first.
 
     Raises:
-        UsageError: if ``kind`` is none of them.
+        UsageError: if ``kind`` is another one.
     """
     if kind == "transposed":
         return nn.ConvTranspose2d(in_channels, out_channels, 4, 2, 1, bias=bias)
@@ -134,6 +153,30 @@ def dense_layers(inputs: int, units: int, norm: Norm, activation: nn.Module) -> 
     if not units:
         return []
     return [nn.Linear(inputs, units, bias=needs_bias(norm)), *norm_layers(units, norm, maps=False), activation]
+
+
+def normal(module: nn.Module, std: float = 0.02) -> None:
+    """Draws weights from N(0, std), norm gains from N(1, std), and zeroes biases (Radford et al. 2015, section 4).
+
+    Use it with ``network.apply(normal)``, before `reparametrise`.
+    """
+    if isinstance(module, SubPixel):  # apply comes to it after its convolution
+        module.begin_as_nearest()
+        return
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+        nn.init.normal_(module.weight, 0.0, std)
+    elif isinstance(module, NORMS) and module.weight is not None:
+        nn.init.normal_(module.weight, 1.0, std)
+    else:
+        return
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)
+
+
+def initialise(network: nn.Module, norm: Norm) -> None:
+    """DCGAN's N(0, 0.02) where a norm restores the scale of the maps; PyTorch's own where nothing does."""
+    if norm in ("batch", "instance", "layer"):
+        network.apply(normal)
 
 
 def reparametrise(network: nn.Module, norm: Norm) -> None:

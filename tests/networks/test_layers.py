@@ -1,6 +1,7 @@
 """Where the norms are and what they do, and the kinds of upsampling."""
 
 import copy
+from itertools import pairwise
 
 import pytest
 import torch
@@ -17,8 +18,7 @@ from lit_gans.networks import (
     ResNetDiscriminator,
     ResNetGenerator,
 )
-from lit_gans.networks.blocks import SubPixel, norm_layers, reparametrise, upsample
-from lit_gans.networks.init import normal
+from lit_gans.networks.layers import SubPixel, norm_layers, normal, reparametrise, upsample, widths
 from lit_gans.optim import ExponentialAverage
 from lit_gans.penalties import zero_centered
 
@@ -79,7 +79,8 @@ def test_first_and_last_maps_are_not_normalised(norm):
         leaves = [m for m in network.modules() if not list(m.children())]
         convolutions = [i for i, m in enumerate(leaves) if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))]
         bare = convolutions.pop(skipped)
-        assert not isinstance(leaves[bare + 1], LAYERS[norm]) and leaves[bare].bias is not None
+        assert not any(isinstance(m, LAYERS[norm]) for m in leaves[bare + 1 : bare + 2])
+        assert leaves[bare].bias is not None
         assert convolutions and all(isinstance(leaves[i + 1], LAYERS[norm]) for i in convolutions)
         assert all(leaves[i].bias is None for i in convolutions)
 
@@ -224,6 +225,13 @@ def test_instance_norm():
     torch.testing.assert_close(made.mean((2, 3)), torch.zeros(4, 3), atol=1e-6, rtol=0)
     torch.testing.assert_close(made.var((2, 3), correction=0), torch.ones(4, 3), atol=1e-4, rtol=0)
     torch.testing.assert_close(layer(maps[:1]), made[:1])
+
+
+@pytest.mark.parametrize("most", [1, 8, 16])
+def test_widths_double_until_they_are_wide_enough(most):
+    plan = widths(3, 7, most)
+    assert len(plan) == 7 and plan[0] == 3 and max(plan) == 3 * most
+    assert all(wide == min(2 * narrow, 3 * most) for narrow, wide in pairwise(plan))
 
 
 # -------------------------------------------------------------------- upsampling

@@ -1,17 +1,16 @@
-"""Convolutional encoder and decoder, and the discriminator that is both and judges an image by its copy."""
+"""The convolutional encoder and decoder of Berthelot et al. 2017 (BEGAN), for any height, width and channel count."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, log2, prod
 
 import torch
 from torch import Tensor, nn
 
-from lit_gans.errors import UsageError, at_least
-from lit_gans.networks.base import Discriminator, Generator
-from lit_gans.networks.blocks import WEIGHTED, Norm, Upsampling, crop, doublings, norm_layers, reparametrise, upsample
-from lit_gans.networks.dcgan import DCGANGenerator, halving, initialise
-from lit_gans.precision import full
+from lit_gans.errors import at_least
+from lit_gans.networks.base import Backbone, Discriminator, Generator
+from lit_gans.networks.layers import WEIGHTED, Norm, Upsampling, crop, doublings, norm_layers, reparametrise, upsample
 
 _COARSE = 8  # side of the coarsest map, as nearly as halving comes to it
 
@@ -44,12 +43,14 @@ class VanishingResidual(nn.Module):
         return self.carry * x + (1 - self.carry) * self.layer(x)
 
 
-class ConvEncoder(nn.Module):
+class ConvEncoder(Discriminator):
     """BEGAN's encoder: pairs of 3x3 convolutions with ELU, halved by a stride of 2, then one linear layer.
+
+    With one output it is a discriminator as any other.
 
     Args:
         image_shape: (channels, height, width) of the images; both sides at least 8.
-        code_dim: size of a code.
+        outputs: size of a code, or scores an image.
         width: channels of the finest map; the next has twice as many, the third three times, and so on.
         norm: what normalises the hidden maps or the weights; ``none`` in the paper.
         vanishing: make every layer that keeps its shape a `VanishingResidual`.
@@ -61,15 +62,15 @@ class ConvEncoder(nn.Module):
     def __init__(
         self,
         image_shape: Sequence[int],
-        code_dim: int = 64,
+        outputs: int = 64,
         width: int = 64,
         norm: Norm = "none",
         vanishing: bool = False,
     ) -> None:
         super().__init__()
-        at_least(1, code_dim=code_dim, width=width)
-        channels, height, image_width = image_shape
+        at_least(1, outputs=outputs, width=width)
         n = levels(image_shape)
+        channels, height, image_width = image_shape
         layers: list[nn.Module] = [_block(channels, width, norm)]
         for level in range(n + 1):
             features = width * (level + 1)
@@ -77,12 +78,13 @@ class ConvEncoder(nn.Module):
             if level < n:
                 layers += [_block(features, features + width, norm, stride=2)]
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.project = nn.Linear(features * ceil(height / 2**n) * ceil(image_width / 2**n), code_dim)
+        self.size, self.norm = features * ceil(height / 2**n) * ceil(image_width / 2**n), norm
+        self.judge = nn.Linear(self.size, outputs)
         _initialise(self, norm)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to codes (N, code_dim)."""
-        return self.project(self.layers(image.contiguous(memory_format=torch.channels_last)))
+    def features(self, image: Tensor) -> Tensor:
+        """(N, C, H, W) to what the last layer judges by, (N, size)."""
+        return self.layers(image.contiguous(memory_format=torch.channels_last))
 
 
 class ConvDecoder(Generator):
@@ -99,7 +101,6 @@ class ConvDecoder(Generator):
             to the layers that follow anyway; ``transposed`` and ``subpixel`` bring one of their own.
         norm: what normalises the hidden maps or the weights; ``none`` in the paper.
         skip: give every doubled map the coarsest one too, resized: the paper's skip connections.
-        bounded: end with tanh, so that images are in [-1, 1]; otherwise with the last convolution, as in the paper.
         vanishing: make every layer that keeps its shape a `VanishingResidual`.
 
     Raises:
@@ -114,98 +115,74 @@ class ConvDecoder(Generator):
         upsampling: Upsampling = "resize",
         norm: Norm = "none",
         skip: bool = False,
-        bounded: bool = True,
         vanishing: bool = False,
     ) -> None:
         super().__init__()
         at_least(1, latent_dim=latent_dim, width=width)
-        self.latent_dim, self.skip, self.bounded = latent_dim, skip, bounded
-        channels, self.height, self.width = image_shape
         n = levels(image_shape)
+        self.latent_dim, self.skip = latent_dim, skip
+        channels, self.height, self.width = image_shape
         self.coarse = (width, ceil(self.height / 2**n), ceil(self.width / 2**n))
         self.project = nn.Linear(latent_dim, prod(self.coarse))
         self.levels, self.doubles = nn.ModuleList(), nn.ModuleList()
         for level in range(n + 1):
-            widths = [width * (2 if skip and level else 1), width, width]
-            self.levels.append(nn.Sequential(*[_block(i, o, norm, vanishing=vanishing) for i, o in pairwise(widths)]))
+            plan = [width * (2 if skip and level else 1), width, width]
+            self.levels.append(nn.Sequential(*[_block(i, o, norm, vanishing=vanishing) for i, o in pairwise(plan)]))
             if level < n:
                 self.doubles.append(_double(width, upsampling, norm))
         self.draw = nn.Conv2d(width, channels, 3, 1, 1)
         _initialise(self, norm)
 
-    def forward(self, code: Tensor) -> Tensor:
-        """(N, latent_dim) to (N, C, H, W), in [-1, 1] if ``bounded``."""
-        coarse = self.project(code).view(-1, *self.coarse).contiguous(memory_format=torch.channels_last)
+    def logits(self, noise: Tensor) -> Tensor:
+        """(N, latent_dim) to unbounded (N, C, H, W)."""
+        coarse = self.project(noise).view(-1, *self.coarse)  # (N, width, 6 to 11, ...)
+        coarse = coarse.contiguous(memory_format=torch.channels_last)
         x = self.levels[0](coarse)
         for double, level in zip(self.doubles, self.levels[1:], strict=True):
             x = double(x)
             if self.skip:
-                x = torch.cat([x, nn.functional.interpolate(coarse, x.shape[2:])], 1)
+                x = torch.cat([x, nn.functional.interpolate(coarse, x.shape[2:])], 1)  # (N, 2 width, ...)
             x = level(x)
-        image = self.draw(x)
-        return crop(image.tanh() if self.bounded else image, self.height, self.width)
+        return crop(self.draw(x), self.height, self.width)
 
 
-class AutoEncoderDiscriminator(Discriminator):
-    """Judges an image by its energy: how badly an autoencoder copies it.
+@dataclass(frozen=True)
+class BEGANBackbone(Backbone):
+    """The networks of BEGAN: pairs of 3x3 convolutions with ELU. See `ConvEncoder` and `ConvDecoder`.
 
-    The error is taken inside the module, over whatever it is called with, so that augmented images are compared with
-    their own copies.
+    Berthelot et al. 2017, arXiv:1703.10717.
 
     Args:
-        image_shape: (channels, height, width) of the images to judge; both sides at least 8.
-        width: channels of the finest hidden maps.
-        code_dim: size of a code; small, or everything is copied well.
-        power: an energy is the mean over an image's values of ``|image - copy|**power``: 1 as in BEGAN, 2 as in EBGAN.
-        strided: the autoencoder of EBGAN, DCGAN's strided 4x4 convolutions and its generator, in place of BEGAN's
-            `ConvEncoder` and `ConvDecoder`.
-        norm: what normalises the hidden maps (``batch``, ``layer``) or the weights (``weight``, ``spectral``).
-        skip: skip connections in BEGAN's decoder.
-        vanishing: make BEGAN's layers that keep their shape `VanishingResidual` ones.
+        width: channels of the finest hidden maps; 64 and 128 in the paper.
+        latent_dim: size of the noise.
+        upsampling: how a map is doubled; ``resize`` (nearest) as in the paper.
+        generator_norm: what normalises the generator, and an autoencoder's decoder; nothing in the paper.
+        discriminator_norm: what normalises discriminator and encoder; by default what the game needs, else ``none``.
+        skip: skip connections from the coarsest map, which sharpen images.
+        vanishing: make every layer that keeps its shape a `VanishingResidual`, for a game that lets them fade.
 
-    Raises:
-        UsageError: if a side is below 8 pixels, ``power`` is neither 1 nor 2, or ``norm`` is unknown.
+    Examples:
+        >>> BEGANBackbone(width=4).encoder((3, 32, 40), outputs=7)(torch.zeros(2, 3, 32, 40)).shape
+        torch.Size([2, 7])
     """
 
-    def __init__(
-        self,
-        image_shape: Sequence[int],
-        width: int = 64,
-        code_dim: int = 64,
-        power: int = 1,
-        strided: bool = False,
-        norm: Norm = "none",
-        skip: bool = False,
-        vanishing: bool = False,
-    ) -> None:
-        super().__init__()
-        at_least(1, width=width, code_dim=code_dim)
-        if power not in (1, 2):
-            raise UsageError(f"power must be 1 (absolute errors) or 2 (squared errors), got {power}")
-        self.power = power
-        self.encoder: nn.Module
-        self.decoder: nn.Module
-        if strided:
-            self.encoder = _strided_encoder(image_shape, code_dim, width, norm)
-            self.decoder = DCGANGenerator(image_shape, code_dim, width, norm=norm)
-        else:
-            self.encoder = ConvEncoder(image_shape, code_dim, width, norm, vanishing)
-            self.decoder = ConvDecoder(image_shape, code_dim, width, "resize", norm, skip, False, vanishing)
+    width: int = 64
+    latent_dim: int = 64
+    upsampling: Upsampling = "resize"
+    generator_norm: Norm = "none"
+    discriminator_norm: Norm | None = None
+    skip: bool = False
+    vanishing: bool = False
 
-    def encode(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to codes (N, code_dim)."""
-        return self.encoder(image.contiguous(memory_format=torch.channels_last))
+    def generator(self, image_shape: Sequence[int], inputs: int) -> ConvDecoder:
+        """Draws from vectors (N, inputs)."""
+        looks = self.upsampling, self.generator_norm, self.skip, self.vanishing
+        return ConvDecoder(image_shape, inputs, self.width, *looks)
 
-    def reconstruct(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to the autoencoder's copy of it."""
-        return self.decoder(self.encode(image))
-
-    def forward(self, image: Tensor, return_codes: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-        """(N, C, H, W) to energies (N,) in float32, and with ``return_codes`` to energies and codes (N, code_dim)."""
-        codes = self.encode(image)
-        error = (full(self.decoder(codes)) - full(image)).flatten(1)
-        energies = error.abs().mean(1) if self.power == 1 else error.square().mean(1)
-        return (energies, codes) if return_codes else energies
+    def discriminator(self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None) -> ConvEncoder:
+        """Judges by ``outputs`` scores; its norm is this backbone's own, else ``norm``, else ``none``."""
+        kind: Norm = self.discriminator_norm or norm or "none"
+        return ConvEncoder(image_shape, outputs, self.width, kind, self.vanishing)
 
 
 def _block(in_channels: int, out_channels: int, norm: Norm, stride: int = 1, vanishing: bool = False) -> nn.Module:
@@ -219,15 +196,6 @@ def _double(features: int, kind: Upsampling, norm: Norm) -> nn.Module:
     if kind == "resize" or kind == "bilinear":
         return nn.Upsample(scale_factor=2, mode="nearest" if kind == "resize" else kind)
     return nn.Sequential(upsample(features, features, kind, bias=True), *norm_layers(features, norm), nn.ELU())
-
-
-def _strided_encoder(image_shape: Sequence[int], code_dim: int, width: int, norm: Norm) -> nn.Module:
-    """DCGAN's discriminator with a code in place of a logit, and a norm after its first convolution too."""
-    layers, size = halving(image_shape, width, norm, normalise_first=True)
-    encoder = nn.Sequential(*layers, nn.Linear(size, code_dim))
-    initialise(encoder, norm)
-    reparametrise(encoder, norm)
-    return encoder.to(memory_format=torch.channels_last)
 
 
 def _initialise(network: nn.Module, norm: Norm) -> None:

@@ -1,0 +1,197 @@
+"""Every argument of every class by name, for editors. Written by tools/stubs.py, not by hand."""
+
+from abc import ABCMeta
+from collections.abc import Sequence
+from lightning.pytorch.cli import LRSchedulerCallable
+from lightning.pytorch.cli import OptimizerCallable
+from lit_gans.checkpoints import load as load
+from lit_gans.core.encoder_decoder import EncoderDecoder as _EncoderDecoder
+from lit_gans.core.encoder_decoder import Likelihood
+from lit_gans.core.game import BaseGAN as _BaseGAN
+from lit_gans.core.generative import GenerativeModel as GenerativeModel
+from lit_gans.core.generative import ImageShape
+from lit_gans.data import Apple2Orange as Apple2Orange
+from lit_gans.data import CIFAR10 as CIFAR10
+from lit_gans.data import CaptionedGlyphs as CaptionedGlyphs
+from lit_gans.data import Captions as Captions
+from lit_gans.data import CelebA as CelebA
+from lit_gans.data import Cezanne2Photo as Cezanne2Photo
+from lit_gans.data import Cityscapes as Cityscapes
+from lit_gans.data import Edges2Handbags as Edges2Handbags
+from lit_gans.data import Edges2Shoes as Edges2Shoes
+from lit_gans.data import Facades as Facades
+from lit_gans.data import FashionMNIST as FashionMNIST
+from lit_gans.data import Gaussians as Gaussians
+from lit_gans.data import Glyphs as Glyphs
+from lit_gans.data import Horse2Zebra as Horse2Zebra
+from lit_gans.data import ImageFolder as ImageFolder
+from lit_gans.data import LSUN as LSUN
+from lit_gans.data import MNIST as MNIST
+from lit_gans.data import Maps as Maps
+from lit_gans.data import Monet2Photo as Monet2Photo
+from lit_gans.data import Night2Day as Night2Day
+from lit_gans.data import Paired as Paired
+from lit_gans.data import PairedGlyphs as PairedGlyphs
+from lit_gans.data import Phone2DSLR as Phone2DSLR
+from lit_gans.data import SVHN as SVHN
+from lit_gans.data import SVHN2MNIST as SVHN2MNIST
+from lit_gans.data import StackedMNIST as StackedMNIST
+from lit_gans.data import Summer2Winter as Summer2Winter
+from lit_gans.data import Ukiyoe2Photo as Ukiyoe2Photo
+from lit_gans.data import Unpaired as Unpaired
+from lit_gans.data import UnpairedGlyphs as UnpairedGlyphs
+from lit_gans.data import VanGogh2Photo as VanGogh2Photo
+from lit_gans.families import LabelGAN as LabelGAN
+from lit_gans.families import LatentGAN as LatentGAN
+from lit_gans.families import PairedGAN as PairedGAN
+from lit_gans.families import UnpairedGAN as UnpairedGAN
+from lit_gans.models import ACGAN as ACGAN
+from lit_gans.models import AutoEncoder as AutoEncoder
+from lit_gans.models import BEGAN as BEGAN
+from lit_gans.models import CGAN as CGAN
+from lit_gans.models import CUT as CUT
+from lit_gans.models import Colorizer as Colorizer
+from lit_gans.models import CycleGAN as CycleGAN
+from lit_gans.models import DCGAN as DCGAN
+from lit_gans.models import DRAGAN as DRAGAN
+from lit_gans.models import EBGAN as EBGAN
+from lit_gans.models import GAN as GAN
+from lit_gans.models import HingeGAN as HingeGAN
+from lit_gans.models import InfoGAN as InfoGAN
+from lit_gans.models import LSGAN as LSGAN
+from lit_gans.models import PacGAN as PacGAN
+from lit_gans.models import Pix2Pix as Pix2Pix
+from lit_gans.models import ProjectionGAN as ProjectionGAN
+from lit_gans.models import R3GAN as R3GAN
+from lit_gans.models import RelativisticGAN as RelativisticGAN
+from lit_gans.models import SAGAN as SAGAN
+from lit_gans.models import SGAN as SGAN
+from lit_gans.models import SNGAN as SNGAN
+from lit_gans.models import StyleGAN2 as StyleGAN2
+from lit_gans.models import UnrolledGAN as UnrolledGAN
+from lit_gans.models import VAE as VAE
+from lit_gans.models import WGAN as WGAN
+from lit_gans.models import WGANGP as WGANGP
+from lit_gans.models import WeightNormGAN as WeightNormGAN
+from lit_gans.networks.base import Backbone
+from lit_gans.optim import Adam
+from torch import nn
+
+__version__: str
+_HOME: dict[str, str]
+
+__all__ = [
+    "__version__",
+    "GenerativeModel",
+    "BaseGAN",
+    "LabelGAN",
+    "LatentGAN",
+    "PairedGAN",
+    "UnpairedGAN",
+    "EncoderDecoder",
+    "load",
+    "ACGAN",
+    "AutoEncoder",
+    "BEGAN",
+    "CGAN",
+    "Colorizer",
+    "CycleGAN",
+    "DCGAN",
+    "DRAGAN",
+    "EBGAN",
+    "GAN",
+    "HingeGAN",
+    "InfoGAN",
+    "LSGAN",
+    "PacGAN",
+    "Pix2Pix",
+    "ProjectionGAN",
+    "R3GAN",
+    "RelativisticGAN",
+    "SAGAN",
+    "SGAN",
+    "SNGAN",
+    "StyleGAN2",
+    "UnrolledGAN",
+    "VAE",
+    "WeightNormGAN",
+    "WGAN",
+    "WGANGP",
+    "CUT",
+    "Apple2Orange",
+    "CaptionedGlyphs",
+    "Captions",
+    "CelebA",
+    "Cezanne2Photo",
+    "CIFAR10",
+    "Cityscapes",
+    "Edges2Handbags",
+    "Edges2Shoes",
+    "Facades",
+    "FashionMNIST",
+    "Gaussians",
+    "Glyphs",
+    "Horse2Zebra",
+    "ImageFolder",
+    "LSUN",
+    "Maps",
+    "MNIST",
+    "Monet2Photo",
+    "Night2Day",
+    "Paired",
+    "PairedGlyphs",
+    "Phone2DSLR",
+    "StackedMNIST",
+    "Summer2Winter",
+    "SVHN",
+    "SVHN2MNIST",
+    "Ukiyoe2Photo",
+    "Unpaired",
+    "UnpairedGlyphs",
+    "VanGogh2Photo",
+]
+
+class EncoderDecoder(_EncoderDecoder, metaclass=ABCMeta):
+    def __init__(
+        self,
+        *,
+        encoder: nn.Module | None = None,
+        generator: nn.Module | None = None,
+        backbone: Backbone | None = None,
+        latent_dim: int | None = None,
+        likelihood: Likelihood = "gaussian",
+        optimizer: OptimizerCallable = Adam,
+        scheduler: LRSchedulerCallable | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+    ) -> None: ...
+
+class BaseGAN(_BaseGAN, metaclass=ABCMeta):
+    def __init__(
+        self,
+        *,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        optimizer: OptimizerCallable = Adam,
+        generator_optimizer: OptimizerCallable | None = None,
+        discriminator_optimizer: OptimizerCallable | None = None,
+        scheduler: LRSchedulerCallable | None = None,
+        generator_scheduler: LRSchedulerCallable | None = None,
+        discriminator_scheduler: LRSchedulerCallable | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+    ) -> None: ...

@@ -1,0 +1,186 @@
+"""How options name classes: by short names, ours before others', and each class begins with its own defaults.
+
+Both are jsonargparse's to decide, which has a function for each and no setting: `our_rules` puts ours in their place
+while a command is read, and puts them back, so that no other parser of the process changes.
+"""
+
+import inspect
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from importlib import import_module
+from typing import Any, get_args
+
+from jsonargparse import Namespace
+from jsonargparse import _typehints as jsonargparse
+from lightning.pytorch import Callback, LightningDataModule
+from lightning.pytorch.loggers import Logger
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from lit_gans.cli.words import OWN
+from lit_gans.core.generative import GenerativeModel
+from lit_gans.errors import UsageError, nearest
+from lit_gans.networks.base import Backbone, TranslationBackbone
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of class that an option may name.
+
+    Args:
+        base: all of the kind are its subclasses.
+        word: for it, in an error.
+        homes: the modules whose classes go by their names alone; of two with one name, that of the first.
+        ending: of the names, which may be left out.
+    """
+
+    base: type
+    word: str
+    homes: tuple[str, ...]
+    ending: str = ""
+
+
+_KINDS = (  # a class is of the first that fits: a model is a network, too
+    _Kind(GenerativeModel, "model", ("lit_gans.models",)),
+    _Kind(LightningDataModule, "data", ("lit_gans.data",)),
+    _Kind(Backbone, "backbone", ("lit_gans.networks",), "Backbone"),
+    _Kind(TranslationBackbone, "backbone", ("lit_gans.networks",), "Translation"),
+    _Kind(Optimizer, "optimizer", ("lit_gans.optim", "torch.optim")),
+    _Kind(LRScheduler, "scheduler", ("lit_gans.optim", "torch.optim.lr_scheduler")),
+    _Kind(Callback, "callback", ("lit_gans.callbacks", "lightning.pytorch.callbacks")),
+    _Kind(Logger, "logger", ("lightning.pytorch.loggers",), "Logger"),
+    _Kind(nn.Module, "network", ("lit_gans.networks",)),
+)
+
+
+@contextmanager
+def our_rules() -> Iterator[None]:
+    """Reads options by the rules of this module as long as it lasts."""
+    theirs = jsonargparse.resolve_class_path_by_name, jsonargparse.discard_init_args_on_class_path_change
+    said: set[str] = set()
+
+    def resolved(cls: Any, name: str) -> str:
+        return name if "." in name else _path(cls, name, theirs[0])
+
+    def begun_anew(_: Any, before: Any, now: Any) -> None:
+        if note := _forget(before, now):
+            if note not in said:  # options are merged several times
+                print(f"note: {note}", file=sys.stderr, flush=True)
+            said.add(note)
+
+    jsonargparse.resolve_class_path_by_name = resolved
+    jsonargparse.discard_init_args_on_class_path_change = begun_anew
+    try:
+        yield
+    finally:
+        jsonargparse.resolve_class_path_by_name, jsonargparse.discard_init_args_on_class_path_change = theirs
+
+
+def choices(base: type) -> dict[str, type]:
+    """The classes that may stand where ``base`` is asked for, by the names that need no module."""
+    kind = next((kind for kind in _KINDS if issubclass(base, kind.base)), None)
+    found: dict[str, type] = {}
+    for home in kind.homes if kind is not None else ():
+        module = import_module(home)
+        for name in sorted(getattr(module, "__all__", vars(module))):
+            cls = getattr(module, name)
+            own = inspect.isclass(cls) and cls.__module__.partition(".")[0] == home.partition(".")[0]
+            if own and name[0] != "_" and issubclass(cls, base) and not inspect.isabstract(cls) and cls is not base:
+                found.setdefault(name, cls)
+    return found
+
+
+def _path(bases: Any, name: str, theirs: Any) -> str:
+    """The dotted name of the class that a short name stands for.
+
+    Raises:
+        ValueError: if there is none, as the parser expects it.
+    """
+    bases = bases if isinstance(bases, tuple) else get_args(bases) or (bases,)
+    for base in bases:
+        if found := _named(name, choices(base), base):
+            return str(jsonargparse.get_import_path(found))
+    for base in bases:  # a class of the user's own that is imported already
+        if "." in (own := theirs(base, name)):
+            return str(own)
+    if (kind := next((kind for kind in _KINDS if issubclass(bases[0], kind.base)), None)) is None:
+        return name
+    raise ValueError(f"unknown {kind.word} {name!r}{nearest(name, list(choices(bases[0])))}, {OWN}")
+
+
+def _named(name: str, known: dict[str, type], base: type) -> type | None:
+    ending = next((kind.ending for kind in _KINDS if issubclass(base, kind.base)), "")
+    short = {each.removesuffix(ending): cls for each, cls in known.items()} if ending else {}
+    lower = {each.lower(): cls for each, cls in short.items()}  # wandb, csv
+    return known.get(name) or short.get(name) or lower.get(name)
+
+
+def _forget(before: Any, now: Any) -> str:
+    """Empties the options of a class that another one is named over, and says which of them somebody had chosen."""
+    given = before.get("init_args") if before else None
+    if not given or _same(before["class_path"], now["class_path"]):
+        return ""
+    old, new = (each["class_path"].rpartition(".")[2] for each in (before, now))
+    chosen = list(_chosen(before["class_path"], given))
+    for name, _ in _items(given):
+        del given[name]
+    return f"options of {old} do not hold for {new} and are left out: {', '.join(chosen)}" if chosen else ""
+
+
+def _same(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    try:
+        return jsonargparse.import_object(one) is jsonargparse.import_object(other)
+    except (ImportError, AttributeError, ValueError, UsageError):
+        return False
+
+
+def _chosen(path: str, given: Any, own: dict[str, Any] | None = None, prefix: str = "") -> Iterator[str]:
+    """The options that are not the defaults of a class, ``name value``, also those of the classes among them."""
+    own = _defaults(path) if own is None else own
+    for name, value in _items(given):
+        default = own.get(name)
+        if isinstance(value, (dict, Namespace)) and "class_path" in value:
+            same = isinstance(default, (dict, Namespace)) and _same(default["class_path"], value["class_path"])
+            if not same:
+                yield f"{prefix}{name} {value['class_path'].rpartition('.')[2]}"
+            inner = dict(_items(default.get("init_args") or {})) if same else None  # type: ignore[union-attr]
+            yield from _chosen(value["class_path"], value.get("init_args") or {}, inner, f"{prefix}{name}.")
+        elif _plain(value) != _plain(default) and not (name == "backbone" and value is None):  # which is its own
+            yield f"{prefix}{name} {value}"
+
+
+def _defaults(path: str) -> dict[str, Any]:
+    """Those of a class; none if it cannot be looked at, where nobody can tell defaults from choices."""
+    try:
+        cls = jsonargparse.import_object(path)
+        own = dict(_items(jsonargparse.ActionTypeHint.get_class_parser(cls).get_defaults()))
+    except Exception:
+        return {}
+    return own | ({"backbone": spelled} if (spelled := own_backbone(cls)) is not None else {})
+
+
+def own_backbone(model: Any) -> Namespace | None:
+    """The backbone that a model's class names, as options."""
+    backbone = getattr(model, "default_backbone", None)
+    if not isinstance(backbone, (Backbone, TranslationBackbone)):
+        return None
+    return spelled_out(backbone)
+
+
+def spelled_out(backbone: Any) -> Namespace:
+    """A backbone as options, all of them."""
+    options = {field.name: getattr(backbone, field.name) for field in fields(backbone)}
+    return Namespace(class_path=jsonargparse.get_import_path(type(backbone)), init_args=Namespace(options))
+
+
+def _items(options: Any) -> list[tuple[str, Any]]:
+    return list(options.items(branches=True, nested=False) if isinstance(options, Namespace) else options.items())
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value

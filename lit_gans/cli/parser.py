@@ -1,0 +1,157 @@
+"""The parser of ``fit``, ``validate``, ``test`` and ``predict``: every error is one sentence."""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jsonargparse import Namespace
+from lightning.pytorch.cli import LightningArgumentParser
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from lit_gans.checkpoints.recording import MOVED
+from lit_gans.cli import settings
+from lit_gans.cli.classes import own_backbone
+from lit_gans.cli.reasons import causes, is_own
+from lit_gans.cli.words import OWN, fail
+from lit_gans.core.generative import GenerativeModel
+from lit_gans.errors import UsageError, refuse_odd_numbers
+
+_KINDS = {"": "", "int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "NoneType": ""}
+_BACKBONE = "backbone"
+_BOTH = {f"{player}_{kind}": kind for player in ("generator", "discriminator") for kind in ("optimizer", "scheduler")}
+OF_RUN = ""  # where a logger writes: with the run
+_PAGE = "docs/from-0.1.md"
+
+
+class Parser(LightningArgumentParser):
+    """Reads options; an inner one, which jsonargparse makes of this class, reads those of one class."""
+
+    of: Any = None  #: the class whose options these are
+
+    def add_class_arguments(self, theclass: type, *arguments: Any, **options: Any) -> Any:
+        """Also remembers the class; a logger need not be told where runs are."""
+        self.of = theclass
+        added = super().add_class_arguments(theclass, *arguments, **options)
+        if isinstance(theclass, type) and issubclass(theclass, (CSVLogger, TensorBoardLogger)):
+            self.set_defaults({"save_dir": OF_RUN, **({"name": OF_RUN} if issubclass(theclass, CSVLogger) else {})})
+        return added
+
+    def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:
+        """Reads a configuration file as all of this library are read."""
+        with settings.opened(path) as text:
+            return self.parse_string(text, os.fspath(path), *arguments, **options)
+
+    def save(self, cfg: Any, path: Any, *arguments: Any, **options: Any) -> None:
+        """Writes a configuration in one file, in UTF-8 as it is read."""
+        Path(path).write_text(self.dump(cfg, skip_none=False), "utf-8")
+
+    def parse_args(self, args: Any = None, namespace: Any = None, *arguments: Any, **options: Any) -> Any:
+        """Also refuses numbers that no option can take."""
+        if self._reads_a_model:
+            words = [word.removeprefix("--").partition("=") for word in args]
+            refuse_moved({name: value for name, _, value in words}, self._names)
+            partial = {name.partition(".")[0] for name, _, _ in words if re.search(r"\.(?!class_path$)", name)}
+            namespace = self._begun(partial, namespace)
+        parsed = super().parse_args(args, namespace, *arguments, **options)
+        if command := parsed.get("subcommand"):  # not while the options of one class are looked at
+            refuse_odd_numbers(parsed[command])
+        return parsed
+
+    def parse_object(self, obj: Any, namespace: Any = None, *arguments: Any, **options: Any) -> Any:
+        """Options as a file has them; those of a class that nobody names are the class's that stands there anyway."""
+        if not self._reads_a_model:
+            return super().parse_object(obj, namespace, *arguments, **options)
+        given = dict(obj.items(branches=True, nested=False)) if isinstance(obj, Namespace) else dict(obj)
+        refuse_moved(given, self._names)
+        partial = {
+            name: given.pop(name)
+            for name, value in list(given.items())
+            if name in (_BACKBONE, *_BOTH) and isinstance(value, (dict, Namespace)) and "class_path" not in value
+        }
+        parsed = super().parse_object(given, namespace, *arguments, **options)
+        if not partial:
+            return parsed
+        return super().parse_object(partial, self._begun(partial, parsed), *arguments, **options)
+
+    @property
+    def _reads_a_model(self) -> bool:
+        return isinstance(self.of, type) and issubclass(self.of, GenerativeModel)
+
+    @property
+    def _names(self) -> set[str]:
+        return {action.dest.partition(".")[0] for action in self._actions}
+
+    def _begun(self, partial: Iterable[str], known: Any) -> Any:
+        """What is known, with a class where options come without one: the model's own backbone, its optimizer."""
+        known = Namespace() if known is None else known.clone()
+        for name in partial:
+            if known.get(name) is None and (standing := self._standing(name, known)) is not None:
+                known[name] = standing
+        return known
+
+    def _standing(self, name: str, known: Namespace) -> Namespace | None:
+        """The class that stands where nobody names one, with its options."""
+        if name == _BACKBONE:
+            return own_backbone(self.of)
+        if name in _BOTH and (both := known.get(_BOTH[name]) or self.get_defaults().get(_BOTH[name])) is not None:
+            return both.clone() if isinstance(both, Namespace) else Namespace(both)
+        return None
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Prints it and ends the process with 2; a bug in a user's own module is raised as it is."""
+        if bug := next((cause for cause in causes(ex) if is_own(cause)), None):
+            raise bug
+        if said := next((cause for cause in causes(ex) if isinstance(cause, UsageError)), None):
+            fail(str(said), 2)
+        text = " ".join(str(message).split())
+        if unknown := re.search(rf"unknown \w+ '[^']*'[?; ].*?, {OWN}", text):
+            fail(unknown[0], 2)
+        wrong = re.search(r"Problem with given class_path '([^']+)': (.+?)(?: - Expected| Given value|$)", text)
+        if wrong and not wrong[2].startswith("Validation failed"):
+            fail(f"the class {wrong[1]!r} cannot be used: {wrong[2]}", 2)
+        key = re.search(r'Parser key "(?:\w+\.)?(\w+)"', text)
+        if key and (other := re.search(r"(Import path does not correspond to a subclass of \w+)", text)):
+            fail(f"{key[1]}: {other[1][0].lower()}{other[1][1:]}: {text.rpartition('Given value: ')[2]}", 2)
+        if key and re.search(r"Given value: (NestedArg\(key=|\{'init_args': [^}]*\}+$)", text):
+            fail(f"{key[1]}: options of a class come before the class; name it first, say with --{key[1]}", 2)
+        if choice := _choice(text):
+            fail(f"{key[1] if key else 'an option'} must be {choice}", 2)
+        fail(text, 2)
+
+
+def refuse_moved(given: dict[str, Any], names: set[str]) -> None:
+    """Refuses arguments of 0.1 that are a backbone's now.
+
+    Raises:
+        UsageError: with what to write in their place.
+    """
+    moved = [name for name in given if name in MOVED and name not in names]
+    if not moved:
+        return
+    now = [_now(name, given[name]) for name in moved if given[name] not in (None, "null")]
+    flags = " and ".join(", ".join(f"--model.{name}" for name in moved).rsplit(", ", 1))
+    what = "is an option" if len(moved) == 1 else "are options"
+    raise UsageError(f"{flags} {what} of the backbone since 0.2: {' '.join(now) or 'leave out what is null'} ({_PAGE})")
+
+
+def _now(name: str, value: Any) -> str:
+    """An option of 0.1 as it is written now."""
+    if name == "residual":
+        return f"--model.backbone {'ResNet' if str(value).lower() == 'true' else 'DCGAN'}"
+    shown = str(list(value) if isinstance(value, tuple) else value).replace(" ", "")
+    return f"--model.backbone.{name} {shown}"
+
+
+def _choice(text: str) -> str:
+    """What an option must be where simple values are expected, and what it got."""
+    wanted = re.findall(r"Expected an? (?:typing\.Literal\[([^]]+)\]|<class '(\w+)'>)", text)
+    plain = text.count("Expected") == len(wanted) and "[int, int]" not in text
+    if not plain or not any(kind != "NoneType" for _, kind in wanted) or any(kind not in _KINDS for _, kind in wanted):
+        return ""
+    got = re.search(r"(?:Given|Got) value: (.+?)$", text)
+    literal = ", ".join(words for words, _ in wanted if words)
+    kinds = dict.fromkeys(_KINDS[kind] for words, kind in wanted if not words and kind != "NoneType")
+    choice = [*([f"one of {literal}"] if literal else []), *filter(None, kinds)]
+    return f"{' or '.join(choice)}, got {got[1] if got else 'something else'}"

@@ -1,0 +1,51 @@
+"""Held-out samples on several devices: each of them counts once."""
+
+from typing import Any
+
+from lightning.pytorch import LightningModule
+
+from lit_gans.data.order import first_of, repeated, size_of
+
+
+class HeldOut(LightningModule):
+    """Numbers the batches of a validation, cuts off repeated samples and weighs what is logged."""
+
+    #: whether a batch of a validation has nothing but what another device's batch has too
+    repeats: bool = False
+    _weight: float | None = None
+
+    def number(self, batch_idx: int) -> int:
+        """The number that a batch of a validation has where one device has them all: devices take turns."""
+        if self._trainer is None:
+            return batch_idx
+        return batch_idx * self.trainer.world_size + self.trainer.global_rank
+
+    def _on_before_batch_transfer(self, batch: Any, dataloader_idx: int = 0) -> Any:
+        """Sees to it that on several devices no held-out sample counts twice.
+
+        Loaders are padded, so that all devices have equally many batches. What another batch has too is cut off here;
+        ``repeats`` says that this is the whole batch, which keeps step with the others and counts for nothing. (Of the
+        public hook Lightning warns wherever there is a data module, and takes one of the two.)
+        """
+        batch = super()._on_before_batch_transfer(batch, dataloader_idx)
+        trainer, self.repeats, self._weight = self._trainer, False, None
+        if trainer is None or trainer.world_size == 1 or trainer.training or trainer.predicting:
+            return batch
+        loops = {"validate": trainer.validate_loop, "test": trainer.test_loop}
+        loop = loops.get(str(trainer.state.fn.value if trainer.state.fn else ""), trainer.fit_loop.epoch_loop.val_loop)
+        loaders = trainer.test_dataloaders if trainer.testing else trainer.val_dataloaders
+        loader = loaders[dataloader_idx] if isinstance(loaders, (list, tuple)) else loaders
+        twice, size = repeated(loader, loop.batch_progress.current.ready), size_of(batch)
+        self.repeats = twice is None or (twice > 0 and twice == size)
+        if size is not None:
+            self._weight = 0.0 if self.repeats else float(size - (twice or 0))
+        return batch if self.repeats or not twice or size is None else first_of(batch, size - twice)
+
+    def log(self, name: str, value: Any, *arguments: Any, **options: Any) -> None:
+        """Lightning's; on several devices held-out samples weigh the same wherever they are, and repeated ones nothing.
+
+        Lightning takes the mean of the batch sizes over devices in whole numbers, unless they are floats.
+        """
+        if self._weight is not None and self._current_fx_name in ("validation_step", "test_step"):
+            options["batch_size"] = 0.0 if self.repeats else float(options.get("batch_size") or self._weight)
+        super().log(name, value, *arguments, **options)

@@ -1,0 +1,144 @@
+"""The players of a game: their networks, optimizers and schedules."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+from weakref import ref
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from lit_gans.core.checks import refuse_idle
+from lit_gans.core.generative import GenerativeModel
+from lit_gans.core.gradients import all_reduce_mean, parameters_of
+from lit_gans.errors import UsageError
+from lit_gans.losses import Terms
+
+PLAYERS = ("generator", "discriminator")
+
+
+class Players(GenerativeModel):
+    """Makes the networks named in ``players`` by their hooks, and gives each an optimizer and a schedule."""
+
+    discriminator: nn.Module
+    players: ClassVar[tuple[str, ...]] = PLAYERS
+    #: the term that a schedule on a plateau watches; by default the player's own loss
+    plateau: ClassVar[str | None] = None
+    #: makes each player's optimizer from its parameters
+    optimizer_factories: dict[str, Any]
+    #: makes each player's schedule of its optimizer, None for none
+    scheduler_factories: dict[str, Any]
+
+    def _make_players(self, given: dict[str, nn.Module | None]) -> None:
+        """Sets every player to the network that was given, or else to the one that its hook makes."""
+        for player in self.players:
+            network = given.get(player)
+            if network is None:
+                network = getattr(self, f"make_{player}")()
+            if player == "generator":
+                self.set_generator(network)
+            else:
+                setattr(self, player, network)
+            self._made[player] = ref(network)
+
+    def make_generator(self) -> nn.Module:
+        """The generator that is made where none is given."""
+        raise UsageError(f"{type(self).__name__} has no default networks: pass a generator, or write make_generator()")
+
+    def make_discriminator(self) -> nn.Module:
+        """The discriminator that is made where none is given."""
+        raise UsageError(
+            f"{type(self).__name__} has no default networks: pass a discriminator, or write make_discriminator()"
+        )
+
+    def configure_optimizers(self) -> Any:
+        """One optimizer and, if wanted, one schedule a player, over the parameters that are not frozen by then.
+
+        An override gives the optimizers of all ``players``, in that order. Its schedules are stepped once an epoch, or
+        where their ``interval`` is ``step``, once a batch. Every batch is one step, counted by the last player's.
+        """
+        optimizers, schedules = [], []
+        for player in self.players:
+            trainable = [p for p in getattr(self, player).parameters() if p.requires_grad]
+            if not trainable:
+                raise UsageError(f"the {player} has no parameter that requires a gradient, so it cannot learn")
+            optimizer = self.optimizer_factories[player](trainable)
+            optimizers.append(optimizer)
+            if (pace := self.scheduler_factories[player]) is not None:
+                schedules.append({"scheduler": pace(optimizer), "name": f"lr-{player}", "interval": "step"})
+        return optimizers, schedules
+
+    def on_train_start(self) -> None:
+        """Also refuses weights that nobody would move."""
+        super().on_train_start()
+        moved = [parameters_of(optimizer) for optimizer in self._optimizers()]
+        for name, parameters in zip(self.players, moved, strict=True):
+            own = set(map(id, getattr(self, name).parameters()))
+            if not any(id(p) in own for p in parameters):
+                raise UsageError(
+                    f"configure_optimizers must give the optimizers of {_listed(self.players)}, in that order; the "
+                    f"{name}'s has none of its parameters"
+                )
+        refuse_idle(
+            self, [p for parameters in moved for p in parameters], " or ".join(map("the {}".format, self.players))
+        )
+
+    def renew(self, player: str = "generator") -> None:
+        """To be called after a player got other layers: its average and its optimizer take them over."""
+        super().renew(player)
+        if self._trainer is None or not self.trainer.optimizers:
+            return
+        optimizer = self.trainer.optimizers[self.players.index(player)]
+        trainable = [p for p in getattr(self, player).parameters() if p.requires_grad]
+        optimizer.param_groups[0]["params"] = trainable
+        for gone in optimizer.state.keys() - set(trainable):
+            del optimizer.state[gone]
+
+    def _optimizers(self) -> list[Any]:
+        """The players', in their order."""
+        given = self.optimizers()
+        optimizers = given if isinstance(given, list) else [given]
+        if len(optimizers) != len(self.players):
+            raise UsageError(
+                f"configure_optimizers must give {len(self.players)} optimizers, those of {_listed(self.players)}, got "
+                f"{len(optimizers)}; put the parameters of a further network into one of them, or name it in players"
+            )
+        return optimizers
+
+    def _step_schedules(self, terms: Terms) -> None:
+        for config in self.trainer.lr_scheduler_configs:
+            by_epoch = config.interval == "epoch"  # as in Lightning; the base's own are stepped by the batch
+            number = self.trainer.current_epoch if by_epoch else self.batch_number
+            if (by_epoch and not self.trainer.is_last_batch) or (number + 1) % config.frequency:
+                continue
+            if not isinstance(config.scheduler, ReduceLROnPlateau):
+                config.scheduler.step()
+                continue
+            name = config.monitor or self.plateau
+            known = terms if name is None or name in terms else {**self.trainer.callback_metrics, **terms}
+            if name is not None and name not in known and not by_epoch and self.batch_number == 0:
+                raise UsageError(
+                    f"a schedule watches {name!r}, which is none of the terms of a batch: {', '.join(terms)}; set "
+                    f"{type(self).__name__}.plateau to one of them"
+                )
+            watched = known.get(name or f"{str(config.name).removeprefix('lr-')}/loss")
+            if watched is not None:
+                config.scheduler.step(self._over_devices(watched))
+
+    def _over_devices(self, value: Any) -> Any:
+        """The mean of a number over all devices, since schedules must not differ between them."""
+        if self.trainer.world_size > 1:
+            value = torch.as_tensor(value, device=self.device).detach().float().clone()
+            all_reduce_mean([value])
+        return value
+
+    @torch.no_grad()
+    def _average_batch_statistics(self) -> None:
+        """Each device has seen its own part of the batch; all keep the mean of their running statistics."""
+        networks = [getattr(self, player) for player in self.players]
+        all_reduce_mean([b for network in networks for b in network.buffers() if b.is_floating_point()])
+
+
+def _listed(players: Sequence[str]) -> str:
+    """Names in a sentence."""
+    return f"{', '.join(players[:-1])} and {players[-1]}"

@@ -1,0 +1,196 @@
+"""The generator of a model, its average, and what can be asked for of them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from lit_gans.checkpoints import class_path
+from lit_gans.core.held_out import HeldOut
+from lit_gans.errors import UsageError
+from lit_gans.networks.base import evaluating, in_parts
+from lit_gans.optim import ExponentialAverage
+
+
+class Sampling(HeldOut):
+    """Keeps the averaged generator, draws from it, and says what it can draw."""
+
+    generator: nn.Module
+    generator_ema: ExponentialAverage | None
+    #: the networks that train, as attributes
+    players: ClassVar[tuple[str, ...]]
+    #: whether `sample` draws from noise
+    draws: ClassVar[bool] = False
+    #: what images can be translated to, the usual one first
+    domains: ClassVar[tuple[str, ...]] = ()
+    #: size of a latent vector that, alone or beside a label, says what is drawn; None if there is no such vector
+    latent_dim: int | None = None
+    image_shape: tuple[int, ...] | None
+    ema_decay: float
+    given_networks: dict[str, str]
+    _made: dict[str, Any]
+
+    def set_generator(self, network: nn.Module) -> None:
+        """Makes a network the generator, with an average that begins at its weights."""
+        self.generator = network
+        self.generator_ema = ExponentialAverage(network, self.ema_decay) if self.ema_decay else None
+
+    def renew(self, player: str = "generator") -> None:
+        """To be called after a network got other layers: its average takes them over, and keeps the others.
+
+        Where the optimizer is made already, `BaseGAN` gives it the new parameters too.
+        """
+        network, old = getattr(self, player), self.generator_ema
+        if player != "generator" or old is None:
+            return
+        average = self.generator_ema = ExponentialAverage(network, self.ema_decay).to(self.device)
+        own, kept = average.module.state_dict(), old.module.state_dict()
+        alike = {key: value for key, value in kept.items() if key in own and own[key].shape == value.shape}
+        average.module.load_state_dict(alike, strict=False)
+        average.updates = old.updates
+        average.n_averaged.copy_(old.n_averaged)
+
+    def _take_over(self) -> None:
+        """Notices networks that were replaced or have grown since the model was made."""
+        for player, made in self._made.items():
+            if (network := getattr(self, player)) is not made():
+                self.given_networks[player] = class_path(type(network))
+        if self.generator_ema is not None:
+            shapes = [[p.shape for p in net.parameters()] for net in (self.generator, self.generator_ema.module)]
+            if shapes[0] != shapes[1]:
+                self.renew()
+
+    def drawing(self, player: nn.Module) -> nn.Module:
+        """The part of the generator, or of its average, that maps noise to samples: all of it.
+
+        Override it where the generator is an ``nn.ModuleDict`` of several networks.
+        """
+        return player
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a sample, mostly (channels, height, width): ``image_shape``, or else that of a drawn one.
+
+        Raises:
+            UsageError: if nobody has said it and there is nothing to draw with yet.
+        """
+        if self.image_shape is None and self.draws and "generator" in self._modules:
+            return tuple(self.sample(1, seed=0).shape[1:])
+        if self.image_shape is None:
+            names = " and ".join(f"a {player}" for player in self.players)
+            raise UsageError(
+                f"the default networks of {type(self).__name__} need image_shape=(channels, height, width); pass it, "
+                f"or pass {names} of your own"
+            )
+        return self.image_shape
+
+    @property
+    def stage_name(self) -> str:
+        """``test`` in a test, ``val`` in a validation: what logged names begin with."""
+        return "test" if self.trainer.testing else "val"
+
+    @contextmanager
+    def inference_generator(self) -> Iterator[nn.Module]:
+        """The averaged generator (the plain one if there is no average) in evaluation mode, put back afterwards."""
+        network = self.generator if self.generator_ema is None else self.generator_ema.following(self.generator)
+        with evaluating(network):
+            yield network
+
+    def reset_average(self) -> None:
+        """Lets the average begin anew at the generator's present weights: after weights were loaded into it, say."""
+        if self.generator_ema is not None:
+            self.generator_ema.restart(self.generator)
+
+    def forward(self, *inputs: Any) -> Any:
+        """The averaged generator in evaluation mode: noise (N, latent_dim) to samples for most models.
+
+        It has a gradient; `sample` does not.
+        """
+        with self.inference_generator() as generator:
+            return self.drawing(generator)(*inputs)
+
+    def draw_noise(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        """Noise (n, latent_dim) from N(0, I), in training and for samples.
+
+        Override it for any other distribution or shape.
+
+        Args:
+            n: how many rows.
+            rng: what to draw from, on the CPU; by default the global random state of the model's device.
+        """
+        device = self.device if rng is None else torch.device("cpu")
+        return torch.randn(n, self.latent_dim or 0, generator=rng, device=device)
+
+    @torch.no_grad()
+    def draw(self, n: int, seed: int | None, noise: Tensor | None, *inputs: Tensor, **options: Any) -> Tensor:
+        """Samples of the averaged generator, in float32.
+
+        Args:
+            n: how many, unless ``noise`` is given.
+            seed: makes the draw repeatable, on any device.
+            noise: rows to use in place of a draw.
+            inputs: further inputs of the generator, a row for each of the noise.
+            options: further arguments of its forward.
+        """
+        if noise is None:
+            noise = self.draw_noise(n, None if seed is None else torch.Generator().manual_seed(seed))
+        with self.inference_generator() as generator:
+            return in_parts(self.drawing(generator), noise, *inputs, like=self._like(), **options)
+
+    def _like(self) -> Tensor:
+        """A tensor of the device and the number type that networks take."""
+        return torch.empty(0, device=self.device).to(self.dtype)
+
+    def sample(self, n: int = 64, *, seed: int | None = None) -> Tensor:
+        """Refused, unless a family draws from noise.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            f"a {type(self).__name__} does not draw from noise; use translate(images), or 'lit-gans translate'"
+            if self.domains
+            else f"a {type(self).__name__} does not draw samples"
+        )
+
+    @property
+    def known_classes(self) -> Tensor | None:
+        """The classes that ``sample(label=...)`` takes; None if it takes none."""
+        return None
+
+    @property
+    def columns(self) -> int:
+        """The columns of a grid of samples that show one class each; 0 if there are no classes."""
+        return 0
+
+    def conditions(self, label: Any, n: int) -> Tensor | None:
+        """A label as n conditions (n, num_classes) for the generator: none here.
+
+        Raises:
+            UsageError: if there is a label, which this model cannot draw by.
+        """
+        if label is not None:
+            raise UsageError(f"a {type(self).__name__} does not draw by class; leave out the label, got {label!r}")
+        return None
+
+
+def noise_size(generator: nn.Module, asked: int | None = None) -> int:
+    """The size of a generator's noise: its own ``latent_dim``, or what was asked for.
+
+    Raises:
+        UsageError: if neither says it, or they differ.
+    """
+    own = getattr(generator, "latent_dim", None)
+    if isinstance(own, int) and asked not in (None, own):
+        raise UsageError(
+            f"the generator {type(generator).__name__} takes noise of size {own}, got latent_dim={asked}; leave out "
+            "latent_dim"
+        )
+    if not isinstance(own, int) and asked is None:
+        raise UsageError(
+            f"the generator {type(generator).__name__} does not say how large its noise is; pass latent_dim, give it "
+            "an int attribute latent_dim, or write draw_noise()"
+        )
+    return own if isinstance(own, int) else asked or 0

@@ -1,0 +1,65 @@
+"""Numbers of a run: what is logged of them, and what is done where they break."""
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from lit_gans.core.gradients import CURE, Watched
+from lit_gans.core.hooks import keep_hooks
+from lit_gans.core.sampling import Sampling
+from lit_gans.errors import NonFiniteLoss
+from lit_gans.losses import Terms
+
+
+class Watching(Sampling):
+    """Logs terms, and stops a run whose losses or gradients are not finite."""
+
+    clip_norm: float | None
+    _shown: Terms
+    _watched: Watched
+
+    @property
+    def batch_number(self) -> int:
+        """The number of this batch in the run, from 0: ``batch_idx`` restarts every epoch."""
+        return self.trainer.fit_loop.total_batch_idx
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Looks at the gradient and clips it, here and nowhere else: by now a gradient scaler has taken its scale off.
+
+        Raises:
+            NonFiniteLoss: if the gradient is not finite or would overflow an optimizer's moments; on an accelerator
+                the gradient is zero then, and the error comes when losses are logged or a checkpoint is saved.
+        """
+        self._watched.look(optimizer, self.batch_number, getattr(self.trainer.precision_plugin, "scaler", None))
+        if self.clip_norm is not None:
+            self._watched.clip(optimizer, self.clip_norm)
+
+    @property
+    def gradient_norms(self) -> dict[str, Tensor]:
+        """The norm of every player's last gradient, before it was clipped."""
+        return self._watched.norms
+
+    def _logs_this_batch(self) -> bool:
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        due = every > 0 and (self.batch_number + 1) % every == 0
+        return due or bool(self.trainer.fast_dev_run)  # type: ignore[attr-defined]
+
+    def _log_terms(self, terms: Terms) -> None:
+        """Logs the last known value of every term: some come less often than losses are logged."""
+        self._shown |= terms
+        if self._logs_this_batch():
+            self._watched.refuse_broken()
+            self.log_dict(self._shown)
+
+    def _refuse_nonfinite(self, player: str, terms: Terms) -> None:
+        """Stops before a broken loss reaches the weights; on an accelerator only as often as it logs, to save syncs."""
+        if self.device.type != "cpu" and not self._logs_this_batch():
+            return
+        for name, term in terms.items():
+            if not torch.isfinite(term):
+                raise NonFiniteLoss(
+                    f"the {player}'s term '{name}' became {float(term.detach())} at batch {self.batch_number}; {CURE}"
+                )
+
+
+keep_hooks(Watching, Watching)

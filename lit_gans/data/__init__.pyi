@@ -1,0 +1,742 @@
+"""Every argument of every class by name, for editors. Written by tools/stubs.py, not by hand."""
+
+from abc import ABCMeta
+from collections.abc import Sequence
+from lit_gans.data.array_data import ArrayData as _ArrayData
+from lit_gans.data.base import ImageData as ImageData
+from lit_gans.data.base import Sized
+from lit_gans.data.celeba import CelebA as _CelebA
+from lit_gans.data.cifar10 import CIFAR10 as _CIFAR10
+from lit_gans.data.gaussians import Gaussians as Gaussians
+from lit_gans.data.glyphs import DIGITS
+from lit_gans.data.glyphs import Glyphs as _Glyphs
+from lit_gans.data.glyphs import LETTERS
+from lit_gans.data.image_folder import Captions as _Captions
+from lit_gans.data.image_folder import ImageFolder as _ImageFolder
+from lit_gans.data.lsun import LSUN as _LSUN
+from lit_gans.data.mnist import FashionMNIST as _FashionMNIST
+from lit_gans.data.mnist import MNIST as _MNIST
+from lit_gans.data.paired import Cityscapes as _Cityscapes
+from lit_gans.data.paired import Edges2Handbags as _Edges2Handbags
+from lit_gans.data.paired import Edges2Shoes as _Edges2Shoes
+from lit_gans.data.paired import Facades as _Facades
+from lit_gans.data.paired import Maps as _Maps
+from lit_gans.data.paired import Night2Day as _Night2Day
+from lit_gans.data.paired import Paired as _Paired
+from lit_gans.data.picture_data import PictureData as _PictureData
+from lit_gans.data.scenes import CaptionedGlyphs as _CaptionedGlyphs
+from lit_gans.data.scenes import PairedGlyphs as _PairedGlyphs
+from lit_gans.data.scenes import UnpairedGlyphs as _UnpairedGlyphs
+from lit_gans.data.stacked_mnist import StackedMNIST as _StackedMNIST
+from lit_gans.data.svhn import SVHN as _SVHN
+from lit_gans.data.svhn2mnist import SVHN2MNIST as _SVHN2MNIST
+from lit_gans.data.unpaired import Apple2Orange as _Apple2Orange
+from lit_gans.data.unpaired import Cezanne2Photo as _Cezanne2Photo
+from lit_gans.data.unpaired import Horse2Zebra as _Horse2Zebra
+from lit_gans.data.unpaired import Monet2Photo as _Monet2Photo
+from lit_gans.data.unpaired import Phone2DSLR as _Phone2DSLR
+from lit_gans.data.unpaired import Summer2Winter as _Summer2Winter
+from lit_gans.data.unpaired import Ukiyoe2Photo as _Ukiyoe2Photo
+from lit_gans.data.unpaired import Unpaired as _Unpaired
+from lit_gans.data.unpaired import VanGogh2Photo as _VanGogh2Photo
+from lit_gans.images.frame import MEGAPIXELS
+from typing import Literal
+
+__all__ = [
+    "CIFAR10",
+    "LSUN",
+    "MNIST",
+    "SVHN",
+    "SVHN2MNIST",
+    "Apple2Orange",
+    "ArrayData",
+    "CaptionedGlyphs",
+    "Captions",
+    "CelebA",
+    "Cezanne2Photo",
+    "Cityscapes",
+    "Edges2Handbags",
+    "Edges2Shoes",
+    "Facades",
+    "FashionMNIST",
+    "Gaussians",
+    "Glyphs",
+    "Horse2Zebra",
+    "ImageData",
+    "ImageFolder",
+    "Maps",
+    "Monet2Photo",
+    "Night2Day",
+    "Paired",
+    "PairedGlyphs",
+    "Phone2DSLR",
+    "PictureData",
+    "StackedMNIST",
+    "Summer2Winter",
+    "Ukiyoe2Photo",
+    "Unpaired",
+    "UnpairedGlyphs",
+    "VanGogh2Photo",
+]
+
+class ArrayData(_ArrayData, metaclass=ABCMeta):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 32,
+        channels: int = 3,
+        *,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Glyphs(_Glyphs):
+    def __init__(
+        self,
+        characters: str = DIGITS + LETTERS,
+        size: Sized = 32,
+        channels: int = 1,
+        count: int = 16_000,
+        distortion: float = 0.5,
+        noise: float = 0.03,
+        background: Literal["plain", "texture"] = "plain",
+        *,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class PictureData(_PictureData, metaclass=ABCMeta):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 64,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        load_size: Sized | None = None,
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        *,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class CIFAR10(_CIFAR10, ArrayData):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 32,
+        channels: int = 3,
+        *,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class CaptionedGlyphs(_CaptionedGlyphs):
+    def __init__(
+        self,
+        size: Sized = 32,
+        characters: str = DIGITS,
+        count: int = 4000,
+        *,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class CelebA(_CelebA, PictureData):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 64,
+        crop: int = 178,
+        attribute: Sequence[str] | str | None = None,
+        download: bool = False,
+        *,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        load_size: Sized | None = None,
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class ImageFolder(_ImageFolder, PictureData):
+    def __init__(
+        self,
+        root: str,
+        *,
+        size: Sized = 64,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        load_size: Sized | None = None,
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class LSUN(_LSUN, PictureData):
+    def __init__(
+        self,
+        root: str | None = None,
+        categories: str | list[str] = "bedroom",
+        size: Sized = 64,
+        download: bool = False,
+        *,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        load_size: Sized | None = None,
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class MNIST(_MNIST, ArrayData):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 28,
+        channels: int = 1,
+        *,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Paired(_Paired, PictureData):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        direction: Literal["AtoB", "BtoA"] = "AtoB",
+        source_channels: int | None = None,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        *,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class PairedGlyphs(_PairedGlyphs):
+    def __init__(
+        self,
+        size: Sized = 32,
+        direction: Literal["AtoB", "BtoA"] = "AtoB",
+        count: int = 4000,
+        characters: str = "27AH",
+        *,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class SVHN(_SVHN, ArrayData):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 32,
+        channels: int = 3,
+        extra: bool = False,
+        *,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class SVHN2MNIST(_SVHN2MNIST, ArrayData):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 32,
+        batch_size: int = 16,
+        *,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class StackedMNIST(_StackedMNIST, ArrayData):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 28,
+        count: int = 128_000,
+        *,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Unpaired(_Unpaired, PictureData):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        *,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class UnpairedGlyphs(_UnpairedGlyphs):
+    def __init__(
+        self,
+        size: Sized = 32,
+        count: int = 4000,
+        *,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Apple2Orange(_Apple2Orange, Unpaired):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        *,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Captions(_Captions, ImageFolder):
+    def __init__(
+        self,
+        root: str,
+        texts: str | None = None,
+        *,
+        size: Sized = 64,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        load_size: Sized | None = None,
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Cezanne2Photo(_Cezanne2Photo, Unpaired):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        *,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Edges2Handbags(_Edges2Handbags, Paired):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        direction: Literal["AtoB", "BtoA"] = "AtoB",
+        source_channels: int | None = None,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        *,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Edges2Shoes(_Edges2Shoes, Paired):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        direction: Literal["AtoB", "BtoA"] = "AtoB",
+        source_channels: int | None = None,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        *,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Facades(_Facades, Paired):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        direction: Literal["AtoB", "BtoA"] = "BtoA",
+        *,
+        source_channels: int | None = None,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class FashionMNIST(_FashionMNIST, MNIST):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 28,
+        channels: int = 1,
+        *,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Horse2Zebra(_Horse2Zebra, Unpaired):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        *,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Maps(_Maps, Paired):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        direction: Literal["AtoB", "BtoA"] = "AtoB",
+        source_channels: int | None = None,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        *,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Monet2Photo(_Monet2Photo, Unpaired):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        *,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Night2Day(_Night2Day, Paired):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        direction: Literal["AtoB", "BtoA"] = "AtoB",
+        source_channels: int | None = None,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        *,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Phone2DSLR(_Phone2DSLR, Unpaired):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        *,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Summer2Winter(_Summer2Winter, Unpaired):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        *,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Ukiyoe2Photo(_Ukiyoe2Photo, Unpaired):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        *,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class VanGogh2Photo(_VanGogh2Photo, Unpaired):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        *,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Cityscapes(_Cityscapes, Facades):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        direction: Literal["AtoB", "BtoA"] = "BtoA",
+        *,
+        source_channels: int | None = None,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...

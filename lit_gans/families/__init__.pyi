@@ -1,0 +1,166 @@
+"""Every argument of every class by name, for editors. Written by tools/stubs.py, not by hand."""
+
+from abc import ABCMeta
+from collections.abc import Sequence
+from lightning.pytorch.cli import LRSchedulerCallable
+from lightning.pytorch.cli import OptimizerCallable
+from lit_gans.core.generative import ImageShape
+from lit_gans.families.label import LabelGAN as _LabelGAN
+from lit_gans.families.label import inspect_labels as inspect_labels
+from lit_gans.families.label import required_classes as required_classes
+from lit_gans.families.latent import LatentGAN as _LatentGAN
+from lit_gans.families.translation import PairedGAN as _PairedGAN
+from lit_gans.families.translation import TranslationGAN as _TranslationGAN
+from lit_gans.families.translation import UnpairedGAN as _UnpairedGAN
+from lit_gans.networks.base import Backbone
+from lit_gans.networks.base import TranslationBackbone
+from lit_gans.optim import Adam
+from torch import nn
+
+__all__ = [
+    "LabelGAN",
+    "LatentGAN",
+    "PairedGAN",
+    "TranslationGAN",
+    "UnpairedGAN",
+    "inspect_labels",
+    "required_classes",
+]
+
+class LatentGAN(_LatentGAN, metaclass=ABCMeta):
+    def __init__(
+        self,
+        *,
+        backbone: Backbone | None = None,
+        latent_dim: int | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        optimizer: OptimizerCallable = Adam,
+        generator_optimizer: OptimizerCallable | None = None,
+        discriminator_optimizer: OptimizerCallable | None = None,
+        scheduler: LRSchedulerCallable | None = None,
+        generator_scheduler: LRSchedulerCallable | None = None,
+        discriminator_scheduler: LRSchedulerCallable | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+    ) -> None: ...
+
+class TranslationGAN(_TranslationGAN, metaclass=ABCMeta):
+    def __init__(
+        self,
+        *,
+        backbone: TranslationBackbone | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        optimizer: OptimizerCallable = Adam,
+        generator_optimizer: OptimizerCallable | None = None,
+        discriminator_optimizer: OptimizerCallable | None = None,
+        scheduler: LRSchedulerCallable | None = None,
+        generator_scheduler: LRSchedulerCallable | None = None,
+        discriminator_scheduler: LRSchedulerCallable | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+    ) -> None: ...
+
+class LabelGAN(_LabelGAN, LatentGAN, metaclass=ABCMeta):
+    def __init__(
+        self,
+        *,
+        num_classes: int | None = None,
+        multi_label: bool = False,
+        backbone: Backbone | None = None,
+        latent_dim: int | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        optimizer: OptimizerCallable = Adam,
+        generator_optimizer: OptimizerCallable | None = None,
+        discriminator_optimizer: OptimizerCallable | None = None,
+        scheduler: LRSchedulerCallable | None = None,
+        generator_scheduler: LRSchedulerCallable | None = None,
+        discriminator_scheduler: LRSchedulerCallable | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+    ) -> None: ...
+
+class PairedGAN(_PairedGAN, TranslationGAN, metaclass=ABCMeta):
+    def __init__(
+        self,
+        *,
+        backbone: TranslationBackbone | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        optimizer: OptimizerCallable = Adam,
+        generator_optimizer: OptimizerCallable | None = None,
+        discriminator_optimizer: OptimizerCallable | None = None,
+        scheduler: LRSchedulerCallable | None = None,
+        generator_scheduler: LRSchedulerCallable | None = None,
+        discriminator_scheduler: LRSchedulerCallable | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+    ) -> None: ...
+
+class UnpairedGAN(_UnpairedGAN, TranslationGAN, metaclass=ABCMeta):
+    def __init__(
+        self,
+        *,
+        backbone: TranslationBackbone | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        optimizer: OptimizerCallable = Adam,
+        generator_optimizer: OptimizerCallable | None = None,
+        discriminator_optimizer: OptimizerCallable | None = None,
+        scheduler: LRSchedulerCallable | None = None,
+        generator_scheduler: LRSchedulerCallable | None = None,
+        discriminator_scheduler: LRSchedulerCallable | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+    ) -> None: ...

@@ -1,0 +1,101 @@
+"""What an editor completes: the stubs name every argument that the command line knows, and mypy believes them."""
+
+import importlib.util
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from jsonargparse import ArgumentParser
+
+import lit_gans
+from lit_gans import Glyphs
+
+ROOT = Path(__file__).parents[1]
+_SPEC = importlib.util.spec_from_file_location("stubs", ROOT / "tools/stubs.py")
+assert _SPEC is not None and _SPEC.loader is not None
+stubs = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(stubs)
+
+EXPORTED = [
+    pytest.param(value, id=name)
+    for package in stubs.PACKAGES
+    for name, value in sorted((name, getattr(import_module(package), name)) for name in import_module(package).__all__)
+    if stubs.hides_arguments(value)
+]
+
+
+@pytest.mark.parametrize("package", stubs.PACKAGES)
+def test_stubs_are_what_the_constructors_say(package):
+    written = stubs.place(package).read_text(encoding="utf-8")
+    assert written == stubs.stub(package), "run python tools/stubs.py"
+
+
+@pytest.mark.parametrize("cls", EXPORTED)
+def test_a_stub_has_the_arguments_of_the_command_line(cls):
+    """Which finds them by itself, with their defaults."""
+    parser = ArgumentParser()
+    known = parser.add_class_arguments(cls, fail_untyped=False)
+    assert {argument.name for argument in stubs.arguments(cls)} == {*known}
+
+
+def test_every_model_and_data_set_is_refined():
+    names = {param.id for param in EXPORTED}
+    whole = {*import_module("lit_gans.models").__all__, *import_module("lit_gans.data").__all__}
+    hidden = {
+        name for name in whole - names if "kwargs" in str(inspect.signature(getattr(lit_gans, name, Glyphs).__init__))
+    }
+    assert names > {"DCGAN", "Glyphs", "LatentGAN", "Unpaired"} and not hidden
+
+
+def test_a_fixed_argument_is_not_offered():
+    class Parent:
+        def __init__(self, *, fixed: int = 1, free: int = 2) -> None: ...
+
+    class Child(Parent):
+        def __init__(self, first: str, **rest: int) -> None:
+            super().__init__(fixed=3, **rest)
+
+    found = stubs.arguments(Child)
+    assert [(argument.name, argument.positional) for argument in found] == [("first", True), ("free", False)]
+
+
+RIGHT = """
+from torch import nn
+from lit_gans.core.game import Batch, Fake
+from lit_gans.losses import Terms
+from lit_gans import DCGAN, Glyphs, LatentGAN, StyleGAN2
+from lit_gans.models import SGAN
+
+class Mine(LatentGAN):
+    def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
+        return {}
+
+    def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
+        return {}
+
+model = DCGAN(generator=nn.Sequential(), image_shape=(1, 28, 28), clip_norm=1.0, ema_decay=0.9, generator_every=2)
+images = StyleGAN2(image_shape=(3, 32, 32), r1=0.1, augment=["blit"]).sample(2, seed=0)
+data = Glyphs(size=32, batch_size=8, val_size=10)
+SGAN(num_classes=10, image_shape=(1, 28, 28), clip_norm=None)
+"""
+WRONG = """
+DCGAN(clip_nrom=1.0)
+DCGAN(ema_decay="0.9")
+SGAN(num_classes=10, generator_evry=2)
+Glyphs(batchsize=8)
+Mine(clip_nrom=1.0)
+"""
+
+
+@pytest.mark.slow
+def test_mypy_takes_any_module_for_a_player_and_refuses_an_unknown_argument(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(RIGHT + WRONG)
+    first = len(RIGHT.splitlines()) + 2
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", tmp_path / "cache", program]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    lines = [line for line in told.splitlines() if line.startswith(str(program)) and ": error:" in line]
+    assert [int(line.split(":")[1]) for line in lines] == [*range(first, first + 5)], told
