@@ -128,8 +128,7 @@ class SampleGrid(Callback):
         if step == self.drawn or silent or not pl_module.draws:
             return
         self.drawn = step
-        columns = getattr(pl_module, "columns", 0)  # of a class each
-        columns = columns if 0 < columns <= _WIDEST else None
+        columns = pl_module.columns if 0 < pl_module.columns <= _WIDEST else None
         count = self.count if columns is None else max(1, self.count // columns) * columns
         images = pl_module.sample(count, seed=self.seed)
         if self._drawable(images):

@@ -80,7 +80,7 @@ def _between(
 
     if label is None:
         start, end = draw(2 * count, model.latent_dim, seed).chunk(2)
-        by_strip = model.conditions(None, count) if hasattr(model, "conditions") else None
+        by_strip = model.conditions(None, count)
         given = {} if by_strip is None else {"label": by_strip.repeat_interleave(steps, 0)}
         return model.sample(noise=path(start, end, steps, mode).flatten(0, 1), **given)
     labels(model, label)  # refuses them for a model that takes none

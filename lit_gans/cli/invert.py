@@ -4,13 +4,13 @@ What is heavy is imported when it is needed, so that help answers at once.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lit_gans.cli.words import NOBODY
 
 if TYPE_CHECKING:
     from PIL import Image
-    from torch import Tensor, nn
+    from torch import Tensor
 
 _ACROSS = 8  # images in a row of the picture
 
@@ -53,7 +53,7 @@ def invert(
         force: replace files that are there.
         trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
-    from lit_gans.cli.models import load_latent
+    from lit_gans.cli.models import labels, load_latent
     from lit_gans.errors import UsageError
     from lit_gans.files import refuse_taken, replacing
     from lit_gans.images.photos import find_pictures, write_picture
@@ -66,13 +66,14 @@ def invert(
     refuse_taken(output, *([] if latents is None else [latents]), force=force)
     files = find_pictures(image)
     model = load_latent(checkpoint, device, trust)
+    if label is None and model.known_classes is not None:
+        raise UsageError("the generator is conditional: add --label, the class to draw")
+    given = labels(model, None if label is None else [label]).get("label")
+    conditions = model.conditions(given, len(files))
+    images = _read(files, model.shape, crop).to(device)
     with model.inference_generator() as generator:
-        labels = _labels(generator, label, len(files), model.num_classes)
-        images = _read(files, _shape(model, generator, labels), crop).to(device)
-        given = None if labels is None else labels.to(device)
-        if given is not None and hasattr(model, "condition"):
-            given = model.condition(given)
-        found = invert_images(generator, images, model.latent_dim, steps, restarts, learning_rate, seed, given, clip)
+        network, how = model.drawing(generator), (steps, restarts, learning_rate, seed)
+        found = invert_images(network, images, model.latent_dim, *how, conditions, clip)
     write_picture(_sheet(images, found.reconstructions), output)
     if latents is not None:
         from safetensors.torch import save_file
@@ -96,40 +97,6 @@ def _read(files: list[Path], shape: tuple[int, int, int], crop: int | None) -> "
     if channels not in (1, 3):
         raise UsageError(f"pictures have 1 or 3 channels, but the generator draws {channels}")
     return torch.cat([read_picture(file, channels, (height, width), crop) for file in files])
-
-
-def _labels(generator: "nn.Module", label: int | None, count: int, classes: int | None) -> "Tensor | None":
-    """The label of every image, if the generator takes one."""
-    import inspect
-
-    import torch
-
-    from lit_gans.errors import UsageError
-
-    empty = inspect.Parameter.empty
-    takes = [p for p in inspect.signature(generator.forward).parameters.values() if p.default is empty]
-    conditional = len([p for p in takes if p.kind is not p.VAR_POSITIONAL and p.kind is not p.VAR_KEYWORD]) > 1
-    if conditional and label is None:
-        raise UsageError("the generator is conditional: add --label, the class to draw")
-    if label is None:
-        return None
-    if not conditional:
-        raise UsageError("the generator takes no label: leave --label out")
-    if not 0 <= label < (classes or label + 1):
-        raise UsageError(f"label must be from 0 to {(classes or 1) - 1}, got {label}")
-    return torch.full((count,), label)
-
-
-def _shape(model: Any, generator: "nn.Module", labels: "Tensor | None") -> tuple[int, int, int]:
-    """(channels, height, width) of what a generator draws."""
-    import torch
-
-    given = () if labels is None else (labels[:1].to(model.device),)
-    if given and hasattr(model, "condition"):
-        given = (model.condition(given[0]),)
-    with torch.no_grad():
-        _, channels, height, width = generator(torch.zeros(1, model.latent_dim, device=model.device), *given).shape
-    return channels, height, width
 
 
 def _sheet(images: "Tensor", reconstructions: "Tensor") -> "Image.Image":

@@ -59,7 +59,7 @@ def sample(
     model = load(checkpoint, usable(device), trust=trust)
     images = model.sample(count, seed=seed, **labels(model, label))
     if target.suffix:
-        classes = getattr(model, "columns", 0)  # none if there are attributes instead
+        classes = model.columns
         taking_turns = classes if label is None else len(label) if classes and len(label) > 1 else 0
         if columns is None and 0 < taking_turns <= count:
             columns = taking_turns

@@ -46,7 +46,7 @@ def translate(
         trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
     from lit_gans.checkpoints import load
-    from lit_gans.cli.models import usable
+    from lit_gans.cli.models import domain, usable
     from lit_gans.errors import UsageError
     from lit_gans.files import refuse_taken
 
@@ -57,13 +57,12 @@ def translate(
     files = _places(Path(pictures), Path(output))
     refuse_taken(*(target for _, target in files), force=force)
     model = load(checkpoint, usable(device), trust=trust)
-    if model.draws:
+    if not model.domains:
         raise UsageError(
             f"{checkpoint} holds a {type(model).__name__}, which draws from noise and translates nothing; use "
             "'lit-gans sample', or a checkpoint of a Pix2Pix, CycleGAN, CUT or Colorizer"
         )
-    how = way(model, direction)
-    skipped = _translate_all(model, files, how | {"seed": seed}, size, batch)
+    skipped = _translate_all(model, files, {"to": domain(model, direction), "seed": seed}, size, batch)
     for reason in skipped:
         print(f"skipped {reason}", file=sys.stderr)
     if len(skipped) == len(files):
@@ -93,25 +92,6 @@ def _places(given: Path, output: Path) -> list[tuple[Path, Path]]:
     return pairs
 
 
-def way(model: Any, direction: str) -> dict[str, Any]:
-    """The arguments of a model's `translate` that say which way it goes.
-
-    Raises:
-        UsageError: if it does not go that way.
-    """
-    import inspect
-
-    from lit_gans.errors import UsageError
-
-    translate = getattr(model, "translate", None)
-    if translate and "direction" in inspect.signature(translate).parameters:
-        return {"direction": direction}
-    if direction != "AtoB":
-        does = "translates one way only" if translate else "translates nothing"
-        raise UsageError(f"a {type(model).__name__} {does}; leave --direction away")
-    return {}
-
-
 def _translate_all(
     model: Any, files: list[tuple[Path, Path]], how: dict[str, Any], size: int | None, batch: int
 ) -> list[str]:
@@ -123,7 +103,7 @@ def _translate_all(
 
     waiting: list[tuple[Tensor, Path, Path]] = []
     skipped: list[str] = []
-    channels = _channels(model, how.get("direction"))
+    channels = _channels(model, how["to"])
     for file, target in tqdm(files, unit=" pictures", disable=None if len(files) > 1 else True):
         try:
             photo = read_picture(file, channels)
@@ -172,9 +152,9 @@ def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str
     return skipped
 
 
-def _channels(model: Any, direction: str | None) -> int:
+def _channels(model: Any, to: str) -> int:
     """Of the pictures that a model takes."""
-    shape = model.image_shape if direction == "BtoA" else model.source_shape
+    shape = model.image_shape if to == "a" else model.source_shape
     return 3 if shape is None else int(shape[0])
 
 

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from lit_gans.errors import UsageError
 from lit_gans.images.shape import to_float
 from lit_gans.metrics.features import Classifier
+from lit_gans.networks.base import in_parts
 
 
 def train_classifier(
@@ -63,7 +64,7 @@ def train_classifier(
 @torch.no_grad()
 def accuracy(network: Classifier, images: Tensor, label: Tensor) -> float:
     """The share of images that a classifier names rightly."""
-    guesses = torch.cat([network.logits(_floats(part)).argmax(1) for part in images.split(1000)])
+    guesses = in_parts(lambda part: network.logits(_floats(part)), images, like=images).argmax(1)
     return float(multiclass_accuracy(guesses, label, network.num_classes, average="micro"))
 
 

@@ -165,7 +165,13 @@ def test_numbers_below_one(name):
 
 def test_on_the_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    flags = ["--model=WeightNormGAN", "--model.backbone.width=4", "--data=Glyphs", "--data.size=[16,16]", "--data.count=80"]
+    flags = [
+        "--model=WeightNormGAN",
+        "--model.backbone.width=4",
+        "--data=Glyphs",
+        "--data.size=[16,16]",
+        "--data.count=80",
+    ]
     flags += ["--trainer.max_epochs=1", "--trainer.callbacks+=Reconstruction", "--trainer.callbacks.images=4"]
     flags += ["--trainer.limit_val_batches=1"]
     main(["fit", *flags, "--best.monitor=val/reconstruction", "--trainer.accelerator=cpu"])
