@@ -17,7 +17,8 @@ import torch
 from lit_gans.networks.blocks import Upsampling
 
 import lit_gans
-from lit_gans.images.grid import grid, write_png
+from lit_gans.images.grid import grid
+from lit_gans.images.photos import write_picture
 from lit_gans.metrics.checkerboard import Checkerboard
 
 _EACH = 4
@@ -56,7 +57,7 @@ def main():
     for row in rows:
         print(f"| {' | '.join(row)} |")
     if given.picture:
-        write_png(grid(torch.cat(shown), _EACH), given.picture)
+        write_picture(grid(torch.cat(shown), _EACH), given.picture)
 
 
 if __name__ == "__main__":

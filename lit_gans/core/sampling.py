@@ -27,6 +27,8 @@ class Sampling(HeldOut):
     domains: ClassVar[tuple[str, ...]] = ()
     #: size of a latent vector that, alone or beside a label, says what is drawn; None if there is no such vector
     latent_dim: int | None = None
+    #: whether the classes of `known_classes` are attributes, any of which may hold at once
+    multi_label: bool = False
     image_shape: tuple[int, ...] | None
     ema_decay: float
     given_networks: dict[str, str]
@@ -159,6 +161,16 @@ class Sampling(HeldOut):
     def known_classes(self) -> Tensor | None:
         """The classes that ``sample(label=...)`` takes; None if it takes none."""
         return None
+
+    @property
+    def draws_classes(self) -> bool:
+        """Whether ``sample(label=...)`` draws a class that it is told, and not attributes."""
+        return self.known_classes is not None and not self.multi_label
+
+    @property
+    def draws_from_latents(self) -> bool:
+        """Whether a latent vector (latent_dim,), alone or beside a label, says what is drawn."""
+        return self.draws and self.latent_dim is not None
 
     @property
     def columns(self) -> int:
