@@ -24,7 +24,7 @@ TINY = [
     "--data.size=16",
     "--data.count=40",
     "--data.batch_size=8",
-    "--model.width=4",
+    "--model.backbone.width=4",
     "--trainer.accelerator=cpu",
     "--trainer.enable_progress_bar=false",
     "--trainer.max_steps=2",
@@ -141,9 +141,9 @@ def says(folder, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--model.width=0"], "width must be at least 1, got 0"),
+        (["--model.backbone.width=0"], "width must be at least 1, got 0"),
         (["--trainer.devices=99999"], "trainer.devices=99999 starts as many processes"),
-        (["--model.width=-3"], "width must be at least 1, got -3"),
+        (["--model.backbone.width=-3"], "width must be at least 1, got -3"),
         (["--model.latent_dim=0"], "latent_dim must be at least 1, got 0"),
         (["--model.latent_dim=-1"], "latent_dim must be at least 1, got -1"),
         (["--model.latent_dim=null"], "latent_dim of DCGAN cannot be null"),
@@ -219,7 +219,7 @@ def test_a_schedule_that_ends_before_the_run(says):
 )
 def test_a_bug_of_ones_own_is_that_bug(name, kind, words, own):
     with pytest.raises(kind, match=words) as raised:
-        main(["fit", f"--data=own_project.{name}", "--model.image_shape=[1,16,16]", "--model.width=4"])
+        main(["fit", f"--data=own_project.{name}", "--model.image_shape=[1,16,16]", "--model.backbone.width=4"])
     assert raised.value.__traceback__ is not None and "own_project.py" in str(raised.traceback[-1].path)
 
 
@@ -288,7 +288,7 @@ def test_compiled_code_of_a_package_is_not_ones_own():
 
 
 def test_a_data_module_of_ones_own_needs_no_image_shape(own):
-    options = ["--model.width=4", "--trainer.max_epochs=1", "--trainer.accelerator=cpu", "--quality.count=20"]
+    options = ["--model.backbone.width=4", "--trainer.max_epochs=1", "--trainer.accelerator=cpu", "--quality.count=20"]
     options += ["--trainer.enable_progress_bar=false", "--model.image_shape=[1,16,16]"]
     main(["fit", "--data=own_project.Plain", *options])
     assert list(own.glob("runs/DCGAN-Plain/version_0/checkpoints/last.ckpt"))
