@@ -164,13 +164,13 @@ def test_a_frozen_part_stays_frozen(tmp_path):
         ({"ema_decay": 1.0}, "ema_decay"),
         ({"generator_every": 0}, "generator_every"),
         ({"clip_norm": -1.0}, "clip_norm"),
-        ({"image_shape": None, "backbone": DCGANBackbone(width=4)}, "need image_shape="),
-        ({"image_shape": (1, 4, 4), "backbone": DCGANBackbone(width=4)}, "at least 8x8"),
+        ({"image_shape": None}, "need image_shape="),
+        ({"image_shape": (1, 4, 4)}, "at least 8x8"),
     ],
 )
 def test_wrong_arguments(arguments, message):
     with pytest.raises(UsageError, match=message):
-        small(DCGAN, **arguments)
+        DCGAN(**{"image_shape": SHAPE, "backbone": DCGANBackbone(width=4), **arguments})
 
 
 def test_a_generator_must_say_its_noise():
