@@ -56,11 +56,7 @@ def test_a_run_of_a_sweep(path, seed, tmp_path):
     (run,) = tmp_path.glob("runs/*/version_0")
     model = load(run / "checkpoints" / "last.ckpt")
     assert model.backbone.width == chosen["model.backbone.width"]["value"]
-<<<<<<< HEAD
-    rate = chosen["model.generator_optimizer.init_args.lr"]["value"]
-=======
     rate = chosen["model.generator_optimizer.lr"]["value"]
->>>>>>> p8-docs
     assert model.configure_optimizers()[0][0].param_groups[0]["lr"] == rate
     record = json.loads((run / "scores.jsonl").read_text().splitlines()[-1])
     assert record["values"]["fid"] > 0 and record["protocol"]["real"] == 500 and record["protocol"]["fake"] == 256
