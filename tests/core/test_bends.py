@@ -456,4 +456,6 @@ def test_a_likelihood_of_logits_refuses_networks_without():
 def test_a_backbone_without_networks_to_make_is_refused():
     pair = {"generator": Flat().generator((1, 16, 16), 3), "discriminator": Flat().discriminator((1, 16, 16))}
     refused(lambda: Hinge(image_shape=(1, 16, 16), latent_dim=3, backbone=Flat(), **pair), "backbone", "leave out")
+    refused(lambda: Hinge(image_shape=(1, 16, 16), backbone=UNetTranslation()), "must be a Backbone", "UNetTranslation")
+    refused(lambda: Star(image_shape=(1, 16, 16), backbone=DCGANBackbone), "must be a TranslationBackbone")
     refused(lambda: Hinge(), "image_shape", "a generator and a discriminator of your own")
