@@ -16,6 +16,7 @@ from jsonargparse import Namespace
 from jsonargparse import _typehints as jsonargparse
 from lightning.pytorch import Callback, LightningDataModule
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -72,7 +73,8 @@ def our_rules() -> Iterator[None]:
     def begun_anew(_: Any, before: Any, now: Any) -> None:
         if (note := _forget(before, now)) and note not in said:  # options are merged several times
             said.add(note)
-            print(f"note: {note}", file=sys.stderr, flush=True)
+            if getattr(rank_zero_only, "rank", 0) == 0:  # every process of a run reads the command
+                print(f"note: {note}", file=sys.stderr, flush=True)
 
     def listed(option: Any) -> str:
         kinds = jsonargparse.get_subclass_types(option._typehint, also_lists=True, callable_return=True) or ()

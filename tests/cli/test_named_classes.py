@@ -8,9 +8,9 @@ from dataclasses import asdict
 import pytest
 import torch
 import yaml
-from jsonargparse import _typehints
+from jsonargparse import ArgumentParser, _typehints
 
-from lit_gans import DCGAN, VAE, WGAN, WGANGP, CycleGAN, InfoGAN, StyleGAN2, load, optim
+from lit_gans import DCGAN, VAE, WGAN, WGANGP, BaseGAN, CycleGAN, InfoGAN, StyleGAN2, load, optim
 from lit_gans.checkpoints import recording
 from lit_gans.cli.arguments import in_order
 from lit_gans.cli.main import main
@@ -278,6 +278,17 @@ def test_other_command_lines_have_one_adam_and_theirs_stays_as_it_is():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     whole = [f"torch.optim.{name}" for name in ("Adam", "RMSprop", "SGD")]
     assert done.stdout.split() == [*whole, "lit_gans.optim.AdamWithoutMomentum", "0.5"]
+
+
+def test_a_parser_without_lightning_makes_models_that_checkpoints_can_describe():
+    parser = ArgumentParser()
+    parser.add_subclass_arguments(BaseGAN, "model")
+    words = ["--model=DCGAN", "--model.image_shape=[1,16,16]", "--model.backbone=DCGANBackbone"]
+    words += ["--model.backbone.width=4", "--model.optimizer=Adamax", "--model.optimizer.lr=0.5"]
+    model = parser.instantiate(parser.parse_args(words)).model
+    described = recording.described(model)[0]
+    assert described["optimizer"]["class_path"] == "torch.optim.adamax.Adamax"
+    assert described["optimizer"]["init_args"]["lr"] == 0.5 and described["backbone"]["init_args"]["width"] == 4
 
 
 def test_the_parser_is_left_as_it_was(printed):
