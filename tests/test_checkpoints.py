@@ -21,6 +21,7 @@ from lit_gans.checkpoints.file import AtomicCheckpointIO, unpack
 from lit_gans.checkpoints.trust import class_path, findable
 from lit_gans.cli.main import main
 from lit_gans.errors import UsageError
+from lit_gans.networks import DCGANBackbone
 
 SEED = 24
 JUNK = [None, -1, 10**9, 1.5, float("nan"), "", "os.system", b"\xff", [1], {}, {1: 2}, torch.zeros(3), 1j]
@@ -272,8 +273,9 @@ def test_a_scripts_own_checkpoint_loads_in_it_and_elsewhere(saved, tmp_path):
         "class Mine(lit_gans.DCGAN):\n    'Mine.'\n"
         "if __name__ == '__main__':\n"
         "    from lit_gans.checkpoints import describe\n"
+        "    from lit_gans.checkpoints.loading import build\n"
         "    content = torch.load('x.ckpt', weights_only=True)\n"
-        "    model = Mine(**content['hyper_parameters'])\n"
+        "    model = Mine(**{name: build(value) for name, value in content['hyper_parameters'].items()})\n"
         "    content['lit_gans'] = describe(model)\n"
         "    torch.save(content, 'mine.ckpt')\n"
         "    assert type(lit_gans.load('mine.ckpt')) is Mine\n"
@@ -296,7 +298,7 @@ def test_a_class_that_no_other_program_finds_is_told_before_the_first_batch(tmp_
 
 
 def small_of(cls):
-    return cls(image_shape=(1, 16, 16), latent_dim=8, width=4)
+    return cls(image_shape=(1, 16, 16), latent_dim=8, backbone=DCGANBackbone(width=4))
 
 
 def test_file_objects(saved, tmp_path):

@@ -12,6 +12,7 @@ import torch
 from conftest import SHAPE, assert_equal, run_cli, training_state
 
 from lit_gans import GAN
+from lit_gans.networks import MLPBackbone
 
 HERE = Path(__file__).parent
 # One model for each kind of thing that ranks could disagree on: weights alone, batch statistics, BEGAN's k, power
@@ -78,7 +79,9 @@ def test_layers_that_a_callback_unfreezes_stay_alike(trained):
     first, second = (rank["state"] for rank in ranks(trained, "Unfrozen"))
     assert_equal(first, second)
     torch.manual_seed(0)
-    start = GAN(image_shape=SHAPE, latent_dim=8, generator_hidden=(16,), discriminator_hidden=(16, 16)).state_dict()
+    start = GAN(
+        image_shape=SHAPE, latent_dim=8, backbone=MLPBackbone(generator_hidden=(16,), discriminator_hidden=(16, 16))
+    ).state_dict()
     name = "discriminator.layers.1.weight"
     assert not torch.equal(first[name], start[name])  # it trained from the second epoch on
 

@@ -347,7 +347,7 @@ def test_no_help_imports_what_is_heavy():
         (["--output=x.txt"], "output must end in .json, got x.txt", 1),
         (["--output="], "output must end in .json", 1),
         (["--device=tpu"], "device 'tpu' cannot be used", 1),
-        (["--direction=BtoA"], "a DCGAN translates nothing; leave --direction away", 1),
+        (["--direction=BtoA"], "a DCGAN translates nothing; leave out --direction", 1),
         (["--features=nowhere.safetensors"], "the feature network nowhere.safetensors does not exist", 1),
         (["--features=no.yaml"], "no.yaml holds no feature network", 1),
         (["--data=Glphs"], "unknown data 'Glphs'; did you mean Glyphs?", 1),

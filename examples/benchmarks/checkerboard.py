@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import get_args
 
 import torch
-from lit_gans.networks.blocks import Upsampling
 
 import lit_gans
-from lit_gans.images.grid import grid, write_png
+from lit_gans.images.grid import grid
+from lit_gans.images.photos import write_picture
 from lit_gans.metrics.checkerboard import Checkerboard
+from lit_gans.networks import DCGANBackbone
+from lit_gans.networks.layers import Upsampling
 
 _EACH = 4
 
@@ -42,7 +44,8 @@ def main():
         scores = []
         for seed in range(3):
             torch.manual_seed(seed)
-            model = lit_gans.DCGAN(image_shape=(1, given.side, given.side), width=32, upsampling=kind)
+            backbone = DCGANBackbone(width=32, upsampling=kind)
+            model = lit_gans.DCGAN(image_shape=(1, given.side, given.side), backbone=backbone)
             images = model.sample(given.count, seed=seed)
             scores.append(score(images))
         low, high = images.amin((1, 2, 3), True), images.amax((1, 2, 3), True)
@@ -56,7 +59,7 @@ def main():
     for row in rows:
         print(f"| {' | '.join(row)} |")
     if given.picture:
-        write_png(grid(torch.cat(shown), _EACH), given.picture)
+        write_picture(grid(torch.cat(shown), _EACH), given.picture)
 
 
 if __name__ == "__main__":
