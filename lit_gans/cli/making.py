@@ -23,7 +23,7 @@ class Making(_InstantiatorFn):
                 class_type, *args, applied_instantiation_links=applied_instantiation_links, **kwargs
             )
         if isinstance(made, GenerativeModel) and _leaves_backbone_open(made, kwargs):
-            described = recording.plain("backbone", made.backbone)  # type: ignore[attr-defined]
+            described = recording.plain("backbone", made.backbone)
             made.save_hyperparameters({"backbone": described})
         return made
 
