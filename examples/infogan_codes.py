@@ -16,7 +16,8 @@ import torch
 
 from lit_gans import InfoGAN
 from lit_gans.errors import UsageError
-from lit_gans.images.grid import grid, write_png
+from lit_gans.images.grid import grid
+from lit_gans.images.photos import write_picture
 from lit_gans.metrics import confusion, matching_accuracy
 from lit_gans.metrics.features import feature_network
 
@@ -88,7 +89,7 @@ def main(arguments=None):
             parser.error(f"--count must be at least a sample for each of {model.columns} categories")
         print(report(*read(model, options.count, options.seed)))
     if model.continuous:
-        write_png(picture(model, options.seed), options.output)
+        write_picture(picture(model, options.seed), options.output)
         print(f"\n{model.continuous} continuous codes from -2 to 2 in {options.output}")
 
 

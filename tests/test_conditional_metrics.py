@@ -13,14 +13,13 @@ from test_quality import few, run
 from lit_gans import ACGAN, DCGAN
 from lit_gans.cli.main import main
 from lit_gans.metrics import Features, load_classifier
-from lit_gans.metrics.conditional import (
+from lit_gans.metrics.by_class import (
     class_coverage,
+    classes_in_turn,
     classifier_accuracy_score,
-    draws_classes,
+    drop_unreliable_accuracy,
     refuse_unlabelled,
     tells_classes,
-    turns,
-    without_guesses,
 )
 from lit_gans.metrics.scoring import Scoring
 
@@ -51,7 +50,7 @@ class Painter:
 
     def sample(self, n=64, *, seed=None, noise=None, label=None):
         rng, images = torch.Generator().manual_seed(seed), []
-        asked = torch.as_tensor(turns(self, n) if label is None else label)
+        asked = torch.as_tensor(classes_in_turn(self, n) if label is None else label)
         for number in asked[torch.arange(n) % len(asked)].tolist():
             rows = ((self.real["label"] + self.shift) % len(self.label_counts) == number).nonzero()[:, 0]
             row = rows[0 if number in self.same else torch.randint(len(rows), (1,), generator=rng)]
@@ -69,20 +68,20 @@ def two():
 # -------------------------------------------------------------------- each measure
 
 
-def test_what_is_drawn_takes_turns():
+def test_what_is_drawn_takes_classes_in_turn():
     model = small(ACGAN, num_classes=4)
-    assert turns(model, 6).tolist() == [0, 1, 2, 3, 0, 1]
+    assert classes_in_turn(model, 6).tolist() == [0, 1, 2, 3, 0, 1]
     model.label_counts[:] = torch.tensor([5, 0, 1, 0])
-    assert turns(model, 5).tolist() == [0, 2, 0, 2, 0]
+    assert classes_in_turn(model, 5).tolist() == [0, 2, 0, 2, 0]
     noise = torch.randn(5, 8)
-    assert torch.equal(model.sample(noise=noise), model.sample(noise=noise, label=turns(model, 5)))
+    assert torch.equal(model.sample(noise=noise), model.sample(noise=noise, label=classes_in_turn(model, 5)))
 
 
 def test_accuracy_is_that_of_the_classes_asked_for():
     """Real digits as samples: under their labels the accuracy is theirs, under others it is none."""
     data = glyphs(characters=DIGITS, count=200)
     model, scoring = Painter(data), Scoring(["accuracy"], load_classifier())
-    images, label = model.sample(100, seed=0), turns(model, 100)
+    images, label = model.sample(100, seed=0), classes_in_turn(model, 100)
     real = data.on_after_batch_transfer(dict(model.real), 0)
     scoring.add(real["image"], real=True, label=real["label"])
     scoring.add(images, real=False, label=label)
@@ -116,9 +115,11 @@ def test_unlabelled_real_images_do_not_count():
 
 
 def test_a_network_for_other_classes_is_not_believed():
-    assert without_guesses({"fid": 1.0, "accuracy": 0.1, "accuracy_worst": 0.0, "accuracy_real": 0.2}) == {"fid": 1.0}
+    assert drop_unreliable_accuracy({"fid": 1.0, "accuracy": 0.1, "accuracy_worst": 0.0, "accuracy_real": 0.2}) == {
+        "fid": 1.0
+    }
     known = {"fid": 1.0, "accuracy": 0.1, "accuracy_worst": 0.0, "accuracy_real": 0.9}
-    assert without_guesses(known) == known and without_guesses({"accuracy": 0.1}) == {"accuracy": 0.1}
+    assert drop_unreliable_accuracy(known) == known and drop_unreliable_accuracy({"accuracy": 0.1}) == {"accuracy": 0.1}
 
 
 def test_coverage_within_classes(two):
@@ -163,7 +164,7 @@ def test_the_score_follows_the_training_labels():
 
 def test_what_cannot_be_measured(two):
     network = load_classifier()
-    assert not draws_classes(small(DCGAN)) and not draws_classes(small(ACGAN, multi_label=True))
+    assert not small(DCGAN).draws_classes and not small(ACGAN, multi_label=True).draws_classes
     assert tells_classes(network, small(ACGAN, num_classes=10)) and not tells_classes(network, small(ACGAN))
     refuse_unlabelled(["fid"], small(DCGAN), None)
     refused(lambda: refuse_unlabelled(["cas"], small(DCGAN), None), "cas", "DCGAN draws without any", "ACGAN")

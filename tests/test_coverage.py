@@ -17,6 +17,7 @@ from lit_gans.callbacks import Quality
 from lit_gans.checkpoints import load
 from lit_gans.cli.main import main
 from lit_gans.metrics.coverage import PointCoverage, StackCoverage, measure_coverage, mode_coverage
+from lit_gans.networks import MLPBackbone
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "benchmarks" / "mode_coverage.py"
 POINTS = {"modes", "high_quality", "kl"}
@@ -59,7 +60,9 @@ def write_mnist(root):
 
 
 def points():
-    return GAN(image_shape=(2, 1, 1), latent_dim=2, generator_hidden=(8,), discriminator_hidden=(8,))
+    return GAN(
+        image_shape=(2, 1, 1), latent_dim=2, backbone=MLPBackbone(generator_hidden=(8,), discriminator_hidden=(8,))
+    )
 
 
 def numbers(values):

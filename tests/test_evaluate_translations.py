@@ -4,12 +4,12 @@ import json
 
 import pytest
 import torch
-from conftest import fit
+from conftest import fit, narrow
 from test_cli import fails
 
 from lit_gans import Colorizer, CycleGAN, Glyphs, PairedGlyphs, Pix2Pix, UnpairedGlyphs
 from lit_gans.cli.main import main
-from lit_gans.metrics.scoring import translated
+from lit_gans.metrics.material import translated
 
 SHAPE = (3, 16, 16)
 DATA = {
@@ -21,7 +21,7 @@ DATA = {
 
 def model(game):
     torch.manual_seed(0)
-    return game(image_shape=SHAPE, width=4, **({"blocks": 1} if game is CycleGAN else {}))
+    return game(image_shape=SHAPE, backbone=narrow(game.default_backbone))
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +70,9 @@ def test_few_images_have_no_frechet_distance(checkpoints, capsys):
 def test_what_is_compared_is_in_its_place():
     """The translations are those of the sources, part by part, and the others are the targets."""
     game, data = model(CycleGAN), DATA[CycleGAN]
-    ((fakes, real),) = translated(game, data, "train", 1_000, direction="BtoA")
+    ((fakes, real),) = translated(game, data, "train", 1_000, to="a")
     batch = data.on_after_batch_transfer(data.splits["train"][:], 0)
-    torch.testing.assert_close(fakes, game.translate(batch["b"], direction="BtoA", seed=0))
+    torch.testing.assert_close(fakes, game.translate(batch["b"], to="a", seed=0))
     assert torch.equal(real, batch["a"][:150])
     ((fakes, real),) = translated(game, data, "train", 7)
     assert len(fakes) == len(real) == 7

@@ -8,9 +8,10 @@ from safetensors.torch import load_file
 from torch import nn
 
 from lit_gans import DCGAN
-from lit_gans.cli.invert import find_images, invert, read_images
+from lit_gans.cli.invert import invert
 from lit_gans.errors import UsageError
-from lit_gans.images.grid import to_uint8, write_png
+from lit_gans.images.photos import find_pictures, read_picture, write_picture
+from lit_gans.images.shape import to_uint8
 from lit_gans.latents.inversion import invert_images
 from lit_gans.metrics import ReconstructionError
 
@@ -162,7 +163,7 @@ def pictures(tmp_path):
     data = glyphs()
     data.setup("fit")
     for number, image in enumerate(data.splits["train"][[0, 1, 2]]["image"]):
-        write_png(image, tmp_path / "pictures" / f"{number}.png")
+        write_picture(image, tmp_path / "pictures" / f"{number}.png")
     return tmp_path / "pictures"
 
 
@@ -185,10 +186,10 @@ def test_invert(checkpoint, pictures, tmp_path, capsys):
 
 
 def test_images_are_read_as_the_data_modules_do(pictures, tmp_path):
-    (image, *_) = read_images(find_images(str(pictures)), SHAPE)
+    image = read_picture(find_pictures(str(pictures))[0], SHAPE[0], SHAPE[1:])[0]
     assert torch.equal(to_uint8(image)[0], torch.tensor(list(Image.open(pictures / "0.png").tobytes())).view(16, 16))
     Image.new("RGB", (50, 30), "red").save(tmp_path / "wide.jpg")
-    assert read_images([tmp_path / "wide.jpg"], (3, 8, 8), crop=20).shape == (1, 3, 8, 8)
+    assert read_picture(tmp_path / "wide.jpg", 3, (8, 8), crop=20).shape == (1, 3, 8, 8)
 
 
 def test_wrong_input(checkpoint, pictures, tmp_path):

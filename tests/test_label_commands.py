@@ -15,7 +15,7 @@ from lit_gans import ACGAN, CGAN, DCGAN
 from lit_gans.callbacks import Reconstruction, SampleGrid
 from lit_gans.cli.main import main
 from lit_gans.cli.models import labels, load_latent
-from lit_gans.images.grid import to_uint8
+from lit_gans.images.shape import to_uint8
 from lit_gans.latents.paths import draw, path
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from lit_gans.cli.plot import read_metrics
-from lit_gans.images.photos import read_photo
+from lit_gans.images.photos import read_picture
 from lit_gans.metrics.features import SHIPPED, load_classifier
 from lit_gans.metrics.protocol import Protocol, Scores
 
@@ -95,14 +95,14 @@ def test_a_feature_file_is_loaded_in_float32_and_draws_nothing():
 def test_photos_of_several_frames_and_of_other_depths(tmp_path, capsys):
     frames = [Image.new("L", (9, 5), level) for level in (0, 255)]
     frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
-    assert read_photo(str(tmp_path / "x.gif")).max() == -1
+    assert read_picture(str(tmp_path / "x.gif")).max() == -1
     assert "x.gif holds 2 pictures, of which only the first is used" in capsys.readouterr().err
     Image.fromarray(np.full((5, 9), 0.5, np.float32)).save(tmp_path / "x.tif")
-    assert read_photo(str(tmp_path / "x.tif")).sub(0).abs().max() < 0.01
+    assert read_picture(str(tmp_path / "x.tif")).sub(0).abs().max() < 0.01
     Image.fromarray(np.full((5, 9), 3, np.int32)).save(tmp_path / "y.tif")
-    refused(lambda: read_photo(str(tmp_path / "y.tif")), "y.tif cannot be used", "or save it in 8 bits")
+    refused(lambda: read_picture(str(tmp_path / "y.tif")), "y.tif cannot be used", "or save it in 8 bits")
 
 
 def test_a_photo_above_the_limit(tmp_path, monkeypatch):
     Image.new("1", (20_000, 9_000)).save(tmp_path / "x.png")
-    refused(lambda: read_photo(str(tmp_path / "x.png")), "x.png", "180 megapixels, more than the limit of 179")
+    refused(lambda: read_picture(str(tmp_path / "x.png")), "x.png", "180 megapixels, more than the limit of 179")

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from conftest import refused
 from PIL import Image
 
-from lit_gans.images.grid import grid, to_image, to_uint8, write_png
+from lit_gans.images.grid import grid, to_image
+from lit_gans.images.photos import find_pictures, is_drawn, write_picture
+from lit_gans.images.shape import to_uint8
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64], ids=str)
@@ -89,11 +92,11 @@ def test_many_points():
 
 
 @pytest.mark.parametrize("channels, mode", [(1, "L"), (3, "RGB")])
-def test_write_png(tmp_path, channels, mode):
+def test_write_picture(tmp_path, channels, mode):
     picture = torch.randint(0, 256, (channels, 6, 9), dtype=torch.uint8)
     path = tmp_path / "new" / "folder" / "picture.png"
     for content in (255 - picture, picture):  # the second replaces the first
-        write_png(content, path)
+        write_picture(content, path)
         image = Image.open(path)
         assert (image.format, image.mode, image.size) == ("PNG", mode, (9, 6))
         pixels = torch.from_numpy(np.array(image)).view(6, 9, channels).permute(2, 0, 1)
@@ -101,19 +104,28 @@ def test_write_png(tmp_path, channels, mode):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_write_png_takes_strings_and_views(tmp_path):
+def test_write_picture_takes_strings_and_views(tmp_path):
     picture = torch.randint(0, 256, (4, 8, 3), dtype=torch.uint8).permute(2, 0, 1)[:, :, ::2]
-    write_png(picture, str(tmp_path / "picture.png"))
+    write_picture(picture, str(tmp_path / "picture.png"))
     assert np.array_equal(np.array(Image.open(tmp_path / "picture.png")), picture.permute(1, 2, 0).numpy())
 
 
-def test_write_png_into_a_file(tmp_path):
+def test_write_picture_into_a_file(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError):
-        write_png(torch.zeros(1, 2, 2, dtype=torch.uint8), tmp_path / "file" / "picture.png")
+        write_picture(torch.zeros(1, 2, 2, dtype=torch.uint8), tmp_path / "file" / "picture.png")
 
 
 def test_to_image():
     picture = torch.arange(24, dtype=torch.uint8).view(3, 2, 4)
     assert np.array_equal(np.array(to_image(picture)), picture.permute(1, 2, 0).numpy())
     assert np.array_equal(np.array(to_image(picture[:1])), picture[0].numpy())
+
+
+def test_a_drawn_picture_is_told_from_a_users_own(tmp_path):
+    picture = torch.zeros(3, 2, 2, dtype=torch.uint8)
+    write_picture(picture, tmp_path / "drawn.png")
+    write_picture(picture, tmp_path / "own.png", drawn=False)
+    write_picture(to_image(picture), tmp_path / "photo.jpg")
+    assert [file.name for file in find_pictures(tmp_path) if is_drawn(file)] == ["drawn.png"]
+    refused(lambda: write_picture(picture, tmp_path / "x.txt"), "no name for a picture", ".png")

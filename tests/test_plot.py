@@ -9,7 +9,7 @@ from PIL import Image
 
 from lit_gans.cli.plot import panels, plot, read_metrics, running_mean
 from lit_gans.errors import UsageError
-from lit_gans.images.grid import write_png
+from lit_gans.images.photos import write_picture
 
 pytest.importorskip("matplotlib")
 HEADER = "discriminator/fake,discriminator/loss,discriminator/real,epoch,generator/loss,step,val/fid\n"
@@ -22,8 +22,8 @@ def run(tmp_path):
     (folder / "samples").mkdir(parents=True)
     (folder / "metrics.csv").write_text(HEADER + ROWS)
     for step, level in ((20, 255), (10, 0)):
-        write_png(torch.full((3, 20, 90), level, dtype=torch.uint8), folder / "samples" / f"step_{step:07}.png")
-    write_png(torch.zeros(3, 20, 30, dtype=torch.uint8), folder / "samples" / "real.png")
+        write_picture(torch.full((3, 20, 90), level, dtype=torch.uint8), folder / "samples" / f"step_{step:07}.png")
+    write_picture(torch.zeros(3, 20, 30, dtype=torch.uint8), folder / "samples" / "real.png")
     return folder
 
 

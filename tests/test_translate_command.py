@@ -7,6 +7,7 @@ from PIL import Image
 
 from lit_gans import DCGAN, CycleGAN, PairedGlyphs, Pix2Pix, UnpairedGlyphs
 from lit_gans.cli.main import main
+from lit_gans.networks import ResNetTranslation, UNetTranslation
 
 
 @pytest.fixture(scope="module")
@@ -15,10 +16,13 @@ def checkpoints(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoints")
     models = {
         "cycle": (
-            CycleGAN(image_shape=(3, 16, 16), width=4, blocks=1),
+            CycleGAN(image_shape=(3, 16, 16), backbone=ResNetTranslation(width=4, blocks=1)),
             UnpairedGlyphs(size=16, count=20, batch_size=4),
         ),
-        "pix": (Pix2Pix(image_shape=(3, 16, 16), width=4), PairedGlyphs(size=16, count=20, batch_size=4)),
+        "pix": (
+            Pix2Pix(image_shape=(3, 16, 16), backbone=UNetTranslation(width=4)),
+            PairedGlyphs(size=16, count=20, batch_size=4),
+        ),
         "dcgan": (small(DCGAN), None),
     }
     for name, (model, data) in models.items():
@@ -77,7 +81,7 @@ def test_by_way_of_a_smaller_size(checkpoints, photos, tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["pix", "nowhere.png"], "there is no picture or folder nowhere.png"),
+        (["pix", "nowhere.png"], "there is no file or folder nowhere.png"),
         (["dcgan", "0.png"], "holds a DCGAN, which draws from noise"),
         (["pix", "0.png", "--direction", "BtoA"], "a Pix2Pix translates one way only"),
         (["pix", "notes.txt"], "cannot be used as a picture"),

@@ -16,7 +16,8 @@ from typing import get_args
 import torch
 
 import lit_gans
-from lit_gans.images.grid import grid, write_png
+from lit_gans.images.grid import grid
+from lit_gans.images.photos import write_picture
 from lit_gans.metrics.checkerboard import Checkerboard
 from lit_gans.networks import DCGANBackbone
 from lit_gans.networks.layers import Upsampling
@@ -58,7 +59,7 @@ def main():
     for row in rows:
         print(f"| {' | '.join(row)} |")
     if given.picture:
-        write_png(grid(torch.cat(shown), _EACH), given.picture)
+        write_picture(grid(torch.cat(shown), _EACH), given.picture)
 
 
 if __name__ == "__main__":

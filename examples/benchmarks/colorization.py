@@ -20,7 +20,7 @@ from lit_gans.checkpoints import load
 from lit_gans.cli.run_data import open_data
 from lit_gans.images.hints import largest_side, simulate_hints
 from lit_gans.images.lab import rgb_to_lab, with_colours
-from lit_gans.metrics.scoring import real_batches
+from lit_gans.metrics.material import real_batches
 from lit_gans.models.colorizer import psnr
 
 COUNTS = (0, 1, 2, 5, 10, 20, 50, 100)

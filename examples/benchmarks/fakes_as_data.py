@@ -16,7 +16,7 @@ import torch
 
 import lit_gans
 from lit_gans.cli.run_data import open_data
-from lit_gans.images.grid import to_uint8
+from lit_gans.images.shape import to_uint8
 from lit_gans.metrics.training import accuracy, train_classifier
 
 

@@ -20,7 +20,8 @@ from torchvision.transforms.v2 import functional as transforms
 from lit_gans import DCGAN, MNIST
 from lit_gans.metrics.features import load_classifier
 from lit_gans.metrics.frechet import frechet_distance
-from lit_gans.metrics.scoring import Scoring, drawn
+from lit_gans.metrics.material import drawn
+from lit_gans.metrics.scoring import Scoring
 
 
 def halves(data):

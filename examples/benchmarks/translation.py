@@ -19,7 +19,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 import lit_gans
 from lit_gans.cli.run_data import open_data
-from lit_gans.images.grid import to_uint8
+from lit_gans.images.shape import to_float, to_uint8
 from lit_gans.metrics.frechet import Given
 from lit_gans.metrics.training import accuracy, train_classifier
 
@@ -33,7 +33,7 @@ def domain(samples, name, count):
 
 
 def floats(images):
-    return images.float().div(127.5).sub(1)
+    return to_float(images)
 
 
 def coloured(images):

@@ -30,7 +30,8 @@ from torch.optim.lr_scheduler import LinearLR
 from lit_gans import DCGAN, MNIST, WeightNormGAN
 from lit_gans.latents.inversion import RUNNING, invert_images
 from lit_gans.metrics.features import load_classifier
-from lit_gans.metrics.scoring import Scoring, drawn, real_images
+from lit_gans.metrics.material import drawn, real_images
+from lit_gans.metrics.scoring import Scoring
 from lit_gans.optim import Adam, LinearDecay, RMSprop
 
 MODELS = {"WeightNormGAN": WeightNormGAN, "DCGAN": DCGAN}

@@ -18,9 +18,10 @@ from lit_gans.callbacks.run_folder import run_of
 from lit_gans.data.base import ImageData
 from lit_gans.data.order import repeated
 from lit_gans.errors import UsageError
-from lit_gans.metrics.conditional import draws_classes, refuse_unlabelled, tells_classes, turns, without_guesses
+from lit_gans.metrics.by_class import classes_in_turn, drop_unreliable_accuracy, refuse_unlabelled, tells_classes
 from lit_gans.metrics.coverage import measure_coverage, mode_coverage
 from lit_gans.metrics.features import Features, feature_network
+from lit_gans.metrics.material import drawn, is_points, real_batches
 from lit_gans.metrics.protocol import Protocol, Scores, describe_data
 from lit_gans.metrics.scoring import (
     LOWER_IS_BETTER,
@@ -29,9 +30,6 @@ from lit_gans.metrics.scoring import (
     VALUES,
     Part,
     Scoring,
-    drawn,
-    is_points,
-    real_batches,
     refuse_unknown,
 )
 from lit_gans.metrics.together import shared
@@ -240,7 +238,7 @@ class Quality(Callback):
             self._say(f"not scored: {error}")
             return
         self._doubt(scoring, stage)
-        values = values if "accuracy" in self.scores else without_guesses(values)
+        values = values if "accuracy" in self.scores else drop_unreliable_accuracy(values)
         if pl_module.draws:
             count, data = min(self.count, _limit(trainer, stage)), trainer.datamodule  # type: ignore[attr-defined]
             values |= measure_coverage(pl_module, data, self.seed, count, trainer.global_rank, trainer.world_size)
@@ -290,7 +288,7 @@ class Quality(Callback):
             return
         count = min(self.count, _limit(trainer, stage))
         for images in drawn(pl_module, count, self.seed, trainer.global_rank, trainer.world_size):
-            yield scoring.look(images, False, turns(pl_module, len(images)) if draws_classes(pl_module) else None)
+            yield scoring.look(images, False, classes_in_turn(pl_module, len(images)))
 
     def _images(self, trainer: Trainer, split: str) -> Iterator[tuple[Tensor, Tensor | None]]:
         """This device's share of the real images in [-1, 1], with their classes if they have any."""

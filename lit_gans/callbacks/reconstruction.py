@@ -1,15 +1,13 @@
 """How near the generator comes to held-out images, while a run goes on."""
 
-import inspect
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, Trainer
-from torch import Tensor, nn
+from torch import Tensor
 
 from lit_gans.errors import UsageError
 from lit_gans.latents.inversion import RUNNING, invert_images
-from lit_gans.metrics.conditional import has_latent_points
 from lit_gans.metrics.together import gathered, shared
 
 
@@ -45,7 +43,7 @@ class Reconstruction(Callback):
 
     def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
         """Refuses a model without noise before anything is trained."""
-        if not has_latent_points(pl_module):
+        if not pl_module.draws_from_latents:
             raise UsageError(
                 f"Reconstruction looks for the noise that draws an image, but {type(pl_module).__name__} does not draw "
                 "from noise alone; leave the callback out, or use a model that does"
@@ -95,20 +93,13 @@ class Reconstruction(Callback):
             return torch.zeros(0)
         settings: dict[str, Any] = RUNNING | {"steps": self.steps}
         with pl_module.inference_generator() as generator:
-            if _takes_label(generator) and label is not None:
-                label = label.to(pl_module.device)
-                settings["label"] = pl_module.condition(label) if hasattr(pl_module, "condition") else label
-            found = invert_images(generator, images.to(pl_module.device), pl_module.latent_dim, **settings)
+            if label is not None and pl_module.known_classes is not None:
+                settings["label"] = pl_module.condition(label.to(pl_module.device))
+            network, size = pl_module.drawing(generator), pl_module.latent_dim
+            found = invert_images(network, images.to(pl_module.device), size, **settings)
         return found.errors.detach().cpu()
 
     def _due(self, trainer: Trainer) -> bool:
         if trainer.sanity_checking:
             return False
         return trainer.state.fn != "fit" or (trainer.current_epoch + 1) % self.every_n_epochs == 0
-
-
-def _takes_label(generator: nn.Module) -> bool:
-    """Whether a generator must be told the class beside the noise."""
-    empty, positional = inspect.Parameter.empty, inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = inspect.signature(generator.forward).parameters.values()
-    return sum(p.default is empty and p.kind is positional for p in parameters) > 1

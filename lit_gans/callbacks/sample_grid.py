@@ -11,7 +11,8 @@ from torch import Tensor
 
 from lit_gans.callbacks.run_folder import run_of
 from lit_gans.errors import UsageError
-from lit_gans.images.grid import beside, grid, refuse_undrawable, to_image, write_png
+from lit_gans.images.grid import beside, grid, refuse_undrawable, to_image
+from lit_gans.images.photos import write_picture
 
 _MOST = 10_000  # of a picture that can still be opened
 _ROWS = 8  # of translations
@@ -63,7 +64,7 @@ class SampleGrid(Callback):
         self.drawn = trainer.global_step
         images = [v for v in pl_module.receive(batch).values() if isinstance(v, Tensor) and v.ndim == 4]
         if images and self._drawable(*images):
-            write_png(grid(beside(images)[: self.count]), self.folder / "real.png")
+            write_picture(grid(beside(images)[: self.count]), self.folder / "real.png")
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -118,7 +119,7 @@ class SampleGrid(Callback):
     ) -> None:
         """Writes a batch of predictions as a grid."""
         if isinstance(outputs, Tensor) and outputs.ndim == 4 and self._drawable(outputs):
-            write_png(grid(outputs), self.folder / f"predict_{trainer.global_rank:02}_{batch_idx:06}.png")
+            write_picture(grid(outputs), self.folder / f"predict_{trainer.global_rank:02}_{batch_idx:06}.png")
 
     def draw(self, trainer: Trainer, pl_module: Any) -> None:
         """Draws one grid now, unless this step has one."""
@@ -127,8 +128,7 @@ class SampleGrid(Callback):
         if step == self.drawn or silent or not pl_module.draws:
             return
         self.drawn = step
-        columns = getattr(pl_module, "columns", 0)  # of a class each
-        columns = columns if 0 < columns <= _WIDEST else None
+        columns = pl_module.columns if 0 < pl_module.columns <= _WIDEST else None
         count = self.count if columns is None else max(1, self.count // columns) * columns
         images = pl_module.sample(count, seed=self.seed)
         if self._drawable(images):
@@ -148,7 +148,7 @@ class SampleGrid(Callback):
 
     def _show(self, trainer: Trainer, kind: str, picture: Tensor, step: int) -> None:
         """To the run's folder and the loggers that take pictures."""
-        write_png(picture, self.folder / f"{kind}_{step:07}.png")
+        write_picture(picture, self.folder / f"{kind}_{step:07}.png")
         name = "samples" if kind == "step" else kind
         for logger in trainer.loggers:  # as uint8: wandb does not scale float images
             if isinstance(logger, WandbLogger):

@@ -50,8 +50,8 @@ def colorize(
     from lit_gans.cli.models import usable
     from lit_gans.errors import UsageError
     from lit_gans.files import refuse_taken
-    from lit_gans.images.grid import to_uint8, write_png
-    from lit_gans.images.photos import read_photo
+    from lit_gans.images.photos import read_picture, write_picture
+    from lit_gans.images.shape import to_uint8
     from lit_gans.models import Colorizer
 
     if Path(output).suffix.lower() != ".png":
@@ -60,14 +60,14 @@ def colorize(
         raise UsageError(f"size must be at least 8 pixels, got {size}")
     refuse_taken(output, force=force)
     hints = [parse_hint(text) for text in hint]
-    photo = read_photo(image)
+    photo = read_picture(image)
     model = load(checkpoint, usable(device), trust=trust)
     if not isinstance(model, Colorizer):
         raise UsageError(
             f"{checkpoint} holds a {type(model).__name__}, which does not colour pictures; use one of a Colorizer"
         )
     side = size or (min(model.image_shape[1:]) if model.image_shape else _SIDE)
-    write_png(to_uint8(in_colour(model, photo, hints, side))[0], output)
+    write_picture(to_uint8(in_colour(model, photo, hints, side))[0], output)
     told = f"{len(hints)} hint{'s' * (len(hints) != 1)}" if hints else "without hints"
     print(f"{photo.shape[3]}x{photo.shape[2]} pixels in {output}, {told}")
 

@@ -1,6 +1,5 @@
 """``lit-gans evaluate``, ``compare`` and ``features``: scores, their protocol, and networks to score by."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,10 +8,8 @@ from lit_gans.runs import Run
 
 if TYPE_CHECKING:
     from lit_gans.metrics.protocol import Scores
-    from lit_gans.metrics.scoring import Scoring
 
 _METRICS = ["fid", "kid", "is", "precision_recall", "density_coverage"]
-_OF_TRANSLATIONS = ["fid", "kid", "swd", "sharpness"]
 
 
 def evaluate(
@@ -56,19 +53,33 @@ def evaluate(
         trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
     from lit_gans.checkpoints import load, read
-    from lit_gans.cli.models import usable
+    from lit_gans.cli.evaluation import Evaluation
+    from lit_gans.cli.models import domain, usable
     from lit_gans.cli.results import keep_scores
     from lit_gans.cli.run_data import open_data
-    from lit_gans.cli.translate import way
-    from lit_gans.errors import UsageError
-    from lit_gans.families import TranslationGAN
     from lit_gans.files import refuse_taken
-    from lit_gans.metrics import conditional
-    from lit_gans.metrics.coverage import measure_coverage
-    from lit_gans.metrics.features import feature_network
-    from lit_gans.metrics.protocol import Protocol, Scores, describe_data
-    from lit_gans.metrics.scoring import OF_PIXELS, SCORES, Scoring
-    from lit_gans.metrics.smoothness import path_length
+    from lit_gans.metrics.protocol import Scores
+
+    _refuse(metrics, count, real_count, reference, output)
+    model = load(checkpoint, usable(device), trust=trust)
+    target = Path(checkpoint).with_suffix(".json") if output is None else Path(output)
+    refuse_taken(target, force=True)  # what is there is not lost
+    to = domain(model, direction)
+    module = open_data(checkpoint, data, root, model.image_shape, trust)
+    asked = Evaluation(model, module, reference, count, real_count, seed, to)
+    asked.choose(metrics, features, by_default=metrics == _METRICS)
+    scoring = asked.gather()
+    values = asked.measure(scoring)
+    step = int(read(checkpoint).get("global_step", 0))
+    scores = Scores(values, asked.protocol(scoring), type(model).__name__, str(checkpoint), step)
+    place = keep_scores(scores, target, force)
+    _print([scores])
+    print(f"scores and protocol in {place}")
+
+
+def _refuse(metrics: list[str], count: int, real_count: int, reference: str, output: str | None) -> None:
+    """Refuses what needs no look at the checkpoint."""
+    from lit_gans.errors import UsageError
 
     if not metrics:
         raise UsageError(f"metrics names no score; the default is {', '.join(_METRICS)}")
@@ -78,95 +89,6 @@ def evaluate(
         raise UsageError(f"reference must be train, val or test, got {reference!r}")
     if output is not None and Path(output).suffix != ".json":
         raise UsageError(f"output must end in .json, got {output}")
-    model = load(checkpoint, usable(device), trust=trust)
-    target = Path(checkpoint).with_suffix(".json") if output is None else Path(output)
-    refuse_taken(target, force=True)  # what is there is not lost
-    way(model, direction)  # refuses one that the model does not go
-    module = open_data(checkpoint, data, root, model.image_shape, trust)
-    translates = isinstance(model, TranslationGAN)
-    by_default = metrics == _METRICS
-    metrics = _OF_TRANSLATIONS if by_default and translates else _suited(metrics, module)
-    if translates and (alone := [name for name in metrics if name not in SCORES or name == "accuracy"]):
-        raise UsageError(f"{alone[0]} measures what is drawn from noise, but {type(model).__name__} translates images")
-    network = None if set(metrics) <= {*OF_PIXELS, "modes", "cas"} else feature_network(features)
-    conditional.refuse_unlabelled(metrics, model, network)
-    if by_default and conditional.tells_classes(network, model):
-        metrics = [*metrics, "accuracy"]
-    scoring = Scoring([name for name in metrics if name in SCORES], network).to(model.device)
-    if translates:
-        _add_translations(scoring, model, module, reference, min(count, real_count), seed, direction)
-        if by_default and network is not None and min(scoring.counts.values()) <= network.num_features:
-            del scoring.metrics["fid"]
-            print(f"fid is left out: it takes more than {network.num_features} images of each kind", file=sys.stderr)
-    else:
-        _add_samples(scoring, model, module, reference, count, real_count, seed)
-    card = Protocol(
-        data=describe_data(module) + (f" {direction}" if direction != "AtoB" else ""),
-        split=reference,
-        real=scoring.counts[True],
-        fake=scoring.counts[False],
-        features="none" if network is None else network.name,
-        averaged=model.generator_ema is not None,
-        seed=seed,
-    )
-    values = {name: float(value) for name, value in scoring.compute().items()}
-    values = conditional.without_guesses(values) if by_default else values
-    if "class_coverage" in metrics and network is not None:
-        values |= conditional.class_coverage(model, module, reference, network, seed)
-    if "cas" in metrics:
-        values["cas"] = conditional.classifier_accuracy_score(model, module, seed)
-    if "ppl" in metrics and network is not None:
-        values["ppl"] = path_length(model, network, min(count, 2_000), seed)
-    if "modes" in metrics:
-        values |= {name: float(value) for name, value in measure_coverage(model, module, seed).items()}
-    step = int(read(checkpoint).get("global_step", 0))
-    scores = Scores(values, card, type(model).__name__, str(checkpoint), step)
-    place = keep_scores(scores, target, force)
-    _print([scores])
-    print(f"scores and protocol in {place}")
-
-
-def _add_samples(scoring: "Scoring", model: Any, data: Any, split: str, count: int, real_count: int, seed: int) -> None:
-    """Gathers real images of a split and what a model draws from noise."""
-    from lit_gans.metrics import conditional
-    from lit_gans.metrics.scoring import drawn, real_batches
-
-    for batch in real_batches(data, split, real_count):
-        scoring.add(batch["image"].to(model.device), real=True, label=batch.get("label"))
-    by_class = conditional.draws_classes(model)
-    for images in drawn(model, count, seed):
-        scoring.add(images, real=False, label=conditional.turns(model, len(images)) if by_class else None)
-
-
-def _add_translations(
-    scoring: "Scoring", model: Any, data: Any, split: str, count: int, seed: int, direction: str
-) -> None:
-    """Gathers translations of a split's images, and those of the target domain."""
-    from lit_gans.metrics.scoring import translated
-
-    for fakes, real in translated(model, data, split, count, seed, direction):
-        for images, is_real in ((real, True), (fakes, False)):
-            if len(images):
-                scoring.add(images.to(model.device), is_real)
-
-
-def _suited(metrics: list[str], module: Any) -> list[str]:
-    """The scores that were asked for, or by default those that the data allows."""
-    from lit_gans.errors import UsageError
-    from lit_gans.metrics.coverage import mode_coverage
-    from lit_gans.metrics.scoring import SCORES, is_points
-
-    points, countable = is_points(module.image_shape), mode_coverage(module) is not None
-    if metrics == _METRICS:
-        return [*(["swd"] if points else metrics), *(["modes"] if countable else [])]
-    choices = (*SCORES, "class_coverage", "cas", "ppl", "modes")
-    if unknown := [name for name in metrics if name not in choices]:
-        raise UsageError(f"there is no score {unknown[0]!r}; choose from {', '.join(choices)}")
-    if points and (needing := [name for name in metrics if name not in ("swd", "modes")]):
-        raise UsageError(f"{needing[0]} needs images of at least 8 pixels a side; for points there are swd and modes")
-    if "modes" in metrics and not countable:
-        raise UsageError(f"the modes of {type(module).__name__} are not known; leave modes out of metrics")
-    return metrics
 
 
 def compare(scores: list[str]) -> None:

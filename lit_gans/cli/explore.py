@@ -48,7 +48,8 @@ def interpolate(
     from lit_gans.cli.models import load_latent
     from lit_gans.errors import UsageError
     from lit_gans.files import refuse_taken
-    from lit_gans.images.grid import grid, to_image, write_png
+    from lit_gans.images.grid import grid, to_image
+    from lit_gans.images.photos import write_picture
     from lit_gans.images.sheet import ANIMATED, write_animation
 
     kind = Path(output).suffix.lower()
@@ -61,7 +62,7 @@ def interpolate(
     refuse_taken(output, force=force)
     images = _between(load_latent(checkpoint, device, trust), count, steps, mode, seed, label)
     if kind == ".png":
-        write_png(grid(images, steps), output)
+        write_picture(grid(images, steps), output)
     else:
         frames = [to_image(grid(images[step::steps])) for step in range(steps)]
         shown = [_REST if step in (0, steps - 1) else _FRAME for step in range(steps)]
@@ -79,7 +80,7 @@ def _between(
 
     if label is None:
         start, end = draw(2 * count, model.latent_dim, seed).chunk(2)
-        by_strip = model.conditions(None, count) if hasattr(model, "conditions") else None
+        by_strip = model.conditions(None, count)
         given = {} if by_strip is None else {"label": by_strip.repeat_interleave(steps, 0)}
         return model.sample(noise=path(start, end, steps, mode).flatten(0, 1), **given)
     labels(model, label)  # refuses them for a model that takes none
@@ -129,7 +130,7 @@ def arithmetic(
     from lit_gans.cli.recognise import labelled, learn
     from lit_gans.errors import UsageError
     from lit_gans.files import refuse_taken
-    from lit_gans.images.sheet import write_picture
+    from lit_gans.images.photos import write_picture
     from lit_gans.latents.arithmetic import calculate
     from lit_gans.latents.concepts import Wanted, parse
 

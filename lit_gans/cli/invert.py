@@ -4,13 +4,13 @@ What is heavy is imported when it is needed, so that help answers at once.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lit_gans.cli.words import NOBODY
 
 if TYPE_CHECKING:
     from PIL import Image
-    from torch import Tensor, nn
+    from torch import Tensor
 
 _ACROSS = 8  # images in a row of the picture
 
@@ -53,10 +53,10 @@ def invert(
         force: replace files that are there.
         trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
-    from lit_gans.cli.models import load_latent
+    from lit_gans.cli.models import labels, load_latent
     from lit_gans.errors import UsageError
     from lit_gans.files import refuse_taken, replacing
-    from lit_gans.images.sheet import write_picture
+    from lit_gans.images.photos import find_pictures, write_picture
     from lit_gans.latents.inversion import invert_images
 
     if Path(output).suffix.lower() != ".png":
@@ -64,15 +64,16 @@ def invert(
     if latents is not None and Path(latents).suffix != ".safetensors":
         raise UsageError(f"latents must end in .safetensors, got {latents}")
     refuse_taken(output, *([] if latents is None else [latents]), force=force)
-    files = find_images(image)
+    files = find_pictures(image)
     model = load_latent(checkpoint, device, trust)
+    if label is None and model.known_classes is not None:
+        raise UsageError("the generator is conditional: add --label, the class to draw")
+    given = labels(model, None if label is None else [label]).get("label")
+    conditions = model.conditions(given, len(files))
+    images = _read(files, model.shape, crop).to(device)
     with model.inference_generator() as generator:
-        labels = _labels(generator, label, len(files), model.num_classes)
-        images = read_images(files, _shape(model, generator, labels), crop).to(device)
-        given = None if labels is None else labels.to(device)
-        if given is not None and hasattr(model, "condition"):
-            given = model.condition(given)
-        found = invert_images(generator, images, model.latent_dim, steps, restarts, learning_rate, seed, given, clip)
+        network, how = model.drawing(generator), (steps, restarts, learning_rate, seed)
+        found = invert_images(network, images, model.latent_dim, *how, conditions, clip)
     write_picture(_sheet(images, found.reconstructions), output)
     if latents is not None:
         from safetensors.torch import save_file
@@ -85,89 +86,17 @@ def invert(
     print(f"{len(files)} images, each above its reconstruction, in {output}")
 
 
-def find_images(place: str) -> list[Path]:
-    """A picture, or all pictures in a folder and below, in the order of their names.
-
-    Raises:
-        UsageError: if there is none.
-    """
-    from lit_gans.data.sources import Folder
-    from lit_gans.errors import UsageError
-
-    path = Path(place)
-    if not path.exists():
-        raise UsageError(f"there is no file or folder {place}; name a picture or a folder of them")
-    if path.is_file():
-        return [path]
-    names = Folder.scan(path).names
-    if not names:
-        raise UsageError(f"the folder {place} holds no picture")
-    return [path / name for name in names]
-
-
-def read_images(files: list[Path], shape: tuple[int, int, int], crop: int | None = None) -> "Tensor":
-    """Pictures cut and resized as the data modules do it.
-
-    Args:
-        files: encoded pictures.
-        shape: (channels, height, width) to bring them to.
-        crop: side of the middle square to cut out first.
-
-    Returns:
-        (N, C, H, W) float32 in [-1, 1].
-
-    Raises:
-        UsageError: if one cannot be decoded or cut, or there are no pictures of so many channels.
-    """
+def _read(files: list[Path], shape: tuple[int, int, int], crop: int | None) -> "Tensor":
+    """Pictures (N, C, H, W) in [-1, 1], cut and resized to (channels, height, width) as the data modules do it."""
     import torch
 
     from lit_gans.errors import UsageError
-    from lit_gans.images.frame import CorruptPicture, Frame
+    from lit_gans.images.photos import read_picture
 
-    if shape[0] not in (1, 3):
-        raise UsageError(f"pictures have 1 or 3 channels, but the generator draws {shape[0]}")
-    frame = Frame(size=(shape[1], shape[2]), channels=shape[0], crop=crop)
-    images = []
-    for file in files:
-        try:
-            images.append(frame(file.read_bytes()))
-        except CorruptPicture as error:
-            raise UsageError(f"{file} cannot be used as a picture: {error}") from None
-    return torch.stack(images).float() / 127.5 - 1
-
-
-def _labels(generator: "nn.Module", label: int | None, count: int, classes: int | None) -> "Tensor | None":
-    """The label of every image, if the generator takes one."""
-    import inspect
-
-    import torch
-
-    from lit_gans.errors import UsageError
-
-    empty = inspect.Parameter.empty
-    takes = [p for p in inspect.signature(generator.forward).parameters.values() if p.default is empty]
-    conditional = len([p for p in takes if p.kind is not p.VAR_POSITIONAL and p.kind is not p.VAR_KEYWORD]) > 1
-    if conditional and label is None:
-        raise UsageError("the generator is conditional: add --label, the class to draw")
-    if label is None:
-        return None
-    if not conditional:
-        raise UsageError("the generator takes no label: leave --label out")
-    if not 0 <= label < (classes or label + 1):
-        raise UsageError(f"label must be from 0 to {(classes or 1) - 1}, got {label}")
-    return torch.full((count,), label)
-
-
-def _shape(model: Any, generator: "nn.Module", labels: "Tensor | None") -> tuple[int, int, int]:
-    """(channels, height, width) of what a generator draws."""
-    import torch
-
-    given = () if labels is None else (labels[:1].to(model.device),)
-    if given and hasattr(model, "condition"):
-        given = (model.condition(given[0]),)
-    with torch.no_grad():
-        _, channels, height, width = generator(torch.zeros(1, model.latent_dim, device=model.device), *given).shape
-    return channels, height, width
+    channels, height, width = shape
+    if channels not in (1, 3):
+        raise UsageError(f"pictures have 1 or 3 channels, but the generator draws {channels}")
+    return torch.cat([read_picture(file, channels, (height, width), crop) for file in files])
 
 
 def _sheet(images: "Tensor", reconstructions: "Tensor") -> "Image.Image":

@@ -1,6 +1,5 @@
 """The models that commands use: loaded, on a device, with the labels that were asked for."""
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,10 +16,9 @@ def load_latent(checkpoint: str, device: str = "cpu", trust: Sequence[str] = ())
         UsageError: if the file is no checkpoint, the device is none, or the model draws from something else.
     """
     from lit_gans.checkpoints import load
-    from lit_gans.metrics.conditional import has_latent_points
 
     model = load(checkpoint, usable(device), trust=trust)
-    if not has_latent_points(model):
+    if not model.draws_from_latents:
         raise UsageError(
             f"{checkpoint} holds a {type(model).__name__}, which does not draw from points of a latent space alone; "
             "use a checkpoint of a model that draws from noise, say a DCGAN"
@@ -50,9 +48,9 @@ def labels(model: Any, label: list[int] | None) -> dict[str, Any]:
     """
     if label is None:
         return {}
-    if "label" not in inspect.signature(model.sample).parameters:
+    if model.known_classes is None:
         raise UsageError(f"{type(model).__name__} draws without labels: leave --label out")
-    if not getattr(model, "multi_label", False):
+    if not model.multi_label:
         return {"label": label}
     return {"label": rows(model, label).sum(0, keepdim=True).clamp(max=1)}
 
@@ -65,7 +63,21 @@ def rows(model: Any, label: list[int]) -> Tensor:
     """
     if not model.multi_label:
         return model.conditions(label, len(label))
-    last = len(model.label_counts) - 1
+    last = model.num_classes - 1
     if wrong := next((number for number in label if not 0 <= number <= last), None):
         raise UsageError(f"label must be numbers of attributes from 0 to {last}, got {wrong}")
     return model.condition(torch.tensor(label, dtype=torch.long, device=model.device))
+
+
+def domain(model: Any, direction: str) -> str:
+    """The domain that a model translates to by a ``--direction``: AtoB is to b, BtoA to a.
+
+    Raises:
+        UsageError: if it does not go that way.
+    """
+    to = direction[-1].lower()
+    if model.domains and to not in model.domains:
+        raise UsageError(f"a {type(model).__name__} translates one way only; leave out --direction")
+    if not model.domains and direction != "AtoB":
+        raise UsageError(f"a {type(model).__name__} translates nothing; leave out --direction")
+    return to

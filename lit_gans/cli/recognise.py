@@ -11,6 +11,7 @@ from lit_gans.cli.run_data import open_data
 from lit_gans.errors import UsageError
 from lit_gans.latents.arithmetic import Recogniser
 from lit_gans.metrics.training import train_classifier
+from lit_gans.networks.base import in_parts
 
 _NUMBERS = 2**27  # of all images to learn from: half a gigabyte
 _HELD_OUT = 0.1
@@ -107,7 +108,7 @@ def learn(
     with torch.inference_mode(False), torch.enable_grad():
         classifier = train_classifier(images[rows], targets[rows], classes, epochs, seed, batch_size=_BATCH)
     network = classifier.logits
-    logits = torch.cat([network(images[rows]) for rows in order[:held].split(500)])
+    logits = in_parts(network, images[order[:held]], like=images)
     truth = targets[order[:held]]
     right = (logits.argmax(1) == truth)[:, None] if truth.ndim == 1 else (logits > 0) == truth
     return network, right.float().mean(0)

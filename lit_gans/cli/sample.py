@@ -38,7 +38,9 @@ def sample(
     from lit_gans.cli.models import labels, usable
     from lit_gans.errors import UsageError, at_least, usable_seed
     from lit_gans.files import refuse_taken
-    from lit_gans.images.grid import grid, to_uint8, write_png
+    from lit_gans.images.grid import grid
+    from lit_gans.images.photos import write_picture
+    from lit_gans.images.shape import to_uint8
 
     target = Path(output)
     at_least(1, count=count, columns=columns)
@@ -57,16 +59,16 @@ def sample(
     model = load(checkpoint, usable(device), trust=trust)
     images = model.sample(count, seed=seed, **labels(model, label))
     if target.suffix:
-        classes = getattr(model, "columns", 0)  # none if there are attributes instead
+        classes = model.columns
         taking_turns = classes if label is None else len(label) if classes and len(label) > 1 else 0
         if columns is None and 0 < taking_turns <= count:
             columns = taking_turns
-        write_png(grid(images, columns), target)
+        write_picture(grid(images, columns), target)
     else:
         names = [f"{number:05}.png" for number in range(count)]
         _remove_earlier(target, {*names})
         for number, (image, name) in enumerate(zip(to_uint8(images), names, strict=True)):
-            write_png(image if len(image) in (1, 3) else grid(images[number : number + 1]), target / name)
+            write_picture(image if len(image) in (1, 3) else grid(images[number : number + 1]), target / name)
     print(f"{count} images in {target}")
 
 
@@ -84,19 +86,11 @@ def _refuse_used(folder: Path, force: bool) -> None:
 
 def _remove_earlier(folder: Path, new: set[str]) -> None:
     """Removes what an earlier call has drawn into a folder, and says what else is in it."""
-    from PIL import Image
-
-    from lit_gans.images.grid import ORIGIN
+    from lit_gans.images.photos import is_drawn
 
     foreign = 0
     for name in _shown(folder) - new:
-        ours = False
-        if re.fullmatch(r"\d{5,}\.png", name):
-            try:
-                with Image.open(folder / name) as picture:
-                    ours = picture.info.get(ORIGIN[0]) == ORIGIN[1]
-            except OSError:
-                pass
+        ours = re.fullmatch(r"\d{5,}\.png", name) is not None and is_drawn(folder / name)
         if ours:
             (folder / name).unlink()
         foreign += not ours

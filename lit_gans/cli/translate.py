@@ -46,7 +46,7 @@ def translate(
         trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
     from lit_gans.checkpoints import load
-    from lit_gans.cli.models import usable
+    from lit_gans.cli.models import domain, usable
     from lit_gans.errors import UsageError
     from lit_gans.files import refuse_taken
 
@@ -57,13 +57,12 @@ def translate(
     files = _places(Path(pictures), Path(output))
     refuse_taken(*(target for _, target in files), force=force)
     model = load(checkpoint, usable(device), trust=trust)
-    if model.draws:
+    if not model.domains:
         raise UsageError(
             f"{checkpoint} holds a {type(model).__name__}, which draws from noise and translates nothing; use "
             "'lit-gans sample', or a checkpoint of a Pix2Pix, CycleGAN, CUT or Colorizer"
         )
-    how = way(model, direction)
-    skipped = _translate_all(model, files, how | {"seed": seed}, size, batch)
+    skipped = _translate_all(model, files, {"to": domain(model, direction), "seed": seed}, size, batch)
     for reason in skipped:
         print(f"skipped {reason}", file=sys.stderr)
     if len(skipped) == len(files):
@@ -74,44 +73,23 @@ def translate(
 
 def _places(given: Path, output: Path) -> list[tuple[Path, Path]]:
     """Every picture with the file that its translation goes to."""
-    from lit_gans.data.sources import SUFFIXES, Folder
     from lit_gans.errors import UsageError
+    from lit_gans.images.photos import SUFFIXES, find_pictures
 
     into = given.is_dir() or output.suffix.lower() not in SUFFIXES
     if given.is_dir():
         if output.suffix.lower() in SUFFIXES or output.is_file():
             raise UsageError(f"{given} is a folder, so output must be one too, got {output}")
-        pairs = [(given / name, output / name) for name in Folder.scan(given).names]
+        pairs = [(file, output / file.relative_to(given)) for file in find_pictures(given)]
         if output.resolve() != given.resolve():  # what an earlier call has put into a folder in this one is no picture
             pairs = [pair for pair in pairs if output.resolve() not in pair[0].resolve().parents]
         if not pairs:
-            raise UsageError(f"the folder {given} has no picture that ends in {', '.join(SUFFIXES)}")
-    elif given.is_file():
-        pairs = [(given, output / given.name if into else output)]
+            raise UsageError(f"all pictures in {given} are in {output}, where the translations go; name another output")
     else:
-        raise UsageError(f"there is no picture or folder {given}")
+        pairs = [(file, output / file.name if into else output) for file in find_pictures(given)]
     if same := [str(file) for file, target in pairs if target.resolve() == file.resolve()]:
         raise UsageError(f"the translation would replace {same[0]}; name another output")
     return pairs
-
-
-def way(model: Any, direction: str) -> dict[str, Any]:
-    """The arguments of a model's `translate` that say which way it goes.
-
-    Raises:
-        UsageError: if it does not go that way.
-    """
-    import inspect
-
-    from lit_gans.errors import UsageError
-
-    translate = getattr(model, "translate", None)
-    if translate and "direction" in inspect.signature(translate).parameters:
-        return {"direction": direction}
-    if direction != "AtoB":
-        does = "translates one way only" if translate else "translates nothing"
-        raise UsageError(f"a {type(model).__name__} {does}; leave --direction away")
-    return {}
 
 
 def _translate_all(
@@ -121,14 +99,14 @@ def _translate_all(
     from tqdm import tqdm
 
     from lit_gans.errors import UsageError
-    from lit_gans.images.photos import read_photo
+    from lit_gans.images.photos import read_picture
 
     waiting: list[tuple[Tensor, Path, Path]] = []
     skipped: list[str] = []
-    channels = _channels(model, how.get("direction"))
+    channels = _channels(model, how["to"])
     for file, target in tqdm(files, unit=" pictures", disable=None if len(files) > 1 else True):
         try:
-            photo = read_photo(str(file), channels)
+            photo = read_picture(file, channels)
         except UsageError as error:
             skipped.append(str(error))
             continue
@@ -143,7 +121,8 @@ def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str
     import torch
 
     from lit_gans.errors import UsageError
-    from lit_gans.images.photos import write_photo
+    from lit_gans.images.photos import write_picture
+    from lit_gans.images.shape import to_uint8
 
     pictures = waiting[:]
     waiting.clear()
@@ -165,7 +144,7 @@ def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str
     skipped = []
     for image, (_, file, target) in zip(made, pictures, strict=True):
         try:
-            write_photo(image, target)
+            write_picture(to_uint8(image), target, drawn=False)
         except (OSError, ValueError) as error:
             if getattr(error, "errno", None):  # the disk's fault; the others are of a format that cannot hold it
                 raise
@@ -173,9 +152,9 @@ def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str
     return skipped
 
 
-def _channels(model: Any, direction: str | None) -> int:
+def _channels(model: Any, to: str) -> int:
     """Of the pictures that a model takes."""
-    shape = model.image_shape if direction == "BtoA" else model.source_shape
+    shape = model.image_shape if to == "a" else model.source_shape
     return 3 if shape is None else int(shape[0])
 
 

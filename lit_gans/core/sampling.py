@@ -27,6 +27,8 @@ class Sampling(HeldOut):
     domains: ClassVar[tuple[str, ...]] = ()
     #: size of a latent vector that, alone or beside a label, says what is drawn; None if there is no such vector
     latent_dim: int | None = None
+    #: whether the classes of `known_classes` are attributes, any of which may hold at once
+    multi_label: bool = False
     image_shape: tuple[int, ...] | None
     ema_decay: float
     given_networks: dict[str, str]
@@ -161,6 +163,16 @@ class Sampling(HeldOut):
         return None
 
     @property
+    def draws_classes(self) -> bool:
+        """Whether ``sample(label=...)`` draws a class that it is told, and not attributes."""
+        return self.known_classes is not None and not self.multi_label
+
+    @property
+    def draws_from_latents(self) -> bool:
+        """Whether a latent vector (latent_dim,), alone or beside a label, says what is drawn."""
+        return self.draws and self.latent_dim is not None
+
+    @property
     def columns(self) -> int:
         """The columns of a grid of samples that show one class each; 0 if there are no classes."""
         return 0
@@ -194,3 +206,10 @@ def noise_size(generator: nn.Module, asked: int | None = None) -> int:
             "an int attribute latent_dim, or write draw_noise()"
         )
     return own if isinstance(own, int) else asked or 0
+
+
+def with_latent_dim(network: Any, size: int) -> Any:
+    """A backbone's generator that says as ``latent_dim`` how long the vectors are that it draws from."""
+    if not isinstance(getattr(network, "latent_dim", None), int):
+        network.latent_dim = size
+    return network

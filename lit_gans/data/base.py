@@ -17,6 +17,7 @@ from lit_gans.checkpoints.recording import Recorded
 from lit_gans.data.order import BatchStream, InOrder, StreamLoader
 from lit_gans.data.samples import DRAWS, Batch, Samples
 from lit_gans.errors import UsageError, at_least, usable_seed
+from lit_gans.images.shape import to_float
 
 Sized = int | tuple[int, int]
 
@@ -215,7 +216,7 @@ class ImageData(LightningDataModule, metaclass=Recorded):
         """On the device: crops and flips, then uint8 [0, 255] to float [-1, 1]."""
         draws = batch.pop(DRAWS, {})
         return {
-            name: self._augment(value, draws.get(name)).float().div_(127.5).sub_(1)
+            name: to_float(self._augment(value, draws.get(name)))
             if isinstance(value, Tensor) and value.dtype == torch.uint8
             else value
             for name, value in batch.items()

@@ -12,8 +12,8 @@ from typing import Any
 from lit_gans.data import lmdb_check
 from lit_gans.errors import UsageError
 from lit_gans.images.frame import CorruptPicture
+from lit_gans.images.photos import SUFFIXES, picture_names
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 _MOST = 2**30  # bytes of a picture's file, packed or not: what is larger is no picture, and would fill the memory
 
 
@@ -80,24 +80,8 @@ class Folder(Source):
 
     @classmethod
     def scan(cls, place: Path) -> "Folder":
-        """All pictures, sorted by name; what begins with a dot or ``__`` is passed over.
-
-        Links to folders are followed, but no folder is entered twice, so that links that lead back end nothing.
-        """
-        names, links, seen = [], [place], set[tuple[int, int]]()
-        while links:  # what is in a folder itself comes first, so that it keeps its own name
-            for folder, inner, files in os.walk(links.pop(0)):
-                found = Path(folder).stat()
-                if (key := (found.st_dev, found.st_ino)) in seen:
-                    inner.clear()
-                    continue
-                seen.add(key)
-                inner[:] = sorted(name for name in inner if not name.startswith((".", "__")))
-                links += [Path(folder, name) for name in inner if Path(folder, name).is_symlink()]
-                relative = Path(folder).relative_to(place)
-                pictures = [name for name in files if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
-                names += [(relative / name).as_posix() for name in pictures]
-        return cls(place, sorted(names))
+        """All of `picture_names`."""
+        return cls(place, picture_names(place))
 
     def read(self, number: int) -> bytes:
         """A picture's file."""

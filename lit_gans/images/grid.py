@@ -1,24 +1,16 @@
 """Images in [-1, 1] as pictures a person can open."""
 
-import os
 from collections.abc import Sequence
 
 import torch
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torchvision.utils import make_grid
 
 from lit_gans.errors import UsageError, at_least
-from lit_gans.files import replacing
+from lit_gans.images.shape import to_uint8
 
-ORIGIN = ("Software", "lit_gans")  # tells pictures that this library has drawn from a user's own
 _CANVAS = 256  # side of the picture that points in the plane are drawn on
-
-
-def to_uint8(images: Tensor) -> Tensor:
-    """Float in [-1, 1] to uint8 in [0, 255], any shape; values outside are clamped."""
-    return images.detach().float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def grid(images: Tensor, columns: int | None = None) -> Tensor:
@@ -59,18 +51,6 @@ def beside(images: Sequence[Tensor]) -> Tensor:
     """Batches (N, C, H, W) side by side, (N, C', H, n W); grey ones as colour if any is."""
     channels = max(image.shape[1] for image in images)
     return torch.cat([image.expand(-1, channels, -1, -1) for image in images], 3)
-
-
-def write_png(picture: Tensor, path: str | os.PathLike[str]) -> None:
-    """Writes a uint8 (1 or 3, H, W) tensor to a temporary file beside ``path`` and renames it.
-
-    Raises:
-        OSError: if the folder cannot be written to.
-    """
-    origin = PngInfo()
-    origin.add_text(*ORIGIN)
-    with replacing(path) as temporary:
-        to_image(picture).save(temporary, format="png", pnginfo=origin)
 
 
 def to_image(picture: Tensor) -> Image.Image:

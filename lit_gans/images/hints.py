@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lit_gans.errors import UsageError
 from lit_gans.images.lab import rgb_to_lab
+from lit_gans.images.shape import to_float
 from lit_gans.precision import full
 
 #: most hints of one image; a geometric number is above it once in thirty million images
@@ -144,7 +145,7 @@ def place_hints(shape: Sequence[int], hints: Sequence[Hint], side: int | None = 
             raise UsageError(f"the hint at x={x:g}, y={y:g} is outside the picture of {width}x{height} pixels")
         if len(colour) != 3 or not all(0 <= level <= 255 for level in colour):
             raise UsageError(f"a hint's colour is red, green and blue from 0 to 255 each, got {tuple(colour)}")
-        lab = rgb_to_lab(torch.tensor(colour).view(1, 3, 1, 1) / 127.5 - 1)
+        lab = rgb_to_lab(to_float(torch.tensor(colour).view(1, 3, 1, 1)))
         top, left = max(0, int(y) - side // 2), max(0, int(x) - side // 2)
         square = (
             slice(None),

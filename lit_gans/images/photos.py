@@ -1,26 +1,77 @@
-"""Pictures of any size and kind, in and out."""
+"""Pictures of any size and kind on the disk: finding, reading and writing them."""
 
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
 
+from lit_gans.errors import UsageError
+from lit_gans.files import replacing
+from lit_gans.images.frame import Frame, limited
+from lit_gans.images.grid import to_image
+from lit_gans.images.shape import to_float
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
+_ORIGIN = ("Software", "lit_gans")
 _QUALITY = 95  # of lossy files
 
 
-def read_photo(file: str, channels: int = 3) -> "Tensor":
-    """A picture in its own size, upright, (1, channels, H, W) in [-1, 1].
+def picture_names(folder: Path) -> list[str]:
+    """The pictures in a folder and the folders in it, relative to it and sorted.
+
+    What begins with a dot or ``__`` is passed over. Links to folders are followed, but no folder is entered twice, so
+    that links that lead back end nothing.
+    """
+    names, links, seen = [], [folder], set[tuple[int, int]]()
+    while links:  # what is in a folder itself comes first, so that it keeps its own name
+        for place, inner, files in os.walk(links.pop(0)):
+            found = Path(place).stat()
+            if (key := (found.st_dev, found.st_ino)) in seen:
+                inner.clear()
+                continue
+            seen.add(key)
+            inner[:] = sorted(name for name in inner if not name.startswith((".", "__")))
+            links += [Path(place, name) for name in inner if Path(place, name).is_symlink()]
+            relative = Path(place).relative_to(folder)
+            pictures = [name for name in files if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
+            names += [(relative / name).as_posix() for name in pictures]
+    return sorted(names)
+
+
+def find_pictures(place: str | os.PathLike[str]) -> list[Path]:
+    """A picture, or all pictures in a folder and below, in the order of their names.
 
     Raises:
-        UsageError: if it is not there or cannot be decoded.
+        UsageError: if there is none.
     """
-    from PIL import Image, ImageOps
+    path = Path(place)
+    if not path.exists():
+        raise UsageError(f"there is no file or folder {place}; name a picture or a folder of them")
+    if path.is_file():
+        return [path]
+    names = picture_names(path)
+    if not names:
+        raise UsageError(f"the folder {place} holds no picture, a file that ends in {', '.join(SUFFIXES)}")
+    return [path / name for name in names]
 
-    from lit_gans.errors import UsageError
-    from lit_gans.images.frame import Frame, limited
 
+def read_picture(
+    file: str | os.PathLike[str], channels: int = 3, size: tuple[int, int] | None = None, crop: int | None = None
+) -> Tensor:
+    """A picture, upright, (1, channels, H, W) in [-1, 1].
+
+    Args:
+        file: of any kind that Pillow reads.
+        channels: 1 for grey, 3 for colour.
+        size: (height, width) to bring it to as the data modules do; by default it stays as large as it is.
+        crop: side of the middle square to cut out first.
+
+    Raises:
+        UsageError: if it is not there, or cannot be decoded or cut.
+    """
     path = Path(file)
     if not path.is_file():
         raise UsageError(f"there is no file {file}; name a picture")
@@ -28,29 +79,41 @@ def read_photo(file: str, channels: int = 3) -> "Tensor":
         with limited(), Image.open(path) as picture:
             if (frames := getattr(picture, "n_frames", 1)) > 1:
                 print(f"note: {file} holds {frames} pictures, of which only the first is used", file=sys.stderr)
-            width, height = ImageOps.exif_transpose(picture).size
-        pixels = Frame(size=(height, width), channels=channels)(path.read_bytes())
+            width, height = ImageOps.exif_transpose(picture).size if size is None else size[::-1]
+        pixels = Frame(size=(height, width), channels=channels, crop=crop)(path.read_bytes())
     except Exception as error:  # Pillow's plugins raise whatever they please
         raise UsageError(f"{file} cannot be used as a picture: {error}") from None
-    return pixels[None].float() / 127.5 - 1
+    return to_float(pixels[None])
 
 
-def write_photo(image: "Tensor", path: Path) -> None:
-    """Writes (C, H, W) in [-1, 1] in the form that the file's ending says, to a temporary file that is then renamed.
+def write_picture(picture: Tensor | Image.Image, path: str | os.PathLike[str], drawn: bool = True) -> None:
+    """Writes a picture in the form that the file's ending says, to a temporary file beside it that is then renamed.
+
+    Args:
+        picture: uint8 (1 or 3, H, W), or Pillow's own.
+        path: ends in one of `SUFFIXES`.
+        drawn: let a PNG say in its text that this library has drawn it, see `is_drawn`.
 
     Raises:
         OSError: if the folder cannot be written to, or the form cannot hold such a picture.
         UsageError: if the ending is that of no picture.
     """
-    from PIL import Image
-
-    from lit_gans.data.sources import SUFFIXES
-    from lit_gans.errors import UsageError
-    from lit_gans.files import replacing
-    from lit_gans.images.grid import to_image, to_uint8
-
-    if path.suffix.lower() not in SUFFIXES:
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
         raise UsageError(f"{path} is no name for a picture; it must end in {', '.join(SUFFIXES)}")
-    form = Image.registered_extensions()[path.suffix.lower()]
+    form = Image.registered_extensions()[suffix]
+    origin = PngInfo()
+    if drawn:
+        origin.add_text(*_ORIGIN)
+    image = to_image(picture) if isinstance(picture, Tensor) else picture
     with replacing(path) as temporary:
-        to_image(to_uint8(image)).save(temporary, format=form, quality=_QUALITY)
+        image.save(temporary, format=form, quality=_QUALITY, pnginfo=origin)
+
+
+def is_drawn(file: Path) -> bool:
+    """Whether a file is a PNG that this library has drawn, and not a picture of a user's own."""
+    try:
+        with Image.open(file) as picture:
+            return picture.info.get(_ORIGIN[0]) == _ORIGIN[1]
+    except OSError:
+        return False

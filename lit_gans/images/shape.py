@@ -1,4 +1,4 @@
-"""Images in another size and with other channels."""
+"""Images in another size, with other channels, and as other numbers."""
 
 import torch
 from torch import Tensor
@@ -25,3 +25,13 @@ def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
         transforms.resize(part, list(size), InterpolationMode.BICUBIC, antialias=True) for part in images.split(5000)
     ]
     return torch.cat(parts)
+
+
+def to_float(images: Tensor) -> Tensor:
+    """In [0, 255] to float32 in [-1, 1], any shape; a copy."""
+    return images.to(torch.float32, copy=True).div_(127.5).sub_(1)
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Float in [-1, 1] to uint8 in [0, 255], any shape; values outside are clamped."""
+    return images.detach().float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)

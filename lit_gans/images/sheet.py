@@ -73,12 +73,6 @@ def caption(picture: Image.Image, words: str) -> Image.Image:
     return page
 
 
-def write_picture(picture: Image.Image, path: str | os.PathLike[str]) -> None:
-    """Writes a PNG to a temporary name beside ``path`` and renames it."""
-    with replacing(path) as temporary:
-        picture.save(temporary, format="png")
-
-
 def write_animation(frames: Sequence[Image.Image], path: str | os.PathLike[str], milliseconds: Sequence[int]) -> None:
     """Writes frames of any sizes as a GIF or WebP that loops for ever; smaller ones are centred.
 

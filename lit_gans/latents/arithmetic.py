@@ -9,9 +9,9 @@ from torch import Tensor
 from lit_gans.errors import UsageError
 from lit_gans.latents.concepts import Term, Wanted, weights
 from lit_gans.latents.paths import draw
+from lit_gans.networks.base import in_parts
 
 Recogniser = Callable[[Tensor], Tensor]  # (N, C, H, W) images to (N, K) logits
-_CHUNK = 500
 _SURE = 0.9  # probability from which an image is an example of a concept
 _TRIALS, _MOVED = 100, 500
 _AROUND = 0.25  # the neighbours' noise as a share of the latent distribution's: the paper adds +-0.25 to U(-1, 1)
@@ -86,7 +86,7 @@ def calculate(
 
     def probabilities(noise: Tensor) -> Tensor:
         with torch.no_grad():
-            logits = torch.cat([recognise(generate(part)).float().cpu() for part in noise.split(_CHUNK)])
+            logits = in_parts(lambda part: recognise(generate(part)), noise, like=noise).cpu()
         return logits.softmax(1) if wanted.exclusive else logits.sigmoid()
 
     def combine(points: Sequence[Tensor]) -> Tensor:

@@ -9,6 +9,7 @@ from torchmetrics import Metric
 from lit_gans.errors import UsageError
 from lit_gans.metrics.features import Classifier
 from lit_gans.metrics.training import train_classifier
+from lit_gans.networks.base import in_parts
 
 
 class ConditionalAccuracy(Metric):
@@ -111,5 +112,5 @@ class ClassifierAccuracyScore(Metric):
         )
         with torch.inference_mode(False), torch.enable_grad():
             network = train_classifier(images.clone(), label.clone(), self.num_classes, self.epochs, self.seed)
-        seen = torch.cat([network.logits(part).argmax(1) for part in real.split(1000)])
+        seen = in_parts(network.logits, real, like=real).argmax(1)
         return (seen == truth).float().mean()

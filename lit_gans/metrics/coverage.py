@@ -7,11 +7,10 @@ from torch import Tensor
 
 from lit_gans.data.gaussians import Gaussians
 from lit_gans.data.stacked_mnist import StackedMNIST
-from lit_gans.metrics.features import Classifier, load_classifier
+from lit_gans.metrics.features import AT_ONCE, Classifier, load_classifier
+from lit_gans.metrics.material import drawn
 from lit_gans.metrics.modes import ModeCoverage, nearest_mode, stacked_mode
-from lit_gans.metrics.scoring import drawn
-
-_CHUNK = 100  # digits that the classifier sees at once, for the same reason as in `Scoring`
+from lit_gans.networks.base import in_parts
 
 
 class PointCoverage(ModeCoverage):
@@ -66,7 +65,7 @@ class StackCoverage(ModeCoverage):
     def update(self, images: Tensor) -> None:
         """Adds (N, 3, H, W) images in [-1, 1]."""
         channels = images.float().flatten(0, 1).unsqueeze(1)
-        logits = torch.cat([self.classifier.logits(part) for part in channels.split(_CHUNK)])
+        logits = in_parts(self.classifier.logits, channels, like=channels, size=AT_ONCE)
         certainty, digit = logits.softmax(1).max(1)
         super().update(stacked_mode(digit.view(-1, 3)))
         self.confidence = self.confidence + certainty.sum() / 3

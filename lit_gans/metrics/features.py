@@ -13,10 +13,11 @@ from torchmetrics.image.fid import NoTrainInceptionV3
 
 from lit_gans.errors import UsageError
 from lit_gans.files import replacing
-from lit_gans.images.grid import to_uint8
-from lit_gans.images.shape import resize, to_shape
+from lit_gans.images.shape import resize, to_float, to_shape, to_uint8
+from lit_gans.networks.base import in_parts
 
 SHIPPED = Path(__file__).parent / "weights" / "digits.safetensors"
+AT_ONCE = 100  # images that a network gets together: larger maps leave a CPU's cache
 
 
 class Features(nn.Module, ABC):
@@ -33,6 +34,15 @@ class Features(nn.Module, ABC):
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
         """Features of a batch."""
+
+
+def features_of(network: Features, images: Tensor) -> Tensor:
+    """The features (N, num_features), in float32, of images (N, C, H, W) in [-1, 1] or uint8.
+
+    Images are rounded to uint8 first, as a picture file would, so that a score of files is the same.
+    """
+    rounded = images if images.dtype == torch.uint8 else to_uint8(images)
+    return in_parts(lambda part: network(to_float(part)), rounded, like=rounded, size=AT_ONCE)
 
 
 class Classifier(Features):
@@ -125,7 +135,9 @@ def _described(metadata: dict[str, str]) -> tuple[tuple[int, int, int], int, str
 
 
 class Inception(Features):
-    """The InceptionV3 of the original FID, which torch-fidelity fetches (92 MB) unless a file is given.
+    """The InceptionV3 (Szegedy et al. 2015, arXiv:1512.00567) of the original FID.
+
+    torch-fidelity fetches it (92 MB) unless a file is given.
 
     Args:
         weights: the weights' file, where nothing can be fetched.

@@ -1,7 +1,7 @@
 """Several scores of a generator from one pass of a feature network over real and generated images."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -10,13 +10,11 @@ from torchmetrics import Metric
 from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from lit_gans.data.base import ImageData
-from lit_gans.data.samples import Batch, Samples
 from lit_gans.errors import UsageError
-from lit_gans.images.grid import to_uint8
+from lit_gans.images.shape import to_float, to_uint8
 from lit_gans.metrics.checkerboard import Checkerboard
 from lit_gans.metrics.classification import ConditionalAccuracy
-from lit_gans.metrics.features import Classifier, Features
+from lit_gans.metrics.features import AT_ONCE, Classifier, Features, features_of
 from lit_gans.metrics.frechet import FrechetDistance, Given
 from lit_gans.metrics.manifold import DensityCoverage, PrecisionRecall
 from lit_gans.metrics.sharpness import Sharpness
@@ -40,8 +38,6 @@ OF_COVERAGE = ("modes", "kl", "high_quality", "confidence")
 LOWER_IS_BETTER = ("fid", "fid_normalised", "kid", "swd", "ppl", "kl")
 _MANIFOLD = 5_000  # samples of each kind that precision and the like look at: their cost is the square of it
 _LEAST_KID = 10  # of a few images its error is many times its value
-_CHUNK = 500  # images drawn or read at once
-_SCORED = 100  # images that go through the network at once: larger maps leave a CPU's cache
 
 
 class Part(NamedTuple):
@@ -136,8 +132,7 @@ class Scoring:
         label = label if label is not None and label.ndim == 1 else torch.full((len(images),), -1)
         bytes_, features = to_uint8(images), None
         if self.features is not None:
-            parts = [self.features(part.float().div(127.5).sub(1)) for part in bytes_.split(_SCORED)]
-            features = torch.cat(parts).float().cpu()
+            features = features_of(self.features, bytes_).cpu()
             if not bool(torch.isfinite(features).all()):
                 raise UsageError(
                     f"features {self.features.name!r} of the {kind} images are not finite, so nothing was scored; use "
@@ -149,12 +144,12 @@ class Scoring:
     @torch.no_grad()
     def take(self, part: Part, real: bool) -> None:
         """Adds what `look` has found."""
-        for start in range(0, part.size, _SCORED):
+        for start in range(0, part.size, AT_ONCE):
             features, images, label = (
-                None if rows is None else rows[start : start + _SCORED].to(self._device)
+                None if rows is None else rows[start : start + AT_ONCE].to(self._device)
                 for rows in (part.features, part.images, part.label)
             )
-            images = None if images is None else images.float().div(127.5).sub(1)
+            images = None if images is None else to_float(images)
             assert label is not None
             for name, metric in self.metrics.items():
                 if name != "accuracy":
@@ -260,11 +255,6 @@ class _Head(nn.Module):
         return self.head(features)
 
 
-def is_points(shape: Sequence[int]) -> bool:
-    """Whether images, (channels, height, width), are too small for a feature network: ``swd`` can still be had."""
-    return len(shape) == 3 and min(shape[1:]) < 8
-
-
 def refuse_unknown(scores: Sequence[str]) -> None:
     """Refuses names that are no score.
 
@@ -283,68 +273,3 @@ def refuse_shape(shape: Sequence[int]) -> None:
     """
     if len(shape) != 4:
         raise UsageError(f"scores compare images (channels, height, width), and the data has {tuple(shape[1:])}")
-
-
-def real_images(data: ImageData, split: str, count: int) -> Iterator[Tensor]:
-    """At most ``count`` real images of a split in [-1, 1], in parts."""
-    for batch in real_batches(data, split, count):
-        yield batch["image"]
-
-
-def real_batches(data: ImageData, split: str, count: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
-    """At most ``count`` real samples of a split in parts, which have a label if the data has; devices take turns.
-
-    They are a fixed random choice, since the first ones of a file need not be like the others.
-
-    Raises:
-        UsageError: if the set has none: its samples are pairs, or of two domains.
-    """
-    samples = opened(data, split)
-    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))
-    for rows in order[:count].split(_CHUNK)[rank::world]:
-        batch = data.on_after_batch_transfer(samples[rows], 0)
-        if "image" not in batch:
-            raise UsageError(
-                f"{type(data).__name__} has {' and '.join(batch)} instead of single images, which scores compare; name "
-                "other data"
-            )
-        yield batch
-
-
-def drawn(model: Any, count: int, seed: int, rank: int = 0, world: int = 1) -> Iterator[Tensor]:
-    """``count`` samples of a model, in parts; devices take turns, so that all together draw what one would."""
-    for number, start in list(enumerate(range(0, count, _CHUNK)))[rank::world]:
-        yield model.sample(min(_CHUNK, count - start), seed=1_000 * seed + number)
-
-
-def translated(
-    model: Any, data: ImageData, split: str, count: int, seed: int = 0, direction: str = "AtoB"
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Translations of a split's first ``count`` sources and as many images of the target domain, in parts.
-
-    Each domain's images are there once: a part of a split whose smaller domain has ended holds none of that one.
-
-    Raises:
-        UsageError: if the data has no such domains.
-    """
-    names = [model.needs[0], model.needs[-1]]
-    source, target = names if direction == "AtoB" else reversed(names)
-    how = {"direction": direction} if direction != "AtoB" else {}
-    samples = opened(data, split)
-    for rows in torch.arange(min(count, len(samples))).split(_CHUNK):
-        batch = data.on_after_batch_transfer(samples[rows], 0)
-        if missing := [name for name in names if name not in batch]:
-            raise UsageError(
-                f"{type(model).__name__} translates images named {missing[0]}, but {type(data).__name__} has "
-                f"{' and '.join(batch)}; name other data"
-            )
-        sources, targets = (batch[name][: max(0, samples.size(name) - int(rows[0]))] for name in (source, target))
-        fakes = model.translate(sources, seed=1_000 * seed + int(rows[0]) // _CHUNK, **how) if len(sources) else sources
-        yield fakes, targets
-
-
-def opened(data: ImageData, split: str) -> Samples:
-    """A split's samples, made if they are not there yet."""
-    if split not in data.splits:
-        data.setup({"train": "fit", "val": "validate"}.get(split, "test"))
-    return data.splits[split]

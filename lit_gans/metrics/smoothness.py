@@ -8,8 +8,9 @@ from torchmetrics.functional.image import perceptual_path_length
 from torchmetrics.functional.image.perceptual_path_length import GeneratorType
 
 from lit_gans.errors import UsageError
-from lit_gans.metrics.conditional import has_latent_points
 from lit_gans.metrics.features import Features
+
+_ROWS = 64  # of attributes that points are drawn with
 
 
 class _Generator(GeneratorType):
@@ -60,11 +61,9 @@ def path_length(model: Any, features: Features, count: int = 2_000, seed: int = 
     Raises:
         UsageError: if the model makes fakes from something else.
     """
-    if not has_latent_points(model):
+    if not model.draws_from_latents:
         raise UsageError(f"a path length needs latent points, from which alone {type(model).__name__} does not draw")
-    conditions = None
-    if hasattr(model, "conditions"):
-        conditions = model.conditions(None, model.columns or len(model.remembered))
+    conditions = model.conditions(None, model.columns or _ROWS)
     with model.inference_generator() as network, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # of the labels
         mean, _, _ = perceptual_path_length(

@@ -7,7 +7,9 @@ from torchmetrics.functional.classification import multiclass_accuracy
 from tqdm import tqdm
 
 from lit_gans.errors import UsageError
+from lit_gans.images.shape import to_float
 from lit_gans.metrics.features import Classifier
+from lit_gans.networks.base import in_parts
 
 
 def train_classifier(
@@ -62,7 +64,7 @@ def train_classifier(
 @torch.no_grad()
 def accuracy(network: Classifier, images: Tensor, label: Tensor) -> float:
     """The share of images that a classifier names rightly."""
-    guesses = torch.cat([network.logits(_floats(part)).argmax(1) for part in images.split(1000)])
+    guesses = in_parts(lambda part: network.logits(_floats(part)), images, like=images).argmax(1)
     return float(multiclass_accuracy(guesses, label, network.num_classes, average="micro"))
 
 
@@ -74,4 +76,4 @@ def _loss(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def _floats(images: Tensor) -> Tensor:
-    return images.float().div(127.5).sub(1) if images.dtype == torch.uint8 else images
+    return to_float(images) if images.dtype == torch.uint8 else images

@@ -142,6 +142,11 @@ class InfoGAN(LatentGAN):
         return sum(self.categories) + self.continuous
 
     @property
+    def draws_from_latents(self) -> bool:
+        """False: what is drawn takes the codes, too."""
+        return False
+
+    @property
     def columns(self) -> int:
         """In how many columns a grid of samples shows one category each; 0 without categorical codes."""
         return self.categories[0] if self.categories else 0
@@ -227,7 +232,7 @@ class InfoGAN(LatentGAN):
 
     @torch.no_grad()
     def guess(self, images: Tensor) -> dict[str, Tensor]:
-        """What Q reads off images, real or drawn, with the discriminator in evaluation mode.
+        """The codes that Q reads off images, real or drawn, with the discriminator in evaluation mode.
 
         Args:
             images: (N, C, H, W) in [-1, 1].

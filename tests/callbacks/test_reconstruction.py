@@ -85,7 +85,7 @@ class Still(DCGAN):
 
 def measured(folder, generator, callback=None):
     """What a run of one epoch logs, with a generator that does not learn."""
-    model = Still(generator, nn.Sequential(nn.Flatten(), nn.Linear(256, 1)), image_shape=SHAPE)
+    model = Still(generator=generator, discriminator=nn.Sequential(nn.Flatten(), nn.Linear(256, 1)), image_shape=SHAPE)
     run = trainer(folder, callbacks=[callback or Reconstruction(images=6)], max_epochs=1, max_steps=-1)
     run.fit(model, datamodule=glyphs(count=200))
     return run.callback_metrics.get("val/reconstruction")
@@ -165,7 +165,13 @@ def test_numbers_below_one(name):
 
 def test_on_the_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    flags = ["--model=WeightNormGAN", "--model.width=4", "--data=Glyphs", "--data.size=[16,16]", "--data.count=80"]
+    flags = [
+        "--model=WeightNormGAN",
+        "--model.backbone.width=4",
+        "--data=Glyphs",
+        "--data.size=[16,16]",
+        "--data.count=80",
+    ]
     flags += ["--trainer.max_epochs=1", "--trainer.callbacks+=Reconstruction", "--trainer.callbacks.images=4"]
     flags += ["--trainer.limit_val_batches=1"]
     main(["fit", *flags, "--best.monitor=val/reconstruction", "--trainer.accelerator=cpu"])

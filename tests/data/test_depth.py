@@ -12,8 +12,8 @@ from conftest import refused
 from PIL import Image
 
 from lit_gans.data import ImageFolder
-from lit_gans.data.sources import SUFFIXES
 from lit_gans.images.frame import CorruptPicture, Frame
+from lit_gans.images.photos import SUFFIXES
 
 RAMP = np.arange(256).reshape(16, 16)  # from black to white
 GREY = Frame((16, 16), channels=1)

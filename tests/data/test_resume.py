@@ -10,6 +10,7 @@ from lightning.pytorch import Callback
 from torch import Tensor
 
 from lit_gans import DCGAN, LSUN, MNIST, SVHN, CelebA, Facades, Gaussians, Glyphs, Horse2Zebra, ImageFolder, data
+from lit_gans.networks import DCGANBackbone
 
 SIZE = 16
 COMMON = {"num_workers": 2, "batch_size": 8, "seed": 3}
@@ -74,7 +75,7 @@ def cache(tmp_path_factory, monkeypatch):
 def test_resume_is_exact(name, tmp_path):
     def run(folder, steps, checkpoint=None):
         torch.manual_seed(0)
-        model, rest = Blend(image_shape=(1, SIZE, SIZE), latent_dim=4, width=4), Rest()
+        model, rest = Blend(image_shape=(1, SIZE, SIZE), latent_dim=4, backbone=DCGANBackbone(width=4)), Rest()
         limits = {"max_steps": steps, "limit_val_batches": 0, "callbacks": [rest]}
         return fit(tmp_path / folder, model, CASES[name](), checkpoint, **limits), rest.seen
 

@@ -1,7 +1,6 @@
 """How well a model that draws by class does so: what `Scoring` cannot see, because it asks for classes by name."""
 
-import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,48 +8,33 @@ from torch import Tensor
 
 from lit_gans.data.base import ImageData
 from lit_gans.errors import UsageError
-from lit_gans.images.grid import to_uint8
+from lit_gans.images.shape import to_uint8
 from lit_gans.metrics.classification import ClassifierAccuracyScore
-from lit_gans.metrics.features import Classifier, Features
+from lit_gans.metrics.features import Classifier, Features, features_of
 from lit_gans.metrics.manifold import DensityCoverage
-from lit_gans.metrics.scoring import opened
+from lit_gans.metrics.material import drawn, rows_of, samples_of, shuffled
 
 CONDITIONAL = ("accuracy", "class_coverage", "cas")
 _KNOWN = 0.5  # of the real images: a network for other classes, digits on photographs, knows fewer
 _NEIGHBOURS = 5  # the k of coverage
 _OF_A_CLASS = 1_000  # samples of each kind that coverage looks at in a class
 _LEARNT_FROM = 60_000  # most samples that a classifier learns from
-_CHUNK = 500  # images drawn or read at once
-
-
-def draws_classes(model: Any) -> bool:
-    """Whether a model draws a class that it is told: ``sample(label=...)``, and not attributes."""
-    return takes_label(model) and hasattr(model, "known_classes") and not getattr(model, "multi_label", False)
-
-
-def takes_label(model: Any) -> bool:
-    """Whether a model's `sample` takes a label."""
-    return "label" in inspect.signature(model.sample).parameters
-
-
-def has_latent_points(model: Any) -> bool:
-    """Whether noise, beside a label at most, says what a model draws, and no code that would have to be told too."""
-    accepted = inspect.signature(model.sample).parameters
-    return "noise" in accepted and "code" not in accepted and isinstance(getattr(model, "latent_dim", None), int)
 
 
 def tells_classes(network: Features | None, model: Any) -> bool:
     """Whether a feature network is a classifier with as many classes as the model draws."""
-    return draws_classes(model) and isinstance(network, Classifier) and network.num_classes == len(model.label_counts)
+    return model.draws_classes and isinstance(network, Classifier) and network.num_classes == model.num_classes
 
 
-def turns(model: Any, n: int) -> Tensor:
-    """The classes (n,) of the ``n`` samples of one draw that nobody gave a label: they take turns."""
+def classes_in_turn(model: Any, n: int) -> Tensor | None:
+    """The classes (n,) of the samples of one draw that nobody gave a label; None if the model draws no classes."""
+    if not model.draws_classes:
+        return None
     classes = model.known_classes
     return classes[torch.arange(n, device=classes.device) % len(classes)]
 
 
-def without_guesses(values: dict[str, Any]) -> dict[str, Any]:
+def drop_unreliable_accuracy(values: dict[str, Any]) -> dict[str, Any]:
     """Scores without ``accuracy`` where the network does not know half of the real images' classes either."""
     if values.get("accuracy_real", 1) >= _KNOWN:
         return values
@@ -68,15 +52,15 @@ def refuse_unlabelled(metrics: Sequence[str], model: Any, network: Features | No
     if asked is None:
         return
     name = type(model).__name__
-    if not takes_label(model):
+    if model.known_classes is None:
         raise UsageError(
             f"{asked} measures how a model follows labels, but {name} draws without any; leave it out, or use a model "
             "that is told a class, say ACGAN"
         )
-    if not draws_classes(model):
+    if not model.draws_classes:
         raise UsageError(f"{asked} needs one class an image, but this {name} draws attributes; leave it out")
     if "accuracy" in metrics and not tells_classes(network, model):
-        classes = len(model.label_counts)
+        classes = model.num_classes
         does = f"tell {network.num_classes} apart" if isinstance(network, Classifier) else "classify nothing"
         raise UsageError(
             f"accuracy needs features that tell the model's {classes} classes apart, but those of "
@@ -120,11 +104,10 @@ def class_coverage(
     for number in classes:
         metric = DensityCoverage(_NEIGHBOURS).to(model.device)
         rows = (label == number).nonzero()[:, 0]
-        for images, _ in _real(data, split, rows[_shuffled(len(rows))][:count]):
-            metric.update(_features(network, images.to(model.device)), real=True)
-        own = torch.full((count,), number)
-        for images in _drawn(model, own, 1_000 * seed + number):
-            metric.update(_features(network, images), real=False)
+        for batch in rows_of(data, split, rows[shuffled(len(rows))][:count]):
+            metric.update(features_of(network, batch["image"].to(model.device)), real=True)
+        for images in drawn(model, count, 1_000 * seed + number, label=torch.full((count,), number)):
+            metric.update(features_of(network, images), real=False)
         values.append(float(metric.compute()["coverage"]))
     return {"class_coverage": sum(values) / len(values), "class_coverage_worst": min(values)}
 
@@ -146,15 +129,15 @@ def classifier_accuracy_score(model: Any, data: ImageData, seed: int = 0, epochs
     """
     shown = _labels(data, "train")
     count = min(len(shown), _LEARNT_FROM)
-    shown = shown[_shuffled(len(shown))]
+    shown = shown[shuffled(len(shown))]
     shown = shown[shown >= 0]
     label = shown[torch.arange(count) % len(shown)]
     # as bytes: a quarter of the memory, and what a file of them would hold
-    images = torch.cat([to_uint8(part) for part in _drawn(model, label, 1_000 * seed)])
-    score = ClassifierAccuracyScore(len(model.label_counts), epochs, seed)
+    images = torch.cat([to_uint8(part) for part in drawn(model, count, 1_000 * seed, label=label)])
+    score = ClassifierAccuracyScore(model.num_classes, epochs, seed)
     score.update(images, label.to(images.device), real=False)
-    for real, seen in _real(data, "test", (_labels(data, "test") >= 0).nonzero()[:, 0]):
-        score.update(real.to(images.device), seen.to(images.device), real=True)
+    for batch in rows_of(data, "test", (_labels(data, "test") >= 0).nonzero()[:, 0]):
+        score.update(batch["image"].to(images.device), batch["label"].to(images.device), real=True)
     return float(score.compute())
 
 
@@ -164,35 +147,10 @@ def _labels(data: ImageData, split: str) -> Tensor:
     Raises:
         UsageError: if it has none, or attributes instead.
     """
-    label = opened(data, split).values("label")
+    label = samples_of(data, split).values("label")
     if label is None or label.ndim != 1 or not bool((label >= 0).any()):
         raise UsageError(
             f"{type(data).__name__} has no labels that say of which class an image is; name data that has, or leave "
-            "class_coverage and cas out"
+            "out class_coverage and cas"
         )
     return label
-
-
-def _shuffled(n: int) -> Tensor:
-    """A fixed random order, since the first images of a file need not be like the others."""
-    return torch.randperm(n, generator=torch.Generator().manual_seed(0))
-
-
-def _real(data: ImageData, split: str, rows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Rows of a split in parts: images in [-1, 1] and their labels."""
-    for part in rows.split(_CHUNK):
-        batch = data.on_after_batch_transfer(data.splits[split][part], 0)
-        yield batch["image"], batch["label"]
-
-
-def _drawn(model: Any, label: Tensor, seed: int) -> Iterator[Tensor]:
-    """A sample of every class in ``label`` (n,), in parts."""
-    for number, part in enumerate(label.split(_CHUNK)):
-        yield model.sample(len(part), seed=1_000 * seed + number, label=part)
-
-
-@torch.no_grad()
-def _features(network: Features, images: Tensor) -> Tensor:
-    """The features of images that are rounded as a picture file would."""
-    parts = images.split(100)  # larger maps leave a CPU's cache
-    return torch.cat([network(to_uint8(part).float().div(127.5).sub(1)) for part in parts])

@@ -1,0 +1,137 @@
+"""The steps of ``lit-gans evaluate``: choose the metrics, gather images, measure."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lit_gans.errors import UsageError
+from lit_gans.metrics import by_class
+from lit_gans.metrics.coverage import measure_coverage, mode_coverage
+from lit_gans.metrics.features import Features, feature_network
+from lit_gans.metrics.material import drawn, is_points, real_batches, translated
+from lit_gans.metrics.protocol import Protocol, describe_data
+from lit_gans.metrics.scoring import OF_PIXELS, SCORES, Scoring
+from lit_gans.metrics.smoothness import path_length
+
+_OF_TRANSLATIONS = ("fid", "kid", "swd", "sharpness")
+_BESIDE = ("class_coverage", "cas", "ppl", "modes")  # what no `Scoring` gathers
+_PAIRS = 2_000  # most pairs of latent vectors of a path length
+
+
+@dataclass
+class Evaluation:
+    """What is asked of a model.
+
+    Args:
+        model: makes the images.
+        data: has the real ones.
+        split: of the data.
+        count: images to make.
+        real_count: most real images.
+        seed: of the drawing.
+        to: the domain that images are translated to, by a model that translates.
+    """
+
+    model: Any
+    data: Any
+    split: str
+    count: int
+    real_count: int
+    seed: int
+    to: str
+    metrics: list[str] = field(default_factory=list)
+    by_default: bool = False
+    network: Features | None = None
+
+    def choose(self, metrics: Sequence[str], features: str, by_default: bool) -> None:
+        """Finds the metrics that suit the model and the data, and the feature network that they need.
+
+        Args:
+            metrics: what was asked for.
+            features: which network.
+            by_default: nobody has asked for these metrics: those that do not suit are left out.
+
+        Raises:
+            UsageError: if one of the metrics that were asked for cannot be measured.
+        """
+        self.by_default, name = by_default, type(self.model).__name__
+        translates = bool(self.model.domains)
+        self.metrics = [*_OF_TRANSLATIONS] if by_default and translates else self._suited(list(metrics))
+        alone = [metric for metric in self.metrics if metric not in SCORES or metric == "accuracy"]
+        if translates and alone:
+            raise UsageError(f"{alone[0]} measures what is drawn from noise, but {name} translates images")
+        self.network = None if set(self.metrics) <= {*OF_PIXELS, "modes", "cas"} else feature_network(features)
+        by_class.refuse_unlabelled(self.metrics, self.model, self.network)
+        if by_default and by_class.tells_classes(self.network, self.model):
+            self.metrics.append("accuracy")
+
+    def _suited(self, metrics: list[str]) -> list[str]:
+        """The metrics that were asked for, or by default those that the data allows."""
+        points, countable = is_points(self.data.image_shape), mode_coverage(self.data) is not None
+        if self.by_default:
+            return [*(["swd"] if points else metrics), *(["modes"] if countable else [])]
+        choices = (*SCORES, *_BESIDE)
+        if unknown := [name for name in metrics if name not in choices]:
+            raise UsageError(f"there is no score {unknown[0]!r}; choose from {', '.join(choices)}")
+        if points and (needing := [name for name in metrics if name not in ("swd", "modes")]):
+            raise UsageError(
+                f"{needing[0]} needs images of at least 8 pixels a side; for points there are swd and modes"
+            )
+        if "modes" in metrics and not countable:
+            raise UsageError(f"the modes of {type(self.data).__name__} are not known; leave modes out of metrics")
+        return metrics
+
+    def gather(self) -> Scoring:
+        """Takes in the real images and those that the model makes."""
+        scoring = Scoring([name for name in self.metrics if name in SCORES], self.network).to(self.model.device)
+        if not self.model.domains:
+            self._add_samples(scoring)
+            return scoring
+        self._add_translations(scoring)
+        features = 0 if self.network is None else self.network.num_features
+        if self.by_default and min(scoring.counts.values()) <= features:
+            del scoring.metrics["fid"]
+            print(f"fid is left out: it takes more than {features} images of each kind", file=sys.stderr)
+        return scoring
+
+    def _add_samples(self, scoring: Scoring) -> None:
+        for batch in real_batches(self.data, self.split, self.real_count):
+            scoring.add(batch["image"].to(self.model.device), real=True, label=batch.get("label"))
+        for images in drawn(self.model, self.count, self.seed):
+            scoring.add(images, real=False, label=by_class.classes_in_turn(self.model, len(images)))
+
+    def _add_translations(self, scoring: Scoring) -> None:
+        count = min(self.count, self.real_count)
+        for fakes, real in translated(self.model, self.data, self.split, count, self.seed, self.to):
+            for images, is_real in ((real, True), (fakes, False)):
+                if len(images):
+                    scoring.add(images.to(self.model.device), is_real)
+
+    def protocol(self, scoring: Scoring) -> Protocol:
+        """By what the scores are measured."""
+        back = bool(self.model.domains) and self.to != self.model.domains[0]
+        return Protocol(
+            data=describe_data(self.data) + " BtoA" * back,
+            split=self.split,
+            real=scoring.counts[True],
+            fake=scoring.counts[False],
+            features="none" if self.network is None else self.network.name,
+            averaged=self.model.generator_ema is not None,
+            seed=self.seed,
+        )
+
+    def measure(self, scoring: Scoring) -> dict[str, float]:
+        """All values by name."""
+        model, seed = self.model, self.seed
+        values = {name: float(value) for name, value in scoring.compute().items()}
+        values = by_class.drop_unreliable_accuracy(values) if self.by_default else values
+        if "class_coverage" in self.metrics and self.network is not None:
+            values |= by_class.class_coverage(model, self.data, self.split, self.network, seed)
+        if "cas" in self.metrics:
+            values["cas"] = by_class.classifier_accuracy_score(model, self.data, seed)
+        if "ppl" in self.metrics and self.network is not None:
+            values["ppl"] = path_length(model, self.network, min(self.count, _PAIRS), seed)
+        if "modes" in self.metrics:
+            values |= {name: float(value) for name, value in measure_coverage(model, self.data, seed).items()}
+        return values

@@ -1,0 +1,103 @@
+"""The images that scores compare: real ones of a split, and those that a model draws or translates."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lit_gans.data.base import ImageData
+from lit_gans.data.samples import Batch, Samples
+from lit_gans.errors import UsageError
+from lit_gans.networks.base import CHUNK
+
+
+def is_points(shape: Sequence[int]) -> bool:
+    """Whether images, (channels, height, width), are too small for a feature network: ``swd`` can still be had."""
+    return len(shape) == 3 and min(shape[1:]) < 8
+
+
+def samples_of(data: ImageData, split: str) -> Samples:
+    """The samples of a split; loads them on first use."""
+    if split not in data.splits:
+        data.setup({"train": "fit", "val": "validate"}.get(split, "test"))
+    return data.splits[split]
+
+
+def shuffled(n: int) -> Tensor:
+    """A fixed random order of n rows, since the first ones of a file need not be like the others."""
+    return torch.randperm(n, generator=torch.Generator().manual_seed(0))
+
+
+def rows_of(data: ImageData, split: str, rows: Tensor, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+    """The samples of some rows of a split in parts, with images in [-1, 1]; devices take turns."""
+    samples = samples_of(data, split)
+    for part in rows.split(CHUNK)[rank::world]:
+        yield data.on_after_batch_transfer(samples[part], 0)
+
+
+def real_batches(data: ImageData, split: str, count: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+    """At most ``count`` real samples of a split in parts, which have a label if the data has.
+
+    They are a fixed random choice; devices take turns.
+
+    Raises:
+        UsageError: if the set has none: its samples are pairs, or of two domains.
+    """
+    for batch in rows_of(data, split, shuffled(len(samples_of(data, split)))[:count], rank, world):
+        if "image" not in batch:
+            raise UsageError(
+                f"{type(data).__name__} has {' and '.join(batch)} instead of single images, which scores compare; name "
+                "other data"
+            )
+        yield batch
+
+
+def real_images(data: ImageData, split: str, count: int) -> Iterator[Tensor]:
+    """At most ``count`` real images of a split in [-1, 1], in parts."""
+    for batch in real_batches(data, split, count):
+        yield batch["image"]
+
+
+def drawn(
+    model: Any, count: int, seed: int, rank: int = 0, world: int = 1, label: Tensor | None = None
+) -> Iterator[Tensor]:
+    """``count`` samples of a model, in parts; devices take turns, so that all together draw what one would.
+
+    ``label`` (count,) says of which class each is.
+    """
+    for number, start in list(enumerate(range(0, count, CHUNK)))[rank::world]:
+        n = min(CHUNK, count - start)
+        given = {} if label is None else {"label": label[start : start + n]}
+        yield model.sample(n, seed=1_000 * seed + number, **given)
+
+
+def translated(
+    model: Any, data: ImageData, split: str, count: int, seed: int = 0, to: str | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Translations of a split's first ``count`` sources and as many images of the target domain, in parts.
+
+    Each domain's images are there once: a part of a split whose smaller domain has ended holds none of that one.
+
+    Args:
+        model: translates.
+        data: has the names that the model needs.
+        split: of the data.
+        count: most images.
+        seed: of the noise, in models that have any.
+        to: one of the model's ``domains``; by default the first.
+
+    Raises:
+        UsageError: if the data has no such domains.
+    """
+    names = [model.needs[0], model.needs[-1]]
+    source, target = names if to in (None, model.domains[0]) else reversed(names)
+    samples = samples_of(data, split)
+    for number, batch in enumerate(rows_of(data, split, torch.arange(min(count, len(samples))))):
+        if missing := [name for name in names if name not in batch]:
+            raise UsageError(
+                f"{type(model).__name__} translates images named {missing[0]}, but {type(data).__name__} has "
+                f"{' and '.join(batch)}; name other data"
+            )
+        sources, targets = (batch[name][: max(0, samples.size(name) - number * CHUNK)] for name in (source, target))
+        yield model.translate(sources, to=to, seed=1_000 * seed + number) if len(sources) else sources, targets
