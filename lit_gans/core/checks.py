@@ -83,6 +83,15 @@ def shape_of(name: str, given: Sequence[int] | None) -> tuple[int, ...] | None:
     return tuple(given)
 
 
+def refuse_backbone(model: Any, backbone: Any, **networks: nn.Module | None) -> None:
+    """Raises a `UsageError` for a backbone that has nothing to make."""
+    if backbone is not None and all(network is not None for network in networks.values()):
+        raise UsageError(
+            f"a backbone would shape default networks, which {type(model).__name__} has none of here; leave out "
+            f"backbone, or one of {' and '.join(networks)}"
+        )
+
+
 def checked_terms(player: str, terms: Any) -> Terms:
     """The terms that a variant's loss has returned.
 

@@ -9,6 +9,7 @@ from weakref import ref
 import torch
 from torch import Tensor, nn
 
+from lit_gans.core.checks import refuse_backbone
 from lit_gans.core.generative import Batch
 from lit_gans.core.joint import JointModel
 from lit_gans.core.sampling import noise_size
@@ -70,11 +71,7 @@ class EncoderDecoder(JointModel):
         at_least(1, latent_dim=latent_dim)
         self._backbone, self._asked_dim = backbone, latent_dim
         super().__init__(**model)
-        if backbone is not None and encoder is not None and generator is not None:
-            raise UsageError(
-                f"a backbone would shape default networks, which {type(self).__name__} has none of here; leave out "
-                "backbone, or one of encoder and generator"
-            )
+        refuse_backbone(self, backbone, encoder=encoder, generator=generator)
         if likelihood not in get_args(Likelihood):
             raise UsageError(f"likelihood must be 'gaussian' or 'bernoulli', got {likelihood!r}")
         # the decoder is made first, then the encoder, then both averages

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from lit_gans.core.checks import refuse_backbone
 from lit_gans.core.game import BaseGAN, Batch, Fake
 from lit_gans.core.sampling import noise_size
 from lit_gans.errors import UsageError, at_least
@@ -40,11 +41,7 @@ class LatentGAN(BaseGAN):
     def __init__(self, *, backbone: Backbone | None = None, latent_dim: int | None = None, **game: Any) -> None:
         at_least(1, latent_dim=latent_dim)
         self._backbone, self._asked_dim = backbone, latent_dim
-        if backbone is not None and game.get("generator") is not None and game.get("discriminator") is not None:
-            raise UsageError(
-                f"a backbone would shape default networks, which {type(self).__name__} has none of here; leave out "
-                "backbone, or one of generator and discriminator"
-            )
+        refuse_backbone(self, backbone, generator=game.get("generator"), discriminator=game.get("discriminator"))
         super().__init__(**game)
         own_noise = type(self).draw_noise is not BaseGAN.draw_noise
         self.latent_dim = None if own_noise and latent_dim is None else noise_size(self.drawing_part, latent_dim)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from lit_gans.core.checks import refuse_backbone
 from lit_gans.core.game import BaseGAN, Batch, Fake
 from lit_gans.errors import UsageError
 from lit_gans.networks.base import TranslationBackbone, in_parts
@@ -32,11 +33,7 @@ class TranslationGAN(BaseGAN):
 
     def __init__(self, *, backbone: TranslationBackbone | None = None, **game: Any) -> None:
         self.backbone = self.default_backbone if backbone is None else backbone
-        if backbone is not None and game.get("generator") is not None and game.get("discriminator") is not None:
-            raise UsageError(
-                f"a backbone would shape default networks, which {type(self).__name__} has none of here; leave out "
-                "backbone, or one of generator and discriminator"
-            )
+        refuse_backbone(self, backbone, generator=game.get("generator"), discriminator=game.get("discriminator"))
         super().__init__(**game)
 
     @property

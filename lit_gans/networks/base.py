@@ -100,7 +100,7 @@ def refuse_norm(backbone: "Backbone", norm: Norm | None, reason: str) -> None:
     if norm not in (None, "none"):
         raise UsageError(
             f"the game asks for {norm} norm in the discriminator, but {type(backbone).__name__}'s {reason}; use "
-            "DCGANBackbone, ResNetBackbone or MLPBackbone, or a game without that need"
+            "DCGANBackbone, ResNetBackbone, BEGANBackbone or MLPBackbone, or a game without that need"
         )
 
 

@@ -87,7 +87,7 @@ class ConditionalGenerator(Generator):
         if conditioning == "norm" and not self.norms():
             raise UsageError(
                 f"conditioning='norm' needs a generator with norm layers, but {type(generator).__name__} is without; "
-                "give it batch norm (norm='batch', a backbone's generator_norm='batch'), or use conditioning='input'"
+                "use one with batch norm, as DCGANBackbone and ResNetBackbone make them, or conditioning='input'"
             )
 
     def forward(self, noise: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]

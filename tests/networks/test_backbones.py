@@ -138,7 +138,7 @@ def test_a_norm_that_a_backbone_cannot_have(kind):
             lambda norm=norm: backbone.discriminator(shape, norm=norm),
             f"asks for {norm} norm",
             kind.__name__,
-            "use DCGANBackbone, ResNetBackbone or MLPBackbone",
+            "use DCGANBackbone, ResNetBackbone, BEGANBackbone or MLPBackbone",
         )
 
 
