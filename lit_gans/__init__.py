@@ -14,6 +14,7 @@ _NAMES = {
     "lit_gans.families": "LabelGAN LatentGAN PairedGAN UnpairedGAN",
     "lit_gans.core.encoder_decoder": "EncoderDecoder",
     "lit_gans.checkpoints": "load",
+    "lit_gans.models.references": "citation",
     "lit_gans.models": """
         ACGAN AutoEncoder BEGAN CGAN Colorizer CycleGAN DCGAN DRAGAN EBGAN GAN HingeGAN InfoGAN LSGAN PacGAN Pix2Pix
         ProjectionGAN R3GAN RelativisticGAN SAGAN SGAN SNGAN StyleGAN2 UnrolledGAN VAE WeightNormGAN WGAN WGANGP CUT

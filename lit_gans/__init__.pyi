@@ -73,6 +73,7 @@ from lit_gans.models import VAE as VAE
 from lit_gans.models import WGAN as WGAN
 from lit_gans.models import WGANGP as WGANGP
 from lit_gans.models import WeightNormGAN as WeightNormGAN
+from lit_gans.models.references import citation as citation
 from lit_gans.networks.base import Backbone
 from lit_gans.optim import Adam
 from torch import nn
@@ -90,6 +91,7 @@ __all__ = [
     "UnpairedGAN",
     "EncoderDecoder",
     "load",
+    "citation",
     "ACGAN",
     "AutoEncoder",
     "BEGAN",

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 import lit_gans
 from lit_gans import DCGAN, GAN, LatentGAN
 from lit_gans.errors import NonFiniteLoss, UsageError
-from lit_gans.networks import MLPDiscriminator, MLPGenerator
+from lit_gans.networks import DCGANBackbone, MLPDiscriminator, MLPGenerator
 from lit_gans.optim import LinearDecay
 
 
@@ -36,7 +36,8 @@ class Fixed(LatentGAN):
 
     def __init__(self, hidden=8, **base):
         shape = base["image_shape"]
-        super().__init__(MLPGenerator(shape, 8, (hidden,)), MLPDiscriminator(shape), generator_every=2, **base)
+        generator, discriminator = MLPGenerator(shape, 8, (hidden,)), MLPDiscriminator(shape)
+        super().__init__(generator=generator, discriminator=discriminator, generator_every=2, **base)
 
     discriminator_loss = GeometricGAN.discriminator_loss
     generator_loss = GeometricGAN.generator_loss
@@ -163,18 +164,18 @@ def test_a_frozen_part_stays_frozen(tmp_path):
         ({"ema_decay": 1.0}, "ema_decay"),
         ({"generator_every": 0}, "generator_every"),
         ({"clip_norm": -1.0}, "clip_norm"),
-        ({"image_shape": None}, "image_shape"),
+        ({"image_shape": None}, "need image_shape="),
         ({"image_shape": (1, 4, 4)}, "at least 8x8"),
     ],
 )
 def test_wrong_arguments(arguments, message):
     with pytest.raises(UsageError, match=message):
-        small(DCGAN, **arguments)
+        DCGAN(**{"image_shape": SHAPE, "backbone": DCGANBackbone(width=4), **arguments})
 
 
 def test_a_generator_must_say_its_noise():
     with pytest.raises(UsageError, match="latent_dim"):
-        GeometricGAN(nn.Linear(2, 2), nn.Linear(2, 1))
+        GeometricGAN(generator=nn.Linear(2, 2), discriminator=nn.Linear(2, 1))
 
 
 def test_hyperparameters_must_load_back(tmp_path):
@@ -208,7 +209,7 @@ def test_saturating_gradient_vanishes_where_the_discriminator_wins():
     for saturating in (True, False):
         model = small(GAN, saturating=saturating, ema_decay=0)
         with torch.no_grad():
-            model.discriminator.layers[-1].bias.fill_(-12.0)
+            model.discriminator.judge.bias.fill_(-12.0)
         batch = {"image": torch.zeros(4, *SHAPE)}
         fake = model.generate(batch)
         fake.retain_grad()

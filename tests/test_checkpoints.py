@@ -21,6 +21,7 @@ from lit_gans.checkpoints.file import AtomicCheckpointIO, unpack
 from lit_gans.checkpoints.trust import class_path, findable
 from lit_gans.cli.main import main
 from lit_gans.errors import UsageError
+from lit_gans.networks import DCGANBackbone
 
 SEED = 24
 JUNK = [None, -1, 10**9, 1.5, float("nan"), "", "os.system", b"\xff", [1], {}, {1: 2}, torch.zeros(3), 1j]
@@ -160,7 +161,7 @@ def test_a_pickle_that_asks_for_code(saved, tmp_path, monkeypatch, capsys):
     refused(lambda: lit_gans.load("x.ckpt"), "asks for posix.system to be run, which no checkpoint of lit_gans does")
     refused(lambda: AtomicCheckpointIO().load_checkpoint("x.ckpt", weights_only=False), "asks for posix.system")
     with pytest.raises(SystemExit):
-        main(["fit", "--weights_only=false", "--data.size=16", "--model.width=4", "--ckpt_path=x.ckpt"])
+        main(["fit", "--weights_only=false", "--data.size=16", "--model.backbone.width=4", "--ckpt_path=x.ckpt"])
     said = capsys.readouterr().err
     assert "asks for posix.system" in said and "weights_only=False" not in said
     assert not (tmp_path / "started").exists()
@@ -169,7 +170,8 @@ def test_a_pickle_that_asks_for_code(saved, tmp_path, monkeypatch, capsys):
 def test_what_lightning_restores_is_the_users_to_replace(saved, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     torch.save({name: value for name, value in saved[0].items() if name != "lr_schedulers"}, "x.ckpt")
-    flags = ["--data.size=16", "--data.count=20", "--data.batch_size=4", "--model.width=4", "--model.latent_dim=8"]
+    flags = ["--data.size=16", "--data.count=20", "--data.batch_size=4", "--model.backbone.width=4"]
+    flags += ["--model.latent_dim=8"]
     with pytest.raises(SystemExit) as ended:
         main(["fit", *flags, "--trainer.max_steps=4", "--trainer.accelerator=cpu", "--ckpt_path=x.ckpt"])
     assert ended.value.code == 1
@@ -271,8 +273,9 @@ def test_a_scripts_own_checkpoint_loads_in_it_and_elsewhere(saved, tmp_path):
         "class Mine(lit_gans.DCGAN):\n    'Mine.'\n"
         "if __name__ == '__main__':\n"
         "    from lit_gans.checkpoints import describe\n"
+        "    from lit_gans.checkpoints.loading import build\n"
         "    content = torch.load('x.ckpt', weights_only=True)\n"
-        "    model = Mine(**content['hyper_parameters'])\n"
+        "    model = Mine(**{name: build(value) for name, value in content['hyper_parameters'].items()})\n"
         "    content['lit_gans'] = describe(model)\n"
         "    torch.save(content, 'mine.ckpt')\n"
         "    assert type(lit_gans.load('mine.ckpt')) is Mine\n"
@@ -295,7 +298,7 @@ def test_a_class_that_no_other_program_finds_is_told_before_the_first_batch(tmp_
 
 
 def small_of(cls):
-    return cls(image_shape=(1, 16, 16), latent_dim=8, width=4)
+    return cls(image_shape=(1, 16, 16), latent_dim=8, backbone=DCGANBackbone(width=4))
 
 
 def test_file_objects(saved, tmp_path):

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import torch
-from conftest import fit, refused, trainer
+from conftest import arguments_for, fit, refused, trainer
 from lightning.pytorch import Callback
 from PIL import Image
 from torch import nn
@@ -14,7 +14,7 @@ from lit_gans import DCGAN, CaptionedGlyphs, Colorizer
 from lit_gans.cli.main import main
 from lit_gans.images.hints import place_hints, simulate_hints
 from lit_gans.images.lab import lab_to_rgb, rgb_to_lab
-from lit_gans.networks import DCGANBackbone, PatchDiscriminator, ResNetTranslator, UNetTranslation
+from lit_gans.networks import DCGANBackbone, PatchDiscriminator, ResNetTranslator
 from lit_gans.optim import Adam
 
 SIDE = 16
@@ -48,7 +48,7 @@ def scenes(**arguments):
 
 def small(**arguments):
     torch.manual_seed(0)
-    return Colorizer(**{"image_shape": (3, SIDE, SIDE), "width": 4, **arguments})
+    return Colorizer(**arguments_for(Colorizer, **{"image_shape": (3, SIDE, SIDE), **arguments}))
 
 
 def images(count=3, height=SIDE, width=SIDE):
@@ -281,10 +281,7 @@ def test_a_photo_of_any_shape_is_coloured_or_refused(size, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     fit(
         tmp_path,
-        Colorizer(
-            image_shape=(3, 16, 16),
-            backbone=UNetTranslation(norm="batch", dropout=0.0, discriminator_norm="instance", width=4),
-        ),
+        small(image_shape=(3, 16, 16)),
         CaptionedGlyphs(size=16, count=20, batch_size=4),
         max_steps=1,
     )

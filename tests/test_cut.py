@@ -8,9 +8,16 @@ from conftest import SHAPE, data_for, fit, refused, small
 from torch import nn
 
 from lit_gans import CUT
-from lit_gans.models.cut import patch_nce
-from lit_gans.networks import ResNetTranslation, ResNetTranslator, UNet
-from lit_gans.networks.contrast import draw_places, encode, map_channels, pick, spread_layers, translate_tapped
+from lit_gans.models.cut import (
+    draw_places,
+    encode,
+    map_channels,
+    patch_nce,
+    pick,
+    spread_layers,
+    translate_tapped,
+)
+from lit_gans.networks import ResNetTranslator, UNet
 
 
 def batch_of(model, n=2, side=SHAPE[1]):
@@ -70,7 +77,7 @@ def test_the_papers_layers():
     """The image, the raw outputs of both halving convolutions, the first and the fifth of nine blocks."""
     network = ResNetTranslator((3, 256, 256), width=2)
     layers = spread_layers(network.encoder)
-    assert map_channels(network.encoder, 3, layers) == [3, 4, 8, 8, 8]
+    assert map_channels(network.encoder, layers) == [3, 4, 8, 8, 8]
     taken = [network.encoder[layer - 1] for layer in layers[1:]]
     assert [getattr(module, "stride", None) for module in taken] == [(2, 2), (2, 2), None, None]
     blocks = list(network.encoder)[-9:]
@@ -88,7 +95,7 @@ def test_a_forward_gives_the_features_that_a_pass_of_the_encoder_does(side):
     run = translate_tapped(network, image, layers)
     assert torch.equal(run.images, network(image)) and run.images.shape == image.shape
     padded = run.maps[0]
-    assert padded.shape[2] == run.whole.shape[2] == -(-side // 4) * 4
+    assert padded.shape[2] == run.uncropped.shape[2] == -(-side // 4) * 4
     for seen, again in zip(run.maps, encode(network.encoder, padded, layers), strict=True):
         assert torch.equal(seen, again)
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
@@ -121,10 +128,8 @@ def test_one_forward_over_both_domains(tmp_path):
 @pytest.mark.parametrize("norm", ["instance", "batch"])
 def test_a_domain_does_not_depend_on_the_other(norm):
     """With a norm over the batch they are translated one after the other."""
-    model = small(
-        CUT,
-        generator=nn.ModuleDict({"a_to_b": ResNetTranslator(data_for(CUT).image_shape, width=4, blocks=1, norm=norm)}),
-    )
+    network = ResNetTranslator(data_for(CUT).image_shape, width=4, blocks=1, norm=norm)
+    model = small(CUT, generator=nn.ModuleDict({"a_to_b": network}))
     batch = batch_of(model)
     fake = model.generate(batch)
     torch.testing.assert_close(fake["b"], model.generator["a_to_b"](batch["a"]))
@@ -256,18 +261,10 @@ def test_layers_of_ones_own():
 
 
 def test_refusals():
-    refused(
-        lambda: CUT(image_shape=(3, 16, 16), source_shape=(1, 16, 16), backbone=ResNetTranslation(width=4)),
-        "identity",
-        "3",
-        "1",
-    )
+    refused(lambda: CUT(image_shape=(3, 16, 16), source_shape=(1, 16, 16)), "identity", "3", "1")
     refused(lambda: small(CUT, contrast=-1.0), "contrast", "-1.0")
     refused(lambda: small(CUT, validity=0.0, contrast=0.0, identity=0.0), "validity", "0")
     refused(lambda: small(CUT, patches=1), "patches", "1")
     refused(lambda: small(CUT, temperature=0.0), "temperature", "0.0")
-    refused(
-        lambda: small(CUT, generator=nn.ModuleDict({"a_to_b": UNet((3, SHAPE[1], SHAPE[1]), width=4)})),
-        "encoder",
-        "UNet",
-    )
+    unet = nn.ModuleDict({"a_to_b": UNet((3, SHAPE[1], SHAPE[1]), width=4)})
+    refused(lambda: small(CUT, generator=unet), "encoder", "UNet")

@@ -12,6 +12,7 @@ import torch
 from conftest import SHAPE, assert_equal, run_cli, training_state
 
 from lit_gans import GAN
+from lit_gans.networks import MLPBackbone
 
 HERE = Path(__file__).parent
 # One model for each kind of thing that ranks could disagree on: weights alone, batch statistics, BEGAN's k, power
@@ -78,7 +79,9 @@ def test_layers_that_a_callback_unfreezes_stay_alike(trained):
     first, second = (rank["state"] for rank in ranks(trained, "Unfrozen"))
     assert_equal(first, second)
     torch.manual_seed(0)
-    start = GAN(image_shape=SHAPE, latent_dim=8, generator_hidden=(16,), discriminator_hidden=(16, 16)).state_dict()
+    start = GAN(
+        image_shape=SHAPE, latent_dim=8, backbone=MLPBackbone(generator_hidden=(16,), discriminator_hidden=(16, 16))
+    ).state_dict()
     name = "discriminator.layers.1.weight"
     assert not torch.equal(first[name], start[name])  # it trained from the second epoch on
 
@@ -180,6 +183,7 @@ def test_whatever_goes_wrong_on_one_rank_ends_all(where, rank, kind, code, sente
 
 def fit_two(folder, *flags):
     """A small run on two processes, as a user starts it; run_cli's own time limit says that it ends."""
-    small = ["--model.width=4", "--data.size=16", "--data.count=40", "--data.batch_size=10", "--quality.count=60"]
+    small = ["--model.backbone.width=4", "--data.size=16", "--data.count=40", "--data.batch_size=10"]
+    small += ["--quality.count=60"]
     small += ["--trainer.max_epochs=1", "--trainer.enable_progress_bar=false", f"--trainer.default_root_dir={folder}"]
     return run_cli("fit", *small, "--trainer.accelerator=cpu", "--trainer.devices=2", *flags, cwd=folder)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from conftest import fit
+from conftest import fit, narrow
 from test_cli import fails
 
 from lit_gans import Colorizer, CycleGAN, Glyphs, PairedGlyphs, Pix2Pix, UnpairedGlyphs
@@ -21,7 +21,7 @@ DATA = {
 
 def model(game):
     torch.manual_seed(0)
-    return game(image_shape=SHAPE, width=4, **({"blocks": 1} if game is CycleGAN else {}))
+    return game(image_shape=SHAPE, backbone=narrow(game.default_backbone))
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,6 @@ from lit_gans.networks import (
     DCGANBackbone,
     DCGANDiscriminator,
     DCGANGenerator,
-    MLPBackbone,
 )
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "infogan_codes.py"
@@ -224,12 +223,7 @@ def test_defaults():
     assert model.discriminator.guess.out_features == 5 and model.sample(2).shape == (2, 3, 16, 20)
     judge = model.discriminator.discriminator
     assert model.generator.generator.dense[0].weight.shape == (128, 67) and judge.judge.in_features == 128
-    points = InfoGAN(
-        image_shape=(2, 1, 1),
-        backbone=MLPBackbone((8,) * 3, (8,) * 3, generator_norm="none"),
-        latent_dim=2,
-        categories=(4,),
-    )
+    points = InfoGAN(image_shape=(2, 1, 1), latent_dim=2, categories=(4,))
     assert points.sample(4).shape == (4, 2, 1, 1) and points.guess(points.sample(4))["category0"].shape == (4, 4)
 
 
@@ -239,17 +233,8 @@ def test_a_users_networks(tmp_path):
     model = InfoGAN(generator=generator, discriminator=discriminator, categories=(2,), continuous=1)
     assert model.latent_dim == 8
     fit(tmp_path, model)
-    refused(
-        lambda: InfoGAN(
-            generator=generator,
-            discriminator=discriminator,
-            categories=(2,),
-            continuous=1,
-            backbone=DCGANBackbone(latent_dim=62, dense=16, width=8),
-        ),
-        "width",
-        "InfoGAN",
-    )
+    networks = {"generator": generator, "discriminator": discriminator}
+    refused(lambda: InfoGAN(**networks, backbone=DCGANBackbone()), "backbone", "InfoGAN")
     half = InfoGAN(
         generator=generator,
         categories=(2,),
@@ -290,7 +275,7 @@ def test_what_it_refuses():
     for shape in ((), (2, 0), (2, 2, 3)):
         refused(lambda shape=shape: model.sample(2, code=torch.zeros(shape)), "rows of 3 values", shape)
     refused(lambda: model.sample(2, code=model.codes(2), category=1), "only one")
-    refused(lambda: small(InfoGAN, categories=()).sample(2, category=1), "none", "leave it away")
+    refused(lambda: small(InfoGAN, categories=()).sample(2, category=1), "none", "leave it out")
 
 
 # -------------------------------------------------------------------- agreement

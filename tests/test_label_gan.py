@@ -127,7 +127,7 @@ def test_acgan_by_its_formula():
     torch.testing.assert_close(terms["class_real"], 2 * entropy)
     torch.testing.assert_close(terms["class_fake"], 2 * (entropy + 2))  # softplus(2) = softplus(-2) + 2
     torch.testing.assert_close(model.generator_loss(given, given)["class"], 0.5 * entropy)
-    refused(lambda: small(ACGAN, classes=-1.0), "must not be negative", "-1.0")
+    refused(lambda: small(ACGAN, classes=-1.0), "classes must be at least 0", "-1.0")
 
 
 # -------------------------------------------------------------------- samples

@@ -30,10 +30,14 @@ class Kept:
         model.training_step = step
 
 
+def test_a_backbone_beside_two_networks_is_refused():
+    players = {"generator": DCGANGenerator(SHAPE, width=4), "discriminator": DCGANDiscriminator(SHAPE, 4)}
+    refused(lambda: LSGAN(**players, backbone=DCGANBackbone()), "backbone", "networks")
+
+
 @pytest.mark.parametrize("name, value", [("width", 8), ("upsampling", "resize"), ("discriminator_norm", "none")])
-def test_options_of_default_networks_beside_networks_are_refused(name, value):
-    players = DCGANGenerator(SHAPE, width=4), DCGANDiscriminator(SHAPE, 4)
-    refused(lambda: LSGAN(*players, **{name: value}), name, "networks")
+def test_an_option_of_a_backbone_given_to_the_game(name, value):
+    refused(lambda: LSGAN(image_shape=SHAPE, **{name: value}), name, "LSGAN(backbone=DCGANBackbone(")
 
 
 def test_options_reach_the_default_networks():
@@ -43,7 +47,7 @@ def test_options_reach_the_default_networks():
         latent_dim=7,
     )
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in model.modules())
-    assert model.latent_dim == 7 and model.generator.layers[-2].weight.shape[0] == 4
+    assert model.latent_dim == 7 and model.generator.layers[-1].weight.shape[0] == 4
     points = HingeGAN(image_shape=(2, 1, 1), backbone=MLPBackbone((5,) * 3, (5,) * 3, generator_norm="none"))
     assert isinstance(points.generator, MLPGenerator) and isinstance(points.discriminator, MLPDiscriminator)
     assert points.generator.layers[0].weight.shape == (5, 100)
@@ -67,7 +71,8 @@ def test_r1_out_of_range(wrong):
 
 
 def test_r1_refuses_batch_norm():
-    refused(lambda: small(DCGAN, r1=1.0), "batch norm", "discriminator_norm")
+    refused(lambda: small(DCGAN, r1=1.0, discriminator_norm="batch"), "batch norm", "discriminator_norm")
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in small(DCGAN, r1=1.0).discriminator.modules())
 
 
 @pytest.mark.parametrize("cls", [DCGAN, R3GAN, WGAN])

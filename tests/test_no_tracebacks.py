@@ -24,7 +24,7 @@ TINY = [
     "--data.size=16",
     "--data.count=40",
     "--data.batch_size=8",
-    "--model.width=4",
+    "--model.backbone.width=4",
     "--trainer.accelerator=cpu",
     "--trainer.enable_progress_bar=false",
     "--trainer.max_steps=2",
@@ -141,21 +141,21 @@ def says(folder, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--model.width=0"], "width must be at least 1, got 0"),
+        (["--model.backbone.width=0"], "width must be at least 1, got 0"),
         (["--trainer.devices=99999"], "trainer.devices=99999 starts as many processes"),
-        (["--model.width=-3"], "width must be at least 1, got -3"),
+        (["--model.backbone.width=-3"], "width must be at least 1, got -3"),
         (["--model.latent_dim=0"], "latent_dim must be at least 1, got 0"),
         (["--model.latent_dim=-1"], "latent_dim must be at least 1, got -1"),
-        (["--model.latent_dim=null"], "latent_dim of DCGAN cannot be null"),
+        (["--model.r1_every=null"], "r1_every of DCGAN cannot be null"),
         (["--model.latent_dim=" + "1" + 30 * "0"], "--model.latent_dim does not fit into 64 bits"),
-        (["--model=GAN", "--model.generator_hidden=[0]"], "hidden must be at least 1, got (0,)"),
+        (["--model=GAN", "--model.backbone.generator_hidden=[0]"], "hidden must be at least 1, got (0,)"),
         (["--model.clip_norm=.nan"], "--model.clip_norm is NaN"),
-        (["--model.generator_optimizer.lr=.nan"], "--model.generator_optimizer.lr is NaN"),
-        (["--model.generator_optimizer.lr=-1"], "generator_optimizer cannot be used: Adam cannot be made with these"),
+        (["--model.optimizer.lr=.nan"], "--model.optimizer.lr is NaN"),
+        (["--model.optimizer.lr=-1"], "optimizer cannot be used: Adam cannot be made with these"),
         (["--model.discriminator_optimizer.betas=[2,0.9]"], "discriminator_optimizer cannot be used: Adam cannot be"),
-        (["--model.generator_optimizer=LBFGS"], "generator_optimizer cannot be used: LBFGS needs the loss several"),
-        (["--model.generator_optimizer=SparseAdam"], "SparseAdam needs sparse gradients"),
-        (["--model.generator_optimizer=null"], "generator_optimizer of DCGAN cannot be null"),
+        (["--model.optimizer=LBFGS"], "optimizer cannot be used: LBFGS needs the loss several"),
+        (["--model.optimizer=SparseAdam"], "SparseAdam needs sparse gradients"),
+        (["--model.optimizer=null"], "optimizer of DCGAN cannot be null"),
         (
             ["--model.generator_scheduler=LinearDecay", "--model.generator_scheduler.steps=-1"],
             "generator_scheduler cannot be used: LinearDecay must end after it starts",
@@ -177,7 +177,7 @@ def says(folder, capsys):
         (["--trainer.logger=MLFlowLogger"], "MLFlowLogger cannot be made with these options: Requirement 'mlflow"),
         (["--trainer.callbacks=Timer"], "these options cannot be written to the run's config.yaml"),
         (["--trainer.callbacks=LearningRateFinder"], "When using the learning rate finder"),
-        (["--trainer.callbacks=BackboneFinetuning"], "'DCGAN' object has no attribute 'backbone'"),
+        (["--trainer.callbacks=BackboneFinetuning"], "'DCGANBackbone' object has no attribute 'modules'"),
         (
             ["--trainer.callbacks=EarlyStopping", "--trainer.callbacks.monitor=val/fid"],
             "EarlyStopping watches val/fid, but this run of 2 batches ends before its first validation",
@@ -219,7 +219,7 @@ def test_a_schedule_that_ends_before_the_run(says):
 )
 def test_a_bug_of_ones_own_is_that_bug(name, kind, words, own):
     with pytest.raises(kind, match=words) as raised:
-        main(["fit", f"--data=own_project.{name}", "--model.image_shape=[1,16,16]", "--model.width=4"])
+        main(["fit", f"--data=own_project.{name}", "--model.image_shape=[1,16,16]", "--model.backbone.width=4"])
     assert raised.value.__traceback__ is not None and "own_project.py" in str(raised.traceback[-1].path)
 
 
@@ -288,7 +288,7 @@ def test_compiled_code_of_a_package_is_not_ones_own():
 
 
 def test_a_data_module_of_ones_own_needs_no_image_shape(own):
-    options = ["--model.width=4", "--trainer.max_epochs=1", "--trainer.accelerator=cpu", "--quality.count=20"]
+    options = ["--model.backbone.width=4", "--trainer.max_epochs=1", "--trainer.accelerator=cpu", "--quality.count=20"]
     options += ["--trainer.enable_progress_bar=false", "--model.image_shape=[1,16,16]"]
     main(["fit", "--data=own_project.Plain", *options])
     assert list(own.glob("runs/DCGAN-Plain/version_0/checkpoints/last.ckpt"))
@@ -323,7 +323,7 @@ def test_the_batch_size_finder_ends_with_the_data(folder):
     ("make", "words"),
     [
         (lambda: small(DCGAN, clip_norm=float("nan")), "clip_norm must be positive"),
-        (lambda: small(DCGAN, r1=float("nan")), "r1 must not be negative"),
+        (lambda: small(DCGAN, r1=float("nan")), "r1 must be at least 0, got nan"),
         (lambda: small(VAE, beta=float("nan")), "beta must not be negative"),
         (lambda: small(GAN, discriminator_hidden=(8, 0)), "hidden must be at least 1, got (8, 0)"),
         (lambda: UNet((1, 16, 16), width=0), "width must be at least 1"),

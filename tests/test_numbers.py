@@ -11,6 +11,7 @@ from lit_gans import DCGAN, GAN, VAE
 from lit_gans.callbacks import CollapseMonitor
 from lit_gans.core.gradients import Watched
 from lit_gans.errors import NonFiniteLoss
+from lit_gans.networks import DCGANBackbone, MLPBackbone
 
 BAD = [math.nan, math.inf, 1e25]
 
@@ -49,8 +50,7 @@ class Ruined(GAN):
 
 def ruined(**arguments):
     torch.manual_seed(0)
-    networks = {"generator_hidden": (8,), "discriminator_hidden": (8,)}
-    return Ruined(image_shape=SHAPE, latent_dim=4, **networks, **arguments)
+    return Ruined(image_shape=SHAPE, latent_dim=4, backbone=MLPBackbone((8,), (8,)), **arguments)
 
 
 @pytest.mark.parametrize("clip_norm", [None, 1.0])
@@ -73,7 +73,10 @@ def test_a_bad_gradient_of_a_model_without_a_game(gradient, tmp_path):
 
     torch.manual_seed(0)
     with pytest.raises(NonFiniteLoss, match=r"the model's gradient .* at batch 0"):
-        fit(tmp_path, RuinedVAE(image_shape=SHAPE, width=4, latent_dim=4))
+        fit(
+            tmp_path,
+            RuinedVAE(image_shape=SHAPE, backbone=DCGANBackbone(width=4, generator_norm="layer"), latent_dim=4),
+        )
 
 
 def test_a_large_gradient_that_fits_is_applied(tmp_path):

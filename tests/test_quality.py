@@ -14,6 +14,7 @@ from lit_gans import BEGAN, DCGAN, EBGAN, GAN, Gaussians
 from lit_gans.callbacks import Best, CollapseMonitor, Quality, SampleGrid, SaveLast
 from lit_gans.metrics import Classifier, Features, feature_network, load_classifier
 from lit_gans.metrics.scoring import Scoring
+from lit_gans.networks import DCGANBackbone, MLPBackbone
 
 
 class Log(dict):
@@ -91,7 +92,9 @@ def test_limited_validation_draws_as_few(tmp_path):
 
 
 def test_points_get_the_sliced_distance(tmp_path):
-    model = GAN(image_shape=(2, 1, 1), latent_dim=2, generator_hidden=(8,), discriminator_hidden=(8,))
+    model = GAN(
+        image_shape=(2, 1, 1), latent_dim=2, backbone=MLPBackbone(generator_hidden=(8,), discriminator_hidden=(8,))
+    )
     data = Gaussians(batch_size=50_000)
     logged = run(tmp_path, few(), model, data, max_epochs=1, max_steps=-1)
     assert "val/swd" in logged and "val/fid" not in logged
@@ -128,7 +131,7 @@ class Stuck(DCGAN):
 
 
 def test_one_image_is_noticed(tmp_path):
-    model = Stuck(image_shape=(1, 16, 16), latent_dim=8, width=4)
+    model = Stuck(image_shape=(1, 16, 16), latent_dim=8, backbone=DCGANBackbone(width=4))
     with pytest.warns(UserWarning, match="nearly one image"):
         fit(tmp_path, model, glyphs(count=160), callbacks=[CollapseMonitor(after=0)], max_epochs=1, max_steps=-1)
 
@@ -258,7 +261,7 @@ def test_data_that_is_no_picture_is_left_out_once(tmp_path, shape):
     whole = trainer(tmp_path, max_steps=8, callbacks=[few(), SampleGrid(), best], enable_checkpointing=True)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        whole.fit(DCGAN(Numbers(), judge), loader, loader)
+        whole.fit(DCGAN(generator=Numbers(), discriminator=judge), loader, loader)
     said = [str(w.message) for w in caught]
     assert whole.global_step == 8
     for part in ("not scored: ", "no pictures: ", "val/fid was not measured"):

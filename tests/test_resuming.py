@@ -13,6 +13,7 @@ from lit_gans import DCGAN, LSGAN, VAE, WGAN, CycleGAN, UnpairedGlyphs
 from lit_gans.callbacks import CollapseMonitor, SaveLast
 from lit_gans.checkpoints.changes import differences
 from lit_gans.cli.main import main
+from lit_gans.networks import ResNetTranslation
 from lit_gans.optim import Adam, LinearDecay, RMSprop
 
 EPOCH = 5  # batches
@@ -69,7 +70,12 @@ def autoencoder():
 def translator():
     torch.manual_seed(0)
     data = UnpairedGlyphs(size=16, count=20, batch_size=2, flip=True)
-    return CycleGAN(image_shape=data.image_shape, source_shape=data.source_shape, width=2, blocks=1, pool=3), data
+    return CycleGAN(
+        image_shape=data.image_shape,
+        source_shape=data.source_shape,
+        backbone=ResNetTranslation(width=2, blocks=1),
+        pool=3,
+    ), data
 
 
 def run(folder, parts=game, checkpoint=None, callbacks=(), **limits):
@@ -297,7 +303,7 @@ FLAGS = [
     "--data.size=16",
     "--data.count=40",
     "--data.batch_size=4",
-    "--model.width=4",
+    "--model.backbone.width=4",
     "--trainer.accelerator=cpu",
 ]
 FLAGS += ["--trainer.enable_progress_bar=false", "--trainer.limit_val_batches=0"]

@@ -22,7 +22,7 @@ TINY = [
     "--data.size=16",
     "--data.count=40",
     "--data.batch_size=20",
-    "--model.width=4",
+    "--model.backbone.width=4",
     "--trainer.accelerator=cpu",
     "--trainer.enable_progress_bar=false",
     "--trainer.max_steps=1",
@@ -112,15 +112,15 @@ def test_a_run_that_fails_before_it_writes_leaves_no_folder(folder):
 def test_a_version_that_holds_a_run_is_refused(folder):
     main(["fit", *TINY, *VERSIONED])
     before = content(folder / "mine")
-    assert "lightning_logs/version_0/hparams.yaml" in before
-    (folder / "mine" / "lightning_logs" / "version_0" / "metrics.csv").write_text("step\n1\n")
+    assert "DCGAN-Glyphs/version_0/hparams.yaml" in before
+    (folder / "mine" / "DCGAN-Glyphs" / "version_0" / "metrics.csv").write_text("step\n1\n")
     before = content(folder / "mine")
     for command in ("fit", "validate"):
         error = fails(command, *TINY, *VERSIONED)
         assert "holds a run already (metrics.csv)" in error and "version" in error
     assert content(folder / "mine") == before
     main(["fit", *TINY, *VERSIONED[:2]])
-    assert (folder / "mine" / "lightning_logs" / "version_1" / "checkpoints" / "last.ckpt").is_file()
+    assert (folder / "mine" / "DCGAN-Glyphs" / "version_1" / "checkpoints" / "last.ckpt").is_file()
 
 
 def test_an_empty_folder_of_a_version_is_taken(tmp_path):

@@ -19,6 +19,7 @@ from lit_gans.networks import (
     SemiSupervisedConvDiscriminator,
     SemiSupervisedMLPDiscriminator,
     SemiSupervisedMLPGenerator,
+    WithFeatures,
 )
 from lit_gans.optim import Adam, HistoricalMean
 
@@ -158,19 +159,20 @@ def test_labels_out_of_range_are_refused():
 
 def test_arguments_out_of_range_are_refused():
     refused(lambda: SGAN(image_shape=SHAPE), "num_classes", "got None")
-    refused(lambda: small(SGAN, unlabelled=-1.0), "must not be negative", "-1.0")
+    refused(lambda: small(SGAN, unlabelled=-1.0), "unlabelled must be at least 0", "-1.0")
     refused(lambda: small(SGAN, classifier_decay=1.0), "classifier_decay", "1.0")
     refused(lambda: small(SGAN, minibatch=-1), "minibatch", "-1")
-    refused(lambda: small(SGAN, discriminator_norm="batch"), "discriminator_norm", "'batch'")
+    refused(lambda: small(SGAN, discriminator_norm="batch"), "discriminator_norm", "option of a backbone")
     refused(lambda: small(SGAN, augment="color", augment_target=0.6), "augment_target", "SGAN")
-    refused(lambda: judged_by(4, 4, minibatch=3), "minibatch", "default discriminator")
-    refused(lambda: judged_by(4, 4, width=8), "width")
+    refused(lambda: judged_by(4, 4, backbone=SemiSupervisedBackbone(minibatch=3)), "backbone", "SGAN")
 
 
 def test_a_network_of_ones_own_for_one_player():
     own = SemiSupervisedMLPGenerator(SHAPE, 5, width=4)
     model = SGAN(generator=own, num_classes=2, image_shape=SHAPE, backbone=SemiSupervisedBackbone(width=8))
-    assert model.latent_dim == 5 and len(model.discriminator.layers[2].bias) == 125  # an eighth of 1000 units
+    assert (
+        model.latent_dim == 5 and len(model.discriminator.discriminator.layers[2].bias) == 125
+    )  # an eighth of 1000 units
     model = SGAN(discriminator=Fixed(2), num_classes=2, image_shape=SHAPE, backbone=SemiSupervisedBackbone(width=8))
     assert len(model.generator.layers[0].weight) == 62
 
@@ -285,7 +287,7 @@ def test_units_begin_with_deviation_one(shape):
     for layer in network.layers:
         if isinstance(layer, nn.Linear):
             layer.register_forward_hook(lambda module, inputs, output: values.append(output))
-    logits, features = network(pixels)
+    logits, features = WithFeatures(network)(pixels)
     assert [float(value.detach().var(0).mean()) for value in values] == pytest.approx([1.0] * 5, abs=0.35)
     assert 0.05 < float(logits.detach().std(0).mean()) < 0.2 and features.shape == (400, 62)
 
@@ -295,7 +297,7 @@ def test_weights_have_fixed_lengths_but_the_last():
     optimizer = Adam(network.parameters(), lr=0.1)
     linear = [module for module in (*network.layers, *network.judge) if isinstance(module, nn.Linear)]
     before = [layer.weight.detach().norm(dim=1) for layer in linear]
-    network(images(4)[:, :, :8, :8])[0].square().sum().backward()
+    network(images(4)[:, :, :8, :8]).square().sum().backward()
     optimizer.step()
     after = [layer.weight.detach().norm(dim=1) for layer in linear]
     for old, new in list(zip(before, after, strict=True))[:-1]:
@@ -306,7 +308,7 @@ def test_weights_have_fixed_lengths_but_the_last():
 def test_noise_only_while_training():
     network = SemiSupervisedMLPDiscriminator((1, 8, 8), 3, width=8)
     image = images(2)[:, :, :8, :8]
-    assert not torch.equal(network(image)[0], network(image)[0])
+    assert not torch.equal(network(image), network(image))
     state = torch.get_rng_state()
     network.eval()
     assert torch.equal(network(image)[0], network(image)[0]) and torch.equal(state, torch.get_rng_state())
@@ -315,16 +317,16 @@ def test_noise_only_while_training():
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (3, 33, 50)], ids=str)
 def test_convolutions_of_any_size(shape):
     network = SemiSupervisedConvDiscriminator(shape, 11, width=4)
-    logits, features = network(torch.rand(2, *shape))
+    logits, features = WithFeatures(network)(torch.rand(2, *shape))
     assert logits.shape == (2, 11) and features.shape == (2, 8)
     assert len([m for m in network.modules() if isinstance(m, nn.Conv2d)]) == 9
     refused(lambda: SemiSupervisedConvDiscriminator((1, 7, 8), 10), "8x8")
 
 
 def test_default_players_by_the_size_of_the_images():
-    assert isinstance(small(SGAN).discriminator, SemiSupervisedMLPDiscriminator)
+    assert isinstance(small(SGAN).discriminator.discriminator, SemiSupervisedMLPDiscriminator)
     model = small(SGAN, image_shape=(3, 32, 40), num_classes=5, fake_class=True, upsampling="resize")
-    assert isinstance(model.discriminator, SemiSupervisedConvDiscriminator)
+    assert isinstance(model.discriminator.discriminator, SemiSupervisedConvDiscriminator)
     image = model.sample(2, seed=0)
     assert image.shape == (2, 3, 32, 40) and model.discriminator(image)[0].shape == (2, 6)
 

@@ -55,8 +55,8 @@ def test_a_run_of_a_sweep(path, seed, tmp_path):
     assert done.returncode == 0, done.stderr
     (run,) = tmp_path.glob("runs/*/version_0")
     model = load(run / "checkpoints" / "last.ckpt")
-    assert model.hparams["width"] == chosen["model.width"]["value"]
-    rate = chosen["model.generator_optimizer.init_args.lr"]["value"]
+    assert model.backbone.width == chosen["model.backbone.width"]["value"]
+    rate = chosen["model.generator_optimizer.lr"]["value"]
     assert model.configure_optimizers()[0][0].param_groups[0]["lr"] == rate
     record = json.loads((run / "scores.jsonl").read_text().splitlines()[-1])
     assert record["values"]["fid"] > 0 and record["protocol"]["real"] == 500 and record["protocol"]["fake"] == 256

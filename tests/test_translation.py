@@ -5,11 +5,14 @@ from functools import partial
 import pytest
 import torch
 from conftest import data_for, fit, refused, small, trainer
+from lightning.pytorch import Callback
 from torch import nn
 from torch.utils.data import DataLoader
 
-from lit_gans import CUT, CycleGAN, Pix2Pix
-from lit_gans.networks import ImagePool, PatchDiscriminator, ResNetTranslation, ResNetTranslator, UNet
+from lit_gans import CUT, Colorizer, CycleGAN, Pix2Pix
+from lit_gans.models.cyclegan import ImagePool
+from lit_gans.networks import PatchDiscriminator, ResNetTranslation, ResNetTranslator, UNet
+from lit_gans.penalties import zero_centered
 
 SIDE = 16
 GAMES = [Pix2Pix, CycleGAN, CUT]
@@ -185,4 +188,59 @@ def test_directions():
     model = small(CycleGAN)
     image = torch.rand(1, *model.source_shape)
     assert not torch.equal(model.translate(image, to="b"), model.translate(image, to="a"))
-    refused(lambda: model.translate(image, direction="atob"), "AtoB or BtoA", "atob")
+    assert torch.equal(model.translate(image), model.translate(image, to="b"))
+    refused(lambda: small(Pix2Pix).translate(image, to="a"), "Pix2Pix translates to b", "'a'")
+    refused(lambda: model.translate(image, to="c"), "CycleGAN translates to b or a", "'c'")
+
+
+# -------------------------------------------------------------------- what every game can have
+
+
+class Terms(Callback):
+    def __init__(self):
+        self.seen = []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.seen.append({name: float(value) for name, value in outputs.items()})
+
+
+@pytest.mark.parametrize("cls", [Pix2Pix, CycleGAN, CUT, Colorizer])
+def test_r1_and_augmentation(cls, tmp_path):
+    model, terms, seen = small(cls, r1=2.0, r1_every=2, augment=["cutout"]), Terms(), []
+    networks = model.discriminator.values() if cls is CycleGAN else [model.discriminator]
+    fit(tmp_path, model, data_for(cls), max_steps=3, callbacks=[terms], limit_val_batches=0)
+    names = {"discriminator/r1_a", "discriminator/r1_b"} if cls is CycleGAN else {"discriminator/r1"}
+    assert [names <= outputs.keys() for outputs in terms.seen] == [True, False, True]
+    assert all(outputs[name] > 0 for outputs in terms.seen[::2] for name in names)
+    # after training nothing is cut out any more
+    for network in networks:
+        network.register_forward_pre_hook(lambda _, given, seen=seen: seen.append(given[0]))
+        image = torch.rand(2, network.layers[0].in_channels, SIDE, SIDE) + 1
+        network(image)
+        assert torch.equal(seen[-1], image)
+
+
+def test_r1_of_pairs_is_of_the_target_beside_its_source():
+    model = small(Pix2Pix)
+    batch = {"source": torch.rand(2, *model.source), "target": torch.rand(2, *model.shape)}
+    penalty = zero_centered(model.critic(batch), batch["target"])
+    image = batch["target"].clone().requires_grad_()
+    (slope,) = torch.autograd.grad(model.judge(batch["source"], image).sum(), image)
+    torch.testing.assert_close(penalty, slope.square().flatten(1).sum(1).mean())
+
+
+@pytest.mark.parametrize("cls", [CycleGAN, CUT])
+def test_scores_of_least_squares_steer_no_augmentation(cls):
+    refused(lambda: small(cls, augment=["blit"], augment_target=0.6), cls.__name__, "augment_target")
+
+
+def test_networks_of_ones_own_for_both_ways():
+    shape = (3, SIDE, SIDE)
+    generators = {name: ResNetTranslator(shape, width=4, blocks=1) for name in ("a_to_b", "b_to_a")}
+    judges = {domain: PatchDiscriminator(shape, width=4) for domain in ("a", "b")}
+    networks = {"generator": nn.ModuleDict(generators), "discriminator": nn.ModuleDict(judges)}
+    model = CycleGAN(image_shape=shape, **networks)
+    image = torch.rand(1, *shape)
+    torch.testing.assert_close(model.eval().translate(image, to="a"), generators["b_to_a"].eval()(image))
+    refused(lambda: CycleGAN(**networks), "image_shape")  # what the pools keep
+    refused(lambda: CycleGAN(image_shape=shape, **networks, backbone=ResNetTranslation()), "backbone", "CycleGAN")

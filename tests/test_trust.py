@@ -30,7 +30,8 @@ class Bystander:
     "No model."
 part = __import__("functools").partial(DCGAN)
 """
-TINY = ["--data.size=16", "--data.count=16", "--data.batch_size=8", "--model.width=4", "--trainer.accelerator=cpu"]
+TINY = ["--data.size=16", "--data.count=16", "--data.batch_size=8", "--model.backbone.width=4"]
+TINY += ["--trainer.accelerator=cpu"]
 TINY += ["--trainer.enable_progress_bar=false", "--trainer.limit_val_batches=0", "--trainer.max_steps=2"]
 
 
@@ -72,18 +73,20 @@ def fails(*arguments, code=1):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("subprocess.Popen", "no subclass of GenerativeModel"),  # imported already: the kind is what protects
-        ("os.system", "no subclass of GenerativeModel"),
-        ("builtins.exec", "no subclass of GenerativeModel"),
-        ("functools.partial", "no subclass of GenerativeModel"),
-        ("lit_gans.cli.main.os.system", "no subclass of GenerativeModel"),
-        ("lit_gans.load", "no subclass of GenerativeModel"),
-        ("torch.nn.Linear", "no subclass of GenerativeModel"),
-        ("torch.hub.load", "no subclass of GenerativeModel"),
+        ("subprocess.Popen", "no subclass of LightningModule"),  # imported already: the kind is what protects
+        ("os.system", "no subclass of LightningModule"),
+        ("builtins.exec", "no subclass of LightningModule"),
+        ("functools.partial", "no subclass of LightningModule"),
+        ("lit_gans.cli.main.os.system", "no subclass of LightningModule"),
+        ("lit_gans.load", "no subclass of LightningModule"),
+        ("torch.nn.Linear", "no subclass of LightningModule"),
+        ("torch.hub.load", "no subclass of LightningModule"),
         ("antigravity.geohash", "add --trust antigravity, or from Python trust=['antigravity']"),
         ("mine.Mine", "add --trust mine, or from Python trust=['mine']"),
         ("lit_gans.NoSuch", "lit_gans does not have"),
-        ("lit_gans.GenerativeModel", "abstract"),
+        ("lit_gans.BaseGAN", "abstract"),
+        ("lightning.LightningModule", "no model of this library"),
+        ("lightning.pytorch.demos.boring_classes.BoringModel", "no model of this library"),
         ("lit_gans", "no dotted name"),
         ("a..b", "no dotted name"),
         ("", "no dotted name"),
@@ -101,7 +104,7 @@ def test_a_checkpoint_names_no_other_class(name, words, saved, folder):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("subprocess.Popen", "no subclass of Module, Optimizer or LRScheduler"),
+        ("subprocess.Popen", "no subclass of Module, Optimizer, LRScheduler, Backbone"),
         ("os.system", "no subclass of Module"),
         ("functools.partial", "no subclass of Module"),
         ("torch.distributed.nn.api.remote_module.RemoteModule", "no part of a model"),

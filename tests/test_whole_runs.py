@@ -18,17 +18,17 @@ CHECKED = str(Path(__file__).parent / "checked")
 SMALL = ["--data.size=16", "--quality.count=60", "--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"]
 GLYPHS = ["--data=Glyphs", "--data.count=88", "--data.batch_size=10"]  # validation: an odd number of batches
 FAMILIES = {
-    "DCGAN": [*GLYPHS, "--model.width=4"],
-    "CGAN": [*GLYPHS, "--model.width=4"],
-    "VAE": [*GLYPHS, "--model.width=4"],
-    "SGAN": [*GLYPHS, "--model.width=4"],
-    "Pix2Pix": ["--data=PairedGlyphs", "--data.count=110", "--data.batch_size=4", "--model.width=4"],
+    "DCGAN": [*GLYPHS, "--model.backbone.width=4"],
+    "CGAN": [*GLYPHS, "--model.backbone.width=4"],
+    "VAE": [*GLYPHS, "--model.backbone.width=4"],
+    "SGAN": [*GLYPHS, "--model.backbone.width=4"],
+    "Pix2Pix": ["--data=PairedGlyphs", "--data.count=110", "--data.batch_size=4", "--model.backbone.width=4"],
     "CycleGAN": [
         "--data=UnpairedGlyphs",
         "--data.count=50",
         "--data.batch_size=2",
-        "--model.width=4",
-        "--model.blocks=1",
+        "--model.backbone.width=4",
+        "--model.backbone.blocks=1",
     ],
 }
 pytestmark = pytest.mark.slow

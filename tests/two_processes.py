@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lit_gans import DCGAN, GAN, VAE, CycleGAN, Glyphs, PairedGlyphs, Pix2Pix, UnpairedGlyphs
 from lit_gans.callbacks import CollapseMonitor, Quality, Reconstruction, SaveLast
+from lit_gans.networks import DCGANBackbone, MLPBackbone, ResNetTranslation, UNetTranslation
 
 
 class Noise(GAN):
@@ -94,26 +95,40 @@ def made(name, devices=1):
     """A small model and its data."""
     if name == "Noise":
         torch.manual_seed(0)
-        model = Noise(image_shape=SHAPE, latent_dim=8, generator_hidden=(16,), discriminator_hidden=(16,))
+        model = Noise(
+            image_shape=SHAPE, latent_dim=8, backbone=MLPBackbone(generator_hidden=(16,), discriminator_hidden=(16,))
+        )
         return model, NoisyGlyphs("01", SHAPE[1:], count=80, batch_size=8 // devices)
     if name == "Watchful":
         torch.manual_seed(0)
         schedule = partial(ReduceLROnPlateau, patience=2, factor=0.5)
-        return Watchful(image_shape=SHAPE, width=4, latent_dim=8, discriminator_scheduler=schedule), glyphs(count=160)
+        return Watchful(
+            image_shape=SHAPE, backbone=DCGANBackbone(width=4), latent_dim=8, discriminator_scheduler=schedule
+        ), glyphs(count=160)
     if name == "Unfrozen":
         torch.manual_seed(0)
-        return GAN(image_shape=SHAPE, latent_dim=8, generator_hidden=(16,), discriminator_hidden=(16, 16)), glyphs()
+        return GAN(
+            image_shape=SHAPE, latent_dim=8, backbone=MLPBackbone(generator_hidden=(16,), discriminator_hidden=(16, 16))
+        ), glyphs()
     if name == "UnfrozenVAE":
         torch.manual_seed(0)
-        return UnfrozenVAE(image_shape=SHAPE, width=4, latent_dim=8), glyphs(count=160)
+        return UnfrozenVAE(
+            image_shape=SHAPE,
+            backbone=DCGANBackbone(width=4, generator_norm="layer"),
+            latent_dim=8,
+        ), glyphs(count=160)
     if name == "CycleGAN":
         torch.manual_seed(0)
-        model = CycleGAN(image_shape=(3, 16, 16), source_shape=(3, 16, 16), width=4, blocks=1, pool=8)
+        model = CycleGAN(
+            image_shape=(3, 16, 16), source_shape=(3, 16, 16), backbone=ResNetTranslation(width=4, blocks=1), pool=8
+        )
         return model, UnpairedGlyphs(size=16, count=100, batch_size=3)
     if name == "Pix2Pix":
         torch.manual_seed(0)
         data = PairedGlyphs(size=16, count=110, batch_size=4)
-        return Pix2Pix(image_shape=data.image_shape, source_shape=data.source_shape, width=4), data
+        return Pix2Pix(
+            image_shape=data.image_shape, source_shape=data.source_shape, backbone=UNetTranslation(width=4)
+        ), data
     (cls,) = [m for m in MODELS if m.__name__ == name]
     if name == "ACGAN":  # with classes that the feature network knows
         return small(cls, num_classes=10), glyphs(characters="0123456789", count=160)

@@ -41,13 +41,15 @@ def arguments(cls: type) -> list[Argument]:
     found: dict[str, Argument] = {}
     fixed: set[str] = set()
     places = 0  # of the next constructor's arguments, which are filled by position
-    for owner in (base for base in cls.__mro__ if "__init__" in vars(base)):
+    for depth, owner in enumerate(base for base in cls.__mro__ if "__init__" in vars(base)):
         node = constructor(owner)
         own = own_arguments(owner, node)
         fixed |= {*list(own)[:places]}
-        if found:  # handed on, so by name
-            own = {name: argument._replace(positional=False) for name, argument in own.items() if name not in fixed}
-        found |= {name: argument for name, argument in own.items() if name not in found}
+        for name, argument in own.items():
+            if not depth:
+                found[name] = argument
+            elif name not in fixed and name not in found:  # handed on, so by name
+                found[name] = argument._replace(positional=False)
         places, named = handed_on(node)
         fixed |= named
         if node.args.kwarg is None:

@@ -1,7 +1,7 @@
 """Resizing against transposed convolution: how much of a checkerboard a generator draws, before and after training.
 
     lit-gans fit --config examples/configs/dcgan_mnist.yaml
-    lit-gans fit --config examples/configs/dcgan_mnist.yaml --model.upsampling resize
+    lit-gans fit --config examples/configs/dcgan_mnist.yaml --model.backbone.upsampling resize
     python examples/benchmarks/checkerboard.py runs/DCGAN-MNIST/*/checkpoints/last.ckpt --picture checkerboard.png
 
 The score is the mean power at the frequencies that strides leave, over that beside them; photographs have about 1.
@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import get_args
 
 import torch
-from lit_gans.networks.blocks import Upsampling
 
 import lit_gans
 from lit_gans.images.grid import grid
 from lit_gans.images.photos import write_picture
 from lit_gans.metrics.checkerboard import Checkerboard
+from lit_gans.networks import DCGANBackbone
+from lit_gans.networks.layers import Upsampling
 
 _EACH = 4
 
@@ -43,7 +44,8 @@ def main():
         scores = []
         for seed in range(3):
             torch.manual_seed(seed)
-            model = lit_gans.DCGAN(image_shape=(1, given.side, given.side), width=32, upsampling=kind)
+            backbone = DCGANBackbone(width=32, upsampling=kind)
+            model = lit_gans.DCGAN(image_shape=(1, given.side, given.side), backbone=backbone)
             images = model.sample(given.count, seed=seed)
             scores.append(score(images))
         low, high = images.amin((1, 2, 3), True), images.amax((1, 2, 3), True)

@@ -25,10 +25,10 @@ from lightning.pytorch import Trainer, seed_everything
 import lit_gans
 from lit_gans.errors import NonFiniteLoss
 from lit_gans.metrics.coverage import measure_coverage
-from lit_gans.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
+from lit_gans.networks import DCGANBackbone, MLPBackbone
 from lit_gans.optim import Adam, LinearDecay
 
-# What every game gets. `end` is the last learning rate as a share of the first; what `players` and `arguments` do not
+# What every game gets. `end` is the last learning rate as a share of the first; what `backbone` and `arguments` do not
 # take goes to the model's class.
 PLANE = {
     "steps": 8_000,
@@ -71,29 +71,24 @@ def settings_of(name, data, steps=None):
     return {**DATA[data], **own.get("all", {}), **own.get(data, {}), **({"steps": steps} if steps else {})}
 
 
-def players(cls, shape, given):
-    """The networks, of the settings that describe them, which are taken out."""
-    packed = (shape[0] * given.get("packing", 1), *shape[1:])
+def backbone(given):
+    """The networks' options, of the settings that describe them, which are taken out."""
     latent_dim, width, octaves = given.pop("latent_dim"), given.pop("width", None), given.pop("octaves")
     hidden = given.pop("generator_hidden"), given.pop("discriminator_hidden")
     norms = given.pop("generator_norm", None), given.pop("discriminator_norm", None)
     if width is None:
-        generator = MLPGenerator(shape, latent_dim, hidden[0], norms[0] or "none")
-        return generator, MLPDiscriminator(packed, hidden[1], norm=norms[1] or "none", octaves=octaves)
-    generator = DCGANGenerator(shape, latent_dim, width, "transposed", norms[0] or "batch")
-    return generator, DCGANDiscriminator(packed, width, norms[1] or cls.default_norm)
+        return MLPBackbone(*hidden, latent_dim, norms[0] or "none", norms[1] or "none", octaves=octaves)
+    return DCGANBackbone(width, latent_dim, generator_norm=norms[0] or "batch", discriminator_norm=norms[1])
 
 
 def arguments(given, steps):
-    """The optimizers and schedules, of the settings that describe them, which are taken out."""
+    """The optimizers and the schedule, of the settings that describe them, which are taken out."""
     optimizer, betas, lr = given.pop("optimizer"), given.pop("betas"), given.pop("lr")
     rest = {"betas": betas} if issubclass(optimizer, torch.optim.Adam) else {}
-    schedule = partial(LinearDecay, steps=steps, end=given.pop("end"))
     return {
         "generator_optimizer": partial(optimizer, lr=lr, **rest),
         "discriminator_optimizer": partial(optimizer, lr=given.pop("discriminator_lr", lr), **rest),
-        "generator_scheduler": schedule,
-        "discriminator_scheduler": schedule,
+        "scheduler": partial(LinearDecay, steps=steps, end=given.pop("end")),
     }
 
 
@@ -108,8 +103,8 @@ def run(name, kind, seed, settings, root, accelerator):
     else:
         data = lit_gans.Gaussians(kind, batch_size=size, seed=seed)
     cls = getattr(lit_gans, name)
-    networks = players(cls, data.image_shape, given)
-    model = cls(*networks, image_shape=data.image_shape, **arguments(given, steps), **given)
+    networks = backbone(given)
+    model = cls(image_shape=data.image_shape, backbone=networks, **arguments(given, steps), **given)
     trainer = Trainer(
         max_steps=steps,
         max_epochs=-1,

@@ -82,7 +82,7 @@ def root(dimensions, rounds):
 def validation(data, steps):
     from lightning.pytorch import Trainer
 
-    model = DCGAN(image_shape=data.image_shape, width=64)
+    model = DCGAN(image_shape=data.image_shape)
     scoring = Scoring(["fid", "density_coverage"], load_classifier())
     scoring.add(data.splits["test"].values("image").float() / 127.5 - 1, real=True)
     start = time.perf_counter()
@@ -99,7 +99,7 @@ def validation(data, steps):
     for precision in ("32-true", "bf16-mixed"):
         trainer = Trainer(max_steps=steps, accelerator="cpu", precision=precision, limit_val_batches=0, **quiet)
         start = time.perf_counter()
-        trainer.fit(DCGAN(image_shape=data.image_shape, width=64), datamodule=data)
+        trainer.fit(DCGAN(image_shape=data.image_shape), datamodule=data)
         epoch = (time.perf_counter() - start) / steps * 937
         print(
             f"10,000 fakes scored in {cost:.1f} s, an epoch ({precision}) takes {epoch:.0f} s: {cost / epoch:.2f} of it"

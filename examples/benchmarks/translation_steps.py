@@ -13,6 +13,7 @@ import statistics
 import tempfile
 import time
 import warnings
+from dataclasses import replace
 
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
@@ -99,7 +100,8 @@ def main():
     images = [torch.rand(given.batch, *shape) * 2 - 1 for _ in range(2)]
     batch = dict(zip(("a", "b"), images, strict=True)) | dict(zip(("source", "target"), images, strict=True))
     models = {
-        name: game(image_shape=shape, width=given.width, **arguments) for name, (game, arguments) in GAMES.items()
+        name: game(image_shape=shape, backbone=replace(game.default_backbone, width=given.width), **arguments)
+        for name, (game, arguments) in GAMES.items()
     }
     seconds = {name: [] for name in models}
     with tempfile.TemporaryDirectory() as folder:

@@ -19,6 +19,7 @@ import os
 import statistics
 import time
 import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -38,21 +39,13 @@ WARM_UP = partial(LinearLR, start_factor=0.1, total_iters=200)
 
 
 def players(recipe, name, steps, lr):
-    """The optimizers, schedules and average of a recipe, as a model's arguments."""
+    """The optimizers, the schedule and the average of a recipe, as a model's arguments."""
     if recipe == "paper":
-        optimizers, schedule, average = [partial(RMSprop, lr=lr)] * 2, WARM_UP, 0.0
-    elif name == "DCGAN":
-        optimizers = [partial(Adam, lr=4e-4), partial(Adam, lr=2e-4)]
-        schedule, average = partial(LinearDecay, steps=steps, end=0.1), 0.999
-    else:
-        optimizers, schedule, average = [partial(RMSprop, lr=1e-4)] * 2, WARM_UP, 0.999
-    return {
-        "generator_optimizer": optimizers[0],
-        "discriminator_optimizer": optimizers[1],
-        "generator_scheduler": schedule,
-        "discriminator_scheduler": schedule,
-        "ema_decay": average,
-    }
+        return {"optimizer": partial(RMSprop, lr=lr), "scheduler": WARM_UP, "ema_decay": 0.0}
+    if name == "DCGAN":
+        rates = {"generator_optimizer": partial(Adam, lr=4e-4), "discriminator_optimizer": partial(Adam, lr=2e-4)}
+        return {**rates, "scheduler": partial(LinearDecay, steps=steps, end=0.1)}
+    return {"optimizer": partial(RMSprop, lr=1e-4), "scheduler": WARM_UP}
 
 
 class Watch(Callback):
@@ -107,9 +100,10 @@ def train(name, seed, arguments, settings):
     seed_everything(seed, verbose=False)
     data = MNIST(arguments.data_root, batch_size=arguments.batch_size, seed=seed)
     data.setup()
-    model = MODELS[name](
+    cls = MODELS[name]
+    model = cls(
         image_shape=data.image_shape,
-        width=arguments.width,
+        backbone=replace(cls.default_backbone, width=arguments.width),
         **players(arguments.recipe, name, arguments.steps, arguments.lr),
     )
     images = torch.cat(list(real_images(data, "test", arguments.images)))
@@ -157,7 +151,7 @@ def main():
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--images", type=int, default=128, help="test digits to reconstruct")
-    parser.add_argument("--scored", type=int, default=10_000, help="samples for the FID at the end; 0 is none")
+    parser.add_argument("--scored", type=int, default=10_000, help="samples for the FID at the end; 0 leaves it out")
     parser.add_argument("--seed", type=int, nargs="+", default=[0])
     parser.add_argument("--precision", default="32-true")
     arguments = parser.parse_args()

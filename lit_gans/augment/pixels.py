@@ -7,7 +7,7 @@ from lit_gans.augment.draws import happens, integers
 
 
 def translation(images: Tensor, p: Tensor) -> Tensor:
-    """Shifts by whole pixels, up to 1/8 of each side, over a ground of 0 (DiffAugment, Zhao et al. 2020)."""
+    """Shifts by whole pixels, up to 1/8 of each side, over a ground of 0 (DiffAugment, arXiv:2006.10738)."""
     height, width = images.shape[2:]
     row, column = _shifted(images, p)
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
@@ -16,7 +16,7 @@ def translation(images: Tensor, p: Tensor) -> Tensor:
 
 
 def cutout(images: Tensor, p: Tensor) -> Tensor:
-    """Sets a rectangle of half of each side to 0, its centre anywhere in the image (DiffAugment, Zhao et al. 2020)."""
+    """Sets a rectangle of half of each side to 0, its centre anywhere in the image (DiffAugment, arXiv:2006.10738)."""
     height, width = images.shape[2:]
     hole = _stripe(height, images).unsqueeze(2) & _stripe(width, images).unsqueeze(1)
     return images.masked_fill((hole & _each(happens(images, p))).unsqueeze(1), 0)

@@ -58,6 +58,7 @@ def notes(old: dict[str, Any], new: dict[str, Any], path: Any) -> list[str]:
 def argument_notes(model: Any, saved: dict[str, Any], path: Any) -> list[str]:
     """A sentence for every argument of a model that is not as it was, and has no effect if it is a saved state's."""
     old, new = (_arguments({**recording.defaults(type(model)), **values}) for values in (saved, dict(model.hparams)))
+    _share(old, new)
     said = []
     for name, was, value in differences(old, new):
         kind = next((kind for kind in ("optimizer", "scheduler") if f"{kind}." in name), None)
@@ -91,6 +92,14 @@ def differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, 
 def _arguments(values: dict[str, Any]) -> dict[str, Any]:
     """Those of a model's hyper-parameters that a user gives."""
     return {k: _plain(v) for k, v in values.items() if not k.startswith("_") and k not in LINKED}
+
+
+def _share(*runs: dict[str, Any]) -> None:
+    """Gives a player the optimizer or schedule of all, where in one of the runs it has its own."""
+    for name in {name for run in runs for name, value in run.items() if value is not None}:
+        kind = name.rpartition("_")[2]
+        for run in runs if kind in ("optimizer", "scheduler") else ():
+            run[name] = run.get(kind) if run.get(name) is None else run[name]
 
 
 def _usual(path: str) -> dict[str, Any]:

@@ -48,7 +48,9 @@ def describe(model: Any) -> dict[str, Any]:
         "class_path": class_path(type(model)),
         "given_networks": model.given_networks,
         "version": __version__,
-        "defaults": {name: value for name, value in others.items() if type(value) in (bool, int, float, str)},
+        "defaults": {
+            name: value for name, value in others.items() if value is None or type(value) in (bool, int, float, str)
+        },
     }
 
 

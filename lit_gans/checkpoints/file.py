@@ -149,7 +149,7 @@ def _check(content: dict[str, Any], where: str) -> None:
     for name in ("state_dict", "hyper_parameters", KEY):
         expect(all(isinstance(key, str) for key in content.get(name, {})), name, "a dict by name")
     expect(isinstance(content[KEY].get("class_path"), str), KEY, "the class and its networks")
-    if str(content[KEY].get("version", "0.1")).startswith("0.1"):
+    if re.match(r"0\.1(?!\d)", str(content[KEY].get("version", "0.1"))):
         raise UsageError(
             f"{where} was saved by lit_gans 0.1, whose models take other arguments; load it with 0.1, or train anew: "
             "docs/from-0.1.md says how"
@@ -159,6 +159,7 @@ def _check(content: dict[str, Any], where: str) -> None:
         isinstance(word, str) and word.isprintable() for pair in given.items() for word in pair
     )
     expect(named, KEY, "the class and its networks")
+    expect(_plain_by_name(content[KEY].get("defaults", {})), KEY, "the class, its networks and its defaults")
     expect(content.get("global_step", 0) >= 0 <= content.get("epoch", 0), "global_step", "a count of batches")
     for state in content.get("optimizer_states", []):
         expect(_of_an_optimizer(state), "optimizer_states", "tensors and numbers by parameter")
@@ -177,6 +178,12 @@ def _of_an_optimizer(state: Any) -> bool:
         for name, value in values.items():
             kinds.setdefault(name, set()).add(type(value))
     return all(len(types - {type(None)}) <= 1 for types in kinds.values())
+
+
+def _plain_by_name(values: Any) -> bool:
+    """Whether these are words, numbers and None by name, which need no code to come back and can be compared."""
+    plain = (bool, int, float, str, type(None))
+    return isinstance(values, dict) and all(type(k) is str and type(v) in plain for k, v in values.items())
 
 
 def plain_key(key: str) -> str:

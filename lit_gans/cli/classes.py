@@ -1,13 +1,13 @@
 """How options name classes: by short names, ours before others', and each class begins with its own defaults.
 
-Both are jsonargparse's to decide, which has a function for each and no setting: `our_rules` puts ours in their place
-while a command is read, and puts them back, so that no other parser of the process changes.
+Both are jsonargparse's to decide, which has a function for each and no setting (4.41 to 4.53): `our_rules` puts ours in
+their place while a command is read, and puts them back, so that no other parser of the process changes.
 """
 
 import inspect
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from importlib import import_module
 from typing import Any, get_args
@@ -42,6 +42,10 @@ class _Kind:
     homes: tuple[str, ...]
     ending: str = ""
 
+    def short(self, name: str) -> str:
+        """A name without its ending; those of loggers are small."""
+        return name.removesuffix(self.ending).lower() if self.base is Logger else name.removesuffix(self.ending)
+
 
 _KINDS = (  # a class is of the first that fits: a model is a network, too
     _Kind(GenerativeModel, "model", ("lit_gans.models",)),
@@ -59,29 +63,42 @@ _KINDS = (  # a class is of the first that fits: a model is a network, too
 @contextmanager
 def our_rules() -> Iterator[None]:
     """Reads options by the rules of this module as long as it lasts."""
-    theirs = jsonargparse.resolve_class_path_by_name, jsonargparse.discard_init_args_on_class_path_change
     said: set[str] = set()
+    by_name, help_of = jsonargparse.resolve_class_path_by_name, jsonargparse.ActionTypeHint.extra_help
 
     def resolved(cls: Any, name: str) -> str:
-        return name if "." in name else _path(cls, name, theirs[0])
+        return name if "." in name else _path(cls, name, by_name)
 
     def begun_anew(_: Any, before: Any, now: Any) -> None:
-        if note := _forget(before, now):
-            if note not in said:  # options are merged several times
-                print(f"note: {note}", file=sys.stderr, flush=True)
+        if (note := _forget(before, now)) and note not in said:  # options are merged several times
             said.add(note)
+            print(f"note: {note}", file=sys.stderr, flush=True)
 
-    jsonargparse.resolve_class_path_by_name = resolved
-    jsonargparse.discard_init_args_on_class_path_change = begun_anew
+    def listed(option: Any) -> str:
+        kinds = jsonargparse.get_subclass_types(option._typehint, also_lists=True, callable_return=True) or ()
+        names = dict.fromkeys(name for base in kinds for name in _names(base))
+        return f", one of {', '.join(names)}, {OWN}" if names else help_of(option)
+
+    with ExitStack() as until:
+        until.enter_context(_replaced(jsonargparse, "resolve_class_path_by_name", resolved))
+        until.enter_context(_replaced(jsonargparse, "discard_init_args_on_class_path_change", begun_anew))
+        until.enter_context(_replaced(jsonargparse.ActionTypeHint, "extra_help", listed))
+        yield
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, by: Any) -> Iterator[None]:
+    theirs = getattr(owner, name)
+    setattr(owner, name, by)
     try:
         yield
     finally:
-        jsonargparse.resolve_class_path_by_name, jsonargparse.discard_init_args_on_class_path_change = theirs
+        setattr(owner, name, theirs)
 
 
 def choices(base: type) -> dict[str, type]:
     """The classes that may stand where ``base`` is asked for, by the names that need no module."""
-    kind = next((kind for kind in _KINDS if issubclass(base, kind.base)), None)
+    kind = _kind(base)
     found: dict[str, type] = {}
     for home in kind.homes if kind is not None else ():
         module = import_module(home)
@@ -106,16 +123,25 @@ def _path(bases: Any, name: str, theirs: Any) -> str:
     for base in bases:  # a class of the user's own that is imported already
         if "." in (own := theirs(base, name)):
             return str(own)
-    if (kind := next((kind for kind in _KINDS if issubclass(bases[0], kind.base)), None)) is None:
+    if (kind := _kind(bases[0])) is None:
         return name
-    raise ValueError(f"unknown {kind.word} {name!r}{nearest(name, list(choices(bases[0])))}, {OWN}")
+    raise ValueError(f"unknown {kind.word} {name!r}{nearest(name, _names(bases[0]))}, {OWN}")
 
 
 def _named(name: str, known: dict[str, type], base: type) -> type | None:
-    ending = next((kind.ending for kind in _KINDS if issubclass(base, kind.base)), "")
-    short = {each.removesuffix(ending): cls for each, cls in known.items()} if ending else {}
-    lower = {each.lower(): cls for each, cls in short.items()}  # wandb, csv
-    return known.get(name) or short.get(name) or lower.get(name)
+    kind = _kind(base)
+    short = {} if kind is None else {kind.short(each): cls for each, cls in known.items()}
+    return known.get(name) or short.get(name)
+
+
+def _names(base: type) -> list[str]:
+    """What may be typed where a class is asked for."""
+    kind = _kind(base)
+    return [] if kind is None else [kind.short(name) for name in choices(base)]
+
+
+def _kind(base: type) -> _Kind | None:
+    return next((kind for kind in _KINDS if issubclass(base, kind.base)), None)
 
 
 def _forget(before: Any, now: Any) -> str:

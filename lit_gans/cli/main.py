@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from lit_gans import signals
 from lit_gans.cli.cache import cache
+from lit_gans.cli.cite import cite
 from lit_gans.cli.colorize import colorize
 from lit_gans.cli.evaluate import compare, evaluate, features
 from lit_gans.cli.explore import arithmetic, interpolate
@@ -45,6 +46,7 @@ from what the others have written:
   compare      scores side by side, if they were measured alike:  lit-gans compare a.json b.json
   plot         a run's curves, and its samples over time:  lit-gans plot runs/DCGAN-MNIST/version_0
   features     train a network to score by:  lit-gans features SVHN --output svhn.safetensors
+  cite         the papers of a run or a model, as BibTeX:  lit-gans cite runs/DCGAN-MNIST/version_0
   cache        decoded pictures on the disk:  lit-gans cache list, lit-gans cache clear
 
 models: {models}
@@ -67,6 +69,7 @@ COMMANDS: dict[str, Any] = {
     "compare": compare,
     "features": features,
     "plot": plot,
+    "cite": cite,
     "cache": cache,
 }
 _CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"

@@ -43,6 +43,16 @@ def open_data(
     return module
 
 
+def data_class(checkpoint: str, trust: Sequence[str] = ()) -> type:
+    """The class of the data that a run was trained on.
+
+    Raises:
+        UsageError: if the configuration beside the checkpoint names none, or one that may not be imported.
+    """
+    name, _, file = _settings(checkpoint, None)
+    return _data_class(name, file, trust)
+
+
 def _made(cls: Any, arguments: dict[str, Any], name: str) -> Any:
     """The data module, of arguments that are checked and read as those of ``fit``."""
     from argparse import ArgumentError

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from lit_gans.core.checks import refuse_backbone
 from lit_gans.core.generative import Batch
 from lit_gans.core.joint import JointModel
-from lit_gans.core.sampling import noise_size
+from lit_gans.core.sampling import noise_size, with_latent_dim
 from lit_gans.errors import UsageError, at_least
 from lit_gans.likelihoods import bernoulli
 from lit_gans.losses import Terms
 from lit_gans.networks import DCGANBackbone, MLPBackbone
-from lit_gans.networks.base import Backbone, evaluating, in_parts
+from lit_gans.networks.base import Backbone, evaluating, has_logits, in_parts, refuse_without_logits
 from lit_gans.networks.codes import Decoder
 from lit_gans.optim import ExponentialAverage
 from lit_gans.precision import full
@@ -80,12 +80,8 @@ class EncoderDecoder(JointModel):
         self.encoder = self.make_encoder() if encoder is None else encoder
         self._made.update(generator=ref(self.generator), encoder=ref(self.encoder))
         self.encoder_ema = ExponentialAverage(self.encoder, self.ema_decay) if self.ema_decay else None
-        decoder = self._decoder(self.generator)
-        if likelihood == "bernoulli" and not callable(getattr(decoder, "logits", None)):
-            raise UsageError(
-                f"the bernoulli likelihood needs logits, but the generator {type(decoder).__name__} has no method "
-                "'logits'; use a lit_gans.networks.Generator, or likelihood='gaussian'"
-            )
+        if likelihood == "bernoulli":
+            refuse_without_logits(self._decoder(self.generator), "likelihood='bernoulli' is one of logits")
         self.likelihood = likelihood
 
     @property
@@ -99,7 +95,9 @@ class EncoderDecoder(JointModel):
 
     def make_generator(self) -> nn.Module:
         """The backbone's generator, read as a decoder: the sigmoid of its outputs, in [-1, 1]."""
-        return Decoder(self.backbone.generator(self.shape, self._asked_dim or self.backbone.latent_dim))
+        size = self._asked_dim or self.backbone.latent_dim
+        network = with_latent_dim(self.backbone.generator(self.shape, size), size)
+        return Decoder(network) if has_logits(network) else network
 
     def make_encoder(self) -> nn.Module:
         """The backbone's encoder."""

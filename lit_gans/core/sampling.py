@@ -206,3 +206,10 @@ def noise_size(generator: nn.Module, asked: int | None = None) -> int:
             "an int attribute latent_dim, or write draw_noise()"
         )
     return own if isinstance(own, int) else asked or 0
+
+
+def with_latent_dim(network: Any, size: int) -> Any:
+    """A backbone's generator that says as ``latent_dim`` how long the vectors are that it draws from."""
+    if not isinstance(getattr(network, "latent_dim", None), int):
+        network.latent_dim = size
+    return network

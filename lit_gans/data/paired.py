@@ -139,8 +139,9 @@ class _FromLabels(Paired):
 class Facades(_FromLabels):
     """Photographs of facades (A) and their labels (B): 400 training, 100 validation and 106 test pairs.
 
-    From ``<root>/facades``: the CMP facades of Tylecek & Sara 2013, as Isola et al. 2017, arXiv:1611.07004 use them;
-    downloaded if missing. The arguments are `Paired`'s; the paper goes from labels to photographs.
+    From ``<root>/facades``: the CMP facades of Tylecek & Sara 2013, doi:10.1007/978-3-642-40602-7_39, as Isola et al.
+    2017, arXiv:1611.07004, use them; downloaded if missing. The arguments are `Paired`'s; the paper goes from labels to
+    photographs.
     """
 
     official = "facades"
@@ -149,31 +150,44 @@ class Facades(_FromLabels):
 class Cityscapes(_FromLabels):
     """Street scenes (A) and their labels (B), from ``<root>/cityscapes``.
 
-    The arguments are `Paired`'s; the paper goes from labels to photographs.
+    The scenes of Cordts et al. 2016, arXiv:1604.01685, as Isola et al. 2017, arXiv:1611.07004, use them. The arguments
+    are `Paired`'s; the paper goes from labels to photographs.
     """
 
     official = "cityscapes"
 
 
 class Maps(Paired):
-    """Aerial photographs (A) and maps (B), from ``<root>/maps``; the arguments are `Paired`'s."""
+    """Aerial photographs (A) and maps (B), from ``<root>/maps``; the arguments are `Paired`'s.
+
+    A set of Isola et al. 2017, arXiv:1611.07004.
+    """
 
     official = "maps"
 
 
 class Edges2Shoes(Paired):
-    """Edges (A) and photographs of shoes (B), from ``<root>/edges2shoes``; the arguments are `Paired`'s."""
+    """Edges (A) and photographs of shoes (B), from ``<root>/edges2shoes``; the arguments are `Paired`'s.
+
+    A set of Isola et al. 2017, arXiv:1611.07004.
+    """
 
     official = "edges2shoes"
 
 
 class Edges2Handbags(Paired):
-    """Edges (A) and photographs of handbags (B), from ``<root>/edges2handbags``; the arguments are `Paired`'s."""
+    """Edges (A) and photographs of handbags (B), from ``<root>/edges2handbags``; the arguments are `Paired`'s.
+
+    A set of Isola et al. 2017, arXiv:1611.07004.
+    """
 
     official = "edges2handbags"
 
 
 class Night2Day(Paired):
-    """The same places by night (A) and by day (B), from ``<root>/night2day``; the arguments are `Paired`'s."""
+    """The same places by night (A) and by day (B), from ``<root>/night2day``; the arguments are `Paired`'s.
+
+    A set of Isola et al. 2017, arXiv:1611.07004.
+    """
 
     official = "night2day"

@@ -1,12 +1,13 @@
 """Games in which a fake is made from noise."""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from lit_gans.core.checks import refuse_backbone
 from lit_gans.core.game import BaseGAN, Batch, Fake
-from lit_gans.core.sampling import noise_size
+from lit_gans.core.sampling import noise_size, with_latent_dim
 from lit_gans.errors import UsageError, at_least
 from lit_gans.networks import DCGANBackbone, MLPBackbone
 from lit_gans.networks.base import Backbone
@@ -65,7 +66,9 @@ class LatentGAN(BaseGAN):
         """The paper's, or an MLP for samples that are too small for it or no images."""
         sides = self.shape[1:]
         suits = len(sides) == 2 and min(sides) >= self.default_backbone.smallest
-        return self.default_backbone if suits or self.default_backbone.smallest == 1 else _POINTS
+        if suits or self.default_backbone.smallest == 1:
+            return self.default_backbone
+        return replace(_POINTS, latent_dim=self.default_backbone.latent_dim)
 
     @property
     def noise_size(self) -> int:
@@ -89,10 +92,7 @@ class LatentGAN(BaseGAN):
 
     def drawing_from(self, inputs: int) -> Any:
         """The backbone's generator of vectors (N, inputs), which says as ``latent_dim`` how long they are."""
-        network = self.backbone.generator(self.shape, inputs)
-        if not isinstance(getattr(network, "latent_dim", None), int):
-            network.latent_dim = inputs  # type: ignore[assignment]
-        return network
+        return with_latent_dim(self.backbone.generator(self.shape, inputs), inputs)
 
     def make_discriminator(self) -> nn.Module:
         """The backbone's discriminator, with the norm that the game needs."""

@@ -135,7 +135,9 @@ def _described(metadata: dict[str, str]) -> tuple[tuple[int, int, int], int, str
 
 
 class Inception(Features):
-    """The InceptionV3 of the original FID, which torch-fidelity fetches (92 MB) unless a file is given.
+    """The InceptionV3 (Szegedy et al. 2015, arXiv:1512.00567) of the original FID.
+
+    torch-fidelity fetches it (92 MB) unless a file is given.
 
     Args:
         weights: the weights' file, where nothing can be fetched.

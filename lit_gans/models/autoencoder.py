@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_gans.core.encoder_decoder import EncoderDecoder
+from lit_gans.core.sampling import noise_size
 from lit_gans.losses import Terms
 from lit_gans.networks import GaussianCodes
 from lit_gans.precision import full
@@ -40,7 +41,7 @@ class AutoEncoder(EncoderDecoder):
 
     def made_drawing(self, decoder: nn.Module) -> nn.Module:
         """The decoder behind a Gaussian that is fitted to its codes."""
-        return GaussianCodes(decoder)
+        return GaussianCodes(decoder, noise_size(decoder, self._asked_dim))
 
     def objective(self, images: Tensor) -> Terms:
         """The reconstruction error; the codes are noted."""

@@ -125,7 +125,7 @@ class Colorizer(TranslationGAN):
     # ---------------------------------------------------------------- use
 
     def colours(self, images: Tensor, hints: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """The averaged generator's a and b for images.
+        """The a and b that the averaged generator gives images.
 
         Args:
             images: (N, 1, H, W) grey or (N, 3, H, W) in colour, of which the lightness counts, in [-1, 1].
@@ -209,5 +209,5 @@ def _scaled(lab: Tensor) -> Tensor:
 
 
 def _joined(lab: Tensor, hints: Tensor, mask: Tensor) -> Tensor:
-    """What the generator is given of Lab images, hints and their mask, (N, 4, H, W)."""
+    """The generator's input (N, 4, H, W), of Lab images, hints and their mask."""
     return torch.cat([lab[:, :1] / 50 - 1, hints / _HINT_SCALE, mask - 0.5], 1)

@@ -124,11 +124,11 @@ class CUT(UnpairedGAN):
         places = draw_places(runs[0].maps, self.patches)
         picked = [pick([m.detach() for m in run.maps], places) for run in runs]
         if len(runs) == len(images):
-            made = [run.images for run in runs]
+            translations = [run.images for run in runs]
         else:
-            made = list(runs[0].images.split([len(domain) for domain in images]))
+            translations = list(runs[0].images.split([len(domain) for domain in images]))
         return {
-            **dict(zip(("b", "identity")[: len(made)], made, strict=True)),
+            **dict(zip(("b", "identity")[: len(translations)], translations, strict=True)),
             "places": places,
             "source": [torch.cat(features) for features in zip(*picked, strict=True)],
             "uncropped": [run.uncropped for run in runs],
@@ -157,7 +157,7 @@ class CUT(UnpairedGAN):
         """(N,): the contrast of every image that has been translated, those of domain a first."""
         heads, encoder = self.generator["heads"], encoder_of(self.generator["a_to_b"])
         parts = [pick(encode(encoder, self._as_source(u), self.layers), fake["places"]) for u in fake["uncropped"]]
-        queries = heads([torch.cat(features) for features in zip(*parts, strict=True)])
+        queries = heads([torch.cat(features) for features in zip(*parts, strict=True)])  # (N, P, features) a layer
         with torch.no_grad():
             keys = heads(fake["source"])
         pairs = zip(queries, keys, strict=True)
@@ -199,7 +199,7 @@ def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
     """
     with torch.autocast(query.device.type, enabled=False):
         query, key = F.normalize(full(query), dim=2), F.normalize(full(key), dim=2)
-        logits = query @ key.mT / temperature
+        logits = query @ key.mT / temperature  # (N, P, P)
         return (logits.logsumexp(2) - logits.diagonal(dim1=1, dim2=2)).mean(1)
 
 
@@ -225,11 +225,11 @@ def translate_tapped(translator: nn.Module, images: Tensor, layers: Sequence[int
     hooks += [encoder.register_forward_pre_hook(lambda _, given: maps.append(given[0]))]
     hooks += [decoder.register_forward_hook(lambda _, __, made: uncropped.append(made))]
     try:
-        made = translator(images)
+        translation = translator(images)
     finally:
         for hook in hooks:
             hook.remove()
-    return Translation(made, uncropped[-1], [maps[layer] for layer in layers])
+    return Translation(translation, uncropped[-1], [maps[layer] for layer in layers])
 
 
 def encoder_of(translator: nn.Module) -> nn.Sequential:

@@ -232,7 +232,7 @@ class InfoGAN(LatentGAN):
 
     @torch.no_grad()
     def guess(self, images: Tensor) -> dict[str, Tensor]:
-        """What Q reads off images, real or drawn, with the discriminator in evaluation mode.
+        """The codes that Q reads off images, real or drawn, with the discriminator in evaluation mode.
 
         Args:
             images: (N, C, H, W) in [-1, 1].

@@ -149,7 +149,7 @@ class SGAN(LatentGAN):
         return {**terms, **self._historical("generator")}
 
     def discriminator_penalty(self, batch: Batch, fake: Fake) -> Terms:
-        """What the family adds, and how far the discriminator is from its mean so far."""
+        """The family's terms, and how far the discriminator is from its mean so far."""
         return {**super().discriminator_penalty(batch, fake), **self._historical("discriminator")}
 
     def discriminator_step(self, batch: Batch, fake: Fake) -> Terms:

@@ -132,7 +132,7 @@ class _Rule:
         self.step = state.get("step", torch.zeros(())).double()  # 1 - 0.999^t has four digits left in float32
 
     def move(self, weight: Tensor, gradient: Tensor) -> Tensor:
-        """What one step adds to the weight."""
+        """The change of the weight in one step."""
         if self.group["weight_decay"]:
             gradient = gradient + self.group["weight_decay"] * weight
         if "betas" not in self.group:

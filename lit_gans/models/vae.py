@@ -14,7 +14,8 @@ from lit_gans.likelihoods import gaussian, kl_to_standard
 from lit_gans.losses import Terms
 
 _CHUNK = 500  # codes decoded at once
-_LEAST = -6.0  # of a learned log sigma: below, an image's density has no bound that means anything
+# of a learned log sigma: a third of a grey level, 2 / 255, below which the density of 8-bit images means nothing
+_LEAST = -6.0
 
 
 class VAE(EncoderDecoder):
@@ -171,8 +172,8 @@ class VAE(EncoderDecoder):
                     noise = torch.randn(count, *mean.shape, generator=rng).to(mean)
                     codes = mean + (0.5 * log_variance).exp() * noise
                     repeated = shown.repeat(count, *[1] * (shown.ndim - 1))
-                    given = self.log_likelihood(generator, repeated, codes.flatten(0, 1))
-                    likelihood.append(given.view(count, -1))
+                    given = self.log_likelihood(generator, repeated, codes.flatten(0, 1))  # (count * n,)
+                    likelihood.append(given.view(count, -1))  # (count, n)
                     ratio.append(0.5 * (noise.square() + log_variance - codes.square()).sum(2))
                 yield torch.cat(likelihood), torch.cat(ratio), mean, log_variance
 

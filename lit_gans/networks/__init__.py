@@ -16,7 +16,6 @@ from lit_gans.networks.dcgan import DCGANBackbone, DCGANDiscriminator, DCGANGene
 from lit_gans.networks.energy import AutoEncoderDiscriminator
 from lit_gans.networks.minibatch import MinibatchDiscrimination
 from lit_gans.networks.mlp import MLPBackbone, MLPDiscriminator, MLPGenerator
-from lit_gans.networks.pool import ImagePool
 from lit_gans.networks.r3 import R3Backbone, R3Discriminator, R3Generator
 from lit_gans.networks.resnet import ResNetBackbone, ResNetDiscriminator, ResNetGenerator
 from lit_gans.networks.semi_supervised import (
@@ -62,7 +61,6 @@ __all__ = [
     "Encoder",
     "GaussianCodes",
     "Generator",
-    "ImagePool",
     "MLPBackbone",
     "MLPDiscriminator",
     "MLPGenerator",

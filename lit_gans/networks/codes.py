@@ -45,17 +45,18 @@ class GaussianCodes(Generator):
     less at first.
 
     Args:
-        decoder: any module that maps (N, latent_dim) codes to (N, C, H, W) in [-1, 1] and has an int ``latent_dim``.
+        decoder: any module that maps (N, latent_dim) codes to (N, C, H, W) in [-1, 1].
+        latent_dim: size of a code; by default the decoder's own ``latent_dim``.
     """
 
     mean: Tensor
     covariance: Tensor
     batches: Tensor
 
-    def __init__(self, decoder: nn.Module) -> None:
+    def __init__(self, decoder: nn.Module, latent_dim: int | None = None) -> None:
         super().__init__()
         self.decoder = decoder
-        self.latent_dim: int = decoder.latent_dim  # type: ignore[assignment]
+        self.latent_dim: int = latent_dim or decoder.latent_dim  # type: ignore[assignment]
         self.register_buffer("mean", torch.zeros(self.latent_dim))
         self.register_buffer("covariance", torch.eye(self.latent_dim))
         self.register_buffer("batches", torch.zeros(()))

@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import lit_gans
-from lit_gans import LabelGAN, LatentGAN, PairedGlyphs, UnpairedGlyphs
+from lit_gans import AutoEncoder, LabelGAN, LatentGAN, PairedGlyphs, UnpairedGlyphs
 from lit_gans.core.joint import JointModel
 from lit_gans.families import PairedGAN, TranslationGAN
 from lit_gans.losses import (
@@ -426,7 +426,8 @@ class Flat(Backbone):
         return nn.Sequential(*layers, nn.Unflatten(1, image_shape))
 
     def discriminator(self, image_shape, outputs=1, norm=None):
-        return nn.Sequential(nn.Flatten(), nn.Linear(prod(image_shape), outputs), nn.Flatten(0))
+        scores = nn.Sequential(nn.Flatten(), nn.Linear(prod(image_shape), outputs))
+        return scores.append(nn.Flatten(0)) if outputs == 1 else scores
 
 
 class Labelled(LabelGAN):
@@ -439,12 +440,17 @@ class Labelled(LabelGAN):
         return hinge_generator(self.discriminator(fake["image"]))
 
 
-@pytest.mark.parametrize("game, arguments", [(Hinge, {}), (Labelled, {"num_classes": 2})])
+@pytest.mark.parametrize("game, arguments", [(Hinge, {}), (Labelled, {"num_classes": 2}), (AutoEncoder, {})])
 def test_a_checkpoint_describes_a_backbone_of_ones_own(game, arguments, tmp_path):
     model = game(image_shape=(1, 16, 16), backbone=Flat(units=5), **arguments)
     loaded = round_trip(model, tmp_path)
     assert loaded.backbone == Flat(units=5) and loaded.latent_dim == 3 and loaded.given_networks == {}
     assert torch.equal(loaded.sample(2, seed=0), model.sample(2, seed=0))
+
+
+def test_a_likelihood_of_logits_refuses_networks_without():
+    arguments = {"image_shape": (1, 16, 16), "backbone": Flat(), "likelihood": "bernoulli"}
+    refused(lambda: AutoEncoder(**arguments), "bernoulli", "Sequential", "logits")
 
 
 def test_a_backbone_without_networks_to_make_is_refused():

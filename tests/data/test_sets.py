@@ -19,7 +19,19 @@ from PIL import Image
 from scipy.io import savemat
 
 from lit_gans import data as sets
-from lit_gans.data import CIFAR10, LSUN, SVHN, Captions, CelebA, Facades, Horse2Zebra, ImageFolder, Paired, Unpaired
+from lit_gans.data import (
+    CIFAR10,
+    LSUN,
+    SVHN,
+    Captions,
+    CelebA,
+    Cityscapes,
+    Facades,
+    Horse2Zebra,
+    ImageFolder,
+    Paired,
+    Unpaired,
+)
 
 
 @pytest.fixture(autouse=True)

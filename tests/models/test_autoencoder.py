@@ -67,6 +67,8 @@ def test_noise_goes_through_the_averaged_statistics(tmp_path):
 def test_a_decoder_of_ones_own():
     model = small(AutoEncoder, generator=Decoder(DCGANGenerator(SHAPE, 5, 4)))
     assert model.latent_dim == 5 and model.encode(torch.zeros(2, *SHAPE)).shape == (2, 5)
+    plain = torch.nn.Sequential(torch.nn.Linear(3, 256), torch.nn.Tanh(), torch.nn.Unflatten(1, SHAPE))
+    assert small(AutoEncoder, generator=plain, latent_dim=3).sample(2).shape == (2, *SHAPE)
     refused(lambda: small(AutoEncoder, generator=torch.nn.Linear(2, 2)), "Linear", "latent_dim")
     refused(lambda: AutoEncoder(), "image_shape", "encoder")
 

@@ -83,9 +83,8 @@ class Constant(nn.Module):
 def frozen(real, fake, **arguments):
     """A game whose energies never change."""
     still = partial(torch.optim.SGD, lr=arguments.pop("lr", 0.0))
-    return BEGAN(
-        generator=Constant(), discriminator=Energy(real, fake), image_shape=SHAPE, optimizer=still, **arguments
-    )
+    players = {"generator": Constant(), "discriminator": Energy(real, fake)}
+    return BEGAN(**players, image_shape=SHAPE, optimizer=still, **arguments)
 
 
 @pytest.mark.parametrize("real, fake, end", [(1.0, 0.1, 1.0), (0.1, 1.0, 0.0)])
@@ -159,7 +158,7 @@ def test_a_falling_convergence_keeps_the_learning_rates(tmp_path):
 def test_residuals_vanish(tmp_path):
     model, seen = small(BEGAN, vanishing=4), []
     assert any(isinstance(m, VanishingResidual) for m in model.generator.modules())
-    carry = model.discriminator.encoder.layers[1]
+    carry = model.discriminator.encoder.discriminator.layers[1]
     assert isinstance(carry, VanishingResidual)
     model.discriminator.register_forward_pre_hook(lambda *_: seen.append(float(carry.carry)))
     trainer(tmp_path, max_steps=6, limit_val_batches=0).fit(model, datamodule=glyphs())

@@ -5,8 +5,11 @@ import torch
 from conftest import SHAPE, glyphs, refused, small, trainer
 from torch import nn
 
+from lit_gans.augment.attach import Attached
 from lit_gans.models import EBGAN
 from lit_gans.networks import DCGANBackbone
+
+UNNORMALISED = DCGANBackbone(width=4, discriminator_norm="none", generator_norm="layer")  # an autoencoder is of both
 
 
 class Given(nn.Module):
@@ -77,11 +80,13 @@ def test_codes_cost_no_forward_of_their_own(tmp_path):
 
 def test_augmentation_and_r1_reach_the_energies(tmp_path):
     """A shifted image is compared with its own copy, and the pulling-away term's codes are of shifted images."""
-    model = small(EBGAN, pull_away=0.1, augment=["translation"], r1=1.0, r1_every=1, discriminator_norm="none")
+    model = small(EBGAN, pull_away=0.1, augment=["translation"], r1=1.0, r1_every=1, backbone=UNNORMALISED)
     seen = []
     model.discriminator.encoder.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
     image, terms = torch.rand(4, *SHAPE), []
+    hooks = Attached(model.augment, [model.discriminator])
     energies, _ = model.discriminator(image, return_codes=True)
+    hooks.remove()
     assert not torch.equal(seen[0], image)
     torch.testing.assert_close(energies, model.discriminator.eval()(seen[0]))
     model.train()
@@ -94,12 +99,12 @@ def test_augmentation_and_r1_reach_the_energies(tmp_path):
 def test_options_reach_the_networks_and_the_checkpoint(tmp_path):
     model = EBGAN(
         image_shape=SHAPE,
-        backbone=DCGANBackbone(width=4, discriminator_norm="none", generator_norm="layer"),
+        backbone=UNNORMALISED,
         code_dim=7,
     )
     kinds = {type(m) for m in model.modules()}
     assert nn.BatchNorm2d not in kinds and nn.GroupNorm in kinds
-    assert model.hparams["width"] == 4 and model.hparams["discriminator_norm"] == "none"
+    assert model.hparams["backbone"]["init_args"]["generator_norm"] == "layer"
     assert model.discriminator.encode(torch.zeros(2, *SHAPE)).shape == (2, 7)
     assert any(
         isinstance(m, nn.BatchNorm2d)
@@ -111,9 +116,9 @@ def test_refused():
     refused(lambda: small(EBGAN, margin=0.0), "margin must be positive", "0.0")
     refused(lambda: small(EBGAN, pull_away=-1.0), "not negative")
     refused(lambda: small(EBGAN, augment=["translation"], augment_target=0.6), "means nothing in EBGAN")
-    refused(lambda: EBGAN(image_shape=(1, 4, 4)), "8x8")
+    refused(lambda: EBGAN(image_shape=(1, 4, 4), backbone=DCGANBackbone()), "8x8")
+    assert EBGAN(image_shape=(1, 4, 4)).discriminator(torch.zeros(3, 1, 4, 4)).shape == (3,)
     net = small(EBGAN)
     refused(
-        lambda: EBGAN(generator=net.generator, discriminator=net.discriminator, backbone=DCGANBackbone(width=8)),
-        "width",
+        lambda: EBGAN(generator=net.generator, discriminator=net.discriminator, backbone=DCGANBackbone()), "backbone"
     )

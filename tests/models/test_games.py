@@ -9,7 +9,7 @@ from torch import nn
 
 import lit_gans
 from lit_gans import DCGAN, DRAGAN, LSGAN, R3GAN, SAGAN, SNGAN, WGAN, WGANGP, HingeGAN, RelativisticGAN
-from lit_gans.networks import DCGANBackbone, MLPBackbone, ResNetDiscriminator, SelfAttention
+from lit_gans.networks import DCGANBackbone, MLPGenerator, ResNetBackbone, ResNetDiscriminator, SelfAttention
 from lit_gans.optim import AdamWithoutMomentum, RMSprop
 
 
@@ -109,11 +109,11 @@ def test_hinge_stops_at_the_margin():
     assert floats(undecided.discriminator_loss(batch, fake)) == {"real": 1.0, "fake": 1.0}
 
 
-@pytest.mark.parametrize("residual", [False, True])
-def test_sngan_bounds_every_layer(residual, tmp_path):
+@pytest.mark.parametrize("backbone", [DCGANBackbone, ResNetBackbone])
+def test_sngan_bounds_every_layer(backbone, tmp_path):
     """After training, every layer's largest singular value is 1: the discriminator's slope is bounded."""
-    model = small(SNGAN, residual=residual, generator_every=1, width=4)
-    assert isinstance(model.discriminator, ResNetDiscriminator) is residual
+    model = small(SNGAN, backbone=backbone(width=4))
+    assert isinstance(model.discriminator, ResNetDiscriminator) is (backbone is ResNetBackbone)
     fit(tmp_path, model, max_steps=12)
     model.eval()
     layers = [m for m in model.discriminator.modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
@@ -217,17 +217,10 @@ def test_no_momentum(cls):
 
 @pytest.mark.parametrize("cls", [LSGAN, WGAN, WGANGP, DRAGAN, HingeGAN, RelativisticGAN, R3GAN])
 def test_points_get_multi_layer_perceptrons(cls):
-    plain = {"residual": False} if cls is R3GAN else {}
-    model = cls(image_shape=(2, 1, 1), width=8, latent_dim=2, **plain)
-    assert model.sample(5).shape == (5, 2, 1, 1)
+    model = cls(image_shape=(2, 1, 1), latent_dim=2)
+    assert isinstance(model.generator, MLPGenerator) and model.sample(5).shape == (5, 2, 1, 1)
 
 
 def test_what_bounds_the_discriminator_bounds_it_for_points_too():
-    layers = [
-        m
-        for m in SNGAN(
-            image_shape=(2, 1, 1), backbone=MLPBackbone((8,) * 3, (8,) * 3, generator_norm="none")
-        ).discriminator.modules()
-        if isinstance(m, nn.Linear)
-    ]
+    layers = [m for m in SNGAN(image_shape=(2, 1, 1)).discriminator.modules() if isinstance(m, nn.Linear)]
     assert len(layers) == 4 and all(hasattr(layer, "parametrizations") for layer in layers)

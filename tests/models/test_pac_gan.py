@@ -11,7 +11,7 @@ from torch import nn
 import lit_gans
 from lit_gans import DCGAN, LSGAN, PacGAN
 from lit_gans.losses import minimax_discriminator
-from lit_gans.networks import DCGANBackbone, DCGANDiscriminator, DCGANGenerator, MLPBackbone, PackedDiscriminator
+from lit_gans.networks import DCGANBackbone, DCGANDiscriminator, DCGANGenerator, PackedDiscriminator
 
 
 class Pass(nn.Module):
@@ -80,10 +80,10 @@ def test_a_pack_shows_that_a_generator_repeats_itself():
 
 
 def test_one_image_a_pack_is_the_plain_game(tmp_path):
-    networks = DCGANGenerator(SHAPE, 8, 4), DCGANDiscriminator(SHAPE, 4)
+    networks = {"generator": DCGANGenerator(SHAPE, 8, 4), "discriminator": DCGANDiscriminator(SHAPE, 4)}
 
     def play(cls, folder, **arguments):
-        model = cls(*deepcopy(networks), image_shape=SHAPE, **arguments)
+        model = cls(**deepcopy(networks), image_shape=SHAPE, **arguments)
         torch.manual_seed(1)
         return fit(tmp_path / folder, model)
 
@@ -98,9 +98,7 @@ def test_defaults():
     assert model.discriminator.discriminator.layers[0].in_channels == 9
     assert any(isinstance(m, nn.BatchNorm2d) for m in model.discriminator.modules())
     assert model.sample(2).shape == (2, 3, 16, 16)
-    points = PacGAN(
-        image_shape=(2, 1, 1), packing=4, backbone=MLPBackbone((8,) * 3, (8,) * 3, generator_norm="none"), latent_dim=2
-    )
+    points = PacGAN(image_shape=(2, 1, 1), packing=4, latent_dim=2)
     assert points.discriminator(torch.zeros(8, 2, 1, 1)).shape == (2,)
     assert points.discriminator.discriminator.layers[1].in_features == 8
     plain = PacGAN(image_shape=SHAPE, backbone=DCGANBackbone(width=4, discriminator_norm="none"))
@@ -110,9 +108,9 @@ def test_defaults():
 
 
 def test_a_users_networks_and_other_games(tmp_path):
-    networks = DCGANGenerator(SHAPE, 8, 4), DCGANDiscriminator((2, 16, 16), 4)
-    model = PacGAN(*networks)
-    assert model.discriminator.discriminator is networks[1] and model.latent_dim == 8
+    networks = {"generator": DCGANGenerator(SHAPE, 8, 4), "discriminator": DCGANDiscriminator((2, 16, 16), 4)}
+    model = PacGAN(**networks)
+    assert model.discriminator.discriminator is networks["discriminator"] and model.latent_dim == 8
     fit(tmp_path / "own", model)
     with pytest.raises(lit_gans.errors.UsageError):  # a live object is in no file
         lit_gans.load(tmp_path / "own" / "checkpoints" / "last.ckpt")
@@ -135,5 +133,5 @@ def test_a_packed_game_can_be_helped(tmp_path):
 def test_what_it_refuses():
     refused(lambda: PacGAN(image_shape=SHAPE, packing=0), "packing", "at least 1", 0)
     refused(lambda: PacGAN(packing=2), "image_shape")
-    networks = DCGANGenerator(SHAPE, 8, 4), DCGANDiscriminator((2, 16, 16), 4)
-    refused(lambda: PacGAN(*networks, width=8, discriminator_norm="none"), "width, discriminator_norm", "PacGAN")
+    networks = {"generator": DCGANGenerator(SHAPE, 8, 4), "discriminator": DCGANDiscriminator((2, 16, 16), 4)}
+    refused(lambda: PacGAN(**networks, backbone=DCGANBackbone()), "backbone", "PacGAN")

@@ -142,7 +142,7 @@ def test_gradient_is_that_of_the_whole_objective(optimizer):
 def test_a_weight_without_gradient_is_no_nan():
     """Adam's root of a second moment of 0 has an infinite slope."""
     network = MLPDiscriminator((2, 1, 1), (6,))
-    nn.init.zeros_(network.layers[3].weight)  # so nothing reaches the layers before
+    nn.init.zeros_(network.judge.weight)  # so nothing reaches the layers before
     network.spare = nn.Parameter(torch.ones(3))
     fake = torch.randn(8, 2, 1, 1, requires_grad=True)
     later = unroll(network, Adam(network.parameters()), objective(torch.randn(8, 2, 1, 1), fake), 2)
