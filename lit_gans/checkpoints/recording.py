@@ -6,7 +6,7 @@ import os
 import pickle
 from abc import ABCMeta
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -157,6 +157,11 @@ def plain(name: str, value: Any) -> Any:
     if isinstance(value, functools.partial):
         return _partial(name, value)
     if isinstance(value, (Backbone, TranslationBackbone)):
+        if not is_dataclass(value):
+            raise UsageError(
+                f"{name} is a {type(value).__name__}, whose options a checkpoint cannot name; make that class a "
+                "dataclass, with @dataclass(frozen=True) above it"
+            )
         options = {field.name: plain(f"{name}.{field.name}", getattr(value, field.name)) for field in fields(value)}
         return {"class_path": class_path(type(value)), "init_args": options}
     if type(value) in (list, tuple):
