@@ -7,7 +7,7 @@ from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
 from lit_gans.errors import UsageError
-from lit_gans.latents.inversion import RUNNING, invert_images
+from lit_gans.latents.inversion import XIANG_LI, invert_images
 from lit_gans.metrics.together import gathered, shared
 
 
@@ -91,7 +91,7 @@ class Reconstruction(Callback):
         """Of each of this device's images; there may be none."""
         if not len(images):
             return torch.zeros(0)
-        settings: dict[str, Any] = RUNNING | {"steps": self.steps}
+        settings: dict[str, Any] = XIANG_LI | {"steps": self.steps}
         with pl_module.inference_generator() as generator:
             if label is not None and pl_module.known_classes is not None:
                 settings["label"] = pl_module.condition(label.to(pl_module.device))

@@ -9,7 +9,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from lit_gans.errors import UsageError
 
 
-class Given(nn.Module):
+class PassThrough(nn.Module):
     """Stands for a feature network where features are given instead of images, so that one pass serves all scores.
 
     Args:
@@ -48,7 +48,7 @@ class FrechetDistance(FrechetInceptionDistance):
     """
 
     def __init__(self, num_features: int, strict: bool = True, **kwargs: Any) -> None:
-        super().__init__(feature=Given(num_features), **kwargs)
+        super().__init__(feature=PassThrough(num_features), **kwargs)
         self.strict = strict
 
     def compute(self) -> Tensor:

@@ -27,7 +27,7 @@ class ReconstructionError(Metric):
         seed: of the starts.
         clip: as in `invert_images`. Where the latent space is large an early generator is fitted by points that no
             training draws; with ``clip=1`` such fits do not count, and the error follows the training.
-        origin: as in `invert_images`; ``**RUNNING`` from `lit_gans.latents.inversion` gives all the arguments of Xiang
+        origin: as in `invert_images`; ``**XIANG_LI`` from `lit_gans.latents.inversion` gives all the arguments of Xiang
             & Li.
         optimizer: as in `invert_images`.
         kwargs: arguments of `Metric`.

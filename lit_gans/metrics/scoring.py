@@ -15,7 +15,7 @@ from lit_gans.images.shape import to_float, to_uint8
 from lit_gans.metrics.checkerboard import Checkerboard
 from lit_gans.metrics.classification import ConditionalAccuracy
 from lit_gans.metrics.features import AT_ONCE, Classifier, Features, features_of
-from lit_gans.metrics.frechet import FrechetDistance, Given
+from lit_gans.metrics.frechet import FrechetDistance, PassThrough
 from lit_gans.metrics.manifold import DensityCoverage, PrecisionRecall
 from lit_gans.metrics.sharpness import Sharpness
 from lit_gans.metrics.sliced_wasserstein import SlicedWasserstein
@@ -98,10 +98,10 @@ class Scoring:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*will save all extracted features")  # as they must
             if name == "kid":
-                return KernelInceptionDistance(feature=Given(width), reset_real_features=False, **alone)
+                return KernelInceptionDistance(feature=PassThrough(width), reset_real_features=False, **alone)
             if name == "is":
                 assert isinstance(self.features, Classifier)
-                return InceptionScore(feature=Given(self.features.num_classes), **alone)
+                return InceptionScore(feature=PassThrough(self.features.num_classes), **alone)
             if name == "accuracy":
                 assert isinstance(self.features, Classifier)
                 return ConditionalAccuracy(cast(Classifier, _Head(self.features)), **alone)
