@@ -142,7 +142,7 @@ def says(folder, capsys):
     ("options", "words"),
     [
         (["--model.backbone.width=0"], "width must be at least 1, got 0"),
-        (["--trainer.devices=99999"], "trainer.devices=99999 starts as many processes"),
+        (["--trainer.devices=99999"], "trainer.devices=99999 starts that many processes"),
         (["--model.backbone.width=-3"], "width must be at least 1, got -3"),
         (["--model.latent_dim=0"], "latent_dim must be at least 1, got 0"),
         (["--model.latent_dim=-1"], "latent_dim must be at least 1, got -1"),
