@@ -32,10 +32,11 @@ SAMPLES = 8  # drawn after the last batch
 ROUNDING = 1e-4  # largest relative difference of the first batch that rounding explains
 SETTINGS = "settings"  # ending of the files with what --print_config writes
 _PACES = "(generator_|discriminator_)?(optimizer|scheduler)"
+RENAMED = {"remembered": "recent_attributes"}  # buffers of a model; those of networks are known by their order
 #: options of models in 0.1 and in 0.2 that only have another place now: the table compares what they do
 MOVED = (
     f"{_PACES}|(generator_|discriminator_)?(norm|hidden)|width|upsampling|latent_dim|residual|dense|attention|style_dim|"
-    "mapping_layers|mixing|blocks|dropout|skip|vanishing|minibatch|generator|discriminator|a_to_b|b_to_a|judge_a|judge_b",
+    "mapping_layers|mixing|blocks|dropout|skip|minibatch|generator|discriminator|a_to_b|b_to_a|judge_a|judge_b",
     f"{_PACES}|backbone|latent_dim|generator|discriminator",
 )
 
@@ -63,7 +64,8 @@ class Recorder(Callback):
         self.record["start"] = {name: value.clone() for name, value in own.items()}
         if self.old is None:
             return
-        given = torch.load(self.old, weights_only=False)["start"]
+        old = torch.load(self.old, weights_only=False)["start"]
+        given = {RENAMED.get(name, name) if RENAMED.get(name) in own else name: value for name, value in old.items()}
         pairs, self.record["mapped"] = mapping(given, own)
         self.record["drawn"] = drawn_alike(given, own, pairs)
         for before, after in pairs:

@@ -42,7 +42,9 @@ class LatentGAN(BaseGAN):
     def __init__(self, *, backbone: Backbone | None = None, latent_dim: int | None = None, **game: Any) -> None:
         at_least(1, latent_dim=latent_dim)
         self._backbone, self._asked_dim = backbone, latent_dim
-        refuse_backbone(self, backbone, generator=game.get("generator"), discriminator=game.get("discriminator"))
+        refuse_backbone(
+            self, backbone, Backbone, generator=game.get("generator"), discriminator=game.get("discriminator")
+        )
         super().__init__(**game)
         own_noise = type(self).draw_noise is not BaseGAN.draw_noise
         self.latent_dim = None if own_noise and latent_dim is None else noise_size(self.drawing_part, latent_dim)
