@@ -197,6 +197,7 @@ def test_another_logger_gives_every_run_its_own_folder(tmp_path):
 # -------------------------------------------------------------------- what a killed run left
 
 
+@pytest.mark.slow
 def test_the_next_run_removes_what_a_killed_one_left(folder):
     code = (
         "import os, signal, sys, torch\nfrom lit_gans.cli.main import main\n"

@@ -230,6 +230,7 @@ def test_a_configuration_beside_a_checkpoint_names_no_other_class(saved, folder)
     assert (folder / "imported").exists() and (folder / "checkpoints/x.json").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["module", "script"])
 def test_the_working_folder_shadows_nothing(way, saved, folder, tmp_path_factory):
     """In a process of its own, as a user starts it; a file of the folder that ran has left another."""

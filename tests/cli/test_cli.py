@@ -311,6 +311,7 @@ def test_help_and_version_import_nothing_heavy():
         assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", code]) == 0
 
 
+@pytest.mark.slow
 def test_the_whole_help_of_fit(folder):
     done = run_cli("fit", "--help", cwd=folder)
     assert done.returncode == 0 and "--data CONFIG" in done.stdout and "--samples.every_n_epochs" in done.stdout
