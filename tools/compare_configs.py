@@ -37,8 +37,7 @@ RENAMED = {"remembered": "recent_attributes"}  # buffers of a model; those of ne
 #: options of models in 0.1 and in 0.2 that only have another place now: the table compares what they do
 MOVED = (
     f"{_PACES}|(generator_|discriminator_)?(norm|hidden)|width|upsampling|latent_dim|residual|dense|attention|style_dim|"
-    "mapping_layers|mixing|blocks|dropout|skip|minibatch|generator|discriminator|a_to_b|b_to_a|judge_a|judge_b",
-    f"{_PACES}|backbone|latent_dim|generator|discriminator",
+    "mapping_layers|mixing|blocks|dropout|skip|minibatch|generator|discriminator|a_to_b|b_to_a|judge_a|judge_b|backbone"
 )
 
 
@@ -280,8 +279,8 @@ def flat(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def settings_that_differ(old: Path, new: Path) -> list[str]:
     """Lines for what ``--print_config`` says in the one tree and not in the other, without what has moved."""
     before, after = (dict(flat(yaml.safe_load(path.read_text("utf-8")))) for path in (old, new))
-    for settings, moved in ((before, MOVED[0]), (after, MOVED[1])):
-        for name in [name for name in settings if re.fullmatch(rf"model\.init_args\.({moved})(\..+)?", name)]:
+    for settings in (before, after):
+        for name in [name for name in settings if re.fullmatch(rf"model\.init_args\.({MOVED})(\..+)?", name)]:
             del settings[name]
     return unequal(before, after)
 
