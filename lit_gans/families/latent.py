@@ -107,8 +107,8 @@ class LatentGAN(BaseGAN):
         return self.drawing_part(self.noise_for(batch))
 
     def noise_for(self, batch: Batch) -> Tensor:
-        """Noise for as many fakes as the batch has real samples, in the model's number type."""
-        noise = self.draw_noise(len(batch[self.subject]))
+        """Noise for as many fakes as the batch has real samples, on the model's device and in its number type."""
+        noise = self.draw_noise(len(batch[self.subject])).to(self.device)
         return noise.to(self.dtype) if noise.is_floating_point() else noise
 
     def sample(self, n: int = 64, *, seed: int | None = None, noise: Tensor | None = None) -> Tensor:
