@@ -1,8 +1,8 @@
 """Gradient penalties and feature penalties as pure functions.
 
 All of them run with autocast switched off, in the type of the network's weights, which is float32 as a rule: a penalty
-differentiates a gradient, and bfloat16 loses a twentieth of it. They need double backward, so the network they are
-given must not be compiled.
+differentiates a gradient, which in bfloat16 is wrong by about a twentieth. They need double backward, so the network
+that they are given must not be compiled.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def gradient_penalty(
     real, fake = _suited(discriminator, real), _suited(discriminator, fake)
     if mix is None:
         mix = torch.rand(len(real), device=real.device, dtype=real.dtype)
-    points = torch.lerp(fake, real, mix.view(-1, *[1] * (real.ndim - 1)))
+    points = torch.lerp(fake, real, mix.view(-1, *[1] * (real.ndim - 1)))  # mix as (N, 1, ..., 1)
     return (_gradient(discriminator, points)[1].flatten(1).norm(dim=1) - center).square().mean()
 
 
@@ -79,7 +79,7 @@ def scores_and_slopes(discriminator: Network, images: Tensor) -> tuple[Tensor, T
 
     Args:
         discriminator: maps (N, ...) images to outputs of any shape with N rows; no image may influence another's row,
-            as batch norm would let it.
+            as it would through batch norm.
         images: (N, ...) images.
 
     Returns:
@@ -105,7 +105,7 @@ def pull_away(features: Tensor) -> Tensor:
     if n < 2:
         raise ValueError(f"pull_away compares pairs of samples and needs a batch of at least 2, got {n}")
     with torch.autocast(features.device.type, enabled=False):
-        unit = torch.nn.functional.normalize(full(features).flatten(1), dim=1)
+        unit = torch.nn.functional.normalize(full(features).flatten(1), dim=1)  # (N, D)
         return ((unit @ unit.T).square().sum() - n) / (n * (n - 1))
 
 
@@ -117,7 +117,7 @@ def _suited(network: Network, images: Tensor) -> Tensor:
 
 
 def _scores(outputs: Any) -> Tensor:
-    """Scores in float32, those of several scales side by side."""
+    """Scores in float32; those of several scales side by side, (N, scores of all scales)."""
     if isinstance(outputs, list):
         return torch.cat(
             [_scores(scale).flatten(1) if scale.ndim > 1 else _scores(scale)[:, None] for scale in outputs], 1
