@@ -17,7 +17,7 @@ if sys.platform != "win32":  # where nobody can remove a file that another proce
 _PREFIX = ".lit_gans-tmp-"
 _LOCK, _FILES = "lock", "files"  # names in a working folder
 _NEWBORN = 60.0  # seconds that a working folder without a lock may belong to a process that is about to make it
-_AGAIN = 1.0  # seconds between two looks for leftovers in one folder, which may get thousands of pictures
+_PAUSE = 1.0  # seconds between two looks for leftovers in one folder, which may get thousands of pictures
 _looked: dict[str, float] = {}
 
 
@@ -45,7 +45,7 @@ def working_folder(parent: Path) -> Iterator[Path]:
         OSError: if it cannot be made.
     """
     parent.mkdir(parents=True, exist_ok=True)
-    if time.monotonic() - _looked.get(str(parent), -_AGAIN) >= _AGAIN:
+    if time.monotonic() - _looked.get(str(parent), -_PAUSE) >= _PAUSE:
         _looked[str(parent)] = time.monotonic()
         clear_leftovers(parent)
     folder, held = _new_folder(parent)

@@ -34,7 +34,7 @@ def gradient_penalty(
     Returns:
         A 0-dim float32 tensor.
     """
-    real, fake = _suited(discriminator, real), _suited(discriminator, fake)
+    real, fake = _prepared(discriminator, real), _prepared(discriminator, fake)
     if mix is None:
         mix = torch.rand(len(real), device=real.device, dtype=real.dtype)
     points = torch.lerp(fake, real, mix.view(-1, *[1] * (real.ndim - 1)))  # mix as (N, 1, ..., 1)
@@ -55,7 +55,7 @@ def dragan_penalty(discriminator: Network, real: Tensor, spread: float = 0.5) ->
     Returns:
         A 0-dim float32 tensor.
     """
-    real = _suited(discriminator, real)
+    real = _prepared(discriminator, real)
     return gradient_penalty(discriminator, real, real + spread * real.std() * torch.rand_like(real))
 
 
@@ -85,7 +85,7 @@ def scores_and_slopes(discriminator: Network, images: Tensor) -> tuple[Tensor, T
     Returns:
         The outputs as they come, and |grad D(x)|_2^2 (N,), both float32 and with their graph.
     """
-    outputs, gradient = _gradient(discriminator, _suited(discriminator, images))
+    outputs, gradient = _gradient(discriminator, _prepared(discriminator, images))
     return outputs, gradient.square().flatten(1).sum(1)
 
 
@@ -109,7 +109,7 @@ def pull_away(features: Tensor) -> Tensor:
         return ((unit @ unit.T).square().sum() - n) / (n * (n - 1))
 
 
-def _suited(network: Network, images: Tensor) -> Tensor:
+def _prepared(network: Network, images: Tensor) -> Tensor:
     """Images without their graph, in the type of the network's weights where autocast is off."""
     weights = network.parameters() if isinstance(network, nn.Module) else ()
     weight = next((w for w in weights if w.is_floating_point()), None)

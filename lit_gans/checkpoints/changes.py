@@ -12,7 +12,7 @@ from lit_gans import checkpoints
 from lit_gans.checkpoints import recording
 
 LINKED = ("image_shape", "source_shape", "num_classes", "text_shape")  # arguments that a model takes from the data
-_NO_MATTER = ("num_workers", "download", "cache")  # arguments of data that change no batch
+_IRRELEVANT = ("num_workers", "download", "cache")  # arguments of data that change no batch
 _EXACT = ("limit_train_batches",)  # a run goes on as one that has had the new limit from the start
 _SETTINGS = ("precision", "accelerator", "limit_train_batches", "overfit_batches")
 
@@ -44,7 +44,7 @@ def notes(old: dict[str, Any], new: dict[str, Any], path: Any) -> list[str]:
         found.append(("data", *names))
     elif "data" in old:
         before, now = (
-            {name: value for name, value in run["arguments"].items() if name not in _NO_MATTER} for run in (old, new)
+            {name: value for name, value in run["arguments"].items() if name not in _IRRELEVANT} for run in (old, new)
         )
         found += [(f"data.{name}", was, value) for name, was, value in differences(before, now)]
     if "samples" in old and "samples" in new and old["samples"] != new["samples"]:
@@ -61,7 +61,7 @@ def argument_notes(model: Any, saved: dict[str, Any], path: Any) -> list[str]:
     Arguments of optimizers and schedules have no effect, since these go on with their saved states.
     """
     old, new = (_arguments({**recording.defaults(type(model)), **values}) for values in (saved, dict(model.hparams)))
-    _share(old, new)
+    _spell_out(old, new)
     said = []
     for name, was, value in differences(old, new):
         kind = next((kind for kind in ("optimizer", "scheduler") if f"{kind}." in name), None)
@@ -82,7 +82,7 @@ def differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, 
             if was != now:
                 yield name, was, now
             else:
-                before, after = ({**_usual(v["class_path"]), **(v.get("init_args") or {})} for v in (old, new))
+                before, after = ({**_known_defaults(v["class_path"]), **(v.get("init_args") or {})} for v in (old, new))
                 yield from differences(before, after, name)
             return
         for key in old:
@@ -97,7 +97,7 @@ def _arguments(values: dict[str, Any]) -> dict[str, Any]:
     return {k: _plain(v) for k, v in values.items() if not k.startswith("_") and k not in LINKED}
 
 
-def _share(*runs: dict[str, Any]) -> None:
+def _spell_out(*runs: dict[str, Any]) -> None:
     """Spells a player's optimizer or schedule out in all runs, where it has its own in one of them."""
     for name in {name for run in runs for name, value in run.items() if value is not None}:
         kind = name.rpartition("_")[2]
@@ -105,7 +105,7 @@ def _share(*runs: dict[str, Any]) -> None:
             run[name] = run.get(kind) if run.get(name) is None else run[name]
 
 
-def _usual(path: str) -> dict[str, Any]:
+def _known_defaults(path: str) -> dict[str, Any]:
     """The defaults of a class that is imported already, else none: a name in a checkpoint must import nothing."""
     module, _, name = path.rpartition(".")
     found = getattr(sys.modules.get(module), name, None)

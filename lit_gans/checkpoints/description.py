@@ -60,7 +60,7 @@ def prove_loadable(model: Any) -> None:
     Raises:
         UsageError: if an argument would come back only by running code, or the second model has other weights.
     """
-    named = [path for value in model.hparams.values() for path in _named(value)]
+    named = [path for value in model.hparams.values() for path in _class_names(value)]
     if lost := next((path for path in (class_path(type(model)), *named) if not findable(path)), None):
         rank_zero_warn(
             f"{lost} is defined in a notebook or a function, where no other program finds it: checkpoints of this run "
@@ -82,15 +82,15 @@ def prove_loadable(model: Any) -> None:
         loading.prove_repeatable(model)
 
 
-def _named(value: Any) -> Iterator[str]:
+def _class_names(value: Any) -> Iterator[str]:
     """The classes that a described value names, however deep."""
     if isinstance(value, dict):
         yield from (value[key] for key in ("class_path", "class") if isinstance(value.get(key), str))
         for entry in value.values():
-            yield from _named(entry)
+            yield from _class_names(entry)
     elif isinstance(value, (list, tuple)):
         for entry in value:
-            yield from _named(entry)
+            yield from _class_names(entry)
 
 
 # -------------------------------------------------------------------- random states

@@ -117,7 +117,7 @@ def _construct(cls: type, built: dict[str, Any], arguments: dict[str, Any], wher
 def _earlier_defaults(
     cls: type, checkpoint: dict[str, Any], built: dict[str, Any], arguments: dict[str, Any]
 ) -> dict[str, Any]:
-    """The arguments that nobody gave and whose defaults have changed since, with the defaults of then."""
+    """Arguments that nobody gave and whose default was another one when the checkpoint was saved."""
     saved, now = checkpoint[KEY].get("defaults", {}), defaults(cls)
     return {
         name: value

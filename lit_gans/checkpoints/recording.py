@@ -143,7 +143,7 @@ def described(model: Any) -> tuple[dict[str, Any], dict[str, str]]:
         try:
             pickle.dumps(value)
         except (pickle.PickleError, AttributeError, TypeError) as error:
-            raise _unnamed(name, value) from error
+            raise _unnameable(name, value) from error
     return values, networks
 
 
@@ -165,7 +165,7 @@ def plain(name: str, value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if callable(value):
-        raise _unnamed(name, value)
+        raise _unnameable(name, value)
     return value
 
 
@@ -174,7 +174,7 @@ def _partial(name: str, value: functools.partial[Any]) -> dict[str, Any]:
     if not isinstance(cls, type) and rest and isinstance(rest[-1], type):  # jsonargparse's own way to make a factory
         cls, rest = rest[-1], ()
     if not isinstance(cls, type) or rest:
-        raise _unnamed(name, value.func)
+        raise _unnameable(name, value.func)
     arguments = {key: plain(f"{name}.{key}", entry) for key, entry in value.keywords.items()}
     return _factory(cls, arguments) if issubclass(cls, _FACTORIES) else {"class": class_path(cls), "partial": arguments}
 
@@ -196,7 +196,7 @@ def _as_made(module: nn.Module) -> bool:
     return simple and state == other
 
 
-def _unnamed(name: str, value: Any) -> UsageError:
+def _unnameable(name: str, value: Any) -> UsageError:
     shown: Callable[..., Any] | str = getattr(value, "__name__", value)
     return UsageError(
         f"{name} is {shown!r}, which a checkpoint cannot name; pass a class, or functools.partial(torch.optim.Adam, "

@@ -93,7 +93,7 @@ def refuse_optimizers(optimizers: Sequence[Any], states: Sequence[dict[str, Any]
         if sizes[0] != sizes[1] or any(optimizer.defaults.keys() - group.keys() for group in saved):
             raise UsageError(
                 f"{path} holds the state of another optimizer than {type(optimizer).__name__}, or of one for other "
-                "parameters, so training cannot go on from it; leave the optimizers and what is frozen as they were, "
+                "parameters, so training cannot go on from it; keep the optimizers and the frozen layers as they were, "
                 "or begin anew from its weights alone (load_state_dict)"
             )
 

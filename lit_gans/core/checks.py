@@ -50,7 +50,7 @@ def _refuse_values(name: str, images: Tensor, value_range: tuple[float, float]) 
         raise UsageError(
             f"'{name}' must be float images in {wanted}, as the generator draws them, got {images.dtype} in "
             f"[{low:g}, {high:g}]; normalise them with image / 127.5 - 1 if they are in [0, 255] or image * 2 - 1 if "
-            "they are in [0, 1], or set value_range = None in your model's class if they are no images"
+            "they are in [0, 1], or set value_range = None in your model's class if they are not images"
         )
     if low >= 0 > least:
         rank_zero_warn(
@@ -84,10 +84,10 @@ def shape_of(name: str, given: Sequence[int] | None) -> tuple[int, ...] | None:
 
 
 def refuse_backbone(model: Any, backbone: Any, **networks: nn.Module | None) -> None:
-    """Raises a `UsageError` for a backbone where all networks are given, so that it would make none."""
+    """Raises a `UsageError` for a backbone that has nothing to make."""
     if backbone is not None and all(network is not None for network in networks.values()):
         raise UsageError(
-            f"a backbone would shape default networks, which {type(model).__name__} has none of here; leave out "
+            f"a backbone makes default networks, and {type(model).__name__} was given all of its own; leave out "
             f"backbone, or one of {' and '.join(networks)}"
         )
 

@@ -81,7 +81,7 @@ class EncoderDecoder(JointModel):
         self._made.update(generator=ref(self.generator), encoder=ref(self.encoder))
         self.encoder_ema = ExponentialAverage(self.encoder, self.ema_decay) if self.ema_decay else None
         if likelihood == "bernoulli":
-            refuse_without_logits(self._decoder(self.generator), "likelihood='bernoulli' is one of logits")
+            refuse_without_logits(self._decoder(self.generator), "likelihood='bernoulli' needs the generator's logits")
         self.likelihood = likelihood
 
     @property

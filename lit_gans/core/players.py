@@ -119,7 +119,7 @@ class Players(GenerativeModel):
             known = terms if name is None or name in terms else {**self.trainer.callback_metrics, **terms}
             if name is not None and name not in known and not by_epoch and self.batch_number == 0:
                 raise UsageError(
-                    f"a schedule watches {name!r}, which is none of the terms of a batch: {', '.join(terms)}; set "
+                    f"a schedule watches {name!r}, which is not a term of a batch: {', '.join(terms)}; set "
                     f"{type(self).__name__}.plateau to one of them"
                 )
             watched = known.get(name or f"{str(config.name).removeprefix('lr-')}/loss")

@@ -136,7 +136,7 @@ class Saving(Watching):
         weights_only: bool | None = None,
         **arguments: Any,
     ) -> Any:
-        """Calls `load` for a checkpoint that must hold a model of this class or of a subclass.
+        """`load`, for a checkpoint that must hold this class, by its name, or a subclass of it.
 
         The arguments are Lightning's and those of `load`. No code in the file is run, whatever ``weights_only`` says.
         """

@@ -148,6 +148,6 @@ class UnpairedGAN(TranslationGAN):
         """Raises a `UsageError` where an option needs two domains with equally many channels, and they differ."""
         if self.source[0] != self.shape[0]:
             raise UsageError(
-                f"{option} takes images of one domain for those of the other, but they have {self.source[0]} and "
-                f"{self.shape[0]} channels; set {option} to 0"
+                f"{option} needs two domains with equally many channels, got {self.source[0]} and {self.shape[0]}; set "
+                f"{option} to 0"
             )

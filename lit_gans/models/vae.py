@@ -62,7 +62,9 @@ class VAE(EncoderDecoder):
         if not finite_from(0, beta, sigma) or sigma == 0:
             raise UsageError(f"beta must not be negative and sigma positive, got beta={beta} and sigma={sigma}")
         if sigma is not None and self.likelihood == "bernoulli":
-            raise UsageError("sigma is the gaussian likelihood's, and likelihood is 'bernoulli': leave one of them out")
+            raise UsageError(
+                "sigma belongs to likelihood='gaussian', but likelihood is 'bernoulli'; leave one of them out"
+            )
         self.beta, self.sigma, self.binarise = beta, sigma, self._binarise(binarise)
         if self.likelihood == "gaussian" and sigma is None:
             self.free_sigma = nn.Parameter(torch.zeros(()))

@@ -69,8 +69,8 @@ def refuse_without_logits(network: nn.Module, reason: str) -> None:
     """
     if not has_logits(network):
         raise UsageError(
-            f"{reason}, but {type(network).__name__} does not have a method 'logits'; give it one, whose tanh is what "
-            "its forward gives, or use a backbone's generator"
+            f"{reason}, but {type(network).__name__} does not have a method 'logits'; give it one, whose tanh its "
+            "forward returns, or use a backbone's generator"
         )
 
 
@@ -81,8 +81,8 @@ def size_of(discriminator: nn.Module) -> int:
         UsageError: if the discriminator does not say it, or does not give its features.
     """
     size = getattr(discriminator, "size", None)
-    heard = callable(getattr(discriminator, "features", None)) and callable(getattr(discriminator, "judge", None))
-    if not isinstance(size, int) or not heard:
+    has_parts = callable(getattr(discriminator, "features", None)) and callable(getattr(discriminator, "judge", None))
+    if not isinstance(size, int) or not has_parts:
         raise UsageError(
             f"a head beside the discriminator's own needs its features, but {type(discriminator).__name__} does not "
             "have a method features(image), a last layer 'judge' and an int 'size', the number of features; use a "

@@ -176,8 +176,8 @@ class BEGANBackbone(Backbone):
 
     def generator(self, image_shape: Sequence[int], inputs: int) -> ConvDecoder:
         """A network that draws from vectors (N, inputs)."""
-        looks = self.upsampling, self.generator_norm, self.skip, self.vanishing
-        return ConvDecoder(image_shape, inputs, self.width, *looks)
+        options = self.upsampling, self.generator_norm, self.skip, self.vanishing
+        return ConvDecoder(image_shape, inputs, self.width, *options)
 
     def discriminator(self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None) -> ConvEncoder:
         """A network that gives ``outputs`` scores; its norm is this backbone's, else ``norm``, else ``none``."""

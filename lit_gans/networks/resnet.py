@@ -122,7 +122,7 @@ class ResNetGenerator(Generator):
         blocks: list[nn.Module] = [ResidualBlock(i, o, on_maps, "up", hidden=o) for i, o in pairwise(plan)]
         if attention is not None:
             sides = [min(self.coarse[1:]) << level for level in range(1, n + 1)]
-            _attend(blocks, plan[1:], sides, attention)
+            _insert_attention(blocks, plan[1:], sides, attention)
         last = glorot(nn.Conv2d(plan[-1], channels, 3, 1, 1))
         self.layers = nn.Sequential(*blocks, *norm_layers(plan[-1], on_maps), nn.ReLU(), last)
         reparametrise(self, norm)
@@ -182,7 +182,7 @@ class ResNetDiscriminator(Discriminator):
         ]
         if attention is not None:
             sides = list(accumulate(down, lambda side, d: side >> d, initial=short))[1:]
-            _attend(blocks, plan, sides, attention)
+            _insert_attention(blocks, plan, sides, attention)
         self.layers = nn.Sequential(*blocks, *norm_layers(plan[-1], norm), nn.ReLU())
         self.size, self.norm = plan[-1], norm
         self.judge = glorot(nn.Linear(self.size, outputs))
@@ -232,7 +232,7 @@ class ResNetBackbone(Backbone):
         return ResNetDiscriminator(image_shape, self.width, kind, self.attention, outputs)
 
 
-def _attend(blocks: list[nn.Module], widths: Sequence[int], sides: Sequence[int], wanted: int) -> None:
+def _insert_attention(blocks: list[nn.Module], widths: Sequence[int], sides: Sequence[int], wanted: int) -> None:
     """Inserts attention after the block whose map is nearest to the wanted size; of two equally near, the smaller."""
     place = min(range(len(sides)), key=lambda i: (abs(sides[i] - wanted), sides[i]))
     blocks.insert(place + 1, SelfAttention(widths[place]))

@@ -237,7 +237,7 @@ class SemiSupervisedBackbone(Backbone):
 
     def generator(self, image_shape: Sequence[int], inputs: int) -> Generator:
         """A network that draws from vectors (N, inputs)."""
-        if _flat(image_shape):
+        if _is_for_mlps(image_shape):
             return SemiSupervisedMLPGenerator(image_shape, inputs, self.width, self.generator_norm)
         return DCGANGenerator(image_shape, inputs, self.width, self.upsampling, self.generator_norm)
 
@@ -246,11 +246,11 @@ class SemiSupervisedBackbone(Backbone):
     ) -> SemiSupervisedDiscriminator:
         """A network that gives ``outputs`` scores; refuses a game that needs a norm."""
         refuse_norm(self, norm, "weights have fixed lengths, which leave no room for a norm")
-        network = SemiSupervisedMLPDiscriminator if _flat(image_shape) else SemiSupervisedConvDiscriminator
+        network = SemiSupervisedMLPDiscriminator if _is_for_mlps(image_shape) else SemiSupervisedConvDiscriminator
         return network(image_shape, outputs, self.width, self.minibatch)
 
 
-def _flat(image_shape: Sequence[int]) -> bool:
+def _is_for_mlps(image_shape: Sequence[int]) -> bool:
     """Whether this shape is for MLPs: all shapes but those of images whose sides are 32 pixels or more."""
     return len(image_shape) != 3 or min(image_shape[1:]) < _CONVOLVED
 

@@ -77,8 +77,8 @@ class ConditionalGenerator(Generator):
         self.latent_dim = inputs - (num_classes if conditioning == "input" else 0)
         if self.latent_dim < 1:
             raise UsageError(
-                f"the generator takes {inputs} values, of which the condition's {num_classes} leave none "
-                "for noise; build it with a larger latent_dim"
+                f"the generator takes {inputs} values and the condition has {num_classes}, which leaves none for noise; "
+                "build it with a larger latent_dim"
             )
         if conditioning == "norm":
             for parent in list(generator.modules()):
@@ -87,7 +87,7 @@ class ConditionalGenerator(Generator):
                         setattr(parent, name, ConditionalNorm(child, num_classes))
         if conditioning == "norm" and not self.norms():
             raise UsageError(
-                f"conditioning='norm' needs a generator with norm layers, but {type(generator).__name__} is without; "
+                f"conditioning='norm' needs a generator with norm layers, but {type(generator).__name__} has none; "
                 "use one with batch norm, as DCGANBackbone and ResNetBackbone make them, or conditioning='input'"
             )
 
