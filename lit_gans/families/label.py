@@ -176,8 +176,8 @@ def required_classes(name: str, num_classes: int | None) -> int:
     """
     if num_classes is None or num_classes < 1:
         raise UsageError(
-            f"{name} learns from labels and needs num_classes, the number of classes, got {num_classes}; pass it, or use "
-            "a data set that has labels"
+            f"{name} learns from labels and needs num_classes, the number of classes, got {num_classes}; pass it, or "
+            "use a data set that has labels"
         )
     return num_classes
 

@@ -241,8 +241,8 @@ def encoder_of(translator: nn.Module) -> nn.Sequential:
     encoder, decoder = getattr(translator, "encoder", None), getattr(translator, "decoder", None)
     if not isinstance(encoder, nn.Sequential) or not isinstance(decoder, nn.Module):
         raise UsageError(
-            "CUT compares features of the generator's encoder: the generator must have an nn.Sequential 'encoder' and a "
-            f"module 'decoder', as ResNetTranslator does, but {type(translator).__name__} does not; use that, or add them"
+            "CUT compares features of the generator's encoder: the generator must have an nn.Sequential 'encoder' and "
+            f"a module 'decoder', as ResNetTranslator does, but {type(translator).__name__} does not; add them"
         )
     return encoder
 

@@ -77,8 +77,8 @@ class ConditionalGenerator(Generator):
         self.latent_dim = inputs - (num_classes if conditioning == "input" else 0)
         if self.latent_dim < 1:
             raise UsageError(
-                f"the generator takes {inputs} values and the condition has {num_classes}, which leaves none for noise; "
-                "build it with a larger latent_dim"
+                f"the generator takes {inputs} values and the condition has {num_classes}, which leaves none for "
+                "noise; build it with a larger latent_dim"
             )
         if conditioning == "norm":
             for parent in list(generator.modules()):
