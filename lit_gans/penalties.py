@@ -86,7 +86,7 @@ def scores_and_slopes(discriminator: Network, images: Tensor) -> tuple[Tensor, T
         The outputs as they come, and |grad D(x)|_2^2 (N,), both float32 and with their graph.
     """
     outputs, gradient = _gradient(discriminator, _prepared(discriminator, images))
-    return outputs, gradient.square().flatten(1).sum(1)
+    return outputs, gradient.square().flatten(1).sum(1)  # (N, values) to (N,)
 
 
 def pull_away(features: Tensor) -> Tensor:

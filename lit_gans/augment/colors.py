@@ -30,7 +30,7 @@ def color(images: Tensor, p: Tensor) -> Tensor:
         return (colors * contrast + ground).flatten(1, 2)  # back to (N, C, H, W)
     # all three at once, and so that factors of 1 round nothing, as (x - luma) * saturation + luma would
     changed = colors * (saturation * contrast) + luma * ((1 - saturation) * contrast) + ground
-    return changed.flatten(1, 2)
+    return changed.flatten(1, 2)  # back to (N, C, H, W)
 
 
 def tone(images: Tensor, p: Tensor) -> Tensor:
@@ -55,13 +55,13 @@ def tone(images: Tensor, p: Tensor) -> Tensor:
     if colors.shape[2] == _RGB:
         turned = _each(chroma_gain * angle.sin() / sqrt(_RGB), colors)
         changed = changed + (colors.roll(1, 2) - colors.roll(-1, 2)) * turned  # the cross product with (1, 1, 1)
-    return changed.flatten(1, 2)
+    return changed.flatten(1, 2)  # back to (N, C, H, W)
 
 
 def _colors(images: Tensor) -> Tensor:
     """(N, C, H, W) to (N, number of colour images, channels of a colour, H, W)."""
     channels = images.shape[1]
-    return images.unflatten(1, (-1, _RGB if channels % _RGB == 0 else channels))
+    return images.unflatten(1, (-1, _RGB if channels % _RGB == 0 else channels))  # (N, images, C, H, W)
 
 
 def _each(values: Tensor, colors: Tensor) -> Tensor:

@@ -42,6 +42,7 @@ def warp(images: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
         (N, C, H, W).
     """
     height, width = images.shape[2:]
+    # (N, 2, 2, 1, 1) and (N, 2, 1, 1)
     m, shift = matrix.to(images.dtype)[..., None, None], shift.to(images.dtype)[..., None, None]
     rows = _from_centre(height, images).view(-1, 1) - shift[:, 0]  # (N, H, 1)
     columns = _from_centre(width, images) - shift[:, 1]  # (N, 1, W)
@@ -67,9 +68,9 @@ def _from_centre(size: int, images: Tensor) -> Tensor:
 def _rotation(angle: Tensor) -> Tensor:
     """Matrices (N, 2, 2) that read a picture turned counterclockwise by the angles (N,)."""
     cos, sin = angle.cos(), angle.sin()
-    return torch.stack([cos, sin, -sin, cos], 1).view(-1, 2, 2)
+    return torch.stack([cos, sin, -sin, cos], 1).view(-1, 2, 2)  # (N, 4) to (N, 2, 2)
 
 
 def _product(left: Tensor, right: Tensor) -> Tensor:
     """``left @ right``, but in full precision also where matrix products may use TF32."""
-    return (left.unsqueeze(3) * right.unsqueeze(1)).sum(2)
+    return (left.unsqueeze(3) * right.unsqueeze(1)).sum(2)  # (N, 2, 2, 2), summed to (N, 2, 2)

@@ -12,14 +12,14 @@ def translation(images: Tensor, p: Tensor) -> Tensor:
     row, column = _shifted(images, p)  # (N, H, 1) and (N, 1, W)
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
     picked = pick(images, row.clamp(0, height - 1), column.clamp(0, width - 1))
-    return picked.masked_fill(~inside.unsqueeze(1), 0)
+    return picked.masked_fill(~inside.unsqueeze(1), 0)  # mask (N, 1, H, W)
 
 
 def cutout(images: Tensor, p: Tensor) -> Tensor:
     """Sets a rectangle of half of each side to 0, its centre anywhere in the image (DiffAugment, arXiv:2006.10738)."""
     height, width = images.shape[2:]
     hole = _stripe(height, images).unsqueeze(2) & _stripe(width, images).unsqueeze(1)  # (N, H, W)
-    return images.masked_fill((hole & _each(happens(images, p))).unsqueeze(1), 0)
+    return images.masked_fill((hole & _each(happens(images, p))).unsqueeze(1), 0)  # mask (N, 1, H, W)
 
 
 def blit(images: Tensor, p: Tensor) -> Tensor:

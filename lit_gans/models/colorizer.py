@@ -141,7 +141,7 @@ class Colorizer(TranslationGAN):
         Raises:
             UsageError: if hints come without a mask or do not fit the images.
         """
-        grey = images[:, :1].expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
+        grey = images[:, :1].expand(-1, 3, -1, -1) if images.shape[1] == 1 else images  # (N, 3, H, W)
         lab = rgb_to_lab(grey)
         shape = (len(lab), 2, *lab.shape[2:])
         if (hints is None) != (mask is None):

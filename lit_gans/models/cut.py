@@ -161,14 +161,16 @@ class CUT(UnpairedGAN):
         with torch.no_grad():
             keys = heads(fake["source"])
         pairs = zip(queries, keys, strict=True)
-        return torch.stack([patch_nce(query, key, self.temperature) for query, key in pairs]).mean(0)
+        return torch.stack([patch_nce(query, key, self.temperature) for query, key in pairs]).mean(
+            0
+        )  # (layers, N) to (N,)
 
     def _as_source(self, images: Tensor) -> Tensor:
         """Images of domain b, with as many channels as the encoder takes: their mean, if they have others."""
         channels = self.source[0]
         if images.shape[1] == channels:
             return images
-        return images.mean(1, keepdim=True).expand(-1, channels, -1, -1)
+        return images.mean(1, keepdim=True).expand(-1, channels, -1, -1)  # (N, channels, H, W)
 
     def translate(self, images: Tensor, *, to: str | None = None, seed: int | None = None) -> Tensor:
         """Translations of images of domain a, see `TranslationGAN.translate`."""

@@ -134,7 +134,7 @@ class InfoGAN(LatentGAN):
 
     def _parts(self, rows: Tensor) -> tuple[Tensor, ...]:
         """Splits (N, codes) into one part (N, values) for each categorical code, and one for all continuous ones."""
-        return rows.split([*self.categories, self.continuous], 1)
+        return rows.split([*self.categories, self.continuous], 1)  # (N, values) each, (N, continuous)
 
     # ---------------------------------------------------------------- codes and samples
 
@@ -224,7 +224,7 @@ class InfoGAN(LatentGAN):
             return self.draw(n, seed, noise, self.codes(n, seed=seed, category=category))
         if category is not None:
             raise UsageError("code says everything that category would; pass only one of them")
-        rows = code if code.ndim == 2 else code.reshape(1, -1)
+        rows = code if code.ndim == 2 else code.reshape(1, -1)  # (m, codes)
         if rows.shape[1] != self.code_dim or not len(rows):
             raise UsageError(
                 f"code must be rows of {self.code_dim} values, one-hot categories, then continuous, got "

@@ -72,7 +72,7 @@ class R3GAN(LatentGAN):
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Every real above its fake, flat at both: scores and gradients from one float32 pass over all images."""
         scores, slopes = scores_and_slopes(self.discriminator, torch.cat([batch["image"], without_autocast(fake)]))
-        (real, fake), (r1, r2) = scores.chunk(2), slopes.chunk(2)
+        (real, fake), (r1, r2) = scores.chunk(2), slopes.chunk(2)  # (2 N,) to (N,) each
         weight = self.gamma() / 2
         return {**relativistic_discriminator(real, fake), "r1": weight * r1.mean(), "r2": weight * r2.mean()}
 

@@ -93,7 +93,7 @@ class Blur(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Filters every channel of (N, C, H, W) by itself."""
         channels = x.shape[1]
-        kernel = self.kernel.to(x.dtype).expand(channels, -1, -1, -1)
+        kernel = self.kernel.to(x.dtype).expand(channels, -1, -1, -1)  # (C, 1, 4, 4)
         return F.conv2d(x, kernel, padding=self.padding, groups=channels)
 
 

@@ -86,7 +86,7 @@ class Resample(nn.Module):
             nearest = F.interpolate(self.mix(maps), scale_factor=2.0)
             return F.avg_pool2d(F.pad(nearest, (0, 1, 0, 1), mode="replicate"), 2, 1)
         channels = maps.shape[1]
-        smoother = self.smoother.expand(channels, 1, 3, 3)
+        smoother = self.smoother.expand(channels, 1, 3, 3)  # (C, 1, 3, 3)
         edged = F.pad(maps, (1, 0, 1, 0), mode="replicate")
         return self.mix(F.conv2d(edged, smoother, stride=2, groups=channels))
 

@@ -46,9 +46,9 @@ class FixedNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """A weight of the same shape."""
-        length = torch.linalg.vector_norm(weight.flatten(1), dim=1).clamp_min(_EPS)
+        length = torch.linalg.vector_norm(weight.flatten(1), dim=1).clamp_min(_EPS)  # (outputs,)
         gain = self.scale if self.gain is None else self.gain
-        return weight * (gain / length).view(-1, *[1] * (weight.ndim - 1))
+        return weight * (gain / length).view(-1, *[1] * (weight.ndim - 1))  # as (outputs, 1, ...)
 
 
 class GaussianNoise(nn.Module):

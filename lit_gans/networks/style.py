@@ -190,7 +190,7 @@ class StyleGenerator(Generator):
         start = torch.randint(1, self.n_layers, (n, 1), device=style.device)  # first layer of the second style
         start = start.masked_fill(torch.rand(n, 1, device=style.device) >= self.mixing, self.n_layers)
         second = torch.arange(self.n_layers, device=style.device) >= start  # (N, n_layers)
-        return torch.where(second[:, :, None], other[:, None], style[:, None])
+        return torch.where(second[:, :, None], other[:, None], style[:, None])  # (N, n_layers, style_dim)
 
 
 class ResidualBlock(nn.Module):
