@@ -1,4 +1,4 @@
-"""The module that augments what a discriminator sees, and adapts how much of it to how much it overfits."""
+"""The module that augments a discriminator's images, and adapts its probability to how much that overfits."""
 
 from collections.abc import Callable, Sequence
 from math import ceil

@@ -156,7 +156,7 @@ def refuse_few_bits(model: nn.Module) -> None:
 
 
 def refuse_options(trainer: Any) -> None:
-    """Raises a `UsageError` for the trainer's own clipping and accumulation, which models do not go through."""
+    """Raises a `UsageError` for the trainer's own clipping and accumulation, which models do not use."""
     if trainer.gradient_clip_val:
         raise UsageError("a model clips by itself: use its clip_norm, not the trainer's gradient_clip_val")
     if trainer.accumulate_grad_batches != 1:

@@ -36,7 +36,7 @@ class EncoderDecoder(JointModel):
     Args:
         encoder: maps (N, C, H, W) to (N, outputs), as many outputs as the variant says.
         generator: maps codes (N, latent_dim) to (N, C, H, W) in [-1, 1].
-        backbone: the kind of network that both are where none are given; by default DCGAN's with layer norm, or an MLP
+        backbone: makes the networks that are not given; by default DCGAN's with layer norm, or an MLP
             for images with a side below 8 pixels.
         latent_dim: size of a code; by default the given generator's own ``latent_dim``, or the backbone's.
         likelihood: the distribution of an image x around its copy x': ``gaussian``, or ``bernoulli``, values that are
@@ -86,7 +86,7 @@ class EncoderDecoder(JointModel):
 
     @property
     def backbone(self) -> Backbone:
-        """The kind of network that default networks are: the one that was given, else DCGAN's or an MLP."""
+        """The backbone of the default networks: the one that was given, else DCGAN's or an MLP."""
         if self._backbone is not None:
             return self._backbone
         sides = self.shape[1:]

@@ -207,7 +207,7 @@ class BaseGAN(Regularised):
         return movers
 
     def _inspect_fake(self, batch: Batch, fake: Fake) -> None:
-        """Refuses fakes whose shape is not that of the real samples; looks once a run."""
+        """Refuses fakes whose shape is not that of the real samples; checks them once a run."""
         drawn = fake.get(self.subject) if isinstance(fake, dict) else fake
         real = batch.get(self.subject)
         if "fake" in self._inspected or not isinstance(drawn, Tensor) or not isinstance(real, Tensor):

@@ -25,7 +25,7 @@ class Sampling(HeldOut):
     draws: ClassVar[bool] = False
     #: the domains that images can be translated to, the default first
     domains: ClassVar[tuple[str, ...]] = ()
-    #: size of a latent vector that, alone or beside a label, says what is drawn; None if there is no such vector
+    #: size of the latent vector that, alone or with a label, determines a sample; None if there is no such vector
     latent_dim: int | None = None
     #: whether the classes of `known_classes` are attributes, any of which may hold at once
     multi_label: bool = False
@@ -74,7 +74,7 @@ class Sampling(HeldOut):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of a sample, mostly (channels, height, width): ``image_shape``, or else that of a sample drawn.
+        """The shape of a sample, mostly (channels, height, width): ``image_shape``, or else that of a drawn sample.
 
         Raises:
             UsageError: if nobody has said it and there is nothing to draw with yet.
@@ -170,7 +170,7 @@ class Sampling(HeldOut):
 
     @property
     def draws_from_latents(self) -> bool:
-        """Whether a latent vector (latent_dim,), alone or beside a label, says what is drawn."""
+        """Whether a latent vector (latent_dim,), alone or with a label, determines a sample."""
         return self.draws and self.latent_dim is not None
 
     @property

@@ -23,8 +23,8 @@ class LatentGAN(BaseGAN):
     `draw_noise`.
 
     Args:
-        backbone: the kind of network that both players are where none are given, say ``DCGANBackbone(width=32)``; by
-            default the paper's, or an MLP of three layers for samples that are too small for it, or are not images.
+        backbone: makes the networks that are not given, for example ``DCGANBackbone(width=32)``; by default the paper's,
+            or an MLP of three layers for samples that are too small for it, or are not images.
         latent_dim: size of the noise; by default the given generator's own ``latent_dim``, or the backbone's.
         game: arguments of `BaseGAN`: generator, discriminator, optimizer, scheduler, r1, augment and so on. A generator
             of your own is any module that maps (N, latent_dim) to (N, C, H, W) in [-1, 1], a discriminator one that
@@ -60,7 +60,7 @@ class LatentGAN(BaseGAN):
 
     @property
     def backbone(self) -> Backbone:
-        """The kind of network that default players are: the one that was given, else the paper's."""
+        """The backbone of the default networks: the one that was given, else the paper's."""
         return self.own_backbone() if self._backbone is None else self._backbone
 
     def own_backbone(self) -> Backbone:

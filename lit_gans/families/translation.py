@@ -20,8 +20,8 @@ class TranslationGAN(BaseGAN):
     """A game in which a fake is made from an image.
 
     Args:
-        backbone: the kind of network that the players are where none are given, say ``UNetTranslation(width=32)``; by
-            default the paper's.
+        backbone: makes the networks that are not given, for example ``UNetTranslation(width=32)``; by default the
+            paper's.
         game: arguments of `BaseGAN` and `GenerativeModel`. ``image_shape`` is the shape of the images that are made,
             ``source_shape`` that of the images that they are made from, by default the same; the command line takes
             both from the data.

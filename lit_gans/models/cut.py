@@ -161,9 +161,8 @@ class CUT(UnpairedGAN):
         with torch.no_grad():
             keys = heads(fake["source"])
         pairs = zip(queries, keys, strict=True)
-        return torch.stack([patch_nce(query, key, self.temperature) for query, key in pairs]).mean(
-            0
-        )  # (layers, N) to (N,)
+        # (layers, N) to (N,)
+        return torch.stack([patch_nce(query, key, self.temperature) for query, key in pairs]).mean(0)
 
     def _as_source(self, images: Tensor) -> Tensor:
         """Images of domain b, with as many channels as the encoder takes: their mean, if they have others."""

@@ -63,7 +63,7 @@ class GaussianNoise(nn.Module):
         self.sigma = sigma
 
     def forward(self, values: Tensor) -> Tensor:
-        """The same shape."""
+        """Any shape to the same shape."""
         return values + self.sigma * torch.randn_like(values) if self.training else values
 
 

@@ -290,7 +290,7 @@ class ResNetTranslation(TranslationBackbone):
     discriminator_norm: Norm | None = None
 
     def generator(self, image_shape: Sequence[int], source_shape: Sequence[int]) -> ResNetTranslator:
-        """Makes images of ``image_shape`` from images of ``source_shape``."""
+        """A translator of images of ``source_shape`` to images of ``image_shape``."""
         return ResNetTranslator(image_shape, source_shape, self.width, self.blocks, self.norm, self.upsampling)
 
     def discriminator(self, image_shape: Sequence[int]) -> PatchDiscriminator:
@@ -323,7 +323,7 @@ class UNetTranslation(TranslationBackbone):
     discriminator_norm: Norm | None = None
 
     def generator(self, image_shape: Sequence[int], source_shape: Sequence[int]) -> UNet:
-        """Makes images of ``image_shape`` from images of ``source_shape``."""
+        """A translator of images of ``source_shape`` to images of ``image_shape``."""
         return UNet(image_shape, source_shape, self.width, self.norm, self.dropout, self.upsampling)
 
     def discriminator(self, image_shape: Sequence[int]) -> PatchDiscriminator:

@@ -136,9 +136,8 @@ class ConditionalDiscriminator(Discriminator):
     def forward(self, image: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]
         """(N, C, ...) and (N, num_classes) to the network's output for (N, C + num_classes, ...)."""
         planes = condition.to(image).view(*condition.shape, *[1] * (image.ndim - 2))  # (N, num_classes, 1, 1)
-        return self.discriminator(
-            torch.cat([image, planes.expand(-1, -1, *image.shape[2:])], 1)
-        )  # as (N, num_classes, H, W)
+        # (N, C, H, W) and (N, num_classes, H, W) to (N, C + num_classes, H, W)
+        return self.discriminator(torch.cat([image, planes.expand(-1, -1, *image.shape[2:])], 1))
 
 
 class ProjectionDiscriminator(Discriminator):
