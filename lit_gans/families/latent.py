@@ -23,7 +23,7 @@ class LatentGAN(BaseGAN):
     `draw_noise`.
 
     Args:
-        backbone: makes the networks that are not given, for example ``DCGANBackbone(width=32)``; by default the paper's,
+        backbone: makes the networks that are not given, say ``DCGANBackbone(width=32)``; by default the paper's,
             or an MLP of three layers for samples that are too small for it, or are not images.
         latent_dim: size of the noise; by default the given generator's own ``latent_dim``, or the backbone's.
         game: arguments of `BaseGAN`: generator, discriminator, optimizer, scheduler, r1, augment and so on. A generator
