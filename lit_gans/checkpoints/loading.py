@@ -119,7 +119,7 @@ def _construct(cls: type, earlier: dict[str, Any], built: dict[str, Any], argume
 
 
 def _earlier_defaults(cls: type, checkpoint: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Arguments that nobody gave and whose default was another one when the checkpoint was saved."""
+    """The arguments that nobody gave and whose defaults have changed since, with the defaults of then."""
     saved, now = checkpoint[KEY].get("defaults", {}), defaults(cls)
     return {name: value for name, value in saved.items() if name in now and now[name] != value and name not in given}
 

@@ -84,7 +84,7 @@ def shape_of(name: str, given: Sequence[int] | None) -> tuple[int, ...] | None:
 
 
 def refuse_backbone(model: Any, backbone: Any, kind: type, **networks: nn.Module | None) -> None:
-    """Raises a `UsageError` for a backbone of another kind, or one that has nothing to make."""
+    """Raises a `UsageError` for a backbone of another kind, or one beside networks that leave it none to make."""
     if backbone is not None and not isinstance(backbone, kind):
         raise UsageError(
             f"the backbone of a {type(model).__name__} must be a {kind.__name__}, such as "

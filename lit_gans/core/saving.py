@@ -138,7 +138,7 @@ class Saving(Watching):
         weights_only: bool | None = None,
         **arguments: Any,
     ) -> _Own:
-        """`load`, for a checkpoint that must hold this class, by its name, or a subclass of it.
+        """Calls `load` for a checkpoint that must hold this class, by its name, or a subclass of it.
 
         The arguments are Lightning's and those of `load`. No code in the file is run, whatever ``weights_only`` says.
         """
