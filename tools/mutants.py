@@ -8,8 +8,8 @@ with mutmut, coverage and pytest-cov::
     python -m pytest -n0 --dist=no -m "not slow" -p tools.mutants --cov=lit_gans --cov-branch --cov-context=test
     python -m tools.mutants
 
-The first writes ``.coverage`` and ``.mutants-times``; the second works in a copy of the repository. A fault has survived
-when the tests that reach its lines all pass: some seconds of them, of every test function in turn and quick ones first.
+The first writes ``.coverage`` and ``.mutants-times``; the second works in a copy of the repository. A fault survives
+when the tests that reach its lines all pass: some seconds of them, of every test function in turn, quick ones first.
 What a test starts in a process of its own does not count as reached.
 """
 
