@@ -36,7 +36,7 @@ class Pixels(Features):
 class Painter:
     """Draws real images of the class that it is asked for, or of another; of some classes always the same one."""
 
-    multi_label = False
+    draws_classes, num_classes = True, 10
     device = torch.device("cpu")
 
     def __init__(self, data, shift=0, same=()):

@@ -36,3 +36,20 @@ def test_one_step(path, cache, tmp_path, monkeypatch):
     # what translates is shown after a validation, to which one step does not come
     draws = getattr(lit_gans, yaml.safe_load(path.read_text())["model"]["class_path"]).draws
     assert list(tmp_path.glob(f"runs/*/version_0/samples/{'step_0000001' if draws else 'real'}.png"))
+
+
+def test_the_betas_that_a_configuration_was_measured_with_are_written_out():
+    """Adam replaces Adam without momentum there, whose betas it kept in 0.1."""
+    model = yaml.safe_load((ROOT / "examples" / "configs" / "projection_gan_mnist.yaml").read_text())["model"]
+    assert model["init_args"]["optimizer"] == {"class_path": "Adam", "init_args": {"lr": 1e-3, "betas": [0.0, 0.9]}}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_nothing_is_said_twice(path):
+    """One optimizer and one schedule where both players have the same, and no norm that r1 asks for by itself."""
+    options = yaml.safe_load(path.read_text())["model"].get("init_args", {})
+    for kind in ("optimizer", "scheduler"):
+        players = [options.get(f"{player}_{kind}") for player in ("generator", "discriminator")]
+        assert players == [None, None] or players[0] != players[1]
+    norm = options.get("backbone", {}).get("init_args", {}).get("discriminator_norm")
+    assert not options.get("r1") or norm is None or path.stem == "projection_gan_mnist"

@@ -134,8 +134,7 @@ def test_interpolate_refuses(checkpoint, run, tmp_path, monkeypatch):
             interpolate(str(place), **options)
 
     class Translator:
-        def sample(self, n=64, *, seed=None):
-            """Has no noise."""
+        draws_from_latents = False
 
     monkeypatch.setattr(lit_gans.checkpoints, "load", lambda *_, **__: Translator())
     with pytest.raises(UsageError, match="holds a Translator, which does not draw from points of a latent space"):

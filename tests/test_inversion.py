@@ -204,7 +204,7 @@ def test_wrong_input(checkpoint, pictures, tmp_path):
         ((checkpoint, pictures), {"steps": 0}, "at least one step"),
         ((checkpoint, pictures), {"output": "x.jpg"}, r"must end in \.png"),
         ((checkpoint, pictures), {"latents": "x.pt"}, r"must end in \.safetensors"),
-        ((checkpoint, pictures), {"label": 1}, "takes no label"),
+        ((checkpoint, pictures), {"label": 1}, "draws without labels"),
         ((checkpoint, pictures), {"device": "toaster"}, "device 'toaster' cannot be used"),
         ((checkpoint, pictures), {"crop": 99}, "smaller than the crop of 99"),
     ]

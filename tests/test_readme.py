@@ -1,13 +1,15 @@
 """What the README and the pages of the documentation show is run as it stands."""
 
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
-PAGES = [p for p in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if "```python" in p.read_text()]
+PAGES = [p for p in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if "```python" in p.read_text()]
 
 
 def blocks(page, language):
@@ -19,7 +21,16 @@ def test_python_snippets(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = "\n".join(blocks(page, "python"))
     code = code.replace("max_epochs=10", "max_steps=2, limit_val_batches=1, logger=False, enable_checkpointing=False")
-    exec(compile(code, page.name, "exec"), {"__name__": "snippet"})
+    module = ModuleType("snippet")  # a module that is imported, as a reader's own is
+    monkeypatch.setitem(sys.modules, "snippet", module)
+    exec(compile(code, page.name, "exec"), module.__dict__)
+
+
+@pytest.mark.parametrize("name", ["GeometricGAN", "SpectrumBackbone", "InvertedGAN", "WaveGAN", "GrowingGAN"])
+def test_what_bends_takes_at_most_fifteen_lines(name):
+    """A game, a backbone, a game of three networks, one without images and one that grows: blank lines not counted."""
+    (block,) = (b for b in blocks(ROOT / "docs" / "add-a-gan.md", "python") if re.search(rf"^class {name}\(", b, re.M))
+    assert len([line for line in block.splitlines() if line.strip()]) <= 15
 
 
 @pytest.mark.slow

@@ -185,6 +185,7 @@ def test_a_trusted_module_that_fails(code, saved, folder, monkeypatch):
         ["translate", "x.ckpt", "x.png"],
         ["colorize", "x.ckpt", "x.png"],
         ["evaluate", "x.ckpt"],
+        ["cite", "x.ckpt"],
         ["features", "x.yaml"],
         *([command, *TINY, "--ckpt_path=x.ckpt"] for command in ("fit", "validate", "test", "predict")),
     ],

@@ -72,7 +72,7 @@ def main():
     model = lit_gans.load(given.checkpoint)
     data = open_data(str(given.checkpoint), None, given.data_root, model.image_shape)
     data.setup()
-    both_ways = isinstance(model, lit_gans.CycleGAN)
+    both_ways = "a" in model.domains
     train, test = ({d: domain(data.splits[s], d, given.count) for d in "ab"} for s in ("train", "test"))
     side = model.image_shape[1:]
     images = {d: fitted(test[d][0], side) for d in "ab"}
@@ -80,13 +80,12 @@ def main():
     which = torch.cat([torch.full((len(part),), number) for number, part in enumerate(learn)])
     judge = train_classifier(torch.cat(learn), which, 2, given.epochs, 0)
 
-    def translated(pictures, direction):
-        how = {"direction": direction} if both_ways else {}
-        return model.translate(floats(pictures), seed=0, **how)
+    def translated(pictures, to):
+        return model.translate(floats(pictures), to=to, seed=0)
 
-    fakes = {"b": translated(images["a"], "AtoB")}
+    fakes = {"b": translated(images["a"], "b")}
     if both_ways:
-        fakes["a"] = translated(images["b"], "BtoA")
+        fakes["a"] = translated(images["b"], "a")
     rows = []
     for number, name in enumerate("ab"):
         rows.append((f"real {name} called {name}", f"{named(judge, coloured(images[name]), number):.1%}"))
@@ -99,12 +98,12 @@ def main():
         change = after / before - 1
         rows.append((f"kernel distance to {name}: untouched, translated", f"{before:.3g}, {after:.3g} ({change:+.0%})"))
     if both_ways:
-        back = {"a": translated(to_uint8(fakes["b"]), "BtoA"), "b": translated(to_uint8(fakes["a"]), "AtoB")}
+        back = {"a": translated(to_uint8(fakes["b"]), "a"), "b": translated(to_uint8(fakes["a"]), "b")}
         for name, again in back.items():
             rows.append((f"{name} there and back, L1", f"{(again - floats(images[name])).abs().mean():.3f}"))
         if images["a"].shape[1] == images["b"].shape[1]:
-            for name, direction in (("a", "BtoA"), ("b", "AtoB")):
-                change = (translated(images[name], direction) - floats(images[name])).abs().mean()
+            for name in "ab":
+                change = (translated(images[name], name) - floats(images[name])).abs().mean()
                 rows.append((f"{name} as if it were the other, L1 of the change", f"{change:.3f}"))
     for name in "ab" if test["a"][1] is not None else "":
         other = "ab".replace(name, "")

@@ -74,7 +74,7 @@ def load(
         built = {name: build(value, f"{name} in {where}", trust) for name, value in wanted.items()}
     except RecursionError:
         raise UsageError(f"{where} is damaged: its arguments are nested without end") from None
-    model = _construct(cls, {**_earlier_defaults(cls, checkpoint, built, arguments), **built}, arguments, where)
+    model = _construct(cls, _earlier_defaults(cls, checkpoint, {**built, **arguments}), built, arguments, where)
     _fill(model, checkpoint, strict, where)
     first = next((tensor for tensor in checkpoint["state_dict"].values() if isinstance(tensor, torch.Tensor)), None)
     return model if first is None else model.to(first.device)
@@ -102,10 +102,14 @@ def named_class(checkpoint: dict[str, Any], where: str, expected: type[Any] | No
     return at_hand if another_script else found  # type: ignore[return-value]
 
 
-def _construct(cls: type, built: dict[str, Any], arguments: dict[str, Any], where: str) -> Any:
+def _construct(cls: type, earlier: dict[str, Any], built: dict[str, Any], arguments: dict[str, Any], where: str) -> Any:
     try:
-        return _make(cls, {**built, **arguments}, where)
+        return _make(cls, {**earlier, **built, **arguments}, where)
     except UsageError as error:
+        decided = re.search(r"multiple values for keyword argument '(\w+)'", str(error.__cause__))
+        if decided and decided[1] in earlier:  # a subclass gives it to its parent itself
+            fewer = {name: value for name, value in earlier.items() if name != decided[1]}
+            return _construct(cls, fewer, built, arguments, where)
         unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error.__cause__))
         if unknown and unknown[1] in arguments:
             raise UsageError(
@@ -114,16 +118,10 @@ def _construct(cls: type, built: dict[str, Any], arguments: dict[str, Any], wher
         raise
 
 
-def _earlier_defaults(
-    cls: type, checkpoint: dict[str, Any], built: dict[str, Any], arguments: dict[str, Any]
-) -> dict[str, Any]:
+def _earlier_defaults(cls: type, checkpoint: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Arguments that nobody gave and whose default was another one when the checkpoint was saved."""
     saved, now = checkpoint[KEY].get("defaults", {}), defaults(cls)
-    return {
-        name: value
-        for name, value in saved.items()
-        if name in now and now[name] != value and name not in built and name not in arguments
-    }
+    return {name: value for name, value in saved.items() if name in now and now[name] != value and name not in given}
 
 
 def prove_repeatable(model: Any) -> None:

@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lit_gans.checkpoints.trust import class_path
 from lit_gans.errors import UsageError
+from lit_gans.networks.base import Backbone, TranslationBackbone
 
 # arguments of 0.1 that are options of a backbone now
 MOVED = [
@@ -155,7 +156,12 @@ def plain(name: str, value: Any) -> Any:
         return _factory(value, {}) if issubclass(value, _FACTORIES) else {"class": class_path(value)}
     if isinstance(value, functools.partial):
         return _partial(name, value)
-    if is_dataclass(value):
+    if isinstance(value, (Backbone, TranslationBackbone)):
+        if not is_dataclass(value):
+            raise UsageError(
+                f"{name} is a {type(value).__name__}, whose options a checkpoint cannot name; make that class a "
+                "dataclass, with @dataclass(frozen=True) above it"
+            )
         options = {field.name: plain(f"{name}.{field.name}", getattr(value, field.name)) for field in fields(value)}
         return {"class_path": class_path(type(value)), "init_args": options}
     if type(value) in (list, tuple):

@@ -8,7 +8,7 @@ import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, is_dataclass
 from importlib import import_module
 from typing import Any, get_args
 
@@ -16,10 +16,12 @@ from jsonargparse import Namespace
 from jsonargparse import _typehints as jsonargparse
 from lightning.pytorch import Callback, LightningDataModule
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from lit_gans.checkpoints import recording
 from lit_gans.cli.words import OWN
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.errors import UsageError, nearest
@@ -72,7 +74,8 @@ def our_rules() -> Iterator[None]:
     def begun_anew(_: Any, before: Any, now: Any) -> None:
         if (note := _forget(before, now)) and note not in said:  # options are merged several times
             said.add(note)
-            print(f"note: {note}", file=sys.stderr, flush=True)
+            if getattr(rank_zero_only, "rank", 0) == 0:  # every process of a run reads the command
+                print(f"note: {note}", file=sys.stderr, flush=True)
 
     def listed(option: Any) -> str:
         kinds = jsonargparse.get_subclass_types(option._typehint, also_lists=True, callable_return=True) or ()
@@ -193,15 +196,15 @@ def _defaults(path: str) -> dict[str, Any]:
 def own_backbone(model: Any) -> Namespace | None:
     """The backbone that a model's class names, as options."""
     backbone = getattr(model, "default_backbone", None)
-    if not isinstance(backbone, (Backbone, TranslationBackbone)):
+    return spelled_out(recording.plain("backbone", backbone)) if is_dataclass(backbone) else None
+
+
+def spelled_out(described: Any) -> Namespace | None:
+    """A backbone as options, by the name that options have for it, from what a checkpoint says of it."""
+    if described is None:
         return None
-    return spelled_out(backbone)
-
-
-def spelled_out(backbone: Any) -> Namespace:
-    """A backbone as options, all of them."""
-    options = {field.name: getattr(backbone, field.name) for field in fields(backbone)}
-    return Namespace(class_path=jsonargparse.get_import_path(type(backbone)), init_args=Namespace(options))
+    path = jsonargparse.get_import_path(jsonargparse.import_object(described["class_path"]))
+    return Namespace(class_path=path, init_args=Namespace(described["init_args"]))
 
 
 def _items(options: Any) -> list[tuple[str, Any]]:

@@ -7,7 +7,9 @@ from typing import Any
 
 from lightning.pytorch.cli import _InstantiatorFn
 
+from lit_gans.checkpoints import recording
 from lit_gans.cli.reasons import TRACEBACK
+from lit_gans.core.generative import GenerativeModel
 from lit_gans.errors import NonFiniteLoss, UsageError, own_line
 
 
@@ -15,11 +17,22 @@ class Making(_InstantiatorFn):
     """Lightning's way to make the model and the data, which keeps their arguments for the checkpoint."""
 
     def __call__(self, class_type: Any, *args: Any, applied_instantiation_links: dict[str, Any], **kwargs: Any) -> Any:
-        """Makes it."""
+        """Makes it; of a model, the backbone that nobody named is an argument, too."""
         with one_sentence(class_type, kwargs):
-            return super().__call__(
+            made = super().__call__(
                 class_type, *args, applied_instantiation_links=applied_instantiation_links, **kwargs
             )
+        if isinstance(made, GenerativeModel) and _leaves_backbone_open(made, kwargs):
+            described = recording.plain("backbone", made.backbone)
+            made.save_hyperparameters({"backbone": described})
+        return made
+
+
+def _leaves_backbone_open(model: GenerativeModel, options: dict[str, Any]) -> bool:
+    """Whether a model has made all its networks of a backbone that is not among its options."""
+    return model.hparams.get("backbone", "no such option") is None and not any(
+        options.get(player) is not None for player in model.players
+    )
 
 
 def make(class_type: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

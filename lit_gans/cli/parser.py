@@ -52,7 +52,12 @@ class Parser(LightningArgumentParser):
         if self._reads_a_model:
             words = [word.removeprefix("--").partition("=") for word in args]
             refuse_moved({name: value for name, _, value in words}, self._names)
-            partial = {name.partition(".")[0] for name, _, _ in words if re.search(r"\.(?!class_path$)", name)}
+            nested = re.compile(r"\.(?!class_path$)")
+            partial = {
+                name.partition(".")[0]
+                for name, _, value in words
+                if nested.search(name) or (value[:1] == "{" and "class_path" not in value)
+            }
             namespace = self._begun(partial, namespace)
         parsed = super().parse_args(args, namespace, *arguments, **options)
         if command := parsed.get("subcommand"):  # not while the options of one class are looked at

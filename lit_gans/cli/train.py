@@ -54,10 +54,8 @@ class SaveConfig(SaveConfigCallback):
         self.config = self.config.clone()
         if "ckpt_path" in self.config:
             self.config["ckpt_path"] = None
-        options = self.config.get("model.init_args", {})
-        made = all(options.get(player) is None for player in getattr(pl_module, "players", ()))
-        if made and options.get("backbone", "none to name") is None:
-            self.config["model.init_args.backbone"] = spelled_out(pl_module.backbone)
+        if self.config.get("model.init_args.backbone", "no such option") is None:
+            self.config["model.init_args.backbone"] = spelled_out(pl_module.hparams.get("backbone"))
         if trainer.log_dir is not None and stage == "fit":
             super().setup(trainer, pl_module, stage)
         for logger in trainer.loggers:

@@ -83,8 +83,13 @@ def shape_of(name: str, given: Sequence[int] | None) -> tuple[int, ...] | None:
     return tuple(given)
 
 
-def refuse_backbone(model: Any, backbone: Any, **networks: nn.Module | None) -> None:
-    """Raises a `UsageError` for a backbone that has nothing to make."""
+def refuse_backbone(model: Any, backbone: Any, kind: type, **networks: nn.Module | None) -> None:
+    """Raises a `UsageError` for a backbone of another kind, or one that has nothing to make."""
+    if backbone is not None and not isinstance(backbone, kind):
+        raise UsageError(
+            f"the backbone of a {type(model).__name__} must be a {kind.__name__}, such as "
+            f"{type(model.default_backbone).__name__}(), got {backbone!r}"
+        )
     if backbone is not None and all(network is not None for network in networks.values()):
         raise UsageError(
             f"a backbone would shape default networks, which {type(model).__name__} has none of here; leave out "

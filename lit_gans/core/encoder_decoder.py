@@ -71,7 +71,7 @@ class EncoderDecoder(JointModel):
         at_least(1, latent_dim=latent_dim)
         self._backbone, self._asked_dim = backbone, latent_dim
         super().__init__(**model)
-        refuse_backbone(self, backbone, encoder=encoder, generator=generator)
+        refuse_backbone(self, backbone, Backbone, encoder=encoder, generator=generator)
         if likelihood not in get_args(Likelihood):
             raise UsageError(f"likelihood must be 'gaussian' or 'bernoulli', got {likelihood!r}")
         # the decoder is made first, then the encoder, then both averages

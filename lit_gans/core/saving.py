@@ -1,7 +1,7 @@
 """Checkpoints of a model, and how a run goes on from one."""
 
 import atexit
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -15,6 +15,8 @@ from lit_gans.core.gradients import CURE, Watched
 from lit_gans.core.hooks import keep_hooks
 from lit_gans.core.watching import Watching
 from lit_gans.errors import NonFiniteLoss, UsageError, reason
+
+_Own = TypeVar("_Own", bound="Saving")
 
 
 class Saving(Watching):
@@ -128,14 +130,14 @@ class Saving(Watching):
 
     @classmethod
     def load_from_checkpoint(
-        cls,
+        cls: type[_Own],
         checkpoint_path: Any,
         map_location: Any = None,
         hparams_file: Any = None,
         strict: bool | None = None,
         weights_only: bool | None = None,
         **arguments: Any,
-    ) -> Any:
+    ) -> _Own:
         """`load`, for a checkpoint that must hold this class, by its name, or a subclass of it.
 
         The arguments are Lightning's and those of `load`. No code in the file is run, whatever ``weights_only`` says.

@@ -497,30 +497,6 @@ class Edges2Shoes(_Edges2Shoes, Paired):
         label_fraction: float | None = None,
     ) -> None: ...
 
-class Facades(_Facades, Paired):
-    def __init__(
-        self,
-        root: str | None = None,
-        size: Sized = 256,
-        direction: Literal["AtoB", "BtoA"] = "BtoA",
-        *,
-        source_channels: int | None = None,
-        load_size: Sized | None = None,
-        flip: bool = True,
-        batch_size: int = 1,
-        channels: int = 3,
-        fit: Literal["crop", "stretch"] = "crop",
-        skip_corrupt: bool = False,
-        cache: str | None = None,
-        file_range: tuple[float, float] | None = None,
-        max_megapixels: float = MEGAPIXELS,
-        num_workers: int = 0,
-        seed: int = 0,
-        val_size: int = 0,
-        labels_per_class: int | None = None,
-        label_fraction: float | None = None,
-    ) -> None: ...
-
 class FashionMNIST(_FashionMNIST, MNIST):
     def __init__(
         self,
@@ -717,7 +693,31 @@ class VanGogh2Photo(_VanGogh2Photo, Unpaired):
         label_fraction: float | None = None,
     ) -> None: ...
 
-class Cityscapes(_Cityscapes, Facades):
+class Cityscapes(_Cityscapes, Paired):
+    def __init__(
+        self,
+        root: str | None = None,
+        size: Sized = 256,
+        direction: Literal["AtoB", "BtoA"] = "BtoA",
+        *,
+        source_channels: int | None = None,
+        load_size: Sized | None = None,
+        flip: bool = True,
+        batch_size: int = 1,
+        channels: int = 3,
+        fit: Literal["crop", "stretch"] = "crop",
+        skip_corrupt: bool = False,
+        cache: str | None = None,
+        file_range: tuple[float, float] | None = None,
+        max_megapixels: float = MEGAPIXELS,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class Facades(_Facades, Paired):
     def __init__(
         self,
         root: str | None = None,

@@ -6,7 +6,6 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from weakref import ref
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -14,15 +13,15 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lit_gans.checkpoints.recording import Recorded
-from lit_gans.data.order import BatchStream, InOrder, StreamLoader
-from lit_gans.data.samples import DRAWS, Batch, Samples
+from lit_gans.data.order import BatchStream, InOrder, Position, StreamLoader
+from lit_gans.data.samples import DRAWS, Batch, Draws, Samples
 from lit_gans.errors import UsageError, at_least, usable_seed
 from lit_gans.images.shape import to_float
 
 Sized = int | tuple[int, int]
 
-_PARTS = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("test",)}
-_INSTEAD = {"val": ("val", "test", "train"), "test": ("test", "val", "train")}
+_SPLITS_OF_STAGE = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("test",)}
+_FALLBACKS = {"val": ("val", "test", "train"), "test": ("test", "val", "train")}
 _MOST_WORKERS = 1024  # a mistyped number must not start processes until the machine stands still
 _SPLIT_SEED = 2014  # of the images held out: the same for every seed of a run, so that runs compare
 
@@ -100,7 +99,7 @@ class ImageData(LightningDataModule, metaclass=Recorded):
 
     def setup(self, stage: str | None = None) -> None:
         """Loads what a stage needs, once."""
-        for split in _PARTS.get(stage or "", ("train", "val", "test")):
+        for split in _SPLITS_OF_STAGE.get(stage or "", ("train", "val", "test")):
             if split not in self.splits:
                 self.splits[split] = self._split(split)
 
@@ -118,7 +117,7 @@ class ImageData(LightningDataModule, metaclass=Recorded):
             kept = slice(self.val_size, None) if split == "train" else slice(self.val_size)
             samples = train.subset(*(order[kept].sort().values for order in orders))
         else:
-            samples = self._load(next(s for s in _INSTEAD.get(split, (split,)) if s in self.own_splits))
+            samples = self._load(next(s for s in _FALLBACKS.get(split, (split,)) if s in self.own_splits))
         return self._hide_labels(samples) if split == "train" else samples
 
     def _load(self, split: str) -> Samples:
@@ -176,23 +175,12 @@ class ImageData(LightningDataModule, metaclass=Recorded):
             rank_zero_warn(f"batch_size={self.batch_size} is more than the {most} training samples: {most} are taken")
             self.batch_size = most
 
-        def position() -> int:
-            """Batches begun by the run; without a trainer, by earlier passes over the loader."""
-            if self.trainer is not None:
-                begun = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
-                # the first batches of the first epoch again and again, if it is those that are to be learned by heart
-                if by_heart := getattr(self.trainer, "overfit_batches", 0):
-                    few = by_heart if isinstance(by_heart, int) else int(by_heart * len(stream))
-                    return begun % max(1, min(few, len(stream)))
-                return begun
-            passing = own()
-            return 0 if passing is None else (passing.passes - 1) * len(stream)
-
+        position = Position(self)
         stream = BatchStream(
             samples.sizes, self.batch_size, self.seed, position, *self._share(), augmented=self.augmented
         )
         loader = self._loader(samples, stream)
-        own = ref(loader)  # a loader that holds itself would keep its workers until the garbage is collected
+        position.follow(loader)
         return loader
 
     def val_dataloader(self) -> StreamLoader:
@@ -216,22 +204,23 @@ class ImageData(LightningDataModule, metaclass=Recorded):
         """On the device: crops and flips, then uint8 [0, 255] to float [-1, 1]."""
         draws = batch.pop(DRAWS, {})
         return {
-            name: to_float(self._augment(value, draws.get(name)))
+            name: to_float(self._augment(value, Draws.of(draws.get(name))))
             if isinstance(value, Tensor) and value.dtype == torch.uint8
             else value
             for name, value in batch.items()
         }
 
-    def _augment(self, images: Tensor, draws: Tensor | None) -> Tensor:
+    def _augment(self, images: Tensor, draws: Draws | None) -> Tensor:
         """Crops images that are larger than ``image_shape`` and mirrors some, at random if there are random numbers."""
         height, width = self.image_shape[1:]
         if images.shape[2:] != (height, width):
             places = images.unfold(2, height, 1).unfold(3, width, 1)  # a view of every crop there is
-            part = torch.full((len(images), 2), 0.5, device=images.device) if draws is None else draws[:, 1:3]
-            top, left = (part * torch.tensor(places.shape[2:4], device=images.device)).long().unbind(1)
+            middle = torch.full((len(images),), 0.5, device=images.device)
+            parts = (middle, middle) if draws is None else (draws.top, draws.left)
+            top, left = ((part * size).long() for part, size in zip(parts, places.shape[2:4], strict=True))
             images = places[torch.arange(len(images), device=images.device), :, top, left]
         if self.flip and draws is not None:
-            images = torch.where(draws[:, 0, None, None, None] < 0.5, images.flip(3), images)
+            images = torch.where(draws.flip.view(-1, 1, 1, 1) < 0.5, images.flip(3), images)
         return images
 
     def _in_order(self, split: str) -> StreamLoader:

@@ -8,7 +8,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from lit_gans.data.folders import SPELLINGS, only
 from lit_gans.data.picture_data import PictureData
-from lit_gans.data.samples import DRAWS, Batch, Samples
+from lit_gans.data.samples import DRAWS, Batch, Draws, Samples
 from lit_gans.data.sources import Folder, open_source
 from lit_gans.errors import UsageError
 
@@ -93,9 +93,9 @@ class Captions(ImageFolder):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Chooses a caption for each picture, then does what is done to images."""
-        draws = batch.get(DRAWS, {}).get("caption")
+        draws = Draws.of(batch.get(DRAWS, {}).get("caption"))
         batch["caption"] = [
-            lines[0 if draws is None else int(draws[place, 3] * len(lines))]
+            lines[0 if draws is None else int(draws.caption[place] * len(lines))]
             for place, lines in enumerate(batch["caption"])
         ]
         return super().on_after_batch_transfer(batch, dataloader_idx)

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle, islice
 from typing import Any
+from weakref import ref
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler
 
-from lit_gans.data.samples import Pick
+from lit_gans.data.samples import Draws, Pick
 from lit_gans.errors import UsageError
 
 
@@ -79,11 +80,11 @@ class BatchStream(DistributedSampler[Any], SequentialSampler):
             torch.cat([torch.randperm(size, generator=rng) for _ in range(-(-length // size))])[:length]
             for size in self.sizes
         ]
-        return orders, torch.rand(length, len(orders), 4, generator=rng) if self.augmented else None
+        return orders, torch.rand(length, len(orders), len(Draws._fields), generator=rng) if self.augmented else None
 
 
 class StreamLoader(DataLoader[Any]):
-    """A loader that says it can resume, which is true: its sampler knows the run's position."""
+    """Tells Lightning that it can resume. It keeps no state: the sampler computes its place from a `Position`."""
 
     passes = 0
 
@@ -97,6 +98,31 @@ class StreamLoader(DataLoader[Any]):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Nothing to do."""
+
+
+class Position:
+    """How many batches the run of a data module has begun; without a trainer, earlier passes over the loader count."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+        self._loader: Callable[[], StreamLoader | None] = lambda: None
+
+    def follow(self, loader: StreamLoader) -> None:
+        """Says whose batches they are."""
+        self._loader = ref(loader)  # a loader that holds itself would keep its workers until the garbage is collected
+
+    def __call__(self) -> int:
+        """The number, now."""
+        trainer, loader = self.data.trainer, self._loader()
+        if trainer is None:
+            return 0 if loader is None else (loader.passes - 1) * len(loader)
+        begun = trainer.fit_loop.epoch_loop.batch_progress.total.ready
+        by_heart = getattr(trainer, "overfit_batches", 0)
+        if not by_heart or loader is None:
+            return begun
+        # the first batches of the first epoch again and again
+        few = by_heart if isinstance(by_heart, int) else int(by_heart * len(loader))
+        return begun % max(1, min(few, len(loader)))
 
 
 class InOrder(DistributedSampler[Any], SequentialSampler):

@@ -123,15 +123,8 @@ def _matched(a: Source, b: Source) -> tuple[Source, Source]:
     return a, b.select([names_b[str(PurePosixPath(name).with_suffix(""))] for name in a.names])
 
 
-class Facades(Paired):
-    """Photographs of facades (A) and their labels (B): 400 training, 100 validation and 106 test pairs.
-
-    From ``<root>/facades``: the CMP facades of Tylecek & Sara 2013, doi:10.1007/978-3-642-40602-7_39, as Isola et al.
-    2017, arXiv:1611.07004, use them; downloaded if missing. The arguments are `Paired`'s; the paper goes from labels to
-    photographs.
-    """
-
-    official = "facades"
+class _FromLabels(Paired):
+    """Pairs whose paper goes from B, labels, to A, photographs."""
 
     def __init__(
         self,
@@ -143,10 +136,22 @@ class Facades(Paired):
         super().__init__(root, size, direction, **pairs)
 
 
-class Cityscapes(Facades):
-    """Street scenes (A) and their labels (B), from ``<root>/cityscapes``; the arguments are `Facades`'.
+class Facades(_FromLabels):
+    """Photographs of facades (A) and their labels (B): 400 training, 100 validation and 106 test pairs.
 
-    The scenes of Cordts et al. 2016, arXiv:1604.01685, as Isola et al. 2017, arXiv:1611.07004, use them.
+    From ``<root>/facades``: the CMP facades of Tylecek & Sara 2013, doi:10.1007/978-3-642-40602-7_39, as Isola et al.
+    2017, arXiv:1611.07004, use them; downloaded if missing. The arguments are `Paired`'s; the paper goes from labels to
+    photographs.
+    """
+
+    official = "facades"
+
+
+class Cityscapes(_FromLabels):
+    """Street scenes (A) and their labels (B), from ``<root>/cityscapes``.
+
+    The scenes of Cordts et al. 2016, arXiv:1604.01685, as Isola et al. 2017, arXiv:1611.07004, use them. The arguments
+    are `Paired`'s; the paper goes from labels to photographs.
     """
 
     official = "cityscapes"

@@ -8,14 +8,31 @@ from torch.utils.data import Dataset
 
 Batch = dict[str, Any]
 
-DRAWS = "draws"  # a batch's flip, top, left and caption: for every name (N, 4) random numbers in [0, 1)
+DRAWS = "draws"  # the name in a batch of the numbers that `Draws` names: for every name of the others (N, 4)
+
+
+class Draws(NamedTuple):
+    """Random numbers (N,) in [0, 1) that say what is made of N samples.
+
+    They are drawn with the order of the samples, as one tensor, so that a resumed run draws the same.
+    """
+
+    flip: Tensor
+    top: Tensor
+    left: Tensor
+    caption: Tensor
+
+    @classmethod
+    def of(cls, numbers: Tensor | None) -> "Draws | None":
+        """The columns of (N, 4) numbers; None for none."""
+        return None if numbers is None else cls(*numbers.unbind(1))
 
 
 class Pick(NamedTuple):
     """Which samples a batch is made of: rows of each group, and random numbers if they are to be augmented."""
 
     rows: tuple[Tensor, ...]
-    draws: Tensor | None = None
+    draws: Tensor | None = None  # (N, groups, 4)
 
 
 class Samples(Dataset[Batch]):

@@ -42,7 +42,9 @@ class LatentGAN(BaseGAN):
     def __init__(self, *, backbone: Backbone | None = None, latent_dim: int | None = None, **game: Any) -> None:
         at_least(1, latent_dim=latent_dim)
         self._backbone, self._asked_dim = backbone, latent_dim
-        refuse_backbone(self, backbone, generator=game.get("generator"), discriminator=game.get("discriminator"))
+        refuse_backbone(
+            self, backbone, Backbone, generator=game.get("generator"), discriminator=game.get("discriminator")
+        )
         super().__init__(**game)
         own_noise = type(self).draw_noise is not BaseGAN.draw_noise
         self.latent_dim = None if own_noise and latent_dim is None else noise_size(self.drawing_part, latent_dim)
@@ -105,8 +107,8 @@ class LatentGAN(BaseGAN):
         return self.drawing_part(self.noise_for(batch))
 
     def noise_for(self, batch: Batch) -> Tensor:
-        """Noise for as many fakes as the batch has real samples, in the model's number type."""
-        noise = self.draw_noise(len(batch[self.subject]))
+        """Noise for as many fakes as the batch has real samples, on the model's device and in its number type."""
+        noise = self.draw_noise(len(batch[self.subject])).to(self.device)
         return noise.to(self.dtype) if noise.is_floating_point() else noise
 
     def sample(self, n: int = 64, *, seed: int | None = None, noise: Tensor | None = None) -> Tensor:

@@ -33,7 +33,13 @@ class TranslationGAN(BaseGAN):
 
     def __init__(self, *, backbone: TranslationBackbone | None = None, **game: Any) -> None:
         self.backbone = self.default_backbone if backbone is None else backbone
-        refuse_backbone(self, backbone, generator=game.get("generator"), discriminator=game.get("discriminator"))
+        refuse_backbone(
+            self,
+            backbone,
+            TranslationBackbone,
+            generator=game.get("generator"),
+            discriminator=game.get("discriminator"),
+        )
         super().__init__(**game)
 
     @property

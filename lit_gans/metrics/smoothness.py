@@ -67,7 +67,7 @@ def path_length(model: Any, features: Features, count: int = 2_000, seed: int = 
     with model.inference_generator() as network, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # of the labels
         mean, _, _ = perceptual_path_length(
-            _Generator(network, model.latent_dim, seed, conditions),
+            _Generator(model.drawing(network), model.latent_dim, seed, conditions),
             count,
             conditional=conditions is not None,
             interpolation_method="slerp_any",

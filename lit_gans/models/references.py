@@ -74,7 +74,8 @@ def papers(model: Any) -> list[str]:
 def named(thing: Any) -> list[str]:
     """The papers that the docstring of a class or function names itself, before it explains its arguments."""
     text = vars(thing).get("__doc__") if isinstance(thing, type) else thing.__doc__
-    return [found.rstrip(".") for found in _NAMED.findall((text or "").partition("Args:")[0])]
+    found = [word.rstrip(".") for word in _NAMED.findall((text or "").partition("Args:")[0])]
+    return [word for word in found if not word.startswith("http") or word in _entries()]  # most addresses are no papers
 
 
 def bibtex(wanted: Iterable[str]) -> str:
@@ -98,10 +99,12 @@ def _entries() -> dict[str, str]:
 
 
 def _bare(paper: str) -> str:
+    """An entry of what is known of a paper: where it is."""
     kind, _, number = paper.rpartition(":")
-    field = {"arXiv": f"eprint = {{{number}}},\n  archiveprefix = {{arXiv}}", "doi": f"doi = {{{number}}}"}
+    field = "doi" if kind == "doi" else "eprint"
+    archive = "" if kind == "doi" else "  archiveprefix = {arXiv},\n"
     key = re.sub(r"\W+", "-", paper)
-    return f"@misc{{{key},\n  {field.get(kind, f'howpublished = {{{paper}}}')},\n}}\n"
+    return f"@misc{{{key},\n  {field} = {{{number}}},\n{archive}}}\n"
 
 
 # -------------------------------------------------------------------- what a model uses

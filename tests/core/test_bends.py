@@ -448,6 +448,17 @@ def test_a_checkpoint_describes_a_backbone_of_ones_own(game, arguments, tmp_path
     assert torch.equal(loaded.sample(2, seed=0), model.sample(2, seed=0))
 
 
+class Loose(Backbone):
+    """Not a dataclass."""
+
+    latent_dim = 3
+    generator, discriminator = Flat.generator, Flat.discriminator
+
+
+def test_a_backbone_is_a_dataclass():
+    refused(lambda: Hinge(image_shape=(1, 16, 16), backbone=Loose()), "backbone is a Loose", "@dataclass(frozen=True)")
+
+
 def test_a_likelihood_of_logits_refuses_networks_without():
     arguments = {"image_shape": (1, 16, 16), "backbone": Flat(), "likelihood": "bernoulli"}
     refused(lambda: AutoEncoder(**arguments), "bernoulli", "Sequential", "logits")
@@ -456,4 +467,6 @@ def test_a_likelihood_of_logits_refuses_networks_without():
 def test_a_backbone_without_networks_to_make_is_refused():
     pair = {"generator": Flat().generator((1, 16, 16), 3), "discriminator": Flat().discriminator((1, 16, 16))}
     refused(lambda: Hinge(image_shape=(1, 16, 16), latent_dim=3, backbone=Flat(), **pair), "backbone", "leave out")
+    refused(lambda: Hinge(image_shape=(1, 16, 16), backbone=UNetTranslation()), "must be a Backbone", "UNetTranslation")
+    refused(lambda: Star(image_shape=(1, 16, 16), backbone=DCGANBackbone), "must be a TranslationBackbone")
     refused(lambda: Hinge(), "image_shape", "a generator and a discriminator of your own")

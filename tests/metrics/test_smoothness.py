@@ -1,13 +1,11 @@
 """The path length of generators for which it is known."""
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 from conftest import refused, small
 from torch import nn
 
-from lit_gans import DCGAN
+from lit_gans import DCGAN, InfoGAN
 from lit_gans.metrics import Features
 from lit_gans.metrics.smoothness import path_length
 
@@ -37,5 +35,4 @@ def test_a_linear_generator(slope):
 
 
 def test_other_models_are_refused():
-    model = SimpleNamespace(sample=lambda n: n)
-    refused(lambda: path_length(model, Pixels()), "needs latent points", "SimpleNamespace")
+    refused(lambda: path_length(small(InfoGAN), Pixels()), "needs latent points", "InfoGAN")
