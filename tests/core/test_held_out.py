@@ -71,9 +71,7 @@ def test_a_whole_batch_that_is_repeated_counts_for_nothing(model):
     assert model.repeats
     model.log("val/a", 1.0, batch_size=7)
     assert [options["batch_size"] for options in model.logged] == [2.0, 7.0, 0.0]
-    assert all(
-        type(options["batch_size"]) is float for options in model.logged
-    )  # or rounded
+    assert all(type(options["batch_size"]) is float for options in model.logged)  # or rounded
 
 
 @pytest.mark.parametrize("several", [False, True])
