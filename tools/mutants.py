@@ -15,6 +15,7 @@ What a test starts in a process of its own does not count as reached.
 
 import argparse
 import hashlib
+import inspect
 import json
 import os
 import resource
@@ -155,12 +156,18 @@ class Reach:
             base = test.partition("[")[0]
             order.append((turn[base], self.times[test], test))
             turn[base] += 1
-        chosen, seconds = [], 0.0
+        chosen: list[str] = []
+        seconds = 0.0
         for _, took, test in sorted(order):
             if seconds + took <= SECONDS or not chosen:
                 chosen.append(test)
                 seconds += took
         return chosen
+
+
+def bare(method: Any) -> Any:
+    """The function inside a method: hooks of models are wrapped."""
+    return inspect.unwrap(getattr(method, "__func__", method))
 
 
 def install(mutant: Mutant, source: str) -> None:
@@ -171,11 +178,11 @@ def install(mutant: Mutant, source: str) -> None:
     """
     name = mutant.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     module = import_module(name)
-    names = {"__name__": name, "__file__": module.__file__, "__package__": module.__package__}
+    names: dict[str, Any] = {"__name__": name, "__file__": module.__file__, "__package__": module.__package__}
     exec(compile(source, str(module.__file__), "exec"), names)
     home = vars(getattr(module, mutant.owner)) if mutant.owner else vars(module)
     other = vars(names[mutant.owner]) if mutant.owner else names
-    old, new = (getattr(place[mutant.function], "__func__", place[mutant.function]) for place in (home, other))
+    old, new = (bare(place[mutant.function]) for place in (home, other))
     cells = dict(zip(old.__code__.co_freevars, old.__closure__ or (), strict=True))
     if new.__code__.co_freevars == old.__code__.co_freevars:
         old.__code__ = new.__code__
