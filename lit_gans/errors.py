@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 _INSTALLED = {"site-packages", "dist-packages"}
-_LARGEST = 2**63  # PyTorch's whole numbers are below
+_LARGEST = 2**63  # PyTorch's whole numbers are smaller
 
 
 class UsageError(Exception):
@@ -21,15 +21,15 @@ class NonFiniteLoss(RuntimeError):
 
 
 def reason(error: BaseException, longest: int = 200) -> str:
-    """What an error says, for the end of a sentence: on one line, without what a damaged file does to a terminal."""
+    """The message of an error for the end of a sentence: on one line, without characters that upset a terminal."""
     text = "".join(letter if letter.isprintable() else " " for letter in str(error))
     return " ".join(text.split())[:longest].rstrip(" .")
 
 
 def finite_from(least: float, *numbers: float | Sequence[float] | None) -> bool:
-    """Whether all numbers, and those in sequences, are finite and not smaller than ``least``; None is no number.
+    """Whether all numbers, and those in sequences, are finite and not smaller than ``least``; None is skipped.
 
-    NaN passes every comparison that asks whether it is too small, so arguments are compared here.
+    ``number < least`` is false for NaN, so that a plain comparison would let it through.
 
     Examples:
         >>> finite_from(0, 0.5, None, (1, 2)), finite_from(0, float("nan")), finite_from(1, (64, 0))
@@ -44,7 +44,7 @@ def finite_from(least: float, *numbers: float | Sequence[float] | None) -> bool:
 
 
 def at_least(least: float, **numbers: float | Sequence[float] | None) -> None:
-    """Refuses what is not `finite_from` ``least``.
+    """Refuses numbers that are not finite or are smaller than ``least``.
 
     Raises:
         UsageError: naming the first such number.
@@ -61,7 +61,7 @@ def at_least(least: float, **numbers: float | Sequence[float] | None) -> None:
 
 
 def usable_seed(**seeds: int | None) -> None:
-    """Refuses what PyTorch's random generators cannot begin with; None is let through.
+    """Refuses seeds that PyTorch's random generators cannot take; None is skipped.
 
     Raises:
         UsageError: naming the first such seed.
@@ -73,7 +73,7 @@ def usable_seed(**seeds: int | None) -> None:
 
 
 def refuse_odd_numbers(options: Any, name: str = "") -> None:
-    """Refuses NaN, and whole numbers that do not fit into 64 bits, wherever they are among parsed options.
+    """Refuses NaN, and whole numbers that do not fit into 64 bits, anywhere in parsed options.
 
     Raises:
         UsageError: naming the option.
@@ -102,7 +102,7 @@ def nearest(word: str, choices: Sequence[str]) -> str:
 
 
 def own_line(error: BaseException) -> str | None:
-    """File and line of a user's own code that an error came through, the innermost; None if there is none."""
+    """File and line of the innermost user's own code that an error came through; None if there is none."""
     lines = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if _is_own(frame)]
     return f"{lines[-1][0].f_code.co_filename}, line {lines[-1][1]}" if lines else None
 
@@ -110,5 +110,5 @@ def own_line(error: BaseException) -> str | None:
 def _is_own(frame: FrameType) -> bool:
     file, package = frame.f_code.co_filename, str(frame.f_globals.get("__name__", "")).partition(".")[0]
     known = package == "lit_gans" or package in sys.stdlib_module_names or file.startswith("<")
-    module = str(frame.f_globals.get("__file__", ""))  # a compiled one names its source, which is not installed
+    module = str(frame.f_globals.get("__file__", ""))  # compiled code names a source file that is not installed
     return not known and not _INSTALLED & {*Path(file).parts, *Path(module).parts}

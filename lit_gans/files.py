@@ -1,4 +1,4 @@
-"""Writing files so that nothing is ever half written, and nothing of a user's is replaced unasked."""
+"""Writes files so that none is ever half written, and none of a user's is replaced unasked."""
 
 import os
 import shutil
@@ -11,13 +11,13 @@ from pathlib import Path
 
 from lit_gans.errors import UsageError
 
-if sys.platform != "win32":  # there nobody can remove a file that another process has open
+if sys.platform != "win32":  # where nobody can remove a file that another process has open
     import fcntl
 
 _PREFIX = ".lit_gans-tmp-"
-_LOCK, _FILES = "lock", "files"  # in a working folder
+_LOCK, _FILES = "lock", "files"  # names in a working folder
 _NEWBORN = 60.0  # seconds that a working folder without a lock may belong to a process that is about to make it
-_AGAIN = 1.0  # seconds between two looks for leftovers in one folder: thousands of pictures may go there
+_PAUSE = 1.0  # seconds between two looks for leftovers in one folder, which may get thousands of pictures
 _looked: dict[str, float] = {}
 
 
@@ -39,13 +39,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 def working_folder(parent: Path) -> Iterator[Path]:
     """A new folder on the disk of ``parent``, which nobody can guess or enter; it is removed with what is left in it.
 
-    The one of a process that was killed is removed by the next that writes to ``parent``.
+    A process that was killed leaves its folder behind; the next process that writes to ``parent`` removes it.
 
     Raises:
         OSError: if it cannot be made.
     """
     parent.mkdir(parents=True, exist_ok=True)
-    if time.monotonic() - _looked.get(str(parent), -_AGAIN) >= _AGAIN:
+    if time.monotonic() - _looked.get(str(parent), -_PAUSE) >= _PAUSE:
         _looked[str(parent)] = time.monotonic()
         clear_leftovers(parent)
     folder, held = _new_folder(parent)
@@ -80,7 +80,7 @@ def lock(file: int, shared: bool = False, wait: bool = True) -> bool:
     """Locks an open file until it is closed, which also happens when its process dies.
 
     Returns:
-        Whether it could be locked: not if another has it, nor on systems and disks that know no locks.
+        Whether it could be locked: false if another process holds it, or where the system or the disk has no locks.
     """
     if sys.platform == "win32":
         return False
@@ -93,11 +93,11 @@ def lock(file: int, shared: bool = False, wait: bool = True) -> bool:
 
 
 def refuse_taken(*targets: str | os.PathLike[str], force: bool = False) -> None:
-    """Looks whether the files that a command is about to write can be written, before it computes anything.
+    """Checks that the files that a command is about to write can be written, before it computes anything.
 
     Args:
         targets: the files.
-        force: whether they may replace files that are there.
+        force: whether they may replace files that are there already.
 
     Raises:
         UsageError: if one is there already, or is a folder, or its folder cannot be made.
@@ -119,14 +119,14 @@ def refuse_taken(*targets: str | os.PathLike[str], force: bool = False) -> None:
 
 
 def _new_folder(parent: Path) -> tuple[Path, int]:
-    """A working folder and its lock, which is held."""
+    """Makes a working folder and takes its lock."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent))
         try:
             held = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             lock(held)
             (folder / _FILES).mkdir()
-        except FileNotFoundError:  # one that clears leftovers had the lock first: once more
+        except FileNotFoundError:  # a process that clears leftovers had the lock first: try again
             continue
         except OSError:
             shutil.rmtree(folder, ignore_errors=True)

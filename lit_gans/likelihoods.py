@@ -1,4 +1,4 @@
-"""What autoencoders minimise, an image at a time and in nats: log-likelihoods, and a divergence in closed form."""
+"""Log-likelihoods and a closed-form divergence that autoencoders train with: one number an image, in nats."""
 
 from math import log, pi
 
@@ -27,8 +27,8 @@ def gaussian(images: Tensor, mean: Tensor, log_sigma: Tensor) -> Tensor:
 def bernoulli(images: Tensor, logits: Tensor) -> Tensor:
     """The log-probability that every value is 1 or -1 as in ``images``, summed over all values of an image.
 
-    A value v in between counts as 1 with probability (1 + v) / 2: the result is then a mean over binary images, no
-    log-density of grey ones.
+    A value v in between counts as 1 with probability (1 + v) / 2: the result is then a mean over binary images, not
+    a log-density of grey ones.
 
     Args:
         images: (N, ...) in [-1, 1].

@@ -2,7 +2,7 @@
 
 Every function takes raw discriminator outputs of any shape, (N,) or patches (N, 1, h, w), or a sequence of them from
 discriminators of several scales, over which it takes the mean. It computes in float32, because bfloat16 rounds a mean
-over many values coarsely, and returns named, 0-dim terms that the player minimises the sum of. Nothing here applies a
+over many values coarsely, and returns named, 0-dim terms, whose sum the player minimises. Nothing here applies a
 sigmoid to a logit and then a logarithm: ``softplus`` is the stable form of both.
 """
 
@@ -60,7 +60,7 @@ def least_squares_discriminator(real: Scores, fake: Scores, a: float = 0.0, b: f
 
 
 def least_squares_generator(fake: Scores, c: float = 1.0) -> Terms:
-    """1/2 E (D(G(z)) - c)^2, Mao et al. 2016, eq. 2; ``c`` is what the generator wants the discriminator to say."""
+    """1/2 E (D(G(z)) - c)^2, Mao et al. 2016, eq. 2; ``c`` is the target of the generator for its fakes."""
     return {"fake": 0.5 * _mean(lambda d: (d - c).square(), fake)}
 
 
@@ -126,7 +126,7 @@ def relativistic_average_generator(real: Scores, fake: Scores) -> Terms:
 
 
 def labelled_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
-    """-E log softmax(l)_y over the samples that have a label; 0 if none has.
+    """-E log softmax(l)_y over the samples that have a label; 0 if none has one.
 
     Args:
         logits: (N, K).
@@ -140,8 +140,9 @@ def labelled_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
 
 
 def _mean(term: Callable[..., Tensor], *scores: Scores) -> Tensor:
-    """The mean of a term of scores, and over scales where there are several."""
+    """The mean of ``term(*scores)``; for discriminators of several scales the mean of their means."""
     if all(isinstance(given, Tensor) for given in scores):
+        # in bfloat16 a mean over many scores would be rounded coarsely
         return term(*(full(given) for given in scores)).mean()  # type: ignore[arg-type]
     if not all(isinstance(given, Sequence) and given for given in scores):
         raise UsageError(

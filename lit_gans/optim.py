@@ -14,7 +14,7 @@ from lit_gans.errors import UsageError, own_line
 
 
 def _other_names(cls: type) -> list[type]:
-    """The subclasses of a class, without those that are called as PyTorch's are; for these, their subclasses."""
+    """The subclasses of a class; one that has the name of a PyTorch optimizer is replaced by its own subclasses."""
     found: list[type] = []
     below: list[type] = type.__subclasses__(cls)
     for subclass in below:
@@ -108,7 +108,7 @@ class StyleAdam(Adam):
 
 
 class _UnlistedRMSprop(torch.optim.RMSprop):
-    """The same for `RMSprop`."""
+    """Keeps `RMSprop` out of lists of subclasses, as `_UnlistedAdam` does with `Adam`."""
 
     __subclasses__: Any = classmethod(_other_names)
 
@@ -128,10 +128,10 @@ class RMSprop(_UnlistedRMSprop):
 
 
 class LinearDecay(LRScheduler):
-    """Keeps the learning rate until batch ``start``, then moves it on a straight line to ``end`` of it.
+    """Keeps the learning rate until batch ``start``, then moves it on a straight line to ``end`` times the first.
 
     Args:
-        optimizer: whose learning rate is scheduled.
+        optimizer: the optimizer whose learning rate is scheduled.
         steps: the batch at which the line ends; the rate stays there afterwards.
         start: the batch at which the line begins.
         end: the last learning rate as a share of the first.
@@ -162,7 +162,7 @@ class ExponentialAverage(AveragedModel):
     """An exponential moving average of a network's parameters; buffers (batch statistics) are copied.
 
     The decay warms up as ``min(decay, (1 + t) / (10 + t))`` after ``t`` updates, so that the average is usable from the
-    first batches on. It differs from the parent's update in never reading a counter back from the device.
+    first batches on. Unlike the parent's, an update never reads a counter back from the device.
 
     Args:
         network: the network to follow; a copy of it is made.
@@ -187,25 +187,28 @@ class ExponentialAverage(AveragedModel):
 
     def _load_from_state_dict(self, *arguments: Any) -> None:
         super()._load_from_state_dict(*arguments)
-        # read now: a program that is exported (torch.export, to_onnx) cannot depend on it
+        # read now: an exported program (torch.export, to_onnx) cannot read it
         self.updates = None if self.n_averaged.is_meta else int(self.n_averaged)
 
     @property
     def started(self) -> bool:
-        """Whether there was an update; until then the average is whatever the network was when it was copied."""
-        if self.updates is None:  # once a run: the buffer is what a checkpoint restores
+        """Whether there was an update; before the first one the average is the network as it was when it was copied."""
+        if self.updates is None:  # read once a run, from the buffer that a checkpoint restores
             self.updates = int(self.n_averaged)
         return self.updates > 0
 
     def following(self, network: nn.Module) -> nn.Module:
-        """The averaged network; before the first update what ``network`` is now, whose weights may have been loaded."""
+        """The averaged network; before the first update a copy of ``network`` as it is now.
+
+        Weights may have been loaded into ``network`` since the average was made.
+        """
         if not self.started:
             self.restart(network)
         return self.module
 
     @torch.no_grad()
     def restart(self, network: nn.Module) -> None:
-        """Begins anew at the network's present parameters and buffers."""
+        """Restarts the average at the network's present parameters and buffers."""
         self._copy_all(self.module.parameters(), network.parameters())
         self._copy_all(self.module.buffers(), network.buffers())
         self.updates = 0
@@ -231,10 +234,10 @@ class HistoricalMean(nn.Module):
     """The mean of all values that some parameters have had, for historical averaging.
 
     Salimans et al. 2016, *Improved Techniques for Training GANs*, arXiv:1606.03498, section 3.3: a player that is held
-    near its mean does not orbit.
+    near its mean does not circle around the equilibrium.
 
     Args:
-        parameters: what to follow.
+        parameters: the parameters to follow, in an order that stays.
     """
 
     count: Tensor
@@ -247,38 +250,38 @@ class HistoricalMean(nn.Module):
 
     @property
     def means(self) -> list[Tensor]:
-        """In the order of the parameters."""
+        """The means, in the order of the parameters."""
         return [buffer for name, buffer in self.named_buffers() if name != "count"]
 
     @torch.no_grad()
     def update(self, parameters: Iterable[Tensor]) -> None:
-        """Counts the parameters' present values in."""
+        """Adds the parameters' present values to the means."""
         self.count += 1
         for mean, parameter in zip(self.means, parameters, strict=True):
             mean.lerp_(parameter, 1 / self.count)
 
     def distance(self, parameters: Iterable[Tensor]) -> Tensor:
-        """The squared distance of the parameters from their means."""
+        """The squared distance of the parameters from their means, a 0-dim tensor."""
         pairs = zip(parameters, self.means, strict=True)
         return torch.stack([(parameter.float() - mean).square().sum() for parameter, mean in pairs]).sum()
 
 
 def named(name: str, factory: Callable[..., Any] | None, *, again: bool = False) -> Any:
-    """A factory of optimizers or schedules whose errors begin with the name of the argument that it came by.
+    """Wraps a factory of optimizers or schedules so that its errors begin with the name of its argument.
 
     Args:
-        name: of the argument.
-        factory: what makes an optimizer of parameters, or a schedule of an optimizer; None stays None.
-        again: whether an optimizer may evaluate the loss anew within a step, as a game of two players cannot.
+        name: the argument of the model that the factory was given as.
+        factory: makes an optimizer from parameters, or a schedule from an optimizer; None stays None.
+        again: whether an optimizer may compute the loss several times a step, which a game does not allow.
     """
     return None if factory is None else functools.partial(_made, name, factory, again)
 
 
 def _made(name: str, factory: Callable[..., Any], again: bool, of: Any) -> Any:
-    """What a factory makes.
+    """Calls a factory.
 
     Raises:
-        UsageError: if a number does not suit it, or it asks for more than a training here has.
+        UsageError: if the factory refuses a number, or its optimizer needs more than training gives it.
     """
     try:
         made = factory(of)

@@ -1,8 +1,8 @@
 """Gradient penalties and feature penalties as pure functions.
 
 All of them run with autocast switched off, in the type of the network's weights, which is float32 as a rule: a penalty
-differentiates a gradient, and bfloat16 loses a twentieth of it. They need double backward, so the network they are
-given must not be compiled.
+differentiates a gradient, which in bfloat16 is wrong by about a twentieth. They need double backward, so the network
+that they are given must not be compiled.
 """
 
 from collections.abc import Callable
@@ -34,10 +34,10 @@ def gradient_penalty(
     Returns:
         A 0-dim float32 tensor.
     """
-    real, fake = _suited(discriminator, real), _suited(discriminator, fake)
+    real, fake = _prepared(discriminator, real), _prepared(discriminator, fake)
     if mix is None:
         mix = torch.rand(len(real), device=real.device, dtype=real.dtype)
-    points = torch.lerp(fake, real, mix.view(-1, *[1] * (real.ndim - 1)))
+    points = torch.lerp(fake, real, mix.view(-1, *[1] * (real.ndim - 1)))  # mix as (N, 1, ..., 1)
     return (_gradient(discriminator, points)[1].flatten(1).norm(dim=1) - center).square().mean()
 
 
@@ -55,7 +55,7 @@ def dragan_penalty(discriminator: Network, real: Tensor, spread: float = 0.5) ->
     Returns:
         A 0-dim float32 tensor.
     """
-    real = _suited(discriminator, real)
+    real = _prepared(discriminator, real)
     return gradient_penalty(discriminator, real, real + spread * real.std() * torch.rand_like(real))
 
 
@@ -79,14 +79,14 @@ def scores_and_slopes(discriminator: Network, images: Tensor) -> tuple[Tensor, T
 
     Args:
         discriminator: maps (N, ...) images to outputs of any shape with N rows; no image may influence another's row,
-            as batch norm would let it.
+            as it would through batch norm.
         images: (N, ...) images.
 
     Returns:
         The outputs as they come, and |grad D(x)|_2^2 (N,), both float32 and with their graph.
     """
-    outputs, gradient = _gradient(discriminator, _suited(discriminator, images))
-    return outputs, gradient.square().flatten(1).sum(1)
+    outputs, gradient = _gradient(discriminator, _prepared(discriminator, images))
+    return outputs, gradient.square().flatten(1).sum(1)  # (N, values) to (N,)
 
 
 def pull_away(features: Tensor) -> Tensor:
@@ -105,11 +105,11 @@ def pull_away(features: Tensor) -> Tensor:
     if n < 2:
         raise ValueError(f"pull_away compares pairs of samples and needs a batch of at least 2, got {n}")
     with torch.autocast(features.device.type, enabled=False):
-        unit = torch.nn.functional.normalize(full(features).flatten(1), dim=1)
+        unit = torch.nn.functional.normalize(full(features).flatten(1), dim=1)  # (N, D)
         return ((unit @ unit.T).square().sum() - n) / (n * (n - 1))
 
 
-def _suited(network: Network, images: Tensor) -> Tensor:
+def _prepared(network: Network, images: Tensor) -> Tensor:
     """Images without their graph, in the type of the network's weights where autocast is off."""
     weights = network.parameters() if isinstance(network, nn.Module) else ()
     weight = next((w for w in weights if w.is_floating_point()), None)
@@ -117,7 +117,7 @@ def _suited(network: Network, images: Tensor) -> Tensor:
 
 
 def _scores(outputs: Any) -> Tensor:
-    """Scores in float32, those of several scales side by side."""
+    """Scores in float32; those of several scales side by side, (N, scores of all scales)."""
     if isinstance(outputs, list):
         return torch.cat(
             [_scores(scale).flatten(1) if scale.ndim > 1 else _scores(scale)[:, None] for scale in outputs], 1

@@ -7,10 +7,10 @@ _HALVES = (torch.bfloat16, torch.float16)
 
 
 def full(values: Tensor) -> Tensor:
-    """``values`` in float32, or in float64 if they are: what losses are computed in, whatever the networks run in."""
+    """Half-precision ``values`` as float32, all others unchanged: the number type that losses are computed in."""
     return values.float() if values.dtype in _HALVES else values
 
 
 def without_autocast(values: Tensor) -> Tensor:
-    """``values`` in the type that a network's weights have where autocast is switched off."""
+    """``values`` in the number type that a network's weights have where autocast is switched off."""
     return values.float() if torch.is_autocast_enabled(values.device.type) else values

@@ -1,4 +1,4 @@
-"""Where a run keeps what."""
+"""The folder of a run and the places of its files."""
 
 import os
 from dataclasses import dataclass
@@ -7,27 +7,27 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Run:
-    """The folder of a run, and the places in it.
+    """The folder of a run; its properties name the files in it.
 
     Args:
-        folder: say ``runs/DCGAN-MNIST/version_0``; nothing needs to be there yet.
+        folder: for example ``runs/DCGAN-MNIST/version_0``; it need not exist yet.
     """
 
     folder: Path
 
     @property
     def config(self) -> Path:
-        """The options that repeat the run, which the command line writes."""
+        """The options that repeat the run; the command line writes them."""
         return self.folder / "config.yaml"
 
     @property
     def metrics(self) -> Path:
-        """The logged values, which Lightning's CSVLogger writes."""
+        """The logged values; Lightning's CSVLogger writes them."""
         return self.folder / "metrics.csv"
 
     @property
     def scores(self) -> Path:
-        """The scores with the protocol that they were measured by, a line of JSON for each validation."""
+        """The scores and the protocol that they were measured by, one line of JSON a validation."""
         return self.folder / "scores.jsonl"
 
     @property
@@ -42,15 +42,15 @@ class Run:
 
     @property
     def last(self) -> Path:
-        """The checkpoint that a run goes on from."""
+        """The checkpoint that a run resumes from."""
         return self.checkpoints / "last.ckpt"
 
     @classmethod
     def of(cls, checkpoint: str | os.PathLike[str]) -> "Run":
         """The run that saved a checkpoint.
 
-        It is the folder above ``checkpoints``, in which a score with a slash in its name may have made further folders;
-        the nearest one that has a ``config.yaml`` counts.
+        It is the folder above ``checkpoints``. A score with a slash in its name makes further folders in that one, so
+        the nearest folder above the checkpoint that has a ``config.yaml`` counts.
 
         Examples:
             >>> Run.of("runs/DCGAN-MNIST/version_0/checkpoints/last.ckpt").folder.name

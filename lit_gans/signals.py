@@ -1,6 +1,6 @@
-"""SIGTERM and Ctrl-C where no model trains and nothing is to be saved: one sentence and the right exit code.
+"""SIGTERM and Ctrl-C while no model trains, so that nothing is to be saved: one sentence and the right exit code.
 
-While a model trains, the callback `SaveLast` has both signals.
+While a model trains, the callback `SaveLast` handles both signals.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_ECHO = 2.0  # seconds in which a second SIGTERM is the first one, sent to several processes of a run
+_ECHO = 2.0  # seconds in which a second SIGTERM is the first one again, which was sent to several processes of a run
 _SENTENCES = {
     signal.SIGTERM: b"lit-gans: error: ended by SIGTERM outside of training; what had been saved is kept\n",
     signal.SIGINT: b"lit-gans: error: interrupted\n",
@@ -24,11 +24,11 @@ class Terminated(SystemExit):
 
 @contextmanager
 def noticed(to_the_end: bool) -> Iterator[None]:
-    """While it lasts, SIGTERM raises `Terminated` in the main thread, and a second one ends the process at once.
+    """While it lasts, SIGTERM raises `Terminated` in the main thread; a second one ends the process at once.
 
     Args:
-        to_the_end: the process ends after this, and signals on the way there end it at once. Otherwise the handler that
-            was there before is put back.
+        to_the_end: whether the process ends after this; signals that come later then end it at once. Otherwise the
+            handler that was there before is put back.
     """
     owner, first = os.getpid(), 0.0
 
@@ -55,7 +55,7 @@ def noticed(to_the_end: bool) -> Iterator[None]:
         os._exit(128 + number)
 
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals are somebody else's business
+        yield  # only the main thread may set handlers
         return
     previous = signal.signal(signal.SIGTERM, end)
     try:
@@ -75,8 +75,8 @@ def tell(number: int) -> None:
 
 
 def ended_by(error: BaseException | None) -> int:
-    """The signal that an error goes back to, however it was wrapped; 0 for none."""
-    seen: list[BaseException] = []  # an error raised from another that came while it was handled leads back to itself
+    """The signal that caused an error, however the error was wrapped; 0 if none did."""
+    seen: list[BaseException] = []  # a chain of errors can lead back to itself
     while error is not None and all(error is not other for other in seen):
         if isinstance(error, (KeyboardInterrupt, Terminated)):
             return signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM

@@ -1,6 +1,8 @@
 """What several test files share: small runs of small models, on the CPU and without noise."""
 
+import contextlib
 import inspect
+import io
 import os
 import subprocess
 import sys
@@ -15,8 +17,9 @@ from lightning.pytorch import Trainer
 
 import lit_gans.models
 from lit_gans import SGAN, CaptionedGlyphs, Glyphs, LabelGAN, PairedGlyphs, UnpairedGlyphs
-from lit_gans.callbacks import SaveLast
+from lit_gans.callbacks import Quality, SaveLast
 from lit_gans.checkpoints import AtomicCheckpointIO
+from lit_gans.cli.main import main
 from lit_gans.errors import UsageError
 
 EVERY_MODEL = [getattr(lit_gans.models, name) for name in lit_gans.models.__all__]
@@ -147,3 +150,34 @@ def refused(call, *parts):
     assert "\n" not in message and not message.endswith("."), message
     for part in parts:
         assert str(part) in message, message
+
+
+def fails(*arguments, code=1):
+    """The one sentence that a command leaves on standard error."""
+    error = io.StringIO()
+    with pytest.raises(SystemExit) as ended, contextlib.redirect_stderr(error):
+        main([str(argument) for argument in arguments])
+    assert ended.value.code == code, error.getvalue()
+    last = error.getvalue().strip().splitlines()[-1]
+    assert last.startswith("lit-gans: error: ") and "Traceback" not in error.getvalue()
+    return last
+
+
+def few(**arguments):
+    """Scores of few samples, at every validation."""
+    return Quality(**{"count": 60, "real_count": 90, "every": 1, **arguments})
+
+
+def logged_by(folder, quality, model=None, data=None, **arguments):
+    """What a run with these scores logs."""
+    model, logged = small(lit_gans.DCGAN) if model is None else model, {}
+    original = model.log_dict
+
+    def log_dict(values, **options):
+        logged.update({name: float(value) for name, value in values.items()})
+        original(values, **options)
+
+    model.log_dict = log_dict
+    arguments = {"max_steps": 4, "callbacks": [quality], **arguments}
+    fit(folder, model, data if data is not None else glyphs(count=160), **arguments)
+    return logged

@@ -20,7 +20,7 @@ FORK = multiprocessing.get_context("fork")
 
 @pytest.fixture(autouse=True)
 def look_every_time(monkeypatch):
-    monkeypatch.setattr(files, "_AGAIN", 0.0)
+    monkeypatch.setattr(files, "_PAUSE", 0.0)
 
 
 def test_a_file_is_replaced_or_stays(tmp_path):

@@ -32,6 +32,7 @@ def sampled(parameters, seed):
     return chosen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_run_of_a_sweep(path, seed, tmp_path):

@@ -111,12 +111,7 @@ def made(name, devices=1):
             image_shape=SHAPE, latent_dim=8, backbone=MLPBackbone(generator_hidden=(16,), discriminator_hidden=(16, 16))
         ), glyphs()
     if name == "UnfrozenVAE":
-        torch.manual_seed(0)
-        return UnfrozenVAE(
-            image_shape=SHAPE,
-            backbone=DCGANBackbone(width=4, generator_norm="layer"),
-            latent_dim=8,
-        ), glyphs(count=160)
+        return small(UnfrozenVAE), glyphs(count=160)
     if name == "CycleGAN":
         torch.manual_seed(0)
         model = CycleGAN(

@@ -1,4 +1,4 @@
-"""Augmentation of all that discriminators see in training, without a word about it in a game's losses."""
+"""Augments everything that discriminators see in training; a game's losses need not know of it."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -30,7 +30,7 @@ class Attached:
                 self._handles.append(network.register_forward_hook(self._after))
 
     def remove(self) -> None:
-        """Takes the hooks off again: a copy of a network with hooks would copy all that they belong to."""
+        """Removes the hooks: a copy of a network copies its hooks too, and everything that they refer to."""
         for handle in self._handles:
             handle.remove()
 

@@ -1,4 +1,4 @@
-"""The module that augments what a discriminator sees, and adapts how much of it to how much it overfits."""
+"""The module that augments a discriminator's images, and adapts its probability to how much that overfits."""
 
 from collections.abc import Callable, Sequence
 from math import ceil
@@ -29,16 +29,16 @@ class Augment(nn.Module):
 
     A discriminator that sees few images learns them by heart. One that only ever sees transformed images cannot, and
     since the fakes are transformed before they are judged, and gradients flow through that, the generator still
-    learns to draw images that are not.
+    learns to draw images that are not transformed.
 
-    Either at a fixed strength (DiffAugment, Zhao et al. 2020, arXiv:2006.10738: ``color``, ``translation``,
-    ``cutout`` on every image), or at one that adapts (ADA, Karras et al. 2020, arXiv:2006.06676: ``blit``,
+    The strength is either fixed (DiffAugment, Zhao et al. 2020, arXiv:2006.10738: ``color``, ``translation``,
+    ``cutout`` on every image), or it adapts (ADA, Karras et al. 2020, arXiv:2006.06676: ``blit``,
     ``geometry``, ``tone``): r = E sign(D(real)) is about 0 for a discriminator that does not overfit and goes to 1
     for one that does, so p rises while r is above a target and falls while it is below.
 
     Policies are applied in the order given. Each transform of a policy is applied to each image independently with
-    probability p; p=0 changes no bit. Computes in float32, or float64 for such images, and gives back the dtype and
-    memory format it was given. Can be differentiated any number of times.
+    probability p; p=0 changes no bit. Computes in float32, or in float64 for images of that type, and gives back the
+    dtype and memory format that it was given. Can be differentiated any number of times.
 
     Args:
         policies: any of ``color``, ``translation``, ``cutout``, ``blit``, ``geometry`` and ``tone``.
@@ -92,7 +92,7 @@ class Augment(nn.Module):
         self.images = images
         # whole numbers, because a run in bf16-true would round p so coarsely that no small step moved it
         self.register_buffer("level", torch.zeros((), dtype=torch.int64))  # how far p is from its start, in images
-        self.register_buffer("tally", torch.zeros(3, dtype=torch.int64))  # sum of signs, how many, of how many images
+        self.register_buffer("tally", torch.zeros(3, dtype=torch.int64))  # sum of signs, number of signs, of images
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
 
     @property
@@ -102,11 +102,11 @@ class Augment(nn.Module):
 
     @property
     def p(self) -> Tensor:
-        """The present probability, 0-dim float32 on the module's device."""
+        """The present probability, a 0-dim float32 tensor on the module's device."""
         return (self.start + self.level.float() / self.images).clamp(0, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to the same shape, dtype and memory format, transformed."""
+        """Transforms images (N, C, H, W); shape, dtype and memory format stay."""
         channels_last = not images.is_contiguous() and images.is_contiguous(memory_format=torch.channels_last)
         result = images if images.dtype == torch.float64 else images.float()
         p = self.p
@@ -117,12 +117,12 @@ class Augment(nn.Module):
 
     @torch.no_grad()
     def update(self, logits: Tensor) -> None:
-        """Notes what the discriminator said about one batch of reals, and moves p when it is time.
+        """Counts the signs of the discriminator's outputs for a batch of reals, and moves p when it is due.
 
-        Does nothing without a target. Never waits for the device. On several devices each passes its own part.
+        Does nothing without a target. Never waits for the device. On several devices each device passes its own part.
 
         Args:
-            logits: (N, ...) outputs for N real images, positive where they look real, one or many for an image.
+            logits: (N, ...) outputs for N real images, positive where they look real, one or more for an image.
         """
         if self.target is None:
             return
@@ -148,7 +148,7 @@ class Augment(nn.Module):
 
 
 def _refuse_policies(policies: tuple[str, ...]) -> None:
-    """Raises a `UsageError` for policies that cannot be applied one after the other."""
+    """Raises a `UsageError` for policies that are missing, unknown or given twice."""
     choices = ", ".join(POLICIES)
     if not policies:
         raise UsageError(f"no augmentation policy was given; name one or more of {choices}")

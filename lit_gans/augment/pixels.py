@@ -7,26 +7,26 @@ from lit_gans.augment.draws import happens, integers
 
 
 def translation(images: Tensor, p: Tensor) -> Tensor:
-    """Shifts by whole pixels, up to 1/8 of each side, over a ground of 0 (DiffAugment, arXiv:2006.10738)."""
+    """Shifts by whole pixels, up to 1/8 of each side, and fills up with 0 (DiffAugment, arXiv:2006.10738)."""
     height, width = images.shape[2:]
-    row, column = _shifted(images, p)
+    row, column = _shifted(images, p)  # (N, H, 1) and (N, 1, W)
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
     picked = pick(images, row.clamp(0, height - 1), column.clamp(0, width - 1))
-    return picked.masked_fill(~inside.unsqueeze(1), 0)
+    return picked.masked_fill(~inside.unsqueeze(1), 0)  # mask (N, 1, H, W)
 
 
 def cutout(images: Tensor, p: Tensor) -> Tensor:
     """Sets a rectangle of half of each side to 0, its centre anywhere in the image (DiffAugment, arXiv:2006.10738)."""
     height, width = images.shape[2:]
-    hole = _stripe(height, images).unsqueeze(2) & _stripe(width, images).unsqueeze(1)
-    return images.masked_fill((hole & _each(happens(images, p))).unsqueeze(1), 0)
+    hole = _stripe(height, images).unsqueeze(2) & _stripe(width, images).unsqueeze(1)  # (N, H, W)
+    return images.masked_fill((hole & _each(happens(images, p))).unsqueeze(1), 0)  # mask (N, 1, H, W)
 
 
 def blit(images: Tensor, p: Tensor) -> Tensor:
     """Mirror images, quarter turns and whole-pixel shifts of ADA (Karras et al. 2020, arXiv:2006.06676, appendix B).
 
-    With even chances mirrors left to right; turns by a multiple of 90 degrees, each alike, or of 180 where height and
-    width differ; shifts by up to 1/8 of each side, the image going on in its own reflection.
+    With probability 1/2 mirrors left to right; turns by a random multiple of 90 degrees, or of 180 where height and
+    width differ; shifts by up to 1/8 of each side, where the image is reflected at its border.
     """
     height, width = images.shape[2:]
     mirrored = _each(integers(images, p, 0, 1)) == 1
@@ -53,8 +53,8 @@ def pick(images: Tensor, row: Tensor, column: Tensor) -> Tensor:
         (N, C, H, W).
     """
     n, channels, height, width = images.shape
-    index = (row * width + column).reshape(n, 1, height * width).expand(-1, channels, -1)
-    return images.flatten(2).gather(2, index).view_as(images)
+    index = (row * width + column).reshape(n, 1, height * width).expand(-1, channels, -1)  # (N, C, H W)
+    return images.flatten(2).gather(2, index).view_as(images)  # (N, C, H W) to (N, C, H, W)
 
 
 def reflect(position: Tensor, size: int) -> Tensor:
@@ -64,7 +64,7 @@ def reflect(position: Tensor, size: int) -> Tensor:
 
 
 def _shifted(images: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows (N, H, 1) and columns (N, 1, W) of the pixels that a shift brings here, perhaps outside of the image."""
+    """Rows (N, H, 1) and columns (N, 1, W) that each pixel is shifted from, perhaps outside of the image."""
     height, width = images.shape[2:]
     both = happens(images, p).float()  # one coin for the two sides of a shift: each then has probability 1 or 0
     down = _each(integers(images, both, -(height // 8), height // 8))
@@ -73,7 +73,7 @@ def _shifted(images: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _stripe(size: int, images: Tensor) -> Tensor:
-    """(N, size) bool: half of the positions in a row, those outside of the image cut off."""
+    """A stripe (N, size), bool: true for half of the positions, in a row, without those outside of the image."""
     length = (size + 1) // 2
     # an even stripe has its centre between two pixels, and one place more for it
     centre = torch.randint(size + 1 - length % 2, (len(images), 1), device=images.device)
@@ -86,5 +86,5 @@ def _positions(size: int, images: Tensor) -> Tensor:
 
 
 def _each(values: Tensor) -> Tensor:
-    """(N,) draws in a shape that broadcasts with (N, H, W)."""
+    """Draws (N,) in a shape (N, 1, 1) that broadcasts with (N, H, W)."""
     return values.view(-1, 1, 1)

@@ -1,4 +1,4 @@
-"""Checkpoints that describe themselves, and how they are read without trust in them."""
+"""Checkpoints that describe themselves, and that are read without trust in them."""
 
 from lit_gans.checkpoints.description import (
     broken,

@@ -1,4 +1,4 @@
-"""What is not as it was in a run that goes on from a checkpoint: every difference is said, and none stops it."""
+"""Differences between a resumed run and the one that saved the checkpoint: notes, none of which stops it."""
 
 import functools
 import os
@@ -11,14 +11,14 @@ from lightning.pytorch import LightningDataModule, Trainer
 from lit_gans import checkpoints
 from lit_gans.checkpoints import recording
 
-LINKED = ("image_shape", "source_shape", "num_classes", "text_shape")  # what a model takes from the data
-_NO_MATTER = ("num_workers", "download", "cache")  # arguments of data that do not change a batch
-_EXACT = ("limit_train_batches",)  # a run with another limit is the one that always had it
+LINKED = ("image_shape", "source_shape", "num_classes", "text_shape")  # arguments that a model takes from the data
+_IRRELEVANT = ("num_workers", "download", "cache")  # arguments of data that change no batch
+_EXACT = ("limit_train_batches",)  # a run goes on as one that has had the new limit from the start
 _SETTINGS = ("precision", "accelerator", "limit_train_batches", "overfit_batches")
 
 
 def describe(trainer: Trainer) -> dict[str, Any]:
-    """The data of a run and the settings of its trainer that decide what a batch is, as plain values."""
+    """The settings of a run's data and trainer that decide what a batch is, as plain values."""
     data: LightningDataModule | None = trainer.datamodule  # type: ignore[attr-defined]
     described: dict[str, Any] = {name: _plain(getattr(trainer, name)) for name in _SETTINGS if name != "accelerator"}
     described["accelerator"] = trainer.strategy.root_device.type
@@ -33,7 +33,7 @@ def describe(trainer: Trainer) -> dict[str, Any]:
 
 
 def notes(old: dict[str, Any], new: dict[str, Any], path: Any) -> list[str]:
-    """A sentence for every difference between two descriptions, and one for what follows from them."""
+    """A sentence for every difference between two descriptions, and one for what they mean for the run."""
     found: list[tuple[Any, ...]] = [
         (name, old[name], new[name]) for name in _SETTINGS if name in old and old[name] != new[name]
     ]
@@ -44,7 +44,7 @@ def notes(old: dict[str, Any], new: dict[str, Any], path: Any) -> list[str]:
         found.append(("data", *names))
     elif "data" in old:
         before, now = (
-            {name: value for name, value in run["arguments"].items() if name not in _NO_MATTER} for run in (old, new)
+            {name: value for name, value in run["arguments"].items() if name not in _IRRELEVANT} for run in (old, new)
         )
         found += [(f"data.{name}", was, value) for name, was, value in differences(before, now)]
     if "samples" in old and "samples" in new and old["samples"] != new["samples"]:
@@ -56,9 +56,12 @@ def notes(old: dict[str, Any], new: dict[str, Any], path: Any) -> list[str]:
 
 
 def argument_notes(model: Any, saved: dict[str, Any], path: Any) -> list[str]:
-    """A sentence for every argument of a model that is not as it was, and has no effect if it is a saved state's."""
+    """A sentence for every argument of a model that has changed.
+
+    Arguments of optimizers and schedules have no effect, since these go on with their saved states.
+    """
     old, new = (_arguments({**recording.defaults(type(model)), **values}) for values in (saved, dict(model.hparams)))
-    _share(old, new)
+    _spell_out(old, new)
     said = []
     for name, was, value in differences(old, new):
         kind = next((kind for kind in ("optimizer", "scheduler") if f"{kind}." in name), None)
@@ -70,8 +73,8 @@ def argument_notes(model: Any, saved: dict[str, Any], path: Any) -> list[str]:
 def differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
     """The name, old and new value of every plain value that differs between two nested dicts of arguments.
 
-    A tuple is a list, a side length stands for a square, a class goes by its own name, and what only one side names is
-    passed over.
+    Tuples count as lists, a side length as a square, a class as its own name without its module. Names that only one
+    side has are skipped.
     """
     if isinstance(old, dict) and isinstance(new, dict):
         if "class_path" in old and "class_path" in new:
@@ -79,7 +82,7 @@ def differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, 
             if was != now:
                 yield name, was, now
             else:
-                before, after = ({**_usual(v["class_path"]), **(v.get("init_args") or {})} for v in (old, new))
+                before, after = ({**_known_defaults(v["class_path"]), **(v.get("init_args") or {})} for v in (old, new))
                 yield from differences(before, after, name)
             return
         for key in old:
@@ -90,27 +93,27 @@ def differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, 
 
 
 def _arguments(values: dict[str, Any]) -> dict[str, Any]:
-    """Those of a model's hyper-parameters that a user gives."""
+    """The hyper-parameters of a model that a user gives, as plain values."""
     return {k: _plain(v) for k, v in values.items() if not k.startswith("_") and k not in LINKED}
 
 
-def _share(*runs: dict[str, Any]) -> None:
-    """Gives a player the optimizer or schedule of all, where in one of the runs it has its own."""
+def _spell_out(*runs: dict[str, Any]) -> None:
+    """Spells a player's optimizer or schedule out in all runs, where it has its own in one of them."""
     for name in {name for run in runs for name, value in run.items() if value is not None}:
         kind = name.rpartition("_")[2]
         for run in runs if kind in ("optimizer", "scheduler") else ():
             run[name] = run.get(kind) if run.get(name) is None else run[name]
 
 
-def _usual(path: str) -> dict[str, Any]:
-    """The defaults of a class that is in memory already: a name in a checkpoint imports nothing."""
+def _known_defaults(path: str) -> dict[str, Any]:
+    """The defaults of a class that is imported already, else none: a name in a checkpoint must import nothing."""
     module, _, name = path.rpartition(".")
     found = getattr(sys.modules.get(module), name, None)
     return recording.defaults(found) if isinstance(found, type) else {}
 
 
 def _plain(value: Any) -> Any:
-    """What ``torch.load(weights_only=True)`` gives back and ``==`` compares."""
+    """``value`` as something that ``torch.load(weights_only=True)`` gives back and that ``==`` compares."""
     if isinstance(value, type):
         return {"class_path": checkpoints.class_path(value), "init_args": {}}
     if isinstance(value, functools.partial) and isinstance(value.func, type):
@@ -130,7 +133,7 @@ def _square(old: Any, new: Any) -> bool:
 
 
 def _shown(value: Any) -> Any:
-    """A value in a sentence: of a class with arguments, the class."""
+    """A value for a sentence; for a class with arguments the name of the class."""
     return value["class_path"].rpartition(".")[2] if isinstance(value, dict) and "class_path" in value else value
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints that describe themselves: what a model was made of, as values that a file can hold; random states."""
+"""The description of a model in its checkpoint, as values that a file can hold; random states."""
 
 import io
 import pickle
@@ -41,7 +41,7 @@ def save_hyperparameters(model: Any) -> dict[str, str]:
 def describe(model: Any) -> dict[str, Any]:
     """The parts of a checkpoint that `load` needs besides the weights and the hyper-parameters.
 
-    The defaults are those of all arguments that nobody has given: a later version may have others.
+    ``defaults`` has those of all arguments that were not given, since a later version may have other defaults.
     """
     others = {name: value for name, value in recording.defaults(type(model)).items() if name not in model.hparams}
     return {
@@ -55,12 +55,12 @@ def describe(model: Any) -> dict[str, Any]:
 
 
 def prove_loadable(model: Any) -> None:
-    """Makes the model once more, as a checkpoint would; warns of a class that only this program finds.
+    """Makes the model once more, as `load` would; warns of a class that only this program can find.
 
     Raises:
         UsageError: if an argument would come back only by running code, or the second model has other weights.
     """
-    named = [path for value in model.hparams.values() for path in _named(value)]
+    named = [path for value in model.hparams.values() for path in _class_names(value)]
     if lost := next((path for path in (class_path(type(model)), *named) if not findable(path)), None):
         rank_zero_warn(
             f"{lost} is defined in a notebook or a function, where no other program finds it: checkpoints of this run "
@@ -82,15 +82,15 @@ def prove_loadable(model: Any) -> None:
         loading.prove_repeatable(model)
 
 
-def _named(value: Any) -> Iterator[str]:
+def _class_names(value: Any) -> Iterator[str]:
     """The classes that a described value names, however deep."""
     if isinstance(value, dict):
         yield from (value[key] for key in ("class_path", "class") if isinstance(value.get(key), str))
         for entry in value.values():
-            yield from _named(entry)
+            yield from _class_names(entry)
     elif isinstance(value, (list, tuple)):
         for entry in value:
-            yield from _named(entry)
+            yield from _class_names(entry)
 
 
 # -------------------------------------------------------------------- random states
@@ -108,10 +108,10 @@ def random_state(device: torch.device) -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any], device: torch.device) -> None:
-    """Puts the random generators back to what `random_state` returned.
+    """Sets the random generators to the states that `random_state` returned.
 
     Raises:
-        UsageError: if this is something else.
+        UsageError: if ``state`` is something else.
     """
     try:
         random.setstate(state["python"])
@@ -130,7 +130,7 @@ def set_random_state(state: dict[str, Any], device: torch.device) -> None:
 
 
 def broken(checkpoint: dict[str, Any]) -> str | None:
-    """The first weight of a checkpoint, or memory of an optimizer, that is not finite, in words."""
+    """Says in words which weight or optimizer state of a checkpoint is not finite; None if all are."""
     kept = {name: [value] for name, value in checkpoint["state_dict"].items()}
     for number, optimizer in enumerate(checkpoint.get("optimizer_states", ())):
         values = [value for state in optimizer.get("state", {}).values() for value in state.values()]

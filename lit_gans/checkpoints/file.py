@@ -76,7 +76,7 @@ def read(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
 
 
 def source(path: Any) -> str:
-    """What an error calls a checkpoint."""
+    """The name of a checkpoint in an error."""
     return str(getattr(path, "name", "the checkpoint") if hasattr(path, "read") else path)
 
 
@@ -90,7 +90,7 @@ def unpack(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
         return _unpack(path, source(path), map_location)
     if not Path(path).is_file():
         raise UsageError(f"there is no checkpoint file {path}; a run keeps its own under checkpoints/last.ckpt")
-    with Path(path).open("rb") as file:  # once: meanwhile a run may put a new file in its place
+    with Path(path).open("rb") as file:  # opened once: a run may put a new file in its place meanwhile
         return _unpack(file, str(path), map_location)
 
 
@@ -116,11 +116,11 @@ def _unpack(file: IO[bytes], where: str, map_location: Any) -> dict[str, Any]:
 
 
 def _damaged(file: IO[bytes]) -> str | None:
-    """Which entry of a zip file is not as it was written, None if all are: PyTorch does not look at the checksums."""
+    """The damage of a zip file in words, None if there is none: PyTorch does not check the checksums."""
     try:
         with zipfile.ZipFile(file) as archive:
             if not any(entry.CRC for entry in archive.infolist()):
-                return None  # torch.serialization.set_crc32_options(False): nobody has computed them
+                return None  # saved under torch.serialization.set_crc32_options(False): there are no checksums
             entry = archive.testzip()
             return None if entry is None else f"its entry {shown(entry)} has another checksum than when it was saved"
     except Exception as error:  # whatever a damaged zip file raises
@@ -128,7 +128,7 @@ def _damaged(file: IO[bytes]) -> str | None:
 
 
 def _asked_for(error: Exception) -> str:
-    """Why a pickle is refused, without PyTorch's advice to allow it to run code."""
+    """The reason why a pickle is refused, without PyTorch's advice to let it run code."""
     if found := re.search(r"GLOBAL ([\w.]+)", str(error)):
         return f"it asks for {found[1]} to be run, which no checkpoint of lit_gans does; do not use it"
     found = re.search(r"WeightsUnpickler error:\s*(.*)", str(error))
@@ -136,7 +136,7 @@ def _asked_for(error: Exception) -> str:
 
 
 def _check(content: dict[str, Any], where: str) -> None:
-    """Refuses a file whose entries are not what a run saves, which Lightning would take as they are."""
+    """Refuses a file with entries that no run saves; Lightning would take them as they are."""
 
     def expect(right: bool, name: str, wanted: str) -> None:
         if not right:
@@ -168,7 +168,7 @@ def _check(content: dict[str, Any], where: str) -> None:
 
 
 def _of_an_optimizer(state: Any) -> bool:
-    """Whether every parameter has the same kind of values: an optimizer takes them as they are and fails at a step."""
+    """Whether all parameters have values of the same types; an optimizer would load others and fail at a step."""
     if not isinstance(state, dict) or not isinstance(state.get("state"), dict):
         return False
     kinds: dict[str, set[type]] = {}
@@ -181,11 +181,11 @@ def _of_an_optimizer(state: Any) -> bool:
 
 
 def _plain_by_name(values: Any) -> bool:
-    """Whether these are words, numbers and None by name, which need no code to come back and can be compared."""
+    """Whether this is a dict of strings, numbers and None by name: these load without code and can be compared."""
     plain = (bool, int, float, str, type(None))
     return isinstance(values, dict) and all(type(k) is str and type(v) in plain for k, v in values.items())
 
 
 def plain_key(key: str) -> str:
-    """The name of a weight without what ``torch.compile(network)`` puts into it."""
+    """The name of a weight without the prefix that ``torch.compile(network)`` puts into it."""
     return key.replace("_orig_mod.", "")

@@ -1,4 +1,4 @@
-"""A model from its checkpoint: whatever the file says, only classes that a model is made of are called."""
+"""Loads a model from its checkpoint; whatever the file says, only classes that models are made of are called."""
 
 import functools
 import re
@@ -44,16 +44,16 @@ def load(
         path: a checkpoint file, or a file object that is open for reading bytes.
         map_location: the device to load to, or a dict or function as ``torch.load`` takes it; by default the CPU.
         expected: a class that the checkpoint must hold, itself or a subclass.
-        trust: packages of yours that the checkpoint names classes of. They are imported, which runs their code; without
-            this only what is imported already is looked up, and what this package, PyTorch and torchvision have.
-        strict: False takes weights that the file lacks, or has besides, as they are.
+        trust: packages of yours that the checkpoint names classes of. They are imported, which runs their code. Other
+            classes must be imported already, or belong to this package, PyTorch, torchvision or Lightning.
+        strict: whether missing and unexpected weights are an error; False ignores them with a warning.
         hparams_file: a .yaml file of arguments to take in place of those in the checkpoint.
-        arguments: what to change or add: a network that the training run was given as a live object has to be passed
+        arguments: arguments of the model to change or add. A network that was given as an object must be passed
             again (``generator=MyGenerator()``).
 
     Raises:
-        UsageError: if the file is no such checkpoint, is damaged, holds another class, names one that is no part of a
-            model or may not be imported, or needs a network.
+        UsageError: if the file is no checkpoint of this library, is damaged, holds another class, names a class that is
+            no part of a model or may not be imported, or needs a network.
     """
     checkpoint, where = read(path, "cpu" if map_location is None else map_location), source(path)
     cls = named_class(checkpoint, where, expected, trust)
@@ -81,10 +81,10 @@ def load(
 
 
 def named_class(checkpoint: dict[str, Any], where: str, expected: type[Any] | None, trust: Sequence[str]) -> type[Any]:
-    """The class that a checkpoint names; one of this name that is at hand counts before any that has to be found.
+    """The class that a checkpoint names; ``expected`` itself, if it has this name, comes before any other.
 
     Raises:
-        UsageError: if it cannot be found without running code that nobody has allowed, or is no model.
+        UsageError: if it cannot be found without running code that the user has not allowed, or is no model.
     """
     name = checkpoint[KEY]["class_path"]
     if expected is not None and class_path(expected) == name:
@@ -119,13 +119,13 @@ def _construct(cls: type, earlier: dict[str, Any], built: dict[str, Any], argume
 
 
 def _earlier_defaults(cls: type, checkpoint: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Arguments that nobody gave and whose default was another one when the checkpoint was saved."""
+    """The arguments that nobody gave and whose defaults have changed since, with the defaults of then."""
     saved, now = checkpoint[KEY].get("defaults", {}), defaults(cls)
     return {name: value for name, value in saved.items() if name in now and now[name] != value and name not in given}
 
 
 def prove_repeatable(model: Any) -> None:
-    """Makes a model once more from what it has recorded, without memory for its weights.
+    """Makes a model once more from its recorded arguments, without memory for its weights where possible.
 
     Raises:
         UsageError: if that fails, or the second model has other weights.
@@ -151,12 +151,12 @@ def prove_repeatable(model: Any) -> None:
 
 
 def _repeated(cls: type, recorded: dict[str, Any], state: dict[str, Any], device: str) -> Any:
-    """The model as `load` would make it, or the error that came instead."""
+    """The model as `load` would make it, or the error that was raised."""
     try:
         with torch.device(device), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = cls(**{name: build(value, name) for name, value in recorded.items()})
-            with suppress(Exception):  # a user's hook may ask for more than this checkpoint holds, which has no run yet
+            with suppress(Exception):  # a user's hook may need more than this checkpoint of no run holds
                 model.on_load_checkpoint({"state_dict": state})
             return model
     except Exception as error:
@@ -164,7 +164,7 @@ def _repeated(cls: type, recorded: dict[str, Any], state: dict[str, Any], device
 
 
 def _fill(model: Any, checkpoint: dict[str, Any], strict: bool | None, where: str) -> None:
-    """Gives a model its weights and what else it has saved."""
+    """Gives a model its weights, and calls its ``on_load_checkpoint``."""
     try:
         strict = model.strict_loading if strict is None else strict
         model.on_load_checkpoint({name: value for name, value in checkpoint.items() if name != RANDOM})
@@ -180,18 +180,18 @@ def _fill(model: Any, checkpoint: dict[str, Any], strict: bool | None, where: st
 
 
 def build(value: Any, where: str = "this", trust: Sequence[str] = ()) -> Any:
-    """The inverse of `recording.plain`, also for what is nested in lists and dicts.
+    """The inverse of `recording.plain`, also for values inside lists and dicts.
 
     ``{"class_path", "init_args"}`` becomes a network or a backbone, or a factory of optimizers or schedules;
     ``{"class"}`` the class itself, with ``"partial"`` a partial of it. Anything else is returned as it is.
 
     Args:
-        value: what was stored.
-        where: what the class is named for, and where, for an error.
+        value: the stored value.
+        where: the argument and the file, for an error.
         trust: packages whose code may run.
 
     Raises:
-        UsageError: if the class is of another kind, may not be imported, or is not made with these arguments.
+        UsageError: if the class is of another kind, may not be imported, or refuses these arguments.
     """
     if type(value) in (list, tuple):
         return type(value)(build(entry, where, trust) for entry in value)
@@ -224,15 +224,15 @@ def _make(cls: type, arguments: dict[str, Any], where: str) -> Any:
 
 
 def was_restoring(error: BaseException) -> bool:
-    """Whether an error came while Lightning gave loops, callbacks, optimizers and schedules what a checkpoint holds."""
+    """Whether an error came while Lightning restored loops, callbacks, optimizers or schedules from a checkpoint."""
     codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
     return any(
         code.co_filename == _RESTORER and code.co_name.startswith(("restore", "_restore", "resume")) for code in codes
-    )  # it saves as well
+    )  # that file saves checkpoints as well
 
 
 class _Arguments(yaml.SafeLoader):
-    """What Lightning's loggers write into hparams.yaml: plain values, and tuples."""
+    """Reads the hparams.yaml of Lightning's loggers: plain values, and tuples."""
 
 
 _Arguments.add_constructor(

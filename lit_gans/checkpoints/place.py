@@ -1,8 +1,8 @@
-"""Where a run is: how a checkpoint of any moment is gone on with, so that no batch and no validation is lost.
+"""The place in a run that a checkpoint resumes at, whenever it was saved: no batch and no validation is lost.
 
 Lightning counts an epoch as finished when its loop ends, also when it was cut by ``max_steps``, ``max_time``, a
-callback or ``limit_train_batches``, and passes over what was left of it on resuming. Here the place of a run is its
-number of batches: an epoch is finished when all of its batches are done.
+callback or ``limit_train_batches``, and skips the rest of it on resuming. Here the place of a run is its number of
+batches: an epoch is finished when all of its batches are done.
 """
 
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from typing import Any
 
 from lightning.pytorch import LightningDataModule, Trainer
 
-RUN = "run"  # the entry of a checkpoint that says what run saved it
+RUN = "run"  # the entry of a checkpoint that describes the run that saved it
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,11 @@ class Place:
     """A place between two batches.
 
     Args:
-        batches: how many the run has done.
+        batches: number of batches that the run has done.
         epoch: the number, from 0, of the epoch that the last of them belongs to.
-        batch: how many of that epoch are done.
-        over: whether that was its last batch.
-        ended: whether its end has been dealt with too.
+        batch: number of batches of that epoch that are done.
+        over: whether that was the epoch's last batch.
+        ended: whether the hooks at the end of the epoch have run too.
         validated: whether the validation that may follow the last batch is done.
     """
 
@@ -35,13 +35,13 @@ class Place:
 
     @property
     def epochs(self) -> int:
-        """How many epochs are finished."""
+        """The number of epochs that are finished."""
         return self.epoch + (self.over and self.ended)
 
 
 def lengths(trainer: Trainer, loader: Any) -> tuple[int | None, int | None]:
-    """How many batches ``loader`` has, and how many of them make an epoch of this run; None where nobody knows."""
-    if isinstance(loader, (list, tuple, dict)):  # several loaders: their number says nothing
+    """The number of batches of ``loader``, and of an epoch of this run; None where it is not known."""
+    if isinstance(loader, (list, tuple, dict)):  # several loaders: the length of the list says nothing
         return None, None
     try:
         every = len(loader)
@@ -52,7 +52,7 @@ def lengths(trainer: Trainer, loader: Any) -> tuple[int | None, int | None]:
 
 
 def upcoming(trainer: Trainer) -> tuple[int | None, int | None]:
-    """The `lengths` of the data that a run is going to have, before Lightning asks for them."""
+    """The `lengths` of the data of a run that begins, before Lightning has asked for them."""
     loader = trainer.fit_loop._data_source.instance
     if isinstance(loader, LightningDataModule):
         loader = loader.train_dataloader()
@@ -61,7 +61,7 @@ def upcoming(trainer: Trainer) -> tuple[int | None, int | None]:
 
 
 def measure(trainer: Trainer) -> dict[str, Any]:
-    """What a checkpoint must say beside Lightning's counters."""
+    """The numbers that a checkpoint needs beside Lightning's counters."""
     every, epoch = lengths(trainer, trainer.train_dataloader)
     loop = trainer.fit_loop.epoch_loop
     done = loop.batch_progress.state_dict()["total"]["processed"]
@@ -71,7 +71,7 @@ def measure(trainer: Trainer) -> dict[str, Any]:
 
 
 def find(checkpoint: dict[str, Any]) -> Place:
-    """The place that a checkpoint is from, whatever hook it was saved in."""
+    """The place that a checkpoint was saved at, in whatever hook."""
     loops = checkpoint["loops"]["fit_loop"]
     epochs, progress = loops["epoch_progress"]["current"], loops["epoch_loop.batch_progress"]
     current, run = progress["current"], checkpoint.get(RUN, {})
@@ -79,17 +79,16 @@ def find(checkpoint: dict[str, Any]) -> Place:
     over = batch > 0 and (batch == run.get("epoch") or (progress["is_last_batch"] and batch == current["ready"]))
     validated = run.get("validated", current["completed"] == batch)
     begun = epochs["ready"]
-    if epochs["started"] < begun or (batch == 0 and begun):  # a new epoch that has not done anything yet
+    if epochs["started"] < begun or (batch == 0 and begun):  # a new epoch that has done no batch yet
         return Place(batches, begun - 2, 0, True, True, True)
     return Place(batches, begun - 1, batch, over or not begun, epochs["processed"] == begun, validated)
 
 
 def fitted(place: Place, old: tuple[Any, Any], new: tuple[Any, Any]) -> Place:
-    """The same place where an epoch has another length.
+    """The same place in a run whose epochs have another length.
 
-    If the data are the same and only a limit is another one, the place is where a run with the new limit would be after
-    as many batches. With other data or batches, the epochs that are done count as done, and of the cut one the same
-    share.
+    If only the limit has changed, the place is where a run with the new limit would be after as many batches. If the
+    number of batches has changed, the finished epochs count as finished, and the same share of the unfinished one.
     """
     if None in (*old, *new) or old[1] == new[1]:
         return place
@@ -105,10 +104,10 @@ def fitted(place: Place, old: tuple[Any, Any], new: tuple[Any, Any]) -> Place:
 
 
 def rewind(checkpoint: dict[str, Any], trainer: Trainer) -> tuple[Place, int | None]:
-    """Writes the place into Lightning's counters, as they are at the end of a batch or of an epoch that is over.
+    """Writes the place into Lightning's counters, as they are after a batch, or after an epoch that is over.
 
     Returns:
-        The place, for `go_on`, and how many batches an epoch is going to have.
+        The place, for `go_on`, and the number of batches that an epoch will have.
     """
     run, new = checkpoint.get(RUN, {}), upcoming(trainer)
     place = fitted(find(checkpoint), (run.get("batches"), run.get("epoch")), new)
@@ -130,14 +129,14 @@ def rewind(checkpoint: dict[str, Any], trainer: Trainer) -> tuple[Place, int | N
 def go_on(trainer: Trainer, place: Place) -> None:
     """Tells Lightning's loops, which have just been restored and asked for data, how to begin.
 
-    Lightning guesses from its counters, and with ``max_steps`` takes every restored epoch for one that is not over.
+    Lightning guesses from its counters, and with ``max_steps`` takes every restored epoch for an unfinished one.
     """
     loop, fetcher = trainer.fit_loop.epoch_loop, trainer.fit_loop._data_fetcher
     assert fetcher is not None
     if place.over and place.ended:
         loop.restarting = False  # the next epoch is a new one
     elif not place.validated and loop._should_check_val_fx(fetcher):
-        loop.val_loop.batch_progress.reset_on_run()  # the whole validation, whatever had been done of it
+        loop.val_loop.batch_progress.reset_on_run()  # the whole validation once more, also where a part was done
         loop.val_loop._restart_stage = "restarted_mid_evaluation"
     else:
         loop._restart_stage = "none"

@@ -1,4 +1,4 @@
-"""The call that made an object, noted before its ``__init__`` runs, as values that a file can hold."""
+"""Records the call that makes an object, before its ``__init__`` runs, as values that a file can hold."""
 
 import functools
 import inspect
@@ -44,14 +44,14 @@ _FACTORIES = (Optimizer, LRScheduler)
 class Recorded(ABCMeta):
     """A metaclass: ``made.recorded`` is the call that made an object, whatever its ``__init__`` does to the arguments.
 
-    Lightning collects arguments on the way from class to class, with all that a subclass adds, rebinds or takes out for
-    its parent. Repeating such a call makes another object. What is recorded here is what the caller wrote.
+    Lightning collects arguments from class to class, together with all that a subclass adds, rebinds or takes out for
+    its parent; repeating such a call makes another object. Here the arguments are recorded as the caller wrote them.
     """
 
-    if not TYPE_CHECKING:  # a type checker takes the signature of __init__, unless it finds this
+    if not TYPE_CHECKING:  # without this, type checkers use the signature of __init__
 
         def __call__(cls, *arguments: Any, **named: Any) -> Any:
-            """Notes the call, then makes the object as always."""
+            """Records the call, then makes the object as usual."""
             made = cls.__new__(cls, *arguments, **named)
             if not isinstance(made, cls):
                 return made
@@ -66,17 +66,17 @@ class Recorded(ABCMeta):
 
     @property
     def __signature__(cls) -> inspect.Signature:
-        """That of ``__init__``: without it editors and ``help`` would show the one of the metaclass."""
+        """The signature of ``__init__``; editors and ``help`` would otherwise show the metaclass's."""
         own = inspect.signature(cls.__init__)  # type: ignore[misc]
         return own.replace(parameters=list(own.parameters.values())[1:], return_annotation=inspect.Signature.empty)
 
 
 def _bound(cls: type, made: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a call by name, with the defaults of the class itself; ``*name`` for further positional ones."""
+    """The arguments of a call by name, with the defaults of the class itself; positional extras as ``*name``."""
     try:
         call = inspect.signature(cls.__init__).bind(made, *arguments, **named)  # type: ignore[misc]
     except TypeError:
-        return {}  # the call itself is about to say what is wrong
+        return {}  # the call that follows says what is wrong
     call.apply_defaults()
     found: dict[str, Any] = {}
     for parameter in list(call.signature.parameters.values())[1:]:
@@ -91,14 +91,14 @@ def _bound(cls: type, made: Any, arguments: tuple[Any, ...], named: dict[str, An
 
 
 def _copied(value: Any) -> Any:
-    """Lists and dicts as they are now; anything else itself."""
+    """A copy of lists and dicts, however deep; anything else as it is."""
     if type(value) is dict:
         return {key: _copied(entry) for key, entry in value.items()}
     return [_copied(entry) for entry in value] if type(value) is list else value
 
 
 def _explain_moved(cls: type, error: TypeError) -> None:
-    """Raises a `UsageError` if the call was one of version 0.1."""
+    """Raises a `UsageError` if the call used an argument of version 0.1."""
     name = str(error).rpartition("unexpected keyword argument '")[2].rstrip("'")
     if str(error).count("unexpected keyword argument") and name in MOVED and hasattr(cls, "default_backbone"):
         backbone = type(cls.default_backbone).__name__
@@ -109,7 +109,7 @@ def _explain_moved(cls: type, error: TypeError) -> None:
 
 
 def defaults(cls: type) -> dict[str, Any]:
-    """The default of every argument that a class takes, also of those that it hands on to its parents."""
+    """The default of every argument of a class, and of those that it hands on to its parents."""
     parameters = [
         parameter
         for base in reversed(cls.__mro__)
@@ -144,7 +144,7 @@ def described(model: Any) -> tuple[dict[str, Any], dict[str, str]]:
         try:
             pickle.dumps(value)
         except (pickle.PickleError, AttributeError, TypeError) as error:
-            raise _unnamed(name, value) from error
+            raise _unnameable(name, value) from error
     return values, networks
 
 
@@ -171,7 +171,7 @@ def plain(name: str, value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if callable(value):
-        raise _unnamed(name, value)
+        raise _unnameable(name, value)
     return value
 
 
@@ -180,7 +180,7 @@ def _partial(name: str, value: functools.partial[Any]) -> dict[str, Any]:
     if not isinstance(cls, type) and rest and isinstance(rest[-1], type):  # jsonargparse's own way to make a factory
         cls, rest = rest[-1], ()
     if not isinstance(cls, type) or rest:
-        raise _unnamed(name, value.func)
+        raise _unnameable(name, value.func)
     arguments = {key: plain(f"{name}.{key}", entry) for key, entry in value.keywords.items()}
     return _factory(cls, arguments) if issubclass(cls, _FACTORIES) else {"class": class_path(cls), "partial": arguments}
 
@@ -202,7 +202,7 @@ def _as_made(module: nn.Module) -> bool:
     return simple and state == other
 
 
-def _unnamed(name: str, value: Any) -> UsageError:
+def _unnameable(name: str, value: Any) -> UsageError:
     shown: Callable[..., Any] | str = getattr(value, "__name__", value)
     return UsageError(
         f"{name} is {shown!r}, which a checkpoint cannot name; pass a class, or functools.partial(torch.optim.Adam, "

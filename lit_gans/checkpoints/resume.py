@@ -1,4 +1,4 @@
-"""A run that goes on from a checkpoint: what it must have in common with the one that was saved, and what is said."""
+"""Resumes a run from a checkpoint: refuses another model or optimizers, and notes all other differences."""
 
 import sys
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from lit_gans.errors import UsageError
 
 
 def begin(model: Any, checkpoint: dict[str, Any]) -> place.Place:
-    """Finds where the checkpoint's run was, writes it into Lightning's counters and says what is not as it was there.
+    """Finds the place of the checkpoint's run, writes it into Lightning's counters and prints the differences.
 
     Raises:
         UsageError: if the checkpoint has no optimizers.
@@ -70,7 +70,7 @@ def nothing_left(
 def refuse_class(model: Any, checkpoint: dict[str, Any], path: Any) -> None:
     """Raises a `UsageError` for a checkpoint of another model, as the command line does.
 
-    A class of the script that runs (``__main__``) is the one of the same name in a module, and the other way round.
+    A class of the running script (``__main__``) counts as the class of the same name in a module, and the reverse.
     """
     held = checkpoint.get(checkpoints.KEY, {}).get("class_path")
     own = checkpoints.class_path(type(model))
@@ -86,14 +86,14 @@ def refuse_class(model: Any, checkpoint: dict[str, Any], path: Any) -> None:
 
 
 def refuse_optimizers(optimizers: Sequence[Any], states: Sequence[dict[str, Any]], path: Any) -> None:
-    """Raises a `UsageError` for saved states that these optimizers cannot go on with."""
+    """Raises a `UsageError` for saved states of other optimizers or other parameters."""
     for optimizer, state in zip_longest(optimizers, states):
         groups, saved = [] if optimizer is None else optimizer.param_groups, (state or {}).get("param_groups", [])
         sizes = [[len(group["params"]) for group in each] for each in (groups, saved)]
         if sizes[0] != sizes[1] or any(optimizer.defaults.keys() - group.keys() for group in saved):
             raise UsageError(
                 f"{path} holds the state of another optimizer than {type(optimizer).__name__}, or of one for other "
-                "parameters, so training cannot go on from it; leave the optimizers and what is frozen as they were, "
+                "parameters, so training cannot go on from it; keep the optimizers and the frozen layers as they were, "
                 "or begin anew from its weights alone (load_state_dict)"
             )
 

@@ -1,8 +1,9 @@
 """Which classes a file may name, and how a name becomes a class.
 
-Importing a module runs it, and so does calling what a name stands for. A checkpoint, or a configuration that comes with
-one, may be anybody's. So a name from a file is only looked up in what is there already, and it must be a class of an
-expected kind. What a user typed counts for more: it is imported, from the working folder too.
+Importing a module runs code, and so does calling what a name stands for. A checkpoint, or a configuration that comes
+with one, may come from anybody. So a name from a file is only looked up in modules that are imported already, or that
+are safe to import, and it must name a class of an expected kind. A name that the user typed is trusted: its module is
+imported, from the working folder too.
 """
 
 import inspect
@@ -19,8 +20,8 @@ from lit_gans.errors import UsageError, reason
 
 _MAIN = "__main__"
 _HOMES = ("lit_gans", "torch.nn", "torch.optim", "torchvision", "lightning.pytorch")  # their modules may be imported
-# classes that a model is not made of: measures and feature networks fetch weights from the network, and PyTorch's
-# compilers and remote procedures take source code and names of functions
+# modules whose classes are no parts of models: metrics and feature networks download weights, and PyTorch's compilers
+# and remote procedures take source code and names of functions
 _NO_PARTS = ("torch", "torchmetrics", "lit_gans.metrics")
 _PARTS = ("torch.nn", "torch.optim")
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
@@ -29,14 +30,14 @@ _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 def class_path(cls: type) -> str:
     """The dotted name by which `find_class` finds a class again.
 
-    A class of the program that runs, ``__main__``, goes by the name that this file has when another program imports it.
+    The module of a class of the running program, ``__main__``, is named as another program would import it.
     """
     module = main_name() if cls.__module__ == _MAIN else cls.__module__
     return f"{module}.{cls.__qualname__}"
 
 
 def main_name() -> str:
-    """The name by which other programs import the one that runs; ``__main__`` if they cannot, as with a notebook."""
+    """The name by which other programs import the running one; ``__main__`` if they cannot, as with a notebook."""
     main = sys.modules.get(_MAIN)
     spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
     name = spec.name if spec is not None else Path(file).stem if file else _MAIN
@@ -45,25 +46,25 @@ def main_name() -> str:
 
 
 def findable(path: str) -> bool:
-    """Whether another program can find a class by its name: it is in no notebook and in no function."""
+    """Whether another program can find a class by its name; false for classes in notebooks and functions."""
     return bool(_DOTTED.fullmatch(path)) and not path.startswith(f"{_MAIN}.")
 
 
 def find_class(name: Any, kinds: tuple[type, ...], where: str, trust: Sequence[str] = (), typed: str = "") -> type:
     """The class that a file names.
 
-    Nothing is called, and nothing is imported but modules of this package, PyTorch's networks and optimizers,
-    torchvision, Lightning and the packages that the user trusts. Modules that are imported already are looked up.
+    No code from elsewhere runs: nothing is called, and the only modules that may be imported are those of this package,
+    PyTorch's networks and optimizers, torchvision, Lightning and the packages that the user trusts.
 
     Args:
-        name: what the file says.
+        name: the dotted name in the file.
         kinds: the class must be a subclass of one of these.
-        where: the file and what it names the class for, for the error.
+        where: the argument and the file, for the error.
         trust: packages whose code the user allows to run, from the working folder too.
-        typed: what to type to name the class oneself, for the error.
+        typed: another way to name the class on the command line, for the error.
 
     Raises:
-        UsageError: if this is no such class, or finding out would run code that nobody has allowed.
+        UsageError: if the name is of no such class, or finding out would run code that the user has not allowed.
     """
     if not isinstance(name, str) or len(name) > 300 or not _DOTTED.fullmatch(name.replace("<locals>", "locals")):
         raise UsageError(f"{where} names {shown(name)}, which is no dotted name of a class; the file is damaged")
@@ -83,7 +84,7 @@ def find_class(name: Any, kinds: tuple[type, ...], where: str, trust: Sequence[s
 
 
 def import_class(name: str) -> Any:
-    """What a user typed the dotted name of, imported from anywhere, the working folder too.
+    """Imports a class whose dotted name the user typed, from anywhere, the working folder too.
 
     Raises:
         UsageError: if its module cannot be imported or does not have it.
@@ -96,7 +97,7 @@ def import_class(name: str) -> Any:
 
 @contextmanager
 def working_folder() -> Iterator[None]:
-    """Imports find the modules of the working folder, after all others, and only as long as this lasts."""
+    """While it lasts, imports also find the modules of the working folder, after all others."""
     folder = str(Path.cwd())
     added = folder not in sys.path
     if added:
@@ -110,7 +111,7 @@ def working_folder() -> Iterator[None]:
 
 
 def shown(value: Any) -> str:
-    """A value from a file, short and on one line."""
+    """A value from a file as text, short and on one line."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:77]}..."
 
@@ -119,9 +120,9 @@ def shown(value: Any) -> str:
 
 
 def _look_up(name: str, packages: tuple[str, ...]) -> Any:
-    """What a dotted name stands for, None if it is unknown."""
+    """The object that a dotted name stands for, None if it is unknown."""
     own = f"{main_name()}."
-    if name.startswith(own):  # in the program that was saved, or that is being debugged, it is not a module of its own
+    if name.startswith(own):  # the running program is the module __main__, under no other name
         name = f"{_MAIN}.{name.removeprefix(own)}"
     top, *parts = name.split(".")
     found: Any = sys.modules.get(top)
@@ -135,7 +136,7 @@ def _look_up(name: str, packages: tuple[str, ...]) -> Any:
 def _member(owner: Any, part: str, name: str, packages: tuple[str, ...]) -> Any:
     """A module's or class's own attribute, or a module's submodule; None if there is none.
 
-    Looks into dictionaries: an attribute may be a property, and a module may make its attributes when asked for them.
+    Looks into dictionaries, since reading an attribute can run code: of a property, or of a module's ``__getattr__``.
     """
     if issubclass(type(owner), type):
         return inspect.getattr_static(owner, part, None)
@@ -147,7 +148,7 @@ def _member(owner: Any, part: str, name: str, packages: tuple[str, ...]) -> Any:
     if f"{own}.{part}" in sys.modules:
         return sys.modules[f"{own}.{part}"]
     trusted = _within(own, packages)
-    if (trusted or own.partition(".")[0] == "lit_gans") and hasattr(owner, part):  # made when asked for
+    if (trusted or own.partition(".")[0] == "lit_gans") and hasattr(owner, part):  # a module's __getattr__ may make it
         return getattr(owner, part)
     if "__path__" in there and not part.startswith("_") and (trusted or _within(f"{own}.{part}", _HOMES)):
         return _import(f"{own}.{part}", name)
@@ -155,10 +156,10 @@ def _member(owner: Any, part: str, name: str, packages: tuple[str, ...]) -> Any:
 
 
 def _import(module: str, name: str) -> ModuleType | None:
-    """A module that may be imported; None if there is none.
+    """Imports a module; None if there is none.
 
     Raises:
-        UsageError: if it fails.
+        UsageError: if the import fails.
     """
     try:
         with working_folder():
@@ -174,7 +175,7 @@ def _import(module: str, name: str) -> ModuleType | None:
 
 
 def _is_a(found: Any, kinds: tuple[type, ...]) -> bool:
-    """Whether this is a class of one of these kinds; nothing of its own is asked, as ``issubclass`` may."""
+    """Whether this is a class of one of these kinds, without running its code, which ``issubclass`` can do."""
     return issubclass(type(found), type) and not set(kinds).isdisjoint(found.__mro__)
 
 
@@ -183,15 +184,15 @@ def _no_part(module: str) -> bool:
 
 
 def _within(name: str, packages: Sequence[str]) -> bool:
-    """Whether a module is one of the packages or in one."""
+    """Whether a module is one of the packages, or in one of them."""
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
 def _packages(trust: Sequence[str]) -> tuple[str, ...]:
-    """The top-level packages that a user trusts: importing a part of one runs the whole's code first.
+    """The top-level packages that a user trusts: importing a submodule runs its package's code first.
 
     Raises:
-        UsageError: if one is no name of a package.
+        UsageError: if one is not the name of a package.
     """
     names = [trust] if isinstance(trust, str) else [*trust]
     packages = [part.strip() for name in names for part in str(name).split(",")]
@@ -202,7 +203,7 @@ def _packages(trust: Sequence[str]) -> tuple[str, ...]:
 
 
 def _unknown(name: str, where: str, packages: tuple[str, ...], typed: str) -> str:
-    """Why a class is not there and what to do."""
+    """A sentence that says why a class cannot be found and what to do."""
     package, _, last = name.partition(".")[0], None, name.rpartition(".")[2]
     if package == _MAIN or "<locals>" in name:
         place = "a script or notebook" if package == _MAIN else "a function"

@@ -1,1 +1,1 @@
-"""The part that all models share, whatever they are made of: the loop, averages, exact resume."""
+"""The part that all models share: the training loop, averages, exact resume."""

@@ -1,4 +1,4 @@
-"""What is looked at before it can do harm: the first batches, a variant's terms, the options of a trainer."""
+"""Checks of the first batches, of a variant's terms and of a trainer's options, before they can do harm."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,15 +15,15 @@ _FEW_BITS = (
     "to nothing; train with bf16-mixed, 16-mixed, 32-true or 64-true"
 )
 _IMAGES = ("image", "source", "target", "a", "b")
-_ROUNDING = 0.001  # of a value range: what a resizing filter may overshoot is clamped by the data
+_ROUNDING = 0.001  # share of a value range; the data clamp what a resizing filter overshoots by more
 
 
 def refuse_batch(model: Any, batch: dict[str, Any]) -> None:
-    """Looks at the first batch of a run.
+    """Checks the first batch of a run.
 
     Args:
-        model: says what it ``needs``, what the ``subject`` of its game is, and in what ``value_range``.
-        batch: by name.
+        model: its ``needs``, ``subject``, ``value_range`` and ``image_shape`` say how a batch must be.
+        batch: tensors by name.
 
     Raises:
         UsageError: if the batch lacks what the model needs, or has images of another kind.
@@ -42,7 +42,7 @@ def refuse_batch(model: Any, batch: dict[str, Any]) -> None:
 
 
 def _refuse_values(name: str, images: Tensor, value_range: tuple[float, float]) -> None:
-    """Refuses a batch of images that no generator with a tanh could match."""
+    """Refuses images with values that the generator cannot draw."""
     (least, most), (low, high) = value_range, (float(images.min()), float(images.max()))
     slack = _ROUNDING * (most - least) / 2
     if not images.is_floating_point() or low < least - slack or high > most + slack:
@@ -50,7 +50,7 @@ def _refuse_values(name: str, images: Tensor, value_range: tuple[float, float]) 
         raise UsageError(
             f"'{name}' must be float images in {wanted}, as the generator draws them, got {images.dtype} in "
             f"[{low:g}, {high:g}]; normalise them with image / 127.5 - 1 if they are in [0, 255] or image * 2 - 1 if "
-            "they are in [0, 1], or set value_range = None in your model's class if they are no images"
+            "they are in [0, 1], or set value_range = None in your model's class if they are not images"
         )
     if low >= 0 > least:
         rank_zero_warn(
@@ -71,7 +71,7 @@ def shape_of(name: str, given: Sequence[int] | None) -> tuple[int, ...] | None:
     """A shape as a tuple.
 
     Raises:
-        UsageError: if it is no sequence of whole numbers from 1.
+        UsageError: if it is not a sequence of whole numbers from 1.
     """
     if given is None:
         return None
@@ -84,7 +84,7 @@ def shape_of(name: str, given: Sequence[int] | None) -> tuple[int, ...] | None:
 
 
 def refuse_backbone(model: Any, backbone: Any, kind: type, **networks: nn.Module | None) -> None:
-    """Raises a `UsageError` for a backbone of another kind, or one that has nothing to make."""
+    """Raises a `UsageError` for a backbone of another kind, or one beside networks that leave it none to make."""
     if backbone is not None and not isinstance(backbone, kind):
         raise UsageError(
             f"the backbone of a {type(model).__name__} must be a {kind.__name__}, such as "
@@ -92,7 +92,7 @@ def refuse_backbone(model: Any, backbone: Any, kind: type, **networks: nn.Module
         )
     if backbone is not None and all(network is not None for network in networks.values()):
         raise UsageError(
-            f"a backbone would shape default networks, which {type(model).__name__} has none of here; leave out "
+            f"a backbone makes default networks, and {type(model).__name__} was given all of its own; leave out "
             f"backbone, or one of {' and '.join(networks)}"
         )
 
@@ -101,7 +101,7 @@ def checked_terms(player: str, terms: Any) -> Terms:
     """The terms that a variant's loss has returned.
 
     Raises:
-        UsageError: if they are no dict of tensors of one number, or no weight has a part in them.
+        UsageError: if they are not a dict of tensors of one number each, or depend on no weight that trains.
     """
     if not isinstance(terms, dict) or not terms:
         given = "an empty dict" if isinstance(terms, dict) else f"a {type(terms).__name__}"
@@ -124,7 +124,7 @@ def checked_terms(player: str, terms: Any) -> Terms:
 
 
 def refuse_idle(model: nn.Module, moved: Sequence[Tensor], players: str) -> None:
-    """Raises a `UsageError` for parameters that require a gradient and are none of those that optimizers move."""
+    """Raises a `UsageError` for parameters that require a gradient and that no optimizer moves."""
     known = set(map(id, moved))
     idle = [name for name, p in model.named_parameters() if p.requires_grad and id(p) not in known]
     if idle:
@@ -147,13 +147,13 @@ def refuse_strategy(strategy: Any) -> None:
 
 
 def refuse_precision(precision: str) -> None:
-    """Raises a `UsageError` for number types that nothing can be learned in."""
+    """Raises a `UsageError` for number types in which small steps of the weights are lost."""
     if precision not in ("32-true", "64-true", "16-mixed", "bf16-mixed"):
         raise UsageError(f"precision {precision} {_FEW_BITS}")
 
 
 def refuse_few_bits(model: nn.Module) -> None:
-    """The same for a model that was converted already; what is frozen may be in any type."""
+    """Raises a `UsageError` for a model that was converted to few bits; frozen weights may have any number type."""
     learned = (weight for weight in model.parameters() if weight.requires_grad and weight.is_floating_point())
     if few := next((weight.dtype for weight in learned if weight.element_size() < 4), None):
         name = str(few).removeprefix("torch.")
@@ -161,7 +161,7 @@ def refuse_few_bits(model: nn.Module) -> None:
 
 
 def refuse_options(trainer: Any) -> None:
-    """Raises a `UsageError` for what Lightning would do to the one optimizer that it knows of."""
+    """Raises a `UsageError` for the trainer's own clipping and accumulation, which models do not use."""
     if trainer.gradient_clip_val:
         raise UsageError("a model clips by itself: use its clip_norm, not the trainer's gradient_clip_val")
     if trainer.accumulate_grad_batches != 1:

@@ -1,4 +1,4 @@
-"""Models that learn to give back what they are shown, without a game."""
+"""Models that learn to code images and to decode them again, without a game."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -30,13 +30,13 @@ _SMALL = MLPBackbone((128, 128), (128, 128), latent_dim=20)
 class EncoderDecoder(JointModel):
     """An encoder, a decoder (the generator) and one optimizer for both.
 
-    A variant says what is minimised. The rest is here: images to codes and back, samples from the decoder, averages of
+    A variant writes the objective. The rest is here: images to codes and back, samples from the decoder, averages of
     both networks, logging.
 
     Args:
         encoder: maps (N, C, H, W) to (N, outputs), as many outputs as the variant says.
         generator: maps codes (N, latent_dim) to (N, C, H, W) in [-1, 1].
-        backbone: the kind of network that both are where none are given; by default DCGAN's with layer norm, or an MLP
+        backbone: makes the networks that are not given; by default DCGAN's with layer norm, or an MLP
             for images with a side below 8 pixels.
         latent_dim: size of a code; by default the given generator's own ``latent_dim``, or the backbone's.
         likelihood: the distribution of an image x around its copy x': ``gaussian``, or ``bernoulli``, values that are
@@ -81,12 +81,12 @@ class EncoderDecoder(JointModel):
         self._made.update(generator=ref(self.generator), encoder=ref(self.encoder))
         self.encoder_ema = ExponentialAverage(self.encoder, self.ema_decay) if self.ema_decay else None
         if likelihood == "bernoulli":
-            refuse_without_logits(self._decoder(self.generator), "likelihood='bernoulli' is one of logits")
+            refuse_without_logits(self._decoder(self.generator), "likelihood='bernoulli' needs the generator's logits")
         self.likelihood = likelihood
 
     @property
     def backbone(self) -> Backbone:
-        """The kind of network that default networks are: the one that was given, else DCGAN's or an MLP."""
+        """The backbone of the default networks: the one that was given, else DCGAN's or an MLP."""
         if self._backbone is not None:
             return self._backbone
         sides = self.shape[1:]
@@ -104,18 +104,18 @@ class EncoderDecoder(JointModel):
         return self.backbone.encoder(self.shape, self.outputs * (self.latent_dim or 0))
 
     def made_drawing(self, decoder: nn.Module) -> nn.Module:
-        """The generator that draws from noise by a decoder of codes: the decoder itself, where codes are like noise."""
+        """Makes a generator from noise out of a decoder of codes: the decoder itself, where codes are like noise."""
         return decoder
 
-    # ---------------------------------------------------------------- what a variant writes
+    # ---------------------------------------------------------------- a variant writes these
 
     @abstractmethod
     def objective(self, images: Tensor) -> Terms:
-        """The terms, means over the batch, that the encoder and the decoder minimise the sum of."""
+        """The terms, means over the batch, whose sum the encoder and the decoder minimise."""
 
     @abstractmethod
     def held_out(self, images: Tensor, seed: int) -> Terms:
-        """Means over a batch of validation images, by the averaged networks."""
+        """Named means over a batch of validation images, by the averaged networks."""
 
     def _decoder(self, generator: nn.Module) -> Any:
         """The part of the generator that maps codes, rather than noise, to images."""
@@ -143,7 +143,7 @@ class EncoderDecoder(JointModel):
             return in_parts(self._decoder(generator), codes, like=self._like())
 
     def reconstruct(self, images: Tensor) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1], coded and decoded."""
+        """Images (N, C, H, W) in [-1, 1], encoded and decoded again."""
         return self.decode(self.encode(images))
 
     def sample(self, n: int = 64, *, seed: int | None = None, noise: Tensor | None = None) -> Tensor:
@@ -165,7 +165,7 @@ class EncoderDecoder(JointModel):
         They are the code, or mean and log-variance.
 
         Raises:
-            UsageError: if it gives another shape.
+            UsageError: if the encoder's output has another shape.
         """
         given, size = full(encoder(images)), self.latent_dim or 0
         if given.shape != (len(images), self.outputs * size):
@@ -174,10 +174,10 @@ class EncoderDecoder(JointModel):
                 f"{type(self).__name__}'s encoder must give {times} the generator's latent_dim={size} "
                 f"dimensions: {(len(images), self.outputs * size)}, got {tuple(given.shape)}"
             )
-        return given.chunk(self.outputs, 1)
+        return given.chunk(self.outputs, 1)  # (N, outputs * latent_dim) to (N, latent_dim) each
 
     def log_likelihood(self, generator: nn.Module, images: Tensor, codes: Tensor) -> Tensor:
-        """How likely images are (N,) under the distribution that codes (N, latent_dim) are decoded to, in nats."""
+        """Log-likelihoods (N,) of images in nats, under the distribution that codes (N, latent_dim) are decoded to."""
         decoder, codes = self._decoder(generator), codes.to(self.dtype)
         if self.likelihood == "bernoulli":
             return bernoulli(images, 2 * decoder.logits(codes))  # 2 sigmoid(2 x) - 1 = tanh(x)
@@ -185,16 +185,16 @@ class EncoderDecoder(JointModel):
 
     @abstractmethod
     def gaussian_log_likelihood(self, images: Tensor, mean: Tensor) -> Tensor:
-        """(N,), of images under a Gaussian around ``mean``."""
+        """Log-likelihoods (N,) of images under a Gaussian around ``mean`` (N, C, H, W)."""
 
     # ---------------------------------------------------------------- training
 
     def loss(self, batch: Batch) -> Terms:
-        """The variant's `objective` of a batch's images."""
+        """The variant's `objective` for a batch's images."""
         return self.objective(batch[self.subject])
 
     def averages(self) -> list[tuple[ExponentialAverage, nn.Module]]:
-        """Those of the decoder and of the encoder."""
+        """The averages of the decoder and of the encoder, with the networks that they follow."""
         return super().averages() + ([] if self.encoder_ema is None else [(self.encoder_ema, self.encoder)])
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
@@ -204,8 +204,8 @@ class EncoderDecoder(JointModel):
         values in [-1, 1].
 
         Returns:
-            As many samples as the batch has images, as ``fake``, the same ones at every validation, and ``shown``, the
-            images and their reconstructions, to be looked at side by side.
+            As many samples as the batch has images, as ``fake``, the same ones at every validation, and as ``shown``
+            the images and their reconstructions, for pictures side by side.
         """
         images = self.receive(batch)[self.subject]
         reconstruction = self.reconstruct(images)

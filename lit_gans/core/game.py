@@ -1,4 +1,4 @@
-"""The alternating game of two players, or more, and all of it that no paper says."""
+"""The alternating game of two or more players: everything that is the same for every paper."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -29,10 +29,10 @@ Objective = Callable[[Batch, Fake], Terms]
 class BaseGAN(Regularised):
     """A game of two players, played in turns, one batch a step.
 
-    A family (`LatentGAN`, ...) says what a fake is made from; a variant says what each player
-    wants, as two methods that return named, weighted, 0-dim terms. The rest is here: one fake a batch that both players
-    judge, one optimizer and schedule a player, gradients only for the player whose turn it is, clipping, the averaged
-    generator, logging, several devices, exact resume and checkpoints that describe themselves.
+    A family (`LatentGAN`, ...) says what a fake is made from; a variant says what each player minimises, in two methods
+    that return named, weighted, 0-dim terms. The rest is here: one fake a batch, which both players use, one optimizer
+    and schedule a player, gradients only for the player whose turn it is, clipping, the averaged generator,
+    logging, several devices, exact resume and checkpoints that describe themselves.
 
     One batch is one step: ``max_steps``, checkpoint intervals and the loggers' x axis all count batches, whatever
     ``generator_every`` is. The discriminator moves on every batch; the generator on the first of every
@@ -42,8 +42,8 @@ class BaseGAN(Regularised):
     values that these methods read are set before ``super().__init__()``, everything else after it. A third player is a
     further name in ``players``, with a method ``make_<name>`` and a method ``<name>_loss``.
 
-    Every game can be helped where data are few: ``r1`` is the zero-centred penalty on real images, ``augment`` changes
-    what the discriminator sees, real and fake alike.
+    Two options help every game where data are few: ``r1`` is the zero-centred penalty on real images, and ``augment``
+    changes what the discriminator sees, real and fake alike.
 
     Args:
         generator: the player that makes fakes; several networks go into one ``nn.ModuleDict``.
@@ -57,10 +57,11 @@ class BaseGAN(Regularised):
         generator_every: the generator moves once in so many batches (WGAN's n_critic).
         r1: gamma of the penalty gamma/2 E |grad D(x)|^2 on reals (Mescheder et al. 2018, arXiv:1801.04406); 0 turns it
             off.
-        r1_every: the penalty is due on every so many batches, and then counts as many times (lazy regularisation,
-            Karras et al. 2020, arXiv:1912.04958, appendix B).
+        r1_every: the penalty is computed once in so many batches, times that number (lazy regularisation, Karras et
+            al. 2020, arXiv:1912.04958, appendix B).
         augment: names of `Augment`'s policies, DiffAugment's or ADA's; none by default.
-        augment_p: how likely each is applied to an image; 1, or what it begins with if ``augment_target`` is given: 0.
+        augment_p: the probability that each is applied to an image, by default 1; with ``augment_target`` the
+            probability that it starts from, by default 0.
         augment_target: the mean sign of D(x) on reals that adaptive augmentation steers ``augment_p`` to; 0.6 in the
             paper (Karras et al. 2020, arXiv:2006.06676). Only for games whose scores are positive for reals.
         model: arguments of `GenerativeModel`: image_shape, source_shape, num_classes, clip_norm and ema_decay.
@@ -70,7 +71,7 @@ class BaseGAN(Regularised):
             in the discriminator, or adaptive augmentation a game whose scores have no zero.
     """
 
-    #: whether D(x) is an energy, low for reals and not a score that is high for them
+    #: whether D(x) is an energy, which is low for reals, rather than a score, which is high for them
     judges_by_energy: ClassVar[bool] = False
 
     def __init__(
@@ -113,33 +114,33 @@ class BaseGAN(Regularised):
         self.augment = self._augmentation(augment, augment_p, augment_target)
         self._attached: Attached | None = None
 
-    # ---------------------------------------------------------------- what a family and a variant write
+    # ---------------------------------------------------------------- a family and a variant write these
 
     @abstractmethod
     def generate(self, batch: Batch) -> Fake:
-        """The generator's move, with its graph: a tensor or a collection of tensors."""
+        """Makes the fakes for a batch, with their graph: a tensor or a collection of tensors."""
 
     @abstractmethod
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """The terms that the discriminator minimises the sum of; ``fake`` is detached."""
+        """The terms whose sum the discriminator minimises; ``fake`` is detached."""
 
     @abstractmethod
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """The terms that the generator minimises the sum of; ``fake`` has its graph, the discriminator is frozen."""
+        """The terms whose sum the generator minimises; ``fake`` has its graph, the discriminator is frozen."""
 
-    # ---------------------------------------------------------------- what a variant may wrap
+    # ---------------------------------------------------------------- a variant may wrap these
 
     def movers(self) -> tuple[str, ...]:
-        """The players that move on this batch, in their order: all, but the generator once in ``generator_every``.
+        """The players that move on this batch, in this order; the generator once in ``generator_every`` batches, last.
 
-        Override it for a game in which players rest, or in which a phase trains one of them alone. All but the
-        generator are given fakes without their graph.
+        Override it for a game in which players rest, or in which a phase trains one of them alone. All players but the
+        generator get fakes without their graph.
         """
         moves = self.batch_number % self.generator_every == 0
         return tuple(player for player in self.players[::-1] if moves or player != "generator")
 
     def discriminator_step(self, batch: Batch, fake: Fake) -> Terms:
-        """The discriminator's turn: freeze the others, terms, backward, clip, step; adaptive augmentation looks on."""
+        """The discriminator's turn: freeze the others, terms, backward, clip, step; adapts the augmentation."""
 
         def objective(batch: Batch, fake: Fake) -> Terms:
             terms = checked_terms("discriminator", self.discriminator_loss(batch, fake))
@@ -199,14 +200,14 @@ class BaseGAN(Regularised):
         return terms
 
     def _movers(self) -> tuple[str, ...]:
-        """The players that move, if they are players."""
+        """The players that `movers` names; refuses names that are not players."""
         movers = tuple(self.movers())
         if unknown := [name for name in movers if name not in self.players]:
             raise UsageError(f"movers() must name players of {', '.join(self.players)}, got {unknown[0]!r}")
         return movers
 
     def _inspect_fake(self, batch: Batch, fake: Fake) -> None:
-        """Refuses, once a run, fakes of another shape than the images that they should look like."""
+        """Refuses fakes whose shape is not that of the real samples; checks them once a run."""
         drawn = fake.get(self.subject) if isinstance(fake, dict) else fake
         real = batch.get(self.subject)
         if "fake" in self._inspected or not isinstance(drawn, Tensor) or not isinstance(real, Tensor):
@@ -221,7 +222,7 @@ class BaseGAN(Regularised):
     def _step(self, player: str, batch: Batch, fake: Fake) -> Terms:
         """A player's step, which a variant may have wrapped."""
         name = f"{player}_step"
-        step = getattr(self, name, None)  # a third player's need not be there
+        step = getattr(self, name, None)  # a third player need not have one
         terms = step(batch, fake) if step else self._move(player, getattr(self, f"{player}_loss"), batch, fake)
         if not isinstance(terms, dict):
             raise UsageError(
@@ -231,7 +232,7 @@ class BaseGAN(Regularised):
         return dict(terms)
 
     def _move(self, player: str, objective: Objective, batch: Batch, fake: Fake) -> Terms:
-        """One step of a player's optimizer on what its objective gives."""
+        """One step of a player's optimizer, down the sum of its objective's terms."""
         optimizer = self._optimizers()[self.players.index(player)]
         self._watched.player = player
         with self._turn(player):
@@ -253,7 +254,7 @@ class BaseGAN(Regularised):
     def _turn(self, player: str) -> Iterator[None]:
         """Freezes what only other players move, so that no gradient is computed to be thrown away.
 
-        Who moves what is asked for every time: a callback may freeze and unfreeze layers.
+        The parameters of each player are looked up every time, because a callback may freeze and unfreeze layers.
         """
         moved = dict(zip(self.players, map(parameters_of, self._optimizers()), strict=True))
         own = set(map(id, moved.pop(player)))
@@ -267,17 +268,17 @@ class BaseGAN(Regularised):
                 parameter.requires_grad_(True)
 
     def _backward_together(self, optimizer: Any, loss: Tensor, terms: Terms) -> Terms:
-        """Backward, then one reduction of this player's gradients alone, and of its terms: their mean over devices."""
+        """Backward, then the means over devices of this player's gradients and terms, in one reduction."""
         strategy = self.trainer.strategy
         assert isinstance(strategy, DDPStrategy)
-        with strategy.block_backward_sync():  # DDP's own reducer expects gradients of both players at once
+        with strategy.block_backward_sync():  # DDP's own reducer expects the gradients of all players at once
             self.manual_backward(loss)
         values = torch.stack([full(term.detach()) for term in terms.values()])
         reduce_gradients((p for p in parameters_of(optimizer) if p.requires_grad), values)
         return dict(zip(terms, values.unbind(), strict=True))
 
     def _count_one_step(self, before: int) -> None:
-        """A batch is one step, however often a variant's discriminator has moved in it: not at all, or three times."""
+        """Counts the batch as one step, however often optimizers stepped in it: three times, or not at all."""
         progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
         surplus = self.trainer.global_step - before - 1
         for counter in (progress.total, progress.current):
@@ -286,5 +287,5 @@ class BaseGAN(Regularised):
 
 
 def _either(player: str, kind: str, own: Any, both: Any) -> Any:
-    """A player's own factory, or the one of all players, named as the argument that it came by."""
+    """A player's own factory, else the one for all players; its errors name the argument that it was given as."""
     return named(kind, both) if own is None else named(f"{player}_{kind}", own)

@@ -31,9 +31,9 @@ class GenerativeModel(Saving, metaclass=Recorded):
 
     Args:
         image_shape: (channels, height, width) of the images, or the shape of whatever a sample is.
-        source_shape: of the images that a translation begins with; by default the same.
+        source_shape: shape of the images that are translated; by default ``image_shape``.
         num_classes: number of classes.
-        text_shape: (length, vocabulary) of texts.
+        text_shape: (length, size of the vocabulary) of texts.
         clip_norm: largest norm of an optimizer's gradient; longer ones are scaled down to it.
         ema_decay: share of the averaged generator that one update keeps; 0 keeps no average.
 
@@ -45,9 +45,9 @@ class GenerativeModel(Saving, metaclass=Recorded):
 
     #: names that a batch must have
     needs: ClassVar[tuple[str, ...]] = ()
-    #: the name, in a batch, of the real samples that the generator's are to be like
+    #: the name, in a batch, of the real samples, which the generator imitates
     subject: ClassVar[str] = "image"
-    #: least and largest value of images; None for data that are no images, which are then not looked at
+    #: least and largest value of images; None for data that are not images, whose values are then not checked
     value_range: ClassVar[tuple[float, float] | None] = (-1.0, 1.0)
 
     def __init__(
@@ -86,8 +86,8 @@ class GenerativeModel(Saving, metaclass=Recorded):
         The first batch of every stage of every run is inspected: of training, of validation, of a test.
 
         Raises:
-            UsageError: if it is no such batch, lacks what the model ``needs``, or holds images that are not float in
-                ``value_range`` or not of ``image_shape``.
+            UsageError: if the batch is none of these, lacks what the model ``needs``, or has images that are not float
+                in ``value_range`` or not of ``image_shape``.
         """
         if isinstance(batch, Tensor):
             batch = {self.subject: batch}
@@ -108,12 +108,12 @@ class GenerativeModel(Saving, metaclass=Recorded):
         }
 
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """As many samples as the batch has entries."""
+        """Draws as many samples as the batch has entries."""
         entry = next(iter(self.receive(batch).values()))
         return self.sample(len(entry), seed=batch_idx)
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
-        """As many samples as the batch has entries, the same ones at every validation; nothing without `draws`."""
+        """Draws as many samples as the batch has entries, the same ones at every validation, if the model `draws`."""
         entry = next(iter(self.receive(batch).values()))
         return {"fake": self.sample(len(entry), seed=self.number(batch_idx))} if self.draws else {}
 
@@ -122,11 +122,11 @@ class GenerativeModel(Saving, metaclass=Recorded):
         return self.validation_step(batch, batch_idx)
 
     def bfloat16(self) -> "GenerativeModel":
-        """All weights in bfloat16; Lightning keeps track of ``half()`` and ``double()``, but not of this one."""
+        """Converts all weights to bfloat16; Lightning tracks the number type of ``half()`` and ``double()`` only."""
         return self.to(torch.bfloat16)
 
     def configure_callbacks(self) -> list[Any]:
-        """None; it is the one hook before Lightning refuses what it cannot do here with advice that does not help."""
+        """Adds none, but refuses some trainer options before Lightning does, whose advice would not help here."""
         if self.trainer.state.fn == "fit":
             refuse_options(self.trainer)
         return []

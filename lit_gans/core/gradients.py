@@ -1,4 +1,4 @@
-"""A look at every gradient before it moves a weight."""
+"""Checks every gradient before it moves a weight."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,8 +18,8 @@ class Watched:
     """Norms of the players' gradients, and which player's gradient broke first.
 
     One batch whose gradient is NaN, infinite or so large that Adam's moments overflow ruins a player for good, although
-    its loss may be finite. So the norm is looked at before each step. On the CPU that costs next to nothing. On an
-    accelerator looking would wait for the device: there a bad gradient is replaced by zeros, and the number of its
+    its loss may be finite. So the norm is checked before each step. On the CPU that costs next to nothing. On an
+    accelerator the check would wait for the device: there a bad gradient is replaced by zeros, and the number of its
     batch stays on the device until `broken` asks for it.
     """
 
@@ -33,8 +33,8 @@ class Watched:
 
         Args:
             optimizer: whose parameters have gradients.
-            batch_number: to be named in an error.
-            scaler: a gradient scaler, which leaves steps with infinite gradients out by itself.
+            batch_number: the number that an error names.
+            scaler: a gradient scaler, which skips steps with infinite gradients by itself.
 
         Raises:
             NonFiniteLoss: on the CPU, if the norm is not finite or above 1e18.
@@ -58,12 +58,12 @@ class Watched:
         self.bad[self.player] = torch.where(good, first, first.clamp(max=batch_number))
 
     def clip(self, optimizer: Optimizer, most: float) -> None:
-        """Scales the gradient that was just looked at down to the norm ``most``, if it is longer."""
+        """Scales the gradient that `look` has just measured down to the norm ``most``, if it is longer."""
         if self.player in self.norms:
             nn.utils.clip_grads_with_norm_(_moved(optimizer), most, self.norms[self.player])
 
     def broken(self) -> str | None:
-        """In words, whose gradient was bad, if any was; on an accelerator this waits for the device."""
+        """Says in words whose gradient was bad, None if none was; on an accelerator this waits for the device."""
         for player, first in self.bad.items():
             if (number := float(first)) != torch.inf:
                 return _complaint(player, torch.nan, int(number))
@@ -96,7 +96,7 @@ def reduce_gradients(parameters: Iterable[nn.Parameter], *beside: Tensor) -> Non
 
 
 def parameters_of(optimizer: Any) -> list[nn.Parameter]:
-    """What an optimizer moves, as it is now."""
+    """The parameters that an optimizer has now."""
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 

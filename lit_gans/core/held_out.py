@@ -1,4 +1,4 @@
-"""Held-out samples on several devices: each of them counts once."""
+"""Counts each held-out sample once, also on several devices."""
 
 from typing import Any
 
@@ -10,22 +10,23 @@ from lit_gans.data.order import first_of, repeated, size_of
 class HeldOut(LightningModule):
     """Numbers the batches of a validation, cuts off repeated samples and weighs what is logged."""
 
-    #: whether a batch of a validation has nothing but what another device's batch has too
+    #: whether all samples of a validation batch are in another device's batch too
     repeats: bool = False
     _weight: float | None = None
 
     def number(self, batch_idx: int) -> int:
-        """The number that a batch of a validation has where one device has them all: devices take turns."""
+        """The number that a validation batch would have on a single device: devices take turns."""
         if self._trainer is None:
             return batch_idx
         return batch_idx * self.trainer.world_size + self.trainer.global_rank
 
     def _on_before_batch_transfer(self, batch: Any, dataloader_idx: int = 0) -> Any:
-        """Sees to it that on several devices no held-out sample counts twice.
+        """Makes sure that on several devices no held-out sample counts twice.
 
-        Loaders are padded, so that all devices have equally many batches. What another batch has too is cut off here;
-        ``repeats`` says that this is the whole batch, which keeps step with the others and counts for nothing. (Of the
-        public hook Lightning warns wherever there is a data module, and takes one of the two.)
+        Loaders are padded, so that all devices have equally many batches. Samples that another batch has too are cut
+        off here. Where these are the whole batch, it stays, so that devices keep step, ``repeats`` is true and the
+        batch counts for nothing. (Not the public hook: where a data module has it too, Lightning warns and calls one of
+        the two.)
         """
         batch = super()._on_before_batch_transfer(batch, dataloader_idx)
         trainer, self.repeats, self._weight = self._trainer, False, None
@@ -42,7 +43,7 @@ class HeldOut(LightningModule):
         return batch if self.repeats or not twice or size is None else first_of(batch, size - twice)
 
     def log(self, name: str, value: Any, *arguments: Any, **options: Any) -> None:
-        """Lightning's; on several devices held-out samples weigh the same wherever they are, and repeated ones nothing.
+        """Lightning's; on several devices every held-out sample has the same weight, and repeated ones have none.
 
         Lightning takes the mean of the batch sizes over devices in whole numbers, unless they are floats.
         """

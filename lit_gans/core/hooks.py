@@ -1,10 +1,10 @@
-"""Hooks of Lightning that the library lives by, kept alive where a subclass overrides them."""
+"""Lightning's hooks that the library needs, which still run where a subclass overrides them."""
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-#: hooks that are empty in Lightning, so that nobody calls ``super()`` in them
+#: hooks that are empty in Lightning, so that users do not call ``super()`` in them
 KEPT = (
     "configure_callbacks",
     "setup",
@@ -36,7 +36,7 @@ def _kept(owner: type, name: str) -> Callable[..., Any]:
         calls = self.__dict__.setdefault("_hook_calls", {})
         number = calls[name] = calls.get(name, 0) + 1
         result = override(self, *arguments, **named)
-        if calls[name] == number:  # nobody went on to the parent's, which counts as well
+        if calls[name] == number:  # the override did not call the parent's hook, which would have counted too
             getattr(super(owner, self), name)(*arguments, **named)
         return result
 

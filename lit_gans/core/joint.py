@@ -45,7 +45,7 @@ class JointModel(GenerativeModel):
 
     @abstractmethod
     def loss(self, batch: Batch) -> Terms:
-        """The terms, means over the batch, that all networks minimise the sum of."""
+        """The terms, means over the batch, whose sum all networks minimise."""
 
     def averages(self) -> list[tuple[ExponentialAverage, nn.Module]]:
         """Every average that is kept, with the network that it follows."""
@@ -64,18 +64,18 @@ class JointModel(GenerativeModel):
         return {**shown, "loss": loss}
 
     def on_fit_start(self) -> None:
-        """Also keeps in mind whose gradients DDP averages over devices: those of what is not frozen by now."""
+        """Also remembers the parameters whose gradients DDP averages over devices: those that are not frozen by now."""
         super().on_fit_start()
         self._reduced = {id(p) for p in self.parameters() if p.requires_grad}
 
     def backward(self, loss: Tensor, *arguments: Any, **options: Any) -> None:
-        """Lightning's; on several devices also averages the gradients of what a callback has unfrozen since."""
+        """Lightning's; on several devices also averages the gradients of parameters that were unfrozen since."""
         super().backward(loss, *arguments, **options)
         if self.trainer.world_size > 1:
             reduce_gradients(p for p in self.parameters() if p.requires_grad and id(p) not in self._reduced)
 
     def optimizer_step(self, *arguments: Any, **options: Any) -> None:
-        """Lightning's, then the averages, which must be done before any callback can save."""
+        """Lightning's, then moves the averages, which must happen before any callback can save."""
         super().optimizer_step(*arguments, **options)
         self._follow()
 
@@ -98,7 +98,7 @@ class JointModel(GenerativeModel):
                 average.update_parameters(network)
 
     def on_train_start(self) -> None:
-        """Also lets the averages go on from where a checkpoint left them; refuses weights that nobody moves."""
+        """Also lets the averages go on from where a checkpoint left them; refuses weights that no optimizer moves."""
         super().on_train_start()
         moved = [p for optimizer in self.trainer.optimizers for p in parameters_of(optimizer)]
         players = " or ".join(f"the {player}" for player in self.players)
@@ -108,7 +108,7 @@ class JointModel(GenerativeModel):
             average.updates = None
 
     def reset_average(self) -> None:
-        """Lets all averages begin anew."""
+        """Restarts all averages at the present weights."""
         for average, network in self.averages():
             average.restart(network)
 

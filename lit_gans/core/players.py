@@ -26,7 +26,7 @@ class Players(GenerativeModel):
     plateau: ClassVar[str | None] = None
     #: makes each player's optimizer from its parameters
     optimizer_factories: dict[str, Any]
-    #: makes each player's schedule of its optimizer, None for none
+    #: makes each player's schedule from its optimizer; None for no schedule
     scheduler_factories: dict[str, Any]
 
     def _make_players(self, given: dict[str, nn.Module | None]) -> None:
@@ -55,7 +55,8 @@ class Players(GenerativeModel):
         """One optimizer and, if wanted, one schedule a player, over the parameters that are not frozen by then.
 
         An override gives the optimizers of all ``players``, in that order. Its schedules are stepped once an epoch, or
-        where their ``interval`` is ``step``, once a batch. Every batch is one step, counted by the last player's.
+        where their ``interval`` is ``step``, once a batch. Every batch counts as one step, however many
+        of the optimizers step in it.
         """
         optimizers, schedules = [], []
         for player in self.players:
@@ -69,7 +70,7 @@ class Players(GenerativeModel):
         return optimizers, schedules
 
     def on_train_start(self) -> None:
-        """Also refuses weights that nobody would move."""
+        """Also refuses weights that no optimizer would move."""
         super().on_train_start()
         moved = [parameters_of(optimizer) for optimizer in self._optimizers()]
         for name, parameters in zip(self.players, moved, strict=True):
@@ -84,7 +85,7 @@ class Players(GenerativeModel):
         )
 
     def renew(self, player: str = "generator") -> None:
-        """To be called after a player got other layers: its average and its optimizer take them over."""
+        """Gives a player's new layers to its average and its optimizer; call it after the layers were added."""
         super().renew(player)
         if self._trainer is None or not self.trainer.optimizers:
             return
@@ -95,7 +96,7 @@ class Players(GenerativeModel):
             del optimizer.state[gone]
 
     def _optimizers(self) -> list[Any]:
-        """The players', in their order."""
+        """The optimizers of all players, in the order of ``players``."""
         given = self.optimizers()
         optimizers = given if isinstance(given, list) else [given]
         if len(optimizers) != len(self.players):
@@ -118,7 +119,7 @@ class Players(GenerativeModel):
             known = terms if name is None or name in terms else {**self.trainer.callback_metrics, **terms}
             if name is not None and name not in known and not by_epoch and self.batch_number == 0:
                 raise UsageError(
-                    f"a schedule watches {name!r}, which is none of the terms of a batch: {', '.join(terms)}; set "
+                    f"a schedule watches {name!r}, which is not a term of a batch: {', '.join(terms)}; set "
                     f"{type(self).__name__}.plateau to one of them"
                 )
             watched = known.get(name or f"{str(config.name).removeprefix('lr-')}/loss")

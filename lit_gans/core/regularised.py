@@ -20,7 +20,7 @@ Fake = Any
 class Regularised(Players):
     """R1 on real samples, and augmentation of all that the discriminator sees, whatever the game is."""
 
-    #: the norm that the game needs in its discriminator, where the backbone's options leave it open
+    #: the norm that the game needs in its discriminator; an option of the backbone comes before it
     discriminator_norm: ClassVar[Norm | None] = None
     #: whether D(x) > 0 says "real", which adaptive augmentation needs
     scores_have_zero: ClassVar[bool] = True
@@ -31,7 +31,7 @@ class Regularised(Players):
 
     @property
     def needed_norm(self) -> Norm | None:
-        """The norm that a backbone is asked for: what the game needs, or none where ``r1`` is a penalty on it."""
+        """The norm that a backbone is asked for: the one that the game needs, else ``"none"`` with ``r1``."""
         return "none" if self.r1 and self.discriminator_norm is None else self.discriminator_norm
 
     def critic(self, batch: Batch) -> Callable[[Tensor], Tensor]:
@@ -39,7 +39,7 @@ class Regularised(Players):
         return self.discriminator
 
     def discriminator_penalty(self, batch: Batch, fake: Fake) -> Terms:
-        """R1 where it is due."""
+        """R1, on the batches that it is due on."""
         if not self.r1 or self.batch_number % self.r1_every:
             return {}
         return {"r1": self.r1 / 2 * self.r1_every * zero_centered(self.critic(batch), batch[self.subject])}
@@ -53,7 +53,7 @@ class Regularised(Players):
             )
 
     def setup(self, stage: str) -> None:
-        """Also lets the discriminator's hooks augment what it sees."""
+        """Also attaches the augmentation to the discriminator."""
         super().setup(stage)
         self._detach()
         if stage == "fit" and self.augment is not None:
@@ -61,7 +61,7 @@ class Regularised(Players):
             self._attached = Attached(self.augment, self.discriminator.children() if several else [self.discriminator])
 
     def teardown(self, stage: str) -> None:
-        """Takes the hooks off again."""
+        """Also detaches the augmentation."""
         self._detach()
 
     def _detach(self) -> None:

@@ -1,4 +1,4 @@
-"""The generator of a model, its average, and what can be asked for of them."""
+"""The generator of a model and its average: samples, and members that say what the model can draw."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,9 +23,9 @@ class Sampling(HeldOut):
     players: ClassVar[tuple[str, ...]]
     #: whether `sample` draws from noise
     draws: ClassVar[bool] = False
-    #: what images can be translated to, the usual one first
+    #: the domains that images can be translated to, the default first
     domains: ClassVar[tuple[str, ...]] = ()
-    #: size of a latent vector that, alone or beside a label, says what is drawn; None if there is no such vector
+    #: size of the latent vector that, alone or with a label, determines a sample; None if there is no such vector
     latent_dim: int | None = None
     #: whether the classes of `known_classes` are attributes, any of which may hold at once
     multi_label: bool = False
@@ -40,9 +40,10 @@ class Sampling(HeldOut):
         self.generator_ema = ExponentialAverage(network, self.ema_decay) if self.ema_decay else None
 
     def renew(self, player: str = "generator") -> None:
-        """To be called after a network got other layers: its average takes them over, and keeps the others.
+        """Gives a network's new layers to its average; call it after the layers were added.
 
-        Where the optimizer is made already, `BaseGAN` gives it the new parameters too.
+        The average keeps all other layers. Where the optimizer is made already, `BaseGAN` gives it the new parameters
+        too.
         """
         network, old = getattr(self, player), self.generator_ema
         if player != "generator" or old is None:
@@ -73,7 +74,7 @@ class Sampling(HeldOut):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of a sample, mostly (channels, height, width): ``image_shape``, or else that of a drawn one.
+        """The shape of a sample, mostly (channels, height, width): ``image_shape``, or else that of a drawn sample.
 
         Raises:
             UsageError: if nobody has said it and there is nothing to draw with yet.
@@ -90,7 +91,7 @@ class Sampling(HeldOut):
 
     @property
     def stage_name(self) -> str:
-        """``test`` in a test, ``val`` in a validation: what logged names begin with."""
+        """``test`` in a test, ``val`` in a validation; logged names begin with it."""
         return "test" if self.trainer.testing else "val"
 
     @contextmanager
@@ -101,7 +102,7 @@ class Sampling(HeldOut):
             yield network
 
     def reset_average(self) -> None:
-        """Lets the average begin anew at the generator's present weights: after weights were loaded into it, say."""
+        """Restarts the average at the generator's present weights, say after weights were loaded into it."""
         if self.generator_ema is not None:
             self.generator_ema.restart(self.generator)
 
@@ -130,11 +131,11 @@ class Sampling(HeldOut):
         """Samples of the averaged generator, in float32.
 
         Args:
-            n: how many, unless ``noise`` is given.
+            n: how many samples, unless ``noise`` is given.
             seed: makes the draw repeatable, on any device.
             noise: rows to use in place of a draw.
-            inputs: further inputs of the generator, a row for each of the noise.
-            options: further arguments of its forward.
+            inputs: further inputs of the generator, one row for each row of the noise.
+            options: further arguments of the generator's forward.
         """
         if noise is None:
             noise = self.draw_noise(n, None if seed is None else torch.Generator().manual_seed(seed))
@@ -142,7 +143,7 @@ class Sampling(HeldOut):
             return in_parts(self.drawing(generator), noise, *inputs, like=self._like(), **options)
 
     def _like(self) -> Tensor:
-        """A tensor of the device and the number type that networks take."""
+        """An empty tensor with the device and the number type of the networks."""
         return torch.empty(0, device=self.device).to(self.dtype)
 
     def sample(self, n: int = 64, *, seed: int | None = None) -> Tensor:
@@ -164,12 +165,12 @@ class Sampling(HeldOut):
 
     @property
     def draws_classes(self) -> bool:
-        """Whether ``sample(label=...)`` draws a class that it is told, and not attributes."""
+        """Whether ``sample(label=...)`` takes classes, rather than attributes or nothing."""
         return self.known_classes is not None and not self.multi_label
 
     @property
     def draws_from_latents(self) -> bool:
-        """Whether a latent vector (latent_dim,), alone or beside a label, says what is drawn."""
+        """Whether a latent vector (latent_dim,), alone or with a label, determines a sample."""
         return self.draws and self.latent_dim is not None
 
     @property
@@ -178,7 +179,7 @@ class Sampling(HeldOut):
         return 0
 
     def conditions(self, label: Any, n: int) -> Tensor | None:
-        """A label as n conditions (n, num_classes) for the generator: none here.
+        """Turns a label into n conditions (n, num_classes) for the generator; None for a model without labels.
 
         Raises:
             UsageError: if there is a label, which this model cannot draw by.
@@ -209,7 +210,7 @@ def noise_size(generator: nn.Module, asked: int | None = None) -> int:
 
 
 def with_latent_dim(network: Any, size: int) -> Any:
-    """A backbone's generator that says as ``latent_dim`` how long the vectors are that it draws from."""
+    """Gives a network a ``latent_dim``, the length of the vectors that it draws from, unless it has one."""
     if not isinstance(getattr(network, "latent_dim", None), int):
         network.latent_dim = size
     return network

@@ -29,7 +29,7 @@ class Saving(Watching):
 
     def setup(self, stage: str) -> None:
         """Proves before the first batch that what this run saves can be loaded."""
-        self._inspected.clear()  # this run's data may be other data
+        self._inspected.clear()  # this run may have other data
         if stage != "fit":
             return
         self._shown, self._watched = {}, Watched()
@@ -39,13 +39,13 @@ class Saving(Watching):
         refuse_few_bits(self)
         checkpoints.prove_loadable(self)
         if self.trainer.world_size > 1:
-            # or DDP gives all devices the first one's when a run begins
+            # otherwise DDP copies the first device's to all when a run begins
             self._ddp_params_and_buffers_to_ignore = [*self._own_buffers()]
             atexit.unregister(_leave_group)
             atexit.register(_leave_group)
 
     def on_fit_start(self) -> None:
-        """Looks whether the optimizers can go on with the states of a resumed run."""
+        """Checks that the optimizers can go on with the states of a resumed run."""
         if self._saved_optimizers is not None:
             resume.refuse_optimizers(self.trainer.optimizers, self._saved_optimizers, self.trainer.ckpt_path)
             self._saved_optimizers = None
@@ -57,7 +57,7 @@ class Saving(Watching):
             place.go_on(self.trainer, self._place)
             self._place = None
         if self.generator_ema is not None:
-            self.generator_ema.updates = None  # read again from what a checkpoint has restored
+            self.generator_ema.updates = None  # read again, since a checkpoint may have restored it
             if not self.generator_ema.started:
                 self.reset_average()  # weights may have been loaded into the generator since it was made
         self._random_states = None
@@ -89,14 +89,14 @@ class Saving(Watching):
         if self._trainer is not None and self.trainer.world_size > 1:
             states = [None] * self.trainer.world_size
             dist.all_gather_object(states, ({**own, "buffers": self._own_buffers()}, complaint))
-        if complaint := next((told for _, told in states if told), None):  # on all devices or on none
+        if complaint := next((told for _, told in states if told), None):  # all devices raise, or none
             raise NonFiniteLoss(f"{complaint}: nothing was saved; {CURE}")
         checkpoint[checkpoints.RANDOM] = [state for state, _ in states]
         if self._trainer is not None:
             checkpoint[place.RUN] = {**changes.describe(self.trainer), **place.measure(self.trainer)}
 
     def _own_buffers(self) -> dict[str, Tensor]:
-        """Those that every device fills by itself, a pool's fakes say; the others are alike on all."""
+        """The buffers that every device fills by itself, say a pool's fakes; all others are the same on all devices."""
         return {
             f"{prefix}.{name}": value.cpu()
             for prefix, module in self.named_modules()
@@ -114,7 +114,7 @@ class Saving(Watching):
                 self._saved_optimizers = checkpoint["optimizer_states"]
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
-        """Loads weights; ones of another architecture are a `UsageError`.
+        """Loads weights; raises a `UsageError` for weights of another architecture.
 
         It does not matter whether a network was wrapped by ``torch.compile``, then or now.
         """
@@ -138,7 +138,7 @@ class Saving(Watching):
         weights_only: bool | None = None,
         **arguments: Any,
     ) -> _Own:
-        """`load`, for a checkpoint that must hold this class, by its name, or a subclass of it.
+        """Calls `load` for a checkpoint that must hold this class, by its name, or a subclass of it.
 
         The arguments are Lightning's and those of `load`. No code in the file is run, whatever ``weights_only`` says.
         """
@@ -150,6 +150,6 @@ keep_hooks(Saving, Saving)
 
 
 def _leave_group() -> None:
-    """Ends this process's part in the group: gloo's threads, left running, can abort a process that is done."""
+    """Leaves the process group: gloo's threads, if left running, can abort a process that has finished."""
     if dist.is_initialized():
         dist.destroy_process_group()

@@ -1,4 +1,4 @@
-"""Numbers of a run: what is logged of them, and what is done where they break."""
+"""Logs the terms of a run, and stops it where they are not finite."""
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ class Watching(Sampling):
         return self.trainer.fit_loop.total_batch_idx
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Looks at the gradient and clips it, here and nowhere else: by now a gradient scaler has taken its scale off.
+        """Checks the gradient and clips it, in this place only: by now a gradient scaler has removed its scale.
 
         Raises:
             NonFiniteLoss: if the gradient is not finite or would overflow an optimizer's moments; on an accelerator
@@ -52,7 +52,7 @@ class Watching(Sampling):
             self.log_dict(self._shown)
 
     def _refuse_nonfinite(self, player: str, terms: Terms) -> None:
-        """Stops before a broken loss reaches the weights; on an accelerator only as often as it logs, to save syncs."""
+        """Stops before a broken loss reaches the weights; on an accelerator only where it logs, to save waiting."""
         if self.device.type != "cpu" and not self._logs_this_batch():
             return
         for name, term in terms.items():

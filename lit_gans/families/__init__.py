@@ -1,4 +1,4 @@
-"""What a fake is made from: one abstract class a kind of input."""
+"""The families of games: one abstract class for each kind of input that a fake is made from."""
 
 from lit_gans.families.label import LabelGAN, inspect_labels, required_classes
 from lit_gans.families.latent import LatentGAN

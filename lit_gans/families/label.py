@@ -13,7 +13,7 @@ from lit_gans.errors import UsageError
 from lit_gans.families.latent import LatentGAN
 from lit_gans.networks.wrappers import ConditionalGenerator, Conditioning
 
-_REMEMBERED = 64  # rows of attributes from training, which samples without a label take
+_REMEMBERED = 64  # rows of attributes from training, which `sample` takes without a label
 
 Label = int | Sequence[int] | Tensor
 
@@ -22,14 +22,15 @@ class LabelGAN(LatentGAN):
     """A game in which a fake is made from noise and a label: ``generator(noise, condition)``.
 
     The networks get a label as a condition (N, num_classes): a row of zeros with a one for its class, or of zeros and
-    ones for attributes. What lies between two rows is a mixture of them, which `sample` draws as well.
+    ones for attributes. A mixture of several rows is a condition too, which `sample` takes.
 
-    A fake takes the label of the real image at its place in the batch, so that labels are as frequent among fakes as
-    among reals; where that is unlabelled, any class. A `Fake` is ``{"image": (N, C, H, W), "label": (N,)}``.
+    A fake has the label of the real image at its place in the batch, so that labels are as frequent among fakes as
+    among reals. Where the real image has no label, the fake has a random class. A `Fake` is
+    ``{"image": (N, C, H, W), "label": (N,)}``.
 
     Args:
         num_classes: number of classes, or of attributes; the command line takes it from the data.
-        multi_label: labels are (N, num_classes) attributes, any of which may hold at once, and not classes (N,).
+        multi_label: whether labels are attributes (N, num_classes), any of which may hold at once, not classes (N,).
         latent: arguments of `LatentGAN`. A generator of your own maps noise (N, latent_dim) and a condition
             (N, num_classes) to (N, C, H, W) in [-1, 1]; a discriminator is what the variant says.
 
@@ -38,9 +39,9 @@ class LabelGAN(LatentGAN):
     """
 
     needs: ClassVar[tuple[str, ...]] = ("image", "label")
-    #: whether images without a label, which have -1, take part
+    #: whether the game can use images without a label, which have the label -1
     takes_unlabelled: ClassVar[bool] = False
-    #: how the default generator learns of the condition
+    #: the way by which the default generator gets the condition
     conditioning: ClassVar[Conditioning] = "input"
 
     num_classes: int
@@ -57,24 +58,24 @@ class LabelGAN(LatentGAN):
         self._labels_inspected = False
 
     def make_generator(self) -> nn.Module:
-        """The backbone's generator, told the condition by its noise or its norm layers."""
-        beside = self.num_classes if self.conditioning == "input" else 0
-        return ConditionalGenerator(self.drawing_from(self.noise_size + beside), self.num_classes, self.conditioning)
+        """The backbone's generator, which gets the condition together with its noise or by its norm layers."""
+        more = self.num_classes if self.conditioning == "input" else 0
+        return ConditionalGenerator(self.drawing_from(self.noise_size + more), self.num_classes, self.conditioning)
 
     # ---------------------------------------------------------------- labels
 
     def condition(self, label: Tensor) -> Tensor:
-        """Classes (N,), or attributes or a mixture (N, num_classes), as the networks take them: (N, num_classes)."""
+        """Turns classes (N,), attributes or mixtures (N, num_classes) into the networks' condition (N, num_classes)."""
         return (label if label.ndim == 2 else F.one_hot(label.long(), self.num_classes)).to(self.dtype)
 
     def generate(self, batch: Batch) -> Fake:
-        """A fake of every label in the batch."""
+        """One fake for every label in the batch."""
         label = self._known_labels(batch["label"])
         if self.multi_label:
             self.recent_attributes = torch.cat([label.float(), self.recent_attributes])[:_REMEMBERED]
         else:
             seen = torch.bincount(label[label >= 0], minlength=self.num_classes)
-            if dist.is_available() and dist.is_initialized():  # a class that another device has seen is known, too
+            if dist.is_available() and dist.is_initialized():  # a class that another device has seen is known too
                 dist.all_reduce(seen)
             self.label_counts += seen
             if self.takes_unlabelled:
@@ -82,12 +83,12 @@ class LabelGAN(LatentGAN):
         return {"image": self.drawing_part(self.noise_for(batch), self.condition(label)), "label": label}
 
     def critic(self, batch: Batch) -> Callable[[Tensor], Tensor]:
-        """The discriminator under the batch's own labels."""
+        """The discriminator as a function of images, with the batch's own labels filled in."""
         condition = self.condition(batch["label"])
         return lambda image: self.discriminator(image, condition)
 
     def _known_labels(self, label: Tensor) -> Tensor:
-        """The labels, if they are what the model was built for; on an accelerator only the first, to save syncs."""
+        """Returns the labels after a check of them; on an accelerator the first batch's alone, to save waiting."""
         if not self._labels_inspected or label.device.type == "cpu":
             name, classes = type(self).__name__, self.num_classes
             inspect_labels(name, label, classes, self.multi_label, self.takes_unlabelled)
@@ -113,7 +114,7 @@ class LabelGAN(LatentGAN):
 
     @property
     def known_classes(self) -> Tensor:
-        """The classes that training has shown; all of them before."""
+        """The classes that training has shown; all classes before the first batch."""
         known = self.label_counts.nonzero()[:, 0]
         return known if len(known) else torch.arange(self.num_classes, device=known.device)
 
@@ -140,13 +141,13 @@ class LabelGAN(LatentGAN):
         return self.draw(n, seed, noise, self.conditions(label, n))
 
     def conditions(self, label: Label | None, n: int) -> Tensor:
-        """A label as `sample` takes it, as ``n`` conditions (n, num_classes)."""
+        """Turns a label, as `sample` takes it, into ``n`` conditions (n, num_classes)."""
         if label is None:
             label = self.recent_attributes if self.multi_label else self.known_classes
         rows = torch.as_tensor(label, device=self.label_counts.device)
         classes = self.num_classes
         if rows.ndim == 2 or (self.multi_label and rows.ndim == 1 and len(rows) == classes):
-            rows = rows.view(-1, rows.shape[-1])
+            rows = rows.view(-1, rows.shape[-1])  # (rows, num_classes), also for one row
             if rows.shape[1] != classes or not len(rows):
                 raise UsageError(f"a label must have num_classes={classes} values a row, got {tuple(rows.shape)}")
         elif self.multi_label:
@@ -175,7 +176,7 @@ def required_classes(name: str, num_classes: int | None) -> int:
     """
     if num_classes is None or num_classes < 1:
         raise UsageError(
-            f"{name} learns from labels, of which num_classes says how many there are, got {num_classes}; pass it, or "
+            f"{name} learns from labels and needs num_classes, the number of classes, got {num_classes}; pass it, or "
             "use a data set that has labels"
         )
     return num_classes

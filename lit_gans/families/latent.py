@@ -12,6 +12,7 @@ from lit_gans.errors import UsageError, at_least
 from lit_gans.networks import DCGANBackbone, MLPBackbone
 from lit_gans.networks.base import Backbone
 
+# for points in the plane, and for other samples that a paper's networks do not fit
 _POINTS = MLPBackbone((64,) * 3, (64,) * 3, generator_norm="none")
 
 
@@ -22,8 +23,8 @@ class LatentGAN(BaseGAN):
     `draw_noise`.
 
     Args:
-        backbone: the kind of network that both players are where none are given, say ``DCGANBackbone(width=32)``; by
-            default the paper's, or an MLP of three layers for points in the plane and other samples that are too small.
+        backbone: makes the networks that are not given, say ``DCGANBackbone(width=32)``; by default the paper's,
+            or an MLP of three layers for samples that are too small for it, or are not images.
         latent_dim: size of the noise; by default the given generator's own ``latent_dim``, or the backbone's.
         game: arguments of `BaseGAN`: generator, discriminator, optimizer, scheduler, r1, augment and so on. A generator
             of your own is any module that maps (N, latent_dim) to (N, C, H, W) in [-1, 1], a discriminator one that
@@ -36,7 +37,7 @@ class LatentGAN(BaseGAN):
 
     draws: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("image",)
-    #: what the paper's networks are made of
+    #: the backbone of the paper's networks
     default_backbone: ClassVar[Backbone] = DCGANBackbone()
 
     def __init__(self, *, backbone: Backbone | None = None, latent_dim: int | None = None, **game: Any) -> None:
@@ -50,7 +51,7 @@ class LatentGAN(BaseGAN):
         self.latent_dim = None if own_noise and latent_dim is None else noise_size(self.drawing_part, latent_dim)
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Lets a subclass name another subject in one place: it is what the batch must have."""
+        """Lets a subclass name its subject in one place: as ``subject``, or as the first of what it ``needs``."""
         super().__init_subclass__(**options)
         if "subject" in vars(cls) and "needs" not in vars(cls):
             cls.needs = tuple(cls.subject if name == "image" else name for name in cls.needs)
@@ -61,11 +62,11 @@ class LatentGAN(BaseGAN):
 
     @property
     def backbone(self) -> Backbone:
-        """The kind of network that default players are: the one that was given, else the paper's."""
+        """The backbone of the default networks: the one that was given, else the paper's."""
         return self.own_backbone() if self._backbone is None else self._backbone
 
     def own_backbone(self) -> Backbone:
-        """The paper's, or an MLP for samples that are too small for it or no images."""
+        """The paper's backbone, or an MLP for samples that are too small for it or are not images."""
         sides = self.shape[1:]
         suits = len(sides) == 2 and min(sides) >= self.default_backbone.smallest
         if suits or self.default_backbone.smallest == 1:
@@ -93,7 +94,7 @@ class LatentGAN(BaseGAN):
         return self.drawing_from(self.noise_size)
 
     def drawing_from(self, inputs: int) -> Any:
-        """The backbone's generator of vectors (N, inputs), which says as ``latent_dim`` how long they are."""
+        """The backbone's generator from vectors (N, inputs); its ``latent_dim`` says how long they are."""
         return with_latent_dim(self.backbone.generator(self.shape, inputs), inputs)
 
     def make_discriminator(self) -> nn.Module:
@@ -103,7 +104,7 @@ class LatentGAN(BaseGAN):
     # ---------------------------------------------------------------- the game
 
     def generate(self, batch: Batch) -> Fake:
-        """As many fakes as the batch has real samples."""
+        """Makes as many fakes as the batch has real samples."""
         return self.drawing_part(self.noise_for(batch))
 
     def noise_for(self, batch: Batch) -> Tensor:
@@ -115,7 +116,7 @@ class LatentGAN(BaseGAN):
         """Draws samples from the averaged generator (the plain one if ``ema_decay=0``).
 
         Args:
-            n: how many.
+            n: how many samples.
             seed: makes the draw repeatable, on any device; without it the global random state is used.
             noise: (n, latent_dim) noise to use in place of a draw; ``n`` and ``seed`` are then ignored.
 
@@ -125,5 +126,5 @@ class LatentGAN(BaseGAN):
         return self.draw(n, seed, noise)
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
-        """As many fakes as the batch has real samples, the same ones at every validation."""
+        """Draws as many fakes as the batch has real samples, the same ones at every validation."""
         return {"fake": self.sample(len(self.receive(batch)[self.subject]), seed=self.number(batch_idx))}

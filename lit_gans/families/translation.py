@@ -20,14 +20,14 @@ class TranslationGAN(BaseGAN):
     """A game in which a fake is made from an image.
 
     Args:
-        backbone: the kind of network that the players are where none are given, say ``UNetTranslation(width=32)``; by
-            default the paper's.
-        game: arguments of `BaseGAN` and `GenerativeModel`. ``image_shape`` is that of the images that are made,
-            ``source_shape`` that of those that they are made from, by default the same; the command line takes both
-            from the data.
+        backbone: makes the networks that are not given, for example ``UNetTranslation(width=32)``; by default the
+            paper's.
+        game: arguments of `BaseGAN` and `GenerativeModel`. ``image_shape`` is the shape of the images that are made,
+            ``source_shape`` that of the images that they are made from, by default the same; the command line takes
+            both from the data.
     """
 
-    #: what the paper's networks are made of
+    #: the backbone of the paper's networks
     default_backbone: ClassVar[TranslationBackbone]
     domains: ClassVar[tuple[str, ...]] = ("b",)
 
@@ -79,14 +79,14 @@ class TranslationGAN(BaseGAN):
         """The domain to translate to.
 
         Raises:
-            UsageError: if it is none of ``domains``.
+            UsageError: if it is not one of ``domains``.
         """
         if to is not None and to not in self.domains:
             raise UsageError(f"{type(self).__name__} translates to {' or '.join(self.domains)}, got to={to!r}")
         return self.domains[0] if to is None else to
 
     def forward(self, *inputs: Any, **options: Any) -> Tensor:
-        """`translate`."""
+        """Calls `translate`."""
         return self.translate(*inputs, **options)
 
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -95,7 +95,7 @@ class TranslationGAN(BaseGAN):
 
     @torch.no_grad()
     def _through(self, choose: Callable[[Any], nn.Module], images: Tensor, seed: int | None) -> Tensor:
-        """Images through a network of the averaged generator, a part at a time."""
+        """Runs images through the network that ``choose`` takes from the averaged generator, in parts."""
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices, enabled=seed is not None), self.inference_generator() as generator:
             if seed is not None:
@@ -115,7 +115,7 @@ class PairedGAN(TranslationGAN):
     subject: ClassVar[str] = "target"
 
     def generate(self, batch: Batch) -> Fake:
-        """A fake of every source."""
+        """One fake for every source."""
         return self.generator(batch["source"])
 
     def translate(self, images: Tensor, *, to: str | None = None, seed: int | None = None) -> Tensor:
@@ -127,7 +127,7 @@ class PairedGAN(TranslationGAN):
         """Translates a batch, the same way at every validation, and logs ``val/l1``, the error of values in [-1, 1].
 
         Returns:
-            ``fake`` and ``real``, to be compared as sets, and ``shown``, to be looked at side by side.
+            ``fake`` and ``real``, which metrics compare as sets, and ``shown``, for pictures side by side.
         """
         batch = self.receive(batch)
         source, target = batch["source"], batch["target"]
@@ -151,9 +151,9 @@ class UnpairedGAN(TranslationGAN):
     subject: ClassVar[str] = "b"
 
     def refuse_unlike_channels(self, option: str) -> None:
-        """Raises a `UsageError` if an option takes an image of one domain for one of the other, and channels differ."""
+        """Raises a `UsageError` where an option needs two domains with equally many channels, and they differ."""
         if self.source[0] != self.shape[0]:
             raise UsageError(
-                f"{option} takes images of one domain for those of the other, but they have {self.source[0]} and "
-                f"{self.shape[0]} channels; set {option} to 0"
+                f"{option} needs two domains with equally many channels, got {self.source[0]} and {self.shape[0]}; set "
+                f"{option} to 0"
             )

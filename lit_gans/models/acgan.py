@@ -15,11 +15,11 @@ from lit_gans.precision import full
 
 
 class ACGAN(LabelGAN):
-    """The discriminator also says which class an image is of, and both players want it to be right.
+    """The discriminator also says which class an image belongs to, and both players want that to be right.
 
     Odena, Olah & Shlens 2016, *Conditional Image Synthesis With Auxiliary Classifier GANs*, arXiv:1610.09585.
 
-    With the source loss L_S, real or fake, and the cross-entropy L_C of the class, on reals and on fakes, the
+    With the loss L_S of real against fake, and the cross-entropy L_C of the class, on reals and on fakes, the
     discriminator minimises `L_S + classes L_C`, the generator the non-saturating `L_S' + generator_classes L_C(fake)`.
 
     Good at: samples that show their class beyond doubt; images without a label help too. Bad at: diversity, since a
@@ -27,7 +27,7 @@ class ACGAN(LabelGAN):
 
     Args:
         classes: weight of the cross-entropy in the discriminator's loss, 1 in the paper.
-        generator_classes: the same in the generator's, 1 in the paper.
+        generator_classes: weight of the cross-entropy in the generator's loss, 1 in the paper.
         label: arguments of `LabelGAN`. A discriminator of your own maps images to logits (N,) and class logits
             (N, num_classes).
 
@@ -51,11 +51,11 @@ class ACGAN(LabelGAN):
         self.classes, self.generator_classes = classes, generator_classes
 
     def make_discriminator(self) -> nn.Module:
-        """A second head classifies."""
+        """The backbone's discriminator, with a second head that classifies."""
         return AuxiliaryDiscriminator(super().make_discriminator(), self.num_classes)
 
     def critic(self, batch: Batch) -> Callable[[Tensor], Tensor]:
-        """The first head, which knows of no label."""
+        """The first head alone, real against fake, which uses no label."""
         return lambda image: self.discriminator(image)[0]
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
@@ -74,7 +74,7 @@ class ACGAN(LabelGAN):
         return {**non_saturating_generator(source), "class": classes}
 
     def cross_entropy(self, guess: Tensor, label: Tensor) -> Tensor:
-        """Mean over the labelled of the batch, 0 if there are none: over classes, or over attributes by themselves."""
+        """Mean over the labelled images of the batch, of classes or of attributes; 0 if none has a label."""
         if self.multi_label:
             return F.binary_cross_entropy_with_logits(full(guess), label.to(full(guess).dtype))
         return labelled_cross_entropy(guess, label)

@@ -13,7 +13,7 @@ from lit_gans.precision import full
 
 
 class AutoEncoder(EncoderDecoder):
-    """Images through a narrow code and back: a baseline that reconstructs well and was not made to draw.
+    """Maps images to short codes and back: a baseline that reconstructs well, but was not made to draw.
 
     Hinton & Salakhutdinov 2006, *Reducing the Dimensionality of Data with Neural Networks*, Science 313,
     doi:10.1126/science.1127647; trained as a whole, without that paper's layers of restricted Boltzmann machines.
@@ -21,10 +21,10 @@ class AutoEncoder(EncoderDecoder):
     Encoder e and decoder d minimise `1/2 E |x - d(e(x))|^2`, summed over pixels (``gaussian``), or the cross-entropy
     between x and d(e(x)) as probabilities of white (``bernoulli``).
 
-    It has no prior. Samples decode draws from a Gaussian that is fitted to the codes: ``generator`` maps noise from
-    N(0, I) through their running mean and covariance (`GaussianCodes`), ``decode`` maps codes.
+    It has no prior. For samples a Gaussian is fitted to the codes: ``generator`` moves noise from N(0, I) to their
+    running mean and covariance before it decodes (`GaussianCodes`); ``decode`` takes codes as they are.
 
-    Good at: small reconstruction errors, compression, features. Bad at: samples, since most codes are no Gaussian.
+    Good at: small reconstruction errors, compression, features. Bad at: samples, since codes are seldom Gaussian.
 
     The arguments are `EncoderDecoder`'s.
 
@@ -40,24 +40,24 @@ class AutoEncoder(EncoderDecoder):
     generator: Any
 
     def made_drawing(self, decoder: nn.Module) -> nn.Module:
-        """The decoder behind a Gaussian that is fitted to its codes."""
+        """The decoder, with a Gaussian before it that is fitted to its codes."""
         return GaussianCodes(decoder, noise_size(decoder, self._asked_dim))
 
     def objective(self, images: Tensor) -> Terms:
-        """The reconstruction error; the codes are noted."""
+        """The reconstruction error; also fits the Gaussian to the codes."""
         (codes,) = self.encoded(self.encoder, images)
         self.generator.observe(codes)
         return {"reconstruction": -self.log_likelihood(self.generator, images, codes).mean()}
 
     @torch.no_grad()
     def held_out(self, images: Tensor, seed: int) -> Terms:
-        """The reconstruction error."""
+        """The reconstruction error, as ``loss``."""
         codes = self.encode(images)
         with self.inference_generator() as generator:
             return {"loss": -self.log_likelihood(generator, images, codes).mean()}
 
     def gaussian_log_likelihood(self, images: Tensor, mean: Tensor) -> Tensor:
-        """Of unit variance, without its constant."""
+        """The log-density of unit variance without its constant, (N,)."""
         return -0.5 * (full(images) - full(mean)).square().flatten(1).sum(1)
 
     def _decoder(self, generator: nn.Module) -> Any:

@@ -14,7 +14,7 @@ from lit_gans.networks import AutoEncoderDiscriminator, Backbone, BEGANBackbone
 from lit_gans.networks.began import VanishingResidual
 from lit_gans.precision import full
 
-_HORIZON = 500  # batches that the running mean of the convergence looks back
+_HORIZON = 500  # number of batches that the running mean of the convergence covers
 
 
 class BEGAN(LatentGAN):
@@ -24,15 +24,15 @@ class BEGAN(LatentGAN):
 
     With the energy `E(v) = mean |v - D(v)|` the discriminator minimises `E(x) - k E(G(z))`, the generator `E(G(z))`.
     After every batch `k <- clip(k + k_rate (gamma E(x) - E(G(z))), 0, 1)`, from 0: the fakes' energy is kept at
-    gamma times the reals'. `M = E(x) + |gamma E(x) - E(G(z))|` says how far training has come.
+    gamma times the reals'. `M = E(x) + |gamma E(x) - E(G(z))|` is a measure of convergence.
 
-    Both energies of k and M are the discriminator's turn's, before its step and whether or not the generator moves on
-    that batch; on several devices they are the mean over all of them. `state/k` and `state/convergence` (M) are
-    logged, and `state/convergence_mean`, M's running mean over some 500 batches, is what a ``ReduceLROnPlateau``
-    schedule of either player watches, a batch at a time.
+    The energies in k and M are those of the discriminator's turn, before its step, on every batch; on several devices
+    they are means over the devices. `state/k`, `state/convergence` (M) and `state/convergence_mean` (the running mean
+    of M over some 500 batches) are logged. A ``ReduceLROnPlateau`` schedule of either player watches the last, once a
+    batch.
 
-    Two departures from the paper: noise is N(0, I), not U(-1, 1), and the generator, not the autoencoder, ends with
-    tanh, so that every image is in [-1, 1].
+    Two things differ from the paper: noise is N(0, I), not U(-1, 1), and the generator ends with tanh, so that every
+    image is in [-1, 1], while the autoencoder does not.
 
     Good at: smooth, stable training with a measure of convergence. Bad at: diversity, which gamma trades for quality.
 
@@ -41,7 +41,7 @@ class BEGAN(LatentGAN):
         vanishing: batches over which residual connections in the default networks fade, which helps large images; 16000
             in the paper, 0 turns them off. The backbone must have this option, as `BEGANBackbone` does.
         gamma: E(G(z)) / E(x) at the balance, in (0, 1]: lower is sharper, higher more diverse; 0.3 to 0.7 for faces.
-        k_rate: lambda_k, how fast k moves; 0.001 in the paper, more for runs of less than some 100,000 batches.
+        k_rate: lambda_k, the rate at which k moves; 0.001 in the paper, more for runs of fewer than 100,000 batches.
         latent: arguments of `LatentGAN`. A discriminator of your own maps images to energies (N,), not negative.
 
     Raises:
@@ -76,7 +76,7 @@ class BEGAN(LatentGAN):
 
     @property
     def backbone(self) -> Backbone:
-        """The networks' options, with residual connections that fade where ``vanishing`` says over how many batches."""
+        """The options of the networks; with ``vanishing`` their residual connections can fade."""
         backbone: Any = super().backbone
         if self.vanishing and not hasattr(backbone, "vanishing"):
             raise UsageError(
@@ -86,14 +86,14 @@ class BEGAN(LatentGAN):
         return replace(backbone, vanishing=True) if self.vanishing else backbone
 
     def make_discriminator(self) -> nn.Module:
-        """The backbone's encoder and generator, one after the other, whose copies have no bounds."""
+        """An autoencoder of the backbone's encoder and generator, whose copies have no bounds."""
         encoder, decoder = (
             make(self.shape, self.code_dim) for make in (self.backbone.encoder, self.backbone.generator)
         )
         return AutoEncoderDiscriminator(encoder, decoder, power=1, bounded=False)
 
     def generate(self, batch: Batch) -> Fake:
-        """As many fakes as the batch has images."""
+        """Makes as many fakes as the batch has images, after the residual connections have faded a little."""
         if self.vanishing and self.batch_number <= self.vanishing:
             for module in self.modules():
                 if isinstance(module, VanishingResidual):
@@ -101,15 +101,15 @@ class BEGAN(LatentGAN):
         return super().generate(batch)
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Copy reals well and fakes badly, as much as k says."""
+        """Copy reals well, and fakes badly with weight k."""
         real, drawn = (full(self.discriminator(v)).mean() for v in (batch["image"], fake))
         self._energies = torch.stack([real, drawn]).detach()
         return {"real": real, "fake": -self.k * drawn}
 
     def discriminator_step(self, batch: Batch, fake: Fake) -> Terms:
-        """The discriminator's turn, then the controller's: k is not used again in this batch."""
+        """The discriminator's turn, then the update of k, for the next batch."""
         terms = super().discriminator_step(batch, fake)
-        # the same numbers on every device, or their k and their learning rates would drift apart
+        # means over devices, or k and the learning rates of the devices would drift apart
         real, drawn = self.trainer.strategy.reduce(self._energies, reduce_op="mean")
         balance = self.gamma * real - drawn
         convergence = real + balance.abs()

@@ -9,14 +9,14 @@ from lit_gans.networks import ConditionalDiscriminator
 
 
 class CGAN(LabelGAN):
-    """Both players are told the label: a fake has to look real and like what it is called.
+    """Both players get the label: a fake has to look real and like its label.
 
     Mirza & Osindero 2014, *Conditional Generative Adversarial Nets*, arXiv:1411.1784.
 
     The discriminator minimises `-E log D(x | y) - E log(1 - D(G(z | y) | y))`, the generator `-E log D(G(z | y) | y)`.
 
     Good at: any condition, also attributes, at no cost. Bad at: nothing forces the discriminator to look at the label,
-    which it may learn late; `ACGAN` and `ProjectionGAN` follow labels more closely.
+    which it may do late; `ACGAN` and `ProjectionGAN` follow labels more closely.
 
     The arguments are `LabelGAN`'s. A discriminator of your own maps images and conditions (N, num_classes) to logits.
 
@@ -30,7 +30,7 @@ class CGAN(LabelGAN):
     """
 
     def make_discriminator(self) -> nn.Module:
-        """The condition enters as further channels."""
+        """The backbone's discriminator, which gets the condition as further channels."""
         channels, *sides = self.shape
         shape = (channels + self.num_classes, *sides)
         return ConditionalDiscriminator(self.backbone.discriminator(shape, norm=self.needed_norm))
@@ -40,5 +40,5 @@ class CGAN(LabelGAN):
         return minimax_discriminator(self.critic(batch)(batch["image"]), self.critic(fake)(fake["image"]))
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Be called real under the label."""
+        """Be called real with the label."""
         return non_saturating_generator(self.critic(fake)(fake["image"]))

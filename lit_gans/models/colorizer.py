@@ -1,4 +1,4 @@
-"""Colour for grey images, where somebody says so and elsewhere by guess."""
+"""Colours for grey images, from hints where a person gives them, and guessed elsewhere."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,39 +16,41 @@ from lit_gans.images.lab import AB, rgb_to_lab, with_colours
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 from lit_gans.networks import UNetTranslation
 
-_HINTS = 10  # of an image in validation
+_HINTS = 10  # hints of an image in validation
 _HINT_SCALE = 25.0  # hints enter as a/25 and b/25, near 1 for photographs; scaled by 110 they are learned later
 
 
 class Colorizer(TranslationGAN):
-    """A U-Net gives a grey image colours: those that a person points out where they are, and likely ones elsewhere.
+    """A U-Net colours a grey image: with the colours of hints at their places, and with likely ones elsewhere.
 
     Zhang, Zhu, Isola, Geng, Lin, Yu & Efros 2017, *Real-Time User-Guided Image Colorization with Learned Deep Priors*,
-    arXiv:1705.02999, with the judge of patches of Isola et al. 2017, arXiv:1611.07004, which the paper does not have.
+    arXiv:1705.02999, with the discriminator of patches of Isola et al. 2017, arXiv:1611.07004, which the paper does not
+    have.
 
-    With lightness L, colours c = (a, b) of CIE Lab, hints u and the mask m of where they are, the generator gives
+    With lightness L, colours c = (a, b) of CIE Lab, hints u and the mask m of their places, the generator gives
     `c' = G(L, u, m)` and minimises
-    `regression E h((c' - c) / 110) + hint E[h((c' - c) / 110) | m = 1] - adversarial E log D(L, c')`; h is Huber's, the
-    absolute value rounded off below one unit of a or b. The discriminator minimises
-    `1/2 (-E log D(L, c) - E log(1 - D(L, c')))`. It judges colours beside the grey image and does not see the hints.
+    `regression E h((c' - c) / 110) + hint E[h((c' - c) / 110) | m = 1] - adversarial E log D(L, c')`; h is Huber's
+    loss, the absolute value made smooth below one unit of a or b. The discriminator minimises
+    `1/2 (-E log D(L, c) - E log(1 - D(L, c')))`. It judges colours together with the grey image and does not get the
+    hints.
 
-    Training takes colour images alone: `simulate_hints` makes hints of their own colours. No hints at all is automatic
-    colorization, for which one image of eight is trained.
+    Training needs only colour images: `simulate_hints` makes hints of their own colours. One image of eight gets no
+    hints: automatic colorization.
 
-    Good at: colours where somebody says what is what; lightness, and with it all detail, stays. Bad at: colours that
-    nothing in the grey image tells; without a hint they become a mean, which is dull.
+    Good at: colours of things that have a hint; lightness, and with it all detail, stays. Bad at: colours that the grey
+    image does not tell; without a hint they become a mean, which is dull.
 
     The generator gets `L / 50 - 1`, the hints' `a / 25` and `b / 25` and `m - 1/2` (4 channels) and gives `a / 110` and
     `b / 110` in [-1, 1]; the discriminator judges Lab images (3 channels in [-1, 1]). The backbone's batch norm, as in
-    the paper, keeps how strong a hint is; instance norm would take a map's strength away.
+    the paper, keeps the strength of a hint; instance norm would remove it.
 
     Args:
         regression: weight of the Huber loss.
-        hint: weight of the same over hinted pixels alone, which the paper does not have. They are one in a hundred, so
-            that nothing else makes a short training obey them.
-        adversarial: weight of the generator's other term; 0 leaves the paper's plain regression. A judge asks for
-            colours that are lively, not for those of the hints: the more it weighs, the further colours are from the
-            true ones and, a little, from the hints.
+        hint: weight of the same loss over hinted pixels alone, which the paper does not have. One pixel in a hundred is
+            hinted, so that without this weight a short training would ignore hints.
+        adversarial: weight of the generator's adversarial term; 0 leaves the paper's plain regression. A discriminator
+            asks for lively colours, not for those of the hints. With a larger weight colours are further from the true
+            ones and, a little, from the hints.
         translation: arguments of `TranslationGAN`.
 
     Raises:
@@ -80,38 +82,39 @@ class Colorizer(TranslationGAN):
         self.regression, self.hint, self.adversarial = regression, hint, adversarial
 
     def make_generator(self) -> nn.Module:
-        """It makes a and b of lightness, hints and their mask."""
+        """The backbone's generator, from lightness, hints and their mask (4 channels) to a and b (2 channels)."""
         sides = self.shape[1:]
         return self.backbone.generator((2, *sides), (4, *sides))
 
     def critic(self, batch: Batch) -> Callable[[Tensor], Tensor]:
-        """The discriminator's logits of RGB images, which it sees as Lab."""
+        """The discriminator as a function of RGB images, which are converted to Lab for it."""
         return lambda image: self.discriminator(_scaled(rgb_to_lab(image)))
 
-    # ---------------------------------------------------------------- the game, in Lab of about [-1, 1]
+    # ---------------------------------------------------------------- the game, in Lab scaled to about [-1, 1]
 
     def generate(self, batch: Batch) -> Fake:
-        """Colours for the lightness of a batch, some of the true ones being known.
+        """Colours a batch from its lightness and simulated hints of the true colours.
 
         Returns:
-            ``lab``, the true images, ``ab``, the colours that the generator gives them, and ``mask``, where it knew.
+            ``lab``: the true images (N, 3, H, W); ``ab``: the generator's colours (N, 2, H, W); ``mask``: the places of
+            the hints (N, 1, H, W).
         """
         lab = rgb_to_lab(batch["image"]).to(batch["image"].dtype)
         hints, mask = simulate_hints(lab[:, 1:])
         return {"lab": _scaled(lab), "ab": self.generator(_joined(lab, hints, mask)), "mask": mask}
 
     def judge(self, lab: Tensor, ab: Tensor) -> Tensor:
-        """The discriminator's logits of colours beside the lightness they are for."""
+        """The discriminator's logits of colours, together with the lightness that they belong to."""
         return self.discriminator(torch.cat([lab[:, :1], ab.to(lab.dtype)], 1))
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """True colours against given ones, at half the weight, which slows the discriminator down."""
+        """True colours against the generator's, at half the weight, which slows the discriminator down."""
         lab = fake["lab"]
         terms = minimax_discriminator(self.judge(lab, lab[:, 1:]), self.judge(lab, fake["ab"]))
         return {name: term / 2 for name, term in terms.items()}
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Colours near the true ones, above all where they were known, that the discriminator calls real."""
+        """Be near the true colours, above all at hints, and be called real."""
         lab, ab, mask = fake["lab"], fake["ab"].to(fake["lab"].dtype), fake["mask"]
         error = F.smooth_l1_loss(ab, lab[:, 1:], beta=1 / AB, reduction="none").mean(1, keepdim=True)
         terms = {"regression": self.regression * error.mean()}
@@ -125,7 +128,7 @@ class Colorizer(TranslationGAN):
     # ---------------------------------------------------------------- use
 
     def colours(self, images: Tensor, hints: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """The a and b that the averaged generator gives images.
+        """The colours a and b that the averaged generator gives images.
 
         Args:
             images: (N, 1, H, W) grey or (N, 3, H, W) in colour, of which the lightness counts, in [-1, 1].
@@ -138,7 +141,7 @@ class Colorizer(TranslationGAN):
         Raises:
             UsageError: if hints come without a mask or do not fit the images.
         """
-        grey = images[:, :1].expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
+        grey = images[:, :1].expand(-1, 3, -1, -1) if images.shape[1] == 1 else images  # (N, 3, H, W)
         lab = rgb_to_lab(grey)
         shape = (len(lab), 2, *lab.shape[2:])
         if (hints is None) != (mask is None):
@@ -151,7 +154,7 @@ class Colorizer(TranslationGAN):
                 f"{tuple(hints.shape)} and {tuple(mask.shape)}"
             )
         mask = mask.to(lab)
-        given = hints.to(lab) * mask  # what is not known counts as 0, whatever it holds
+        given = hints.to(lab) * mask  # outside of the mask hints count as 0, whatever they hold
         return AB * self._through(lambda generator: generator, _joined(lab, given, mask), None)
 
     def colorize(self, images: Tensor, hints: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
@@ -172,17 +175,18 @@ class Colorizer(TranslationGAN):
         return with_colours(images, self.colours(images, hints, mask))
 
     def translate(self, images: Tensor, *, to: str | None = None, seed: int | None = None) -> Tensor:
-        """`colorize` without hints; there is no noise for the seed."""
+        """Colours images without hints, see `colorize`; there is no noise, so the seed has no effect."""
         self.domain(to)
         return self.colorize(images)
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
-        """Colours a batch without hints and with ten, the same ones at every validation.
+        """Colours a batch without hints, and with ten hints an image, the same ones at every validation.
 
         Logs ``val/psnr`` and ``val/psnr_10``, the peak signal-to-noise ratio in dB of RGB, a mean over images.
 
         Returns:
-            ``fake`` (without hints) and ``real``, to be compared as sets, and ``shown``, to be looked at side by side.
+            ``fake`` (without hints) and ``real``, which metrics compare as sets, and ``shown``, for pictures side by
+            side.
         """
         image = self.receive(batch)["image"].float()
         lab = rgb_to_lab(image)
@@ -199,15 +203,15 @@ class Colorizer(TranslationGAN):
 
 
 def psnr(images: Tensor, others: Tensor) -> Tensor:
-    """Each image's peak signal-to-noise ratio in dB, (N,), of (N, C, H, W) in [-1, 1]."""
+    """Peak signal-to-noise ratios (N,) in dB of images (N, C, H, W) in [-1, 1]."""
     return peak_signal_noise_ratio(images, others, data_range=2.0, dim=(1, 2, 3), reduction="none")
 
 
 def _scaled(lab: Tensor) -> Tensor:
-    """Lab with every axis in about [-1, 1]."""
+    """Lab images with every channel scaled to about [-1, 1]."""
     return torch.cat([lab[:, :1] / 50 - 1, lab[:, 1:] / AB], 1)
 
 
 def _joined(lab: Tensor, hints: Tensor, mask: Tensor) -> Tensor:
-    """The generator's input (N, 4, H, W), of Lab images, hints and their mask."""
+    """The generator's input (N, 4, H, W), from Lab images, hints and their mask."""
     return torch.cat([lab[:, :1] / 50 - 1, hints / _HINT_SCALE, mask - 0.5], 1)

@@ -1,4 +1,4 @@
-"""The game of two domains in which a patch of the translation must be recognisable among those of its source."""
+"""The game of two domains in which each patch of a translation must match its patch of the source."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -17,45 +17,45 @@ from lit_gans.networks.base import evaluating
 from lit_gans.networks.translators import ReflectBlock
 from lit_gans.precision import full
 
-_PROBE = 32  # side of the image by which channels are counted
+_PROBE = 32  # side of an image that is encoded once, to count channels
 
 
 class CUT(UnpairedGAN):
-    """One generator, and of every patch of its translation it must be plain which patch of the source it was.
+    """One generator; each patch of its translation must be most like the patch of the source at the same place.
 
     Park, Efros, Zhang & Zhu 2020, *Contrastive Learning for Unpaired Image-to-Image Translation*, arXiv:2007.15651.
 
     The discriminator minimises `1/2 E (D(b) - 1)^2 + 1/2 E D(G(a))^2`. Generator and heads minimise
     `validity E (D(G(a)) - 1)^2 + contrast NCE(G(a), a) + identity NCE(G(b), b)` with
     `NCE(y, x) = -E log (exp(q_s.k_s / temperature) / sum_t exp(q_s.k_t / temperature))`: q_s are normalised features of
-    y at a place s, k_t those of x at places t of the same image, and the mean is over places and layers. Features are
-    maps of the generator's own encoder through a head of two layers; k is held fixed, so that gradients move the
-    translation and not what it is compared with.
+    y at a place s, k_t those of x at places t of the same image, and the mean is over places and layers. Features
+    are maps of the generator's own encoder, passed through a head of two layers. k has no gradient, so that the
+    translation moves towards the source.
 
-    A batch costs one forward of the generator, over both domains where ``identity`` is on, whose encoder gives k on the
-    way, one more pass of the encoder over the translations, for q, and the heads twice; the discriminator judges one
-    domain, and no fakes are kept. CycleGAN's costs six forwards of a generator, and two discriminators.
+    A batch costs one forward of the generator, over both domains if ``identity`` is on; its encoder gives k on the way.
+    One more pass of the encoder over the translations gives q, and the heads run twice. One discriminator judges one
+    domain, and no fakes are kept. A batch of CycleGAN costs six forwards of a generator, and has two discriminators.
 
-    Good at: what `CycleGAN` does, with one direction, half the networks and more freedom of shape. Bad at: the way
+    Good at: the tasks of `CycleGAN`, with one direction, half the networks and more freedom of shape. Bad at: the way
     back, which it does not learn.
 
     Instance norm is the paper's; the backbone's ``norm="layer"`` keeps brightness and colours, see `CycleGAN`.
 
     Args:
         generator: ``nn.ModuleDict({"a_to_b": network})`` in place of the backbone's; the network has an
-            ``nn.Sequential`` ``encoder`` and a ``decoder``, and the game adds the heads. One with batch norm translates
-            the domains one after the other.
-        validity: weight of the discriminator's verdict, 1 in the paper.
+            ``nn.Sequential`` ``encoder`` and a ``decoder``, and the game adds the heads. A network with batch norm
+            translates the domains one after the other.
+        validity: weight of the adversarial term, 1 in the paper.
         contrast: weight of the patches of translations, 1 in the paper and 10 in its FastCUT.
-        identity: weight of the patches of domain b, translated though they are there already; 1 in the paper and 0 in
-            its FastCUT. The authors' program halves this and ``contrast``. It needs domains of equally many channels.
-        patches: how many places of each map are compared, or all of a map that has fewer.
-        temperature: of the softmax; the lower, the more it is the most similar patches that count.
-        features: hidden units of the heads, and as many outputs.
-        layers: the layers of the encoder that are compared, 0 being the image and n the n-th module's output; by
-            default the paper's: the image, the two halvings and the first and fifth residual block.
-        translation: arguments of `UnpairedGAN`. Where the channels of the domains differ, a translation is compared by
-            the mean of its channels.
+        identity: weight of the patches of images of domain b, which are translated too; 1 in the paper and 0 in its
+            FastCUT. The authors' program halves this and ``contrast``. It needs domains of equally many channels.
+        patches: number of places of each map that are compared; all of a map that has fewer.
+        temperature: temperature of the softmax; at a low one only the most similar patches count.
+        features: number of hidden units of the heads, and of their outputs.
+        layers: the layers of the encoder that are compared: 0 is the image, n the output of the n-th module. By default
+            the paper's: the image, the two halvings and the first and fifth residual block.
+        translation: arguments of `UnpairedGAN`. Where the channels of the domains differ, the mean of a
+            translation's channels is compared.
 
     Raises:
         UsageError: if an argument is out of range, ``identity`` meets domains of different channels, or the generator
@@ -88,7 +88,7 @@ class CUT(UnpairedGAN):
         **translation: Any,
     ) -> None:
         at_least(0, validity=validity, contrast=contrast, identity=identity)
-        at_least(2, patches=patches)  # one has no other to differ from
+        at_least(2, patches=patches)  # a single patch has no others to be compared with
         if validity == contrast == identity == 0:
             raise UsageError("validity, contrast and identity are all 0, which leaves the generator nothing to do")
         if not (finite_from(0, temperature) and temperature):
@@ -99,7 +99,7 @@ class CUT(UnpairedGAN):
             self.refuse_unlike_channels("identity")
         self.validity, self.contrast, self.identity = validity, contrast, identity
         self.patches, self.temperature = patches, temperature
-        # statistics of a batch would be those of neither domain
+        # batch statistics over both domains would suit neither
         self._apart = any(isinstance(module, _BatchNorm) for module in self.generator["a_to_b"].modules())
 
     def make_generator(self) -> nn.Module:
@@ -115,8 +115,8 @@ class CUT(UnpairedGAN):
     def generate(self, batch: Batch) -> Fake:
         """The translation ``b`` of ``batch["a"]`` and, if ``identity`` is on, ``identity`` of ``batch["b"]``.
 
-        Besides, for the contrast: the ``places``, the ``source``'s features there, and the ``uncropped`` translations
-        as the decoder has made them. They are of all images, those of domain a first.
+        For the contrast also the ``places``, the ``source``'s features there, and ``uncropped``, the translations as
+        the decoder makes them. These are for all images, those of domain a first.
         """
         images = [batch["a"], batch["b"]] if self.identity else [batch["a"]]
         parts = images if self._apart or len(images) == 1 else [torch.cat(images)]
@@ -139,7 +139,7 @@ class CUT(UnpairedGAN):
         return least_squares_discriminator(self.discriminator(batch["b"]), self.discriminator(fake["b"]))
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Translations to 1, and every patch to the one at its place in the source."""
+        """Translations to 1, and every patch to the source's patch at its place."""
         terms: Terms = {}
         if self.validity:
             # the loss has a factor 1/2, which the authors' generator does not
@@ -154,21 +154,22 @@ class CUT(UnpairedGAN):
         return terms
 
     def _nce(self, fake: Fake) -> Tensor:
-        """(N,): the contrast of every image that has been translated, those of domain a first."""
+        """The contrast (N,) of every translated image, those of domain a first."""
         heads, encoder = self.generator["heads"], encoder_of(self.generator["a_to_b"])
         parts = [pick(encode(encoder, self._as_source(u), self.layers), fake["places"]) for u in fake["uncropped"]]
         queries = heads([torch.cat(features) for features in zip(*parts, strict=True)])  # (N, P, features) a layer
         with torch.no_grad():
             keys = heads(fake["source"])
         pairs = zip(queries, keys, strict=True)
+        # (layers, N) to (N,)
         return torch.stack([patch_nce(query, key, self.temperature) for query, key in pairs]).mean(0)
 
     def _as_source(self, images: Tensor) -> Tensor:
-        """Images of domain b with as many channels as the encoder takes."""
+        """Images of domain b, with as many channels as the encoder takes: their mean, if they have others."""
         channels = self.source[0]
         if images.shape[1] == channels:
             return images
-        return images.mean(1, keepdim=True).expand(-1, channels, -1, -1)
+        return images.mean(1, keepdim=True).expand(-1, channels, -1, -1)  # (N, channels, H, W)
 
     def translate(self, images: Tensor, *, to: str | None = None, seed: int | None = None) -> Tensor:
         """Translations of images of domain a, see `TranslationGAN.translate`."""
@@ -179,7 +180,7 @@ class CUT(UnpairedGAN):
         """Translates a batch.
 
         Returns:
-            ``fake`` and ``real`` of domain b, to be compared as sets, and ``shown``, to be looked at side by side.
+            ``fake`` and ``real`` of domain b, which metrics compare as sets, and ``shown``, for pictures side by side.
         """
         batch = self.receive(batch)
         fake = self.translate(batch["a"], seed=self.number(batch_idx))
@@ -187,12 +188,12 @@ class CUT(UnpairedGAN):
 
 
 def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
-    """-log of the share that a patch's own place has among all places of the image, Park et al. 2020, eq. 3 and 4.
+    """-log softmax of a patch's similarity to its own place, over all places; Park et al. 2020, eq. 3 and 4.
 
     Args:
-        query: (N, P, features) of translations; they are normalised here.
-        key: the same of the sources.
-        temperature: that cosines are divided by.
+        query: features (N, P, features) of the translations; they are normalised here.
+        key: features of the sources, of the same shape.
+        temperature: the number that cosines are divided by.
 
     Returns:
         (N,) float32, the mean over the places of each image.
@@ -207,19 +208,19 @@ def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
 
 
 class Translation(NamedTuple):
-    """A translator's output, and the maps that its encoder saw on the way."""
+    """A translator's output, and the maps of its encoder on the way."""
 
     images: Tensor
     #: the decoder's output before the padding was cropped away
     uncropped: Tensor
-    #: one for each layer, in their order
+    #: (N, C, H, W) for each layer, in the order of the layers
     maps: list[Tensor]
 
 
 def translate_tapped(translator: nn.Module, images: Tensor, layers: Sequence[int]) -> Translation:
     """One forward of a translator that also gives the maps of some layers of its encoder."""
     encoder, decoder = encoder_of(translator), translator.get_submodule("decoder")
-    maps: list[Tensor] = []  # of layer 0, the image, and then of every module, in their order
+    maps: list[Tensor] = []  # of layer 0, which is the image, then of every module in turn
     uncropped: list[Tensor] = []
     hooks = [module.register_forward_hook(lambda _, __, made: maps.append(made)) for module in {*encoder}]
     hooks += [encoder.register_forward_pre_hook(lambda _, given: maps.append(given[0]))]
@@ -241,8 +242,8 @@ def encoder_of(translator: nn.Module) -> nn.Sequential:
     encoder, decoder = getattr(translator, "encoder", None), getattr(translator, "decoder", None)
     if not isinstance(encoder, nn.Sequential) or not isinstance(decoder, nn.Module):
         raise UsageError(
-            "features of patches are those of the generator's encoder: it must have an nn.Sequential 'encoder' and a "
-            f"module 'decoder', as ResNetTranslator has, but {type(translator).__name__} does not"
+            "CUT compares features of the generator's encoder: the generator must have an nn.Sequential 'encoder' and "
+            f"a module 'decoder', as ResNetTranslator does, but {type(translator).__name__} does not; add them"
         )
     return encoder
 
@@ -250,11 +251,11 @@ def encoder_of(translator: nn.Module) -> nn.Sequential:
 def spread_layers(encoder: nn.Sequential) -> tuple[int, ...]:
     """The layers that the paper compares: the pixels, the convolutions that halve, the first and the fifth block.
 
-    Where there are fewer than five blocks, the last stands for the fifth. Layer 0 is the image, layer n the output of
+    With fewer than five blocks the last takes the place of the fifth. Layer 0 is the image, layer n the output of
     the n-th module.
 
     Raises:
-        UsageError: if there are none but the pixels.
+        UsageError: if the encoder has no such convolution and no block.
 
     Examples:
         >>> from lit_gans.networks import ResNetTranslation
@@ -274,7 +275,7 @@ def spread_layers(encoder: nn.Sequential) -> tuple[int, ...]:
 
 
 def encode(encoder: nn.Sequential, images: Tensor, layers: Sequence[int]) -> list[Tensor]:
-    """The maps (N, C, H, W) of some layers, as deep as the last of them needs."""
+    """The maps (N, C, H, W) of some layers; runs the encoder up to the deepest of them."""
     maps = [images.contiguous(memory_format=torch.channels_last)]
     for module in encoder[: max(layers)]:
         maps.append(module(maps[-1]))
@@ -282,7 +283,7 @@ def encode(encoder: nn.Sequential, images: Tensor, layers: Sequence[int]) -> lis
 
 
 def map_channels(encoder: nn.Sequential, layers: Sequence[int]) -> list[int]:
-    """How many channels the maps of some layers have.
+    """The number of channels of the maps of some layers.
 
     Raises:
         UsageError: if there is no such layer.
@@ -298,11 +299,11 @@ def map_channels(encoder: nn.Sequential, layers: Sequence[int]) -> list[int]:
 
 
 def draw_places(maps: Sequence[Tensor], patches: int) -> list[Tensor]:
-    """For every map that many places, none of them twice, or all of them where there are fewer."""
+    """Random places of every map, ``patches`` of them or all, none twice."""
     return [torch.randperm(m.shape[2] * m.shape[3], device=m.device)[:patches] for m in maps]
 
 
 def pick(maps: Sequence[Tensor], places: Sequence[Tensor]) -> list[Tensor]:
-    """Features (N, P, C) of maps (N, C, H, W) at places."""
-    # (N, C, H, W) to (N, H * W, C), which is a view of maps in channels_last order
+    """Features (N, P, C) of maps (N, C, H, W) at places (P,)."""
+    # (N, C, H, W) to (N, H * W, C), a view where maps are in channels_last order, to (N, P, C)
     return [m.permute(0, 2, 3, 1).flatten(1, 2)[:, p] for m, p in zip(maps, places, strict=True)]

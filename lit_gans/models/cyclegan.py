@@ -1,4 +1,4 @@
-"""The game of two domains that must lead back."""
+"""The game of two domains with a translation back."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,30 +15,30 @@ from lit_gans.precision import full
 
 
 class CycleGAN(UnpairedGAN):
-    """Two generators translate both ways, and what went there and back must be what it was.
+    """Two generators translate both ways, and an image that is translated there and back must be the same again.
 
     Zhu, Park, Isola & Efros 2017, *Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks*,
     arXiv:1703.10593.
 
     With generators `F: a -> b` and `G: b -> a`, each discriminator minimises `1/2 E (D(x) - 1)^2 + 1/2 E D(fake)^2`,
-    its fakes being partly older ones from a pool. The generators minimise, for validity,
+    where some fakes are older ones from a pool. The generators minimise, for validity,
     `validity (E (D_b(F(a)) - 1)^2 + E (D_a(G(b)) - 1)^2)`, for the way back
-    `cycle (E |G(F(a)) - a| + E |F(G(b)) - b|)`, and to leave alone what is there already
+    `cycle (E |G(F(a)) - a| + E |F(G(b)) - b|)`, and to keep images that are in the right domain already
     `identity cycle (E |F(b) - b| + E |G(a) - a|)`.
 
-    Good at: changing texture and colour between two sets of photographs. Bad at: changing shape; four networks make
-    a step dear.
+    Good at: changing texture and colour between two sets of photographs. Bad at: changing shape, and the price of a
+    step, which trains four networks.
 
     Generators of your own are an ``nn.ModuleDict`` of ``a_to_b`` and ``b_to_a``, discriminators one of ``a`` and ``b``.
-    Instance norm, the paper's, takes every map's mean away, and with it an image's brightness and colour, more so the
-    smaller the image; the backbone's ``norm="layer"`` keeps them.
+    The paper's instance norm removes the mean of every map, and with it brightness and colour of an image, above all of
+    a small one; the backbone's ``norm="layer"`` keeps them.
 
     Args:
-        validity: weight of the discriminators' verdict, 1 in the paper.
-        cycle: weight of the way there and back, 10 in the paper.
-        identity: weight of leaving alone what is there already, as a share of ``cycle``; 0.5 in the paper, where it is
-            used. It needs domains of equally many channels and is 0 for others.
-        pool: how many fakes of each domain are kept for the discriminators, 50 in the paper; 0 keeps none.
+        validity: weight of the adversarial terms, 1 in the paper.
+        cycle: weight of the errors there and back, 10 in the paper.
+        identity: weight of the change to images that are in the right domain already, as a share of ``cycle``; 0.5 in
+            the paper, for some tasks. It needs domains of equally many channels; set it to 0 for others.
+        pool: number of older fakes of each domain that are kept for the discriminators, 50 in the paper; 0 keeps none.
         translation: arguments of `UnpairedGAN`.
 
     Raises:
@@ -86,18 +86,18 @@ class CycleGAN(UnpairedGAN):
         return nn.ModuleDict({domain: self.backbone.discriminator(shape) for domain, shape in shapes.items()})
 
     def critic(self, batch: Batch) -> Callable[[Tensor], Tensor]:
-        """The discriminator of domain b; `discriminator_penalty` looks at that of domain a too."""
+        """The discriminator of domain b; `discriminator_penalty` is on that of domain a too."""
         return self.discriminator["b"]
 
     def discriminator_penalty(self, batch: Batch, fake: Fake) -> Terms:
-        """R1 of both discriminators where it is due."""
+        """R1 of both discriminators, on the batches that it is due on."""
         if not self.r1 or self.batch_number % self.r1_every:
             return {}
         weight = self.r1 / 2 * self.r1_every
         return {f"r1_{d}": weight * zero_centered(self.discriminator[d], batch[d]) for d in ("a", "b")}
 
     def generate(self, batch: Batch) -> Fake:
-        """A translation of each domain: ``{"a": of batch["b"], "b": of batch["a"]}``."""
+        """Translates both ways: ``{"a": from batch["b"], "b": from batch["a"]}``."""
         return {"a": self.generator["b_to_a"](batch["b"]), "b": self.generator["a_to_b"](batch["a"])}
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
@@ -110,7 +110,7 @@ class CycleGAN(UnpairedGAN):
         return terms
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Fakes to 1, the way back to where it began, and nothing changed that is there already."""
+        """Fakes to 1, translations there and back to the image itself, and images of the right domain unchanged."""
         terms: Terms = {}
         for domain, other in (("a", "b"), ("b", "a")):
             back, there = self.generator[f"{other}_to_{domain}"], batch[domain]
@@ -132,7 +132,7 @@ class CycleGAN(UnpairedGAN):
         """Translates a batch both ways and back, and logs ``val/cycle_a`` and ``val/cycle_b``, errors in [-1, 1].
 
         Returns:
-            ``fake`` and ``real`` of domain b, to be compared as sets, and ``shown``, to be looked at side by side.
+            ``fake`` and ``real`` of domain b, which metrics compare as sets, and ``shown``, for pictures side by side.
         """
         batch, seed = self.receive(batch), self.number(batch_idx)
         fake = {to: self.translate(batch[other], to=to, seed=seed) for to, other in (("b", "a"), ("a", "b"))}
@@ -150,15 +150,15 @@ def _distance(image: Tensor, other: Tensor) -> Tensor:
 
 
 class ImagePool(nn.Module):
-    """Gives a discriminator older fakes among the new ones, so that it does not forget what it has learnt.
+    """Mixes older fakes among the new ones, so that a discriminator does not forget them.
 
-    Shrivastava et al. 2016, arXiv:1612.07828: until the pool is full every fake is kept and given back; then, by the
-    toss of a coin, a fake is given back or put in the place of a random kept one, which is given in its stead. The
-    images are part of a checkpoint.
+    Shrivastava et al. 2016, arXiv:1612.07828: until the pool is full, every fake is kept and returned. From then on
+    each fake is either returned, or with probability 1/2 takes the place of a random kept one, which is returned
+    instead. The images are part of a checkpoint.
 
     Args:
-        size: how many are kept; 0 gives back what it gets.
-        image_shape: (channels, height, width) of them.
+        size: number of fakes that are kept; 0 returns all fakes as they are.
+        image_shape: (channels, height, width) of the fakes.
     """
 
     images: Tensor
@@ -174,11 +174,11 @@ class ImagePool(nn.Module):
 
     @torch.no_grad()
     def forward(self, fakes: Tensor) -> Tensor:
-        """(N, C, H, W) to as many, of which some may be older."""
+        """(N, C, H, W) to as many fakes, some of which may be older ones."""
         if not self.size:
             return fakes
         given = []
-        kept = int(self.kept)  # waits for the device, once a batch
+        kept = int(self.kept)  # waits for the device, once a batch: whether the pool is full decides what is drawn
         for fake in fakes.detach():
             if kept < self.size:
                 self.images[kept] = fake

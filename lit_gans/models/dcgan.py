@@ -15,8 +15,8 @@ class DCGAN(LatentGAN):
 
     The discriminator minimises `-E log D(x) - E log(1 - D(G(z)))`, the generator `-E log D(G(z))`.
 
-    Good at: a strong, cheap baseline for images up to 128 pixels. Bad at: covering every mode; it plateaus where
-    regularised games keep improving, as it does itself with `r1` in place of the discriminator's batch norm.
+    Good at: a strong, cheap baseline for images up to 128 pixels. Bad at: covering every mode; it stops
+    improving where regularised games go on, as it does itself with `r1` in place of the discriminator's batch norm.
 
     The arguments are `LatentGAN`'s.
 
@@ -31,7 +31,7 @@ class DCGAN(LatentGAN):
     """
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Real against fake, each in a batch of its own, as batch norm demands."""
+        """Real against fake, in separate batches, as batch norm needs it."""
         return minimax_discriminator(self.discriminator(batch["image"]), self.discriminator(fake))
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:

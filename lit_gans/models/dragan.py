@@ -9,15 +9,15 @@ from lit_gans.penalties import dragan_penalty
 
 
 class DRAGAN(LatentGAN):
-    """The non-saturating game without the sharp slopes around single reals that make a generator collapse.
+    """The non-saturating game with a penalty on the sharp slopes around reals that make a generator collapse.
 
     Kodali, Abernethy, Hays & Kira 2017, *On Convergence and Stability of GANs*, arXiv:1705.07215.
 
     The discriminator minimises `-E log D(x) - E log(1 - D(G(z))) + lambda E (|grad D(x + delta)| - 1)^2`, the generator
     `-E log D(G(z))`.
 
-    Good at: keeping modes at a penalty for reals alone, one generator step a batch. Bad at: the penalty knows nothing
-    of where the fakes are, so it does not bound the discriminator between them and the reals.
+    Good at: keeping modes by a penalty at the reals alone, with one generator step a batch. Bad at: the penalty does
+    not depend on where the fakes are, so it does not bound the discriminator between them and the reals.
 
     Args:
         penalty: lambda; 10 in the paper.
@@ -43,7 +43,7 @@ class DRAGAN(LatentGAN):
         self.penalty, self.spread = penalty, spread
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Real against fake, and the cost of other slopes than 1 around the reals."""
+        """Real against fake, and the penalty on slopes other than 1 around the reals."""
         terms = minimax_discriminator(self.discriminator(batch["image"]), self.discriminator(fake))
         return {**terms, "penalty": self.penalty * dragan_penalty(self.discriminator, batch["image"], self.spread)}
 

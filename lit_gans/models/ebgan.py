@@ -15,23 +15,23 @@ from lit_gans.precision import full
 
 
 class EBGAN(LatentGAN):
-    """The discriminator is an autoencoder, and what it copies badly is fake.
+    """The discriminator is an autoencoder, and images that it copies badly count as fake.
 
     Zhao, Mathieu & LeCun 2016, *Energy-based Generative Adversarial Networks*, arXiv:1609.03126.
 
     With the energy `E(v) = mean (v - D(v))^2` over an image's values the discriminator minimises
     `E(x) + max(0, m - E(G(z)))`, the generator `E(G(z))` and, with ``pull_away`` (EBGAN-PT), the mean squared cosine
-    between the codes of different fakes: codes of a collapsed generator are alike.
+    between the codes of different fakes, since fakes of a collapsed generator have similar codes.
 
     Good at: a discriminator that learns from every pixel, not from one bit an image. Bad at: the margin must suit the
-    data; far too low and fakes cost nothing early, far too high and the discriminator spends itself on bad copies.
+    data: if it is far too low, fakes soon cost nothing; if it is far too high, the discriminator learns to copy badly.
 
     Args:
         code_dim: size of the default autoencoder's codes.
-        margin: the energy m from which a fake is bad enough, a mean squared error a value of images in [-1, 1]. The
-            paper's margins are for errors summed over an image. It must be above the energy of real images.
-        pull_away: weight of the pulling-away term; 0.1 in the paper, 0 is plain EBGAN. A batch of one image has no
-            pair to pull apart and goes without.
+        margin: the energy m from which a fake costs nothing, a mean squared error over the values of images in [-1, 1].
+            It must be above the energy of real images. The paper's margins are for errors summed over an image.
+        pull_away: weight of the pulling-away term; 0.1 in the paper, 0 is plain EBGAN. For a batch of one image, which
+            has no pair, the term is left out.
         latent: arguments of `LatentGAN`. A discriminator of your own maps images to energies (N,), not negative. For
             ``pull_away`` it must also take ``return_codes=True`` and then give energies and codes (N, ...).
 
@@ -57,19 +57,19 @@ class EBGAN(LatentGAN):
         super().__init__(**latent)
 
     def make_discriminator(self) -> nn.Module:
-        """The backbone's encoder and generator, one after the other."""
+        """An autoencoder of the backbone's encoder and generator."""
         encoder, decoder = (
             make(self.shape, self.code_dim) for make in (self.backbone.encoder, self.backbone.generator)
         )
         return AutoEncoderDiscriminator(encoder, decoder, power=2)
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Copy reals well, and fakes badly as far as the margin, each by itself."""
+        """Copy reals well, and each fake badly, up to the margin."""
         real = full(self.discriminator(batch["image"]))
         return {"real": real.mean(), "fake": F.relu(self.margin - full(self.discriminator(fake))).mean()}
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Be copied well, and with codes of one's own."""
+        """Be copied well, with codes that differ between fakes."""
         if not self.pull_away or len(fake) < 2:
             return {"fake": full(self.discriminator(fake)).mean()}
         energies, codes = self.discriminator(fake, return_codes=True)

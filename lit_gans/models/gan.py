@@ -16,10 +16,10 @@ class GAN(LatentGAN):
     The discriminator minimises `-E log D(x) - E log(1 - D(G(z)))`, the generator `-E log D(G(z))` or, saturating,
     `E log(1 - D(G(z)))`.
 
-    Good at: being read, any shape of data, points in the plane. Bad at: sharp images; collapses easily.
+    Good at: being understood, any shape of data, points in the plane. Bad at: sharp images; collapses easily.
 
     Args:
-        saturating: play the true minimax game, in which the generator's gradient vanishes where it loses.
+        saturating: whether to play the true minimax game, in which the generator's gradient vanishes where it loses.
         latent: arguments of `LatentGAN`.
 
     Examples:

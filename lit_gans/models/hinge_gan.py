@@ -12,8 +12,8 @@ class HingeGAN(LatentGAN):
 
     The discriminator minimises `E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))`, the generator `-E D(G(z))`.
 
-    Good at: a discriminator that does not waste effort on what it already knows; the game of `SNGAN`, `SAGAN` and
-    BigGAN. Bad at: without spectral norm nothing bounds the discriminator inside the margin.
+    Good at: a discriminator that wastes no effort on images that it judges well already; the game of `SNGAN`, `SAGAN`
+    and BigGAN. Bad at: without spectral norm nothing bounds the discriminator inside the margin.
 
     The arguments are `LatentGAN`'s.
 

@@ -1,4 +1,4 @@
-"""The game with codes that the images must show."""
+"""The game with codes that must be visible in the images."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,16 +15,17 @@ from lit_gans.networks import AuxiliaryDiscriminator, ConditionalGenerator, DCGA
 from lit_gans.networks.base import evaluating, in_parts
 from lit_gans.precision import full
 
-_CODES = 1 << 31  # turned in a seed, so that codes are drawn from other numbers than noise of the same seed
+_CODES = 1 << 31  # a bit flipped in a seed, so that codes and noise of the same seed come from different numbers
 _HIDDEN = 128  # units of the second head, as in the paper
 
 
 class InfoGAN(LatentGAN):
-    """Part of the input is a code, which a second head of the discriminator must be able to read off the image.
+    """A part of the generator's input is a code, which a second head of the discriminator must read from the image.
 
     Chen, Duan, Houthooft, Schulman, Sutskever & Abbeel 2016, *InfoGAN: Interpretable Representation Learning by
-    Information Maximizing Generative Adversarial Nets*, arXiv:1606.03657. Without labels, codes come to mean what the
-    images differ by most: on digits, the categorical one the digit, continuous ones slant and width of the stroke.
+    Information Maximizing Generative Adversarial Nets*, arXiv:1606.03657. Without labels, codes learn the
+    largest differences between images: for digits the categorical code learns the digit, the continuous ones slant and
+    width of the stroke.
 
     With codes c and the second head's guess Q(c | x), the discriminator minimises
     `-E log D(x) - E log(1 - D(G(z, c))) - lambda E log Q(c | G(z, c))`, the generator
@@ -32,25 +33,25 @@ class InfoGAN(LatentGAN):
     `I(c; G(z, c)) >= H(c) + E log Q(c | G(z, c))`.
 
     For a categorical code `-log Q` is the cross-entropy in nats; for a continuous one Q is a Gaussian of unit variance
-    around the guess, so it is half the squared error and a constant. A learnt variance has no lower bound: the nearer
-    the guess, the more a still smaller variance gains.
+    around the guess, so it is half the squared error and a constant. A learned variance would
+    have no lower bound: with good guesses a still smaller variance always gains.
 
     A `Fake` is ``{"image": (N, C, H, W), "code": (N, codes)}``, where a code is a one-hot row for each categorical
     code, then the continuous ones.
 
-    Good at: finding classes and directions of variation that nobody named. Bad at: promising which; a category may
-    mix two classes, another seed finds others, and continuous codes share what they show.
+    Good at: finding classes and directions of variation that nobody named. Bad at: being predictable: a category may
+    mix two classes, another seed finds other ones, and continuous codes can show the same thing.
 
     Args:
-        categories: how many values each categorical code has, all equally likely.
+        categories: number of values of each categorical code; all values are equally likely.
         continuous: number of continuous codes, uniform on [-1, 1].
         information: weight lambda of the categorical codes, 1 in the paper.
-        continuous_information: weight lambda of the continuous codes; the paper's is smaller than the other.
+        continuous_information: weight lambda of the continuous codes; smaller than the other in the paper.
         latent: arguments of `LatentGAN`. A generator of your own maps noise and codes to images, a discriminator images
             to logits (N,) and guesses (N, codes); ``latent_dim`` does not count the codes.
 
     Raises:
-        UsageError: if there is no code, a categorical one has less than 2 values, or a weight is negative.
+        UsageError: if there is no code, a categorical code has fewer than 2 values, or a weight is negative.
 
     Examples:
         >>> model = InfoGAN(image_shape=(1, 28, 28), backbone=DCGANBackbone(width=8, dense=16), categories=(10,))
@@ -61,7 +62,7 @@ class InfoGAN(LatentGAN):
     Card: docs/models/info_gan.md; configuration: examples/configs/info_gan_mnist.yaml.
     """
 
-    default_backbone = DCGANBackbone(latent_dim=62, dense=16)  # 1,024 units for a width of 64: the paper's for digits
+    default_backbone = DCGANBackbone(latent_dim=62, dense=16)  # 1,024 units at width 64, as in the paper for digits
 
     def __init__(
         self,
@@ -79,18 +80,18 @@ class InfoGAN(LatentGAN):
         super().__init__(**latent)
 
     def make_generator(self) -> nn.Module:
-        """The codes go beside the noise."""
+        """The backbone's generator, which gets the code together with the noise."""
         plain = self.backbone.generator(self.shape, self.noise_size + self.code_dim)
         return ConditionalGenerator(plain, self.code_dim, "input")
 
     def make_discriminator(self) -> nn.Module:
-        """A second head, with a hidden layer, reads the codes."""
+        """The backbone's discriminator, with a second head that reads the codes by a hidden layer."""
         return AuxiliaryDiscriminator(super().make_discriminator(), self.code_dim, hidden=_HIDDEN)
 
     # ---------------------------------------------------------------- the game
 
     def generate(self, batch: Batch) -> Fake:
-        """As many fakes as the batch has images, every one of a random code."""
+        """Makes as many fakes as the batch has images, each from a random code."""
         n, device = len(batch["image"]), batch["image"].device
         drawn = [F.one_hot(torch.randint(size, (n,), device=device), size).to(self.dtype) for size in self.categories]
         uniform = torch.rand(n, self.continuous, device=device).to(self.dtype) * 2 - 1
@@ -98,7 +99,7 @@ class InfoGAN(LatentGAN):
         return {"image": self.drawing_part(self.noise_for(batch), code), "code": code}
 
     def critic(self, batch: Batch) -> Callable[[Tensor], Tensor]:
-        """The first head, which knows of no code."""
+        """The first head alone, real against fake, which uses no code."""
         return lambda image: self.discriminator(image)[0]
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
@@ -112,11 +113,12 @@ class InfoGAN(LatentGAN):
         return {**non_saturating_generator(fooled), **self.information_loss(guess, fake["code"])}
 
     def information_loss(self, guess: Tensor, code: Tensor) -> Terms:
-        """-lambda E log Q(c | x) without its constants, eq. 5 of the paper: the bound's part that depends on weights.
+        """-lambda E log Q(c | x) without constants, the part of the bound that weights change (eq. 5 of the paper).
 
         Args:
-            guess: (N, codes) of the second head: logits for each categorical code, then means of the continuous ones.
-            code: (N, codes) that the images were drawn from.
+            guess: outputs (N, codes) of the second head: logits of each categorical code, then means of the continuous
+                ones.
+            code: codes (N, codes) that the images were drawn from.
 
         Returns:
             ``categorical`` and ``continuous``, each the sum over its codes, if there are any.
@@ -131,31 +133,31 @@ class InfoGAN(LatentGAN):
         return terms
 
     def _parts(self, rows: Tensor) -> tuple[Tensor, ...]:
-        """(N, codes) as one part for each categorical code and one for all continuous ones."""
-        return rows.split([*self.categories, self.continuous], 1)
+        """Splits (N, codes) into one part (N, values) for each categorical code, and one for all continuous ones."""
+        return rows.split([*self.categories, self.continuous], 1)  # (N, values) each, (N, continuous)
 
     # ---------------------------------------------------------------- codes and samples
 
     @property
     def code_dim(self) -> int:
-        """Values of a code: one for each value of the categorical codes, and the continuous ones."""
+        """Length of a code: the values of all categorical codes, and the continuous codes."""
         return sum(self.categories) + self.continuous
 
     @property
     def draws_from_latents(self) -> bool:
-        """False: what is drawn takes the codes, too."""
+        """False: an image depends on its code, too."""
         return False
 
     @property
     def columns(self) -> int:
-        """In how many columns a grid of samples shows one category each; 0 without categorical codes."""
+        """The columns of a grid of samples that show one category each; 0 without categorical codes."""
         return self.categories[0] if self.categories else 0
 
     def codes(self, n: int, *, seed: int | None = None, category: int | Sequence[int] | None = None) -> Tensor:
         """Codes as the generator takes them.
 
         Args:
-            n: how many.
+            n: how many codes.
             seed: makes the draw repeatable; without it the global random state is used.
             category: value of the first categorical code, or values that take turns; by default all take turns. The
                 other codes are drawn.
@@ -175,7 +177,7 @@ class InfoGAN(LatentGAN):
         return torch.cat([*one_hot, torch.rand(n, self.continuous, generator=rng) * 2 - 1], 1)
 
     def _turns(self, category: int | Sequence[int] | None) -> Tensor:
-        """The values that the first categorical code takes in turn."""
+        """The values of the first categorical code that take turns."""
         if not self.categories:
             raise UsageError(
                 f"category fixes a categorical code, but this model has none; leave it out, got {category}"
@@ -188,7 +190,7 @@ class InfoGAN(LatentGAN):
         return turns
 
     def forward(self, noise: Tensor, code: Tensor | None = None) -> Tensor:
-        """Images (N, C, H, W) by the averaged generator in evaluation mode, of a draw of `codes` if none are given."""
+        """Images (N, C, H, W) by the averaged generator in evaluation mode; without ``code`` it draws `codes`."""
         return super().forward(noise, self.codes(len(noise)).to(noise) if code is None else code)
 
     @torch.no_grad()
@@ -207,8 +209,8 @@ class InfoGAN(LatentGAN):
             n: how many images.
             seed: makes the draw repeatable, on any device; without it the global random state is used.
             noise: (n, latent_dim) noise to use in place of a draw; ``n`` is then ignored.
-            code: rows (m, codes) that take turns, in place of a draw by `codes`; they may be mixtures, or continuous
-                codes beyond the [-1, 1] of training.
+            code: rows (m, codes) that take turns, in place of a draw by `codes`; they may be mixtures, and their
+                continuous codes may be outside of [-1, 1], the range in training.
             category: value of the first categorical code, or values that take turns; by default all take turns.
 
         Returns:
@@ -222,7 +224,7 @@ class InfoGAN(LatentGAN):
             return self.draw(n, seed, noise, self.codes(n, seed=seed, category=category))
         if category is not None:
             raise UsageError("code says everything that category would; pass only one of them")
-        rows = code if code.ndim == 2 else code.reshape(1, -1)
+        rows = code if code.ndim == 2 else code.reshape(1, -1)  # (m, codes)
         if rows.shape[1] != self.code_dim or not len(rows):
             raise UsageError(
                 f"code must be rows of {self.code_dim} values, one-hot categories, then continuous, got "
@@ -232,14 +234,14 @@ class InfoGAN(LatentGAN):
 
     @torch.no_grad()
     def guess(self, images: Tensor) -> dict[str, Tensor]:
-        """The codes that Q reads off images, real or drawn, with the discriminator in evaluation mode.
+        """The codes that Q reads from images, real or drawn, with the discriminator in evaluation mode.
 
         Args:
             images: (N, C, H, W) in [-1, 1].
 
         Returns:
             ``category0``, ``category1``, ...: probabilities (N, values) of each categorical code; ``continuous``: the
-            means (N, continuous). Only codes that there are.
+            means (N, continuous). Kinds of codes that the model does not have are left out.
         """
         with evaluating(self.discriminator):
             rows = in_parts(lambda part: self.discriminator(part)[1], images, like=self._like())

@@ -22,7 +22,7 @@ class LSGAN(LatentGAN):
     Args:
         a: the discriminator's target for fakes.
         b: the discriminator's target for reals.
-        c: the score that the generator wants for a fake.
+        c: the generator's target for fakes.
         latent: arguments of `LatentGAN`.
 
     Examples:

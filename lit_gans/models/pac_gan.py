@@ -20,9 +20,9 @@ class PacGAN(LatentGAN):
     With m images a pack, x_1, ..., x_m joined along the channels, the discriminator minimises
     `-E log D(x_1, ..., x_m) - E log(1 - D(G(z_1), ..., G(z_m)))`, the generator `-E log D(G(z_1), ..., G(z_m))`.
 
-    A generator that has lost modes can draw samples that each look real; a pair of them is still too often alike.
+    A generator that has lost modes can draw samples that all look real one by one; pairs of them are too often alike.
 
-    Good at: more modes, nothing to tune, hardly any cost. Bad at: the discriminator has only N / m packs of a batch to
+    Good at: more modes, nothing to tune, little cost. Bad at: the discriminator has only N / m packs of a batch to
     learn from. `PackedDiscriminator` packs any other game.
 
     Args:
@@ -32,7 +32,7 @@ class PacGAN(LatentGAN):
         latent: arguments of `LatentGAN`.
 
     Raises:
-        UsageError: if ``packing`` is below 1, or what `LatentGAN` refuses.
+        UsageError: if ``packing`` is below 1, and where `LatentGAN` raises one.
 
     Examples:
         >>> from lit_gans.networks import DCGANBackbone
@@ -52,7 +52,7 @@ class PacGAN(LatentGAN):
         super().__init__(discriminator=packed, **latent)
 
     def make_discriminator(self) -> nn.Module:
-        """A pack has so many times the channels."""
+        """The backbone's discriminator for packs, which have ``packing`` times as many channels."""
         channels, *sides = self.shape
         plain = self.backbone.discriminator((self.packing * channels, *sides), norm=self.needed_norm)
         return PackedDiscriminator(plain, self.packing)
@@ -62,5 +62,5 @@ class PacGAN(LatentGAN):
         return minimax_discriminator(self.discriminator(batch["image"]), self.discriminator(fake))
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Packs that are called real."""
+        """Be called real, as packs."""
         return non_saturating_generator(self.discriminator(fake))

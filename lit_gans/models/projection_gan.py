@@ -13,10 +13,10 @@ from lit_gans.optim import AdamWithoutMomentum
 
 
 class ProjectionGAN(LabelGAN):
-    """The label enters the discriminator as an inner product with its features, as the likelihood ratio suggests.
+    """The label enters the discriminator as an inner product with its features, as it does in the likelihood ratio.
 
     Miyato & Koyama 2018, *cGANs with Projection Discriminator*, arXiv:1802.05637, with the spectral normalisation and
-    hinge loss of that paper; the generator learns of the label by its batch norm's gains and shifts. On DCGAN's
+    hinge loss of that paper; the generator gets the label by the gains and shifts of its batch norm. On DCGAN's
     networks (``backbone=DCGANBackbone(latent_dim=128)``) a step takes a small part of the time.
 
     With `D(x, y) = psi(phi(x)) + y^T V phi(x)` the discriminator minimises
@@ -27,7 +27,7 @@ class ProjectionGAN(LabelGAN):
 
     Args:
         optimizer: Adam with learning rate 2e-4 and betas (0, 0.9) in the paper.
-        generator_every: the paper's n_dis.
+        generator_every: the generator moves once in so many batches; n_dis in the paper.
         label: arguments of `LabelGAN`. A discriminator of your own maps images and conditions (N, num_classes) to
             scores.
 
@@ -49,13 +49,13 @@ class ProjectionGAN(LabelGAN):
         super().__init__(optimizer=optimizer, generator_every=generator_every, **label)
 
     def make_discriminator(self) -> nn.Module:
-        """The condition is projected onto the features."""
+        """The backbone's discriminator, with the inner product of its features and the condition."""
         return ProjectionDiscriminator(super().make_discriminator(), self.num_classes)
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Reals above the margin, fakes below it, each under its label."""
+        """Reals above the margin, fakes below it, each with its label."""
         return hinge_discriminator(self.critic(batch)(batch["image"]), self.critic(fake)(fake["image"]))
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Score high under the label."""
+        """Score high with the label."""
         return hinge_generator(self.critic(fake)(fake["image"]))

@@ -20,8 +20,8 @@ class R3GAN(LatentGAN):
     """Every real is compared with one fake, and the discriminator is kept flat at both: a game that converges.
 
     Huang, Gokaslan, Kuleshov & Tompkin 2024, *The GAN is dead; long live the GAN! A Modern Baseline GAN*,
-    arXiv:2501.05441. No normalisation, no trick: a relativistic loss against collapse, R1 and R2 against divergence.
-    On DCGAN's networks (``backbone=DCGANBackbone()``) a step takes a small part of the time on a CPU.
+    arXiv:2501.05441. No normalisation and no tricks: a relativistic loss against collapse, R1 and R2 against
+    divergence. On DCGAN's networks (``backbone=DCGANBackbone()``) a step takes a small part of the time on a CPU.
 
     The discriminator minimises `E softplus(D(G(z)) - D(x)) + gamma/2 E |grad D(x)|^2 + gamma/2 E |grad D(G(z))|^2`, the
     generator `E softplus(D(x) - D(G(z)))`.
@@ -30,9 +30,9 @@ class R3GAN(LatentGAN):
     step, about twice a plain one, for the two penalties.
 
     Args:
-        penalty: gamma. Images of 28 to 32 pixels want about 1, points in the plane 0.1, large images more.
-        penalty_end: where gamma ends, along half a cosine, as in the paper's burn-in; by default it stays.
-        penalty_steps: after how many batches it has arrived there.
+        penalty: gamma: about 1 for images of 28 to 32 pixels, 0.1 for points in the plane, more for large images.
+        penalty_end: the last gamma, which half a cosine leads to, as in the paper's burn-in; by default gamma stays.
+        penalty_steps: number of batches after which gamma is ``penalty_end``.
         optimizer: Adam with beta1 = 0 in the paper.
         latent: arguments of `LatentGAN`.
 
@@ -72,7 +72,7 @@ class R3GAN(LatentGAN):
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Every real above its fake, flat at both: scores and gradients from one float32 pass over all images."""
         scores, slopes = scores_and_slopes(self.discriminator, torch.cat([batch["image"], without_autocast(fake)]))
-        (real, fake), (r1, r2) = scores.chunk(2), slopes.chunk(2)
+        (real, fake), (r1, r2) = scores.chunk(2), slopes.chunk(2)  # (2 N,) to (N,) each
         weight = self.gamma() / 2
         return {**relativistic_discriminator(real, fake), "r1": weight * r1.mean(), "r2": weight * r2.mean()}
 

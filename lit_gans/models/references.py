@@ -1,7 +1,7 @@
-"""The papers that a model stands on, as BibTeX.
+"""The papers that a model uses, as BibTeX.
 
-Docstrings say which they are: every number (arXiv:..., doi:...) before a docstring's ``Args`` is a paper that the class
-uses, and ``references.bib`` has its entry. So a model, a network or a measure is cited as soon as it is written.
+They are read from docstrings: every number (arXiv:..., doi:...) before a docstring's ``Args`` is a paper that the class
+uses, and ``references.bib`` has its entry. So a new model, network or metric is cited without further work.
 """
 
 import inspect
@@ -24,12 +24,12 @@ _NAMED = re.compile(r"arXiv:\d{4}\.\d{4,5}|doi:[^\s;,)]+|https?://[^\s;,)]+")
 _ENTRY = re.compile(r"^@\w+\{([^,]+),\n.*?^\}", re.DOTALL | re.MULTILINE)
 _FIELD = re.compile(r"^  (eprint|doi|url) = \{(.*)\},$", re.MULTILINE)
 _PREFIX = {"eprint": "arXiv:", "doi": "doi:", "url": ""}
-# layers of PyTorch, which names no papers
+# layers of PyTorch, whose docstrings are not read
 _LAYERS = {
     "BatchNorm1d": ["arXiv:1502.03167"],
     "BatchNorm2d": ["arXiv:1502.03167"],
     "BatchNorm3d": ["arXiv:1502.03167"],
-    "GroupNorm": ["arXiv:1607.06450"],  # of one group, which is layer norm
+    "GroupNorm": ["arXiv:1607.06450"],  # with one group, as here, it is layer norm
     "InstanceNorm2d": ["arXiv:1607.08022"],
     "LayerNorm": ["arXiv:1607.06450"],
     "_SpectralNorm": ["arXiv:1802.05957"],
@@ -42,8 +42,7 @@ def citation(model: Any) -> str:
     """BibTeX of the papers that a model uses: its own first, then those of its networks and options, one entry each.
 
     Args:
-        model: a model, which is cited as it is; or a class or its name, say ``"DCGAN"``, which is cited with its
-            default networks for images.
+        model: a model; or a class or its name, say ``"DCGAN"``, which is cited with its default networks for images.
 
     Raises:
         UsageError: if there is no model of this name.
@@ -56,7 +55,7 @@ def citation(model: Any) -> str:
 
 
 def papers(model: Any) -> list[str]:
-    """The papers that a model, a class or the class of a name uses, as docstrings name them; none twice.
+    """The papers that a model or a class (or its name) uses, as docstrings name them; none twice.
 
     Raises:
         UsageError: if there is no model of this name.
@@ -72,14 +71,14 @@ def papers(model: Any) -> list[str]:
 
 
 def named(thing: Any) -> list[str]:
-    """The papers that the docstring of a class or function names itself, before it explains its arguments."""
+    """The papers that a class's or function's own docstring names before its arguments."""
     text = vars(thing).get("__doc__") if isinstance(thing, type) else thing.__doc__
     found = [word.rstrip(".") for word in _NAMED.findall((text or "").partition("Args:")[0])]
     return [word for word in found if not word.startswith("http") or word in _entries()]  # most addresses are no papers
 
 
 def bibtex(wanted: Iterable[str]) -> str:
-    """The entries of some papers; one that nobody has written down has its number alone.
+    """The entries of some papers; for a paper without an entry one with its number alone.
 
     Args:
         wanted: papers as docstrings name them, or keys of entries.
@@ -89,7 +88,7 @@ def bibtex(wanted: Iterable[str]) -> str:
 
 @cache
 def _entries() -> dict[str, str]:
-    """Every entry of ``references.bib`` by its key and by whatever a docstring may name it by."""
+    """Every entry of ``references.bib``, by its key and by each number that a docstring may use for it."""
     text = Path(__file__).with_suffix(".bib").read_text(encoding="utf-8")
     found: dict[str, str] = {}
     for match in _ENTRY.finditer(text):
@@ -107,20 +106,20 @@ def _bare(paper: str) -> str:
     return f"@misc{{{key},\n  {field} = {{{number}}},\n{archive}}}\n"
 
 
-# -------------------------------------------------------------------- what a model uses
+# -------------------------------------------------------------------- the papers of a model
 
 
 def _parts(model: nn.Module) -> Iterator[str]:
-    """The papers of all networks and layers."""
+    """The papers of all networks and layers of a model."""
     for module in model.modules():
-        if module is not model and not isinstance(module, Augment):  # of which `_options` knows what is used
+        if module is not model and not isinstance(module, Augment):  # `_options` names the papers of its policies
             for cls in type(module).__mro__:
                 of_torch = cls.__module__.startswith("torch.")
                 yield from _LAYERS.get(cls.__name__, []) if of_torch else named(cls)
 
 
 def _options(model: Any) -> Iterator[str]:
-    """The papers of what a model's numbers turn on."""
+    """The papers of the options that a model uses."""
     if getattr(model, "r1", 0):
         yield "arXiv:1801.04406"
         if model.r1_every > 1:
@@ -150,11 +149,11 @@ def _class_of(name: str) -> type:
 
 
 def _example(cls: type) -> Any:
-    """A model of a class with its default networks; None if it needs more than shapes."""
+    """A model of a class with its default networks; None if the class needs more than shapes."""
     if inspect.isabstract(cls):
         return None
     try:
-        with torch.random.fork_rng(devices=[]):  # nobody is to notice what it draws
+        with torch.random.fork_rng(devices=[]):  # so that random numbers elsewhere stay the same
             return cls(**_SHAPES)
-    except Exception:  # whatever a class of the user's own does when it is not told what it needs
+    except Exception:  # a class of the user's own may raise anything without its arguments
         return None

@@ -6,17 +6,17 @@ from lit_gans.losses import Terms, relativistic_average_discriminator, relativis
 
 
 class RelativisticGAN(LatentGAN):
-    """A discriminator that says how much more real a real is than the average fake, and the other way round.
+    """The discriminator compares each real with the average fake, and each fake with the average real.
 
     Jolicoeur-Martineau 2018, *The relativistic discriminator: a key element missing from standard GAN*,
     arXiv:1807.00734: the average form, RaSGAN. `R3GAN` plays the form of pairs.
 
     The discriminator minimises `E softplus(mean D(G(z)) - D(x)) + E softplus(D(G(z)) - mean D(x))`, the generator the
     same with reals and fakes exchanged: it must lower the reals' score too, so its gradient does not vanish when all
-    fakes are rated low.
+    fakes have low scores.
 
-    Good at: trains where the non-saturating game stalls, at hardly more cost. Bad at: the scores have no zero, so they
-    say nothing about one image by itself.
+    Good at: training where the non-saturating game stalls, at little more cost. Bad at: judging single images, since
+    its scores have no zero.
 
     The arguments are `LatentGAN`'s.
 

@@ -15,15 +15,15 @@ class SAGAN(LatentGAN):
     """Residual players in which every place of a map attends to every other, both spectrally normalised.
 
     Zhang, Goodfellow, Metaxas & Odena 2018, *Self-Attention Generative Adversarial Networks*, arXiv:1805.08318. The
-    backbone's ``attention`` is the height in pixels of the map that attends to itself, in both players: 32 in the
-    paper, for 128 pixels; 16 by default.
+    backbone's ``attention`` is the short side in pixels of the map with attention, in both players: 32 in the paper,
+    for images of 128 pixels; 16 by default.
 
     The discriminator minimises `E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))`, the generator `-E D(G(z))`. Both move on
-    every batch; in place of more discriminator steps the paper gives it four times the generator's learning rate (4e-4
-    and 1e-4), as `examples/configs/sagan_*.yaml` do.
+    every batch; in place of more discriminator steps the paper gives the discriminator four times the generator's
+    learning rate (4e-4 and 1e-4), as `examples/configs/sagan_*.yaml` do.
 
-    Good at: shapes whose parts must agree over a distance. Bad at: small images, where convolutions see everything
-    anyway, and cost: attention is quadratic in the number of places.
+    Good at: shapes whose parts must agree over a distance. Bad at: small images, where convolutions see the whole
+    image anyway, and cost: attention is quadratic in the number of places.
 
     Args:
         optimizer: Adam with betas (0, 0.9) in the paper.

@@ -19,7 +19,7 @@ from lit_gans.precision import full
 
 
 class SGAN(LatentGAN):
-    """The discriminator is a classifier with one class more, the fakes: unlabelled images teach it, a few are labelled.
+    """The discriminator is a classifier with one more class, the fakes; it learns from unlabelled images, too.
 
     Salimans, Goodfellow, Zaremba, Cheung, Radford & Chen 2016, *Improved Techniques for Training GANs*,
     arXiv:1606.03498, and with ``fake_class`` Odena 2016, *Semi-Supervised Learning with Generative Adversarial
@@ -27,12 +27,12 @@ class SGAN(LatentGAN):
 
     With class logits l(x), Z = logsumexp l and features f, the discriminator minimises
     `-E log softmax(l(x))_y + w/2 E softplus(-Z(x)) + w/2 E softplus(Z(G(z)))` over labelled, all and generated images,
-    the generator `|E f(x) - E f(G(z))|^2`. K logits suffice: the last of K + 1 can be held at 0, so that softplus(-Z)
-    is -log p(real). With ``fake_class`` it is an output of its own, and Z minus it takes Z's place.
+    the generator `|E f(x) - E f(G(z))|^2`. K logits suffice: the logit of fakes can be held at 0, so that softplus(-Z)
+    is -log p(real). With ``fake_class`` it is an output of its own, and Z minus this output takes the place of Z.
 
-    Labelled images are ``labelled`` with ``labelled_label`` in the batch, which data modules add where they show only
-    some labels; without them those of ``image`` that have a label. Beside the generator's average one of the classifier
-    is kept, which the paper tests with: see `classify`. Validation logs ``val/accuracy`` and ``val/error`` on the
+    The labelled images are ``labelled`` with ``labelled_label`` in the batch, which data modules add where they show
+    only some labels. Without these they are the images of ``image`` that have a label. An average of the classifier is
+    kept, too, which the paper tests with: see `classify`. Validation logs ``val/accuracy`` and ``val/error`` on the
     labelled images of its split.
 
     Good at: classifying with ten labels a class. Bad at: drawing and classifying at once; feature matching classifies
@@ -43,13 +43,13 @@ class SGAN(LatentGAN):
         fake_class: whether the fakes' logit is an output of its own (Odena) and not 0 (Salimans et al.).
         feature_matching: whether the generator matches the mean features of the images, or wants not to be called fake.
         historical: weight of |theta - mean of theta so far|^2, for both players; 0 turns it off.
-        unlabelled: weight w of what is learned from unlabelled and generated images. With 0 the discriminator is a
-            supervised classifier, the baseline on the same labels; the generator still plays, without an effect on it.
+        unlabelled: weight w of the terms of unlabelled and generated images. With 0 the discriminator is a supervised
+            classifier, the baseline on the same labels; the generator still plays, but has no effect on it.
         classifier_decay: share of the averaged classifier that one update keeps, at most; 0 keeps no average. The
             paper's 0.9999 is for 300 epochs.
         latent: arguments of `LatentGAN`. A discriminator of your own maps images to logits (N, num_classes), one more
-            with ``fake_class``, and features (N, F); one with an attribute ``independent`` that is true judges all
-            images in one pass.
+            with ``fake_class``, and features (N, F); if its attribute ``independent`` is true, it judges all images in
+            one pass.
 
     Raises:
         UsageError: if there are no classes or an argument is out of range.
@@ -92,7 +92,7 @@ class SGAN(LatentGAN):
         self._labels_inspected = False
 
     def make_discriminator(self) -> nn.Module:
-        """A classifier that also gives what it judges by."""
+        """The backbone's discriminator with a logit for each class, which also gives its features."""
         return WithFeatures(
             self.backbone.discriminator(self.shape, self.num_classes + self.fake_class, self.needed_norm)
         )
@@ -100,7 +100,7 @@ class SGAN(LatentGAN):
     # ---------------------------------------------------------------- the game
 
     def verdicts(self, **images: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        """Logits and features of each kind of images, in one pass if they do not influence each other."""
+        """Logits and features of each kind of images; in one pass, if images do not influence each other."""
         network = self.discriminator
         if len(images) == 1 or not getattr(network, "independent", False):
             return {name: self._read(network(part)) for name, part in images.items()}
@@ -109,17 +109,17 @@ class SGAN(LatentGAN):
         return dict(zip(images, zip(logits.split(sizes), features.split(sizes), strict=True), strict=True))
 
     def realness_logit(self, logits: Tensor) -> Tensor:
-        """Log-odds of being real and not fake (N,), of whichever class."""
+        """Log-odds (N,) of being real and not fake, whatever the class."""
         logits = full(logits)
         total = logits[:, : self.num_classes].logsumexp(1)
         return total - logits[:, self.num_classes] if self.fake_class else total
 
     def critic(self, batch: Batch) -> Callable[[Tensor], Tensor]:
-        """The log-odds, which know of no label."""
+        """The log-odds of being real, which use no label."""
         return lambda image: self.realness_logit(self.discriminator(image)[0])
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Classify what is labelled; tell what is not from the fakes."""
+        """Classify the labelled images; tell all images from the fakes."""
         own_labelled = "labelled" in batch and "labelled_label" in batch
         label = self._known_labels(batch["labelled_label" if own_labelled else "label"])
         images = {"labelled": batch["labelled"]} if own_labelled else {}
@@ -128,7 +128,7 @@ class SGAN(LatentGAN):
         if self.unlabelled:
             images["fake"] = fake
         verdicts = self.verdicts(**images)
-        # over the classes alone, given that the image is real
+        # the classes alone: the label is of an image that is known to be real
         logits = verdicts["labelled" if own_labelled else "image"][0][:, : self.num_classes]
         terms = {"labelled": labelled_cross_entropy(logits, label)}
         if self.unlabelled:
@@ -149,11 +149,11 @@ class SGAN(LatentGAN):
         return {**terms, **self._historical("generator")}
 
     def discriminator_penalty(self, batch: Batch, fake: Fake) -> Terms:
-        """The family's terms, and how far the discriminator is from its mean so far."""
+        """The family's terms, and the discriminator's distance from its mean so far."""
         return {**super().discriminator_penalty(batch, fake), **self._historical("discriminator")}
 
     def discriminator_step(self, batch: Batch, fake: Fake) -> Terms:
-        """The discriminator's turn, after which the averaged classifier follows it."""
+        """The discriminator's turn, then the update of the averaged classifier."""
         self._remember("discriminator")
         terms = super().discriminator_step(batch, fake)
         if self.classifier_ema is not None:
@@ -166,7 +166,7 @@ class SGAN(LatentGAN):
         return super().generator_step(batch, fake)
 
     def on_train_start(self) -> None:
-        """Restores the random states; the classifier's average reads its count from what a checkpoint has restored."""
+        """Also makes the classifier's average read its count again, which a checkpoint may have restored."""
         super().on_train_start()
         if self.classifier_ema is not None:
             self.classifier_ema.updates = None
@@ -197,7 +197,7 @@ class SGAN(LatentGAN):
         return verdict
 
     def _known_labels(self, label: Tensor) -> Tensor:
-        """The labels, if they are classes; on an accelerator only the first, to save syncs."""
+        """Returns the labels after a check of them; on an accelerator the first batch's alone, to save waiting."""
         if not self._labels_inspected or label.device.type == "cpu":
             inspect_labels("SGAN", label, self.num_classes)
             self._labels_inspected = True
@@ -221,7 +221,7 @@ class SGAN(LatentGAN):
         return logits[:, : self.num_classes]
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
-        """As many fakes as the batch has images; beside that, how many of the labelled images are classified right."""
+        """Draws as many fakes as the batch has images, and counts the labelled images that are classified right."""
         batch = self.receive(batch)
         label = self._known_labels(batch["label"])
         right = self.classify(batch["image"]).argmax(1) == label
@@ -240,5 +240,5 @@ class SGAN(LatentGAN):
     def _log_accuracy(self, stage: str) -> None:
         accuracy = self.right.compute()
         self.right.reset()
-        if not torch.isnan(accuracy):  # nothing was labelled
+        if not torch.isnan(accuracy):  # NaN where no image had a label
             self.log_dict({f"{stage}/accuracy": accuracy, f"{stage}/error": 1 - accuracy})

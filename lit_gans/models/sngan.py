@@ -15,8 +15,8 @@ class SNGAN(LatentGAN):
     """A discriminator each of whose layers has spectral norm 1: it cannot be steeper than 1, at almost no cost.
 
     Miyato, Kataoka, Koyama & Yoshida 2018, *Spectral Normalization for Generative Adversarial Networks*,
-    arXiv:1802.05957. The largest singular value is followed by one power iteration a pass, whose vectors are part of a
-    checkpoint. The paper's residual networks are ``backbone=ResNetBackbone()``.
+    arXiv:1802.05957. One power iteration a pass follows the largest singular value of each layer; its vectors are part
+    of a checkpoint. The paper's residual networks are ``backbone=ResNetBackbone()``.
 
     The discriminator minimises `E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))`, the generator `-E D(G(z))`.
 
@@ -25,7 +25,7 @@ class SNGAN(LatentGAN):
 
     Args:
         optimizer: Adam with learning rate 2e-4 and betas (0, 0.9) in the paper.
-        generator_every: the paper's n_dis.
+        generator_every: the generator moves once in so many batches; n_dis in the paper.
         latent: arguments of `LatentGAN`.
 
     Examples:

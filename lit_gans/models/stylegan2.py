@@ -13,18 +13,18 @@ from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generat
 from lit_gans.networks import StyleBackbone, StyleGenerator
 from lit_gans.optim import StyleAdam
 
-_PATH_DECAY = 0.01  # share of a new mean path length in the running one
+_PATH_DECAY = 0.01  # share of a new mean path length in the running mean
 
 
 class StyleGAN2(LatentGAN):
-    """A mapped latent steers every layer of the generator as a style, and a lazy R1 penalty holds the discriminator.
+    """Noise, mapped to a style, steers every layer of the generator; a lazy R1 penalty keeps the discriminator flat.
 
     Karras, Laine, Aittala, Hellsten, Lehtinen & Aila 2020, *Analyzing and Improving the Image Quality of StyleGAN*,
     arXiv:1912.04958, with the later small-image settings by default: 2 mapping layers, no mixing, no path length.
 
     The discriminator minimises `-E log D(x) - E log(1 - D(G(z))) + gamma/2 E |grad D(x)|^2`, the generator
-    `-E log D(G(z)) + weight E (|J^T y| - a)^2`, where J is the Jacobian of the image by its style, y is noise, and a
-    follows the mean of `|J^T y|`.
+    `-E log D(G(z)) + weight E (|J^T y| - a)^2`, where J is the Jacobian of the image with respect to its style, y is
+    noise, and a follows the mean of `|J^T y|`.
 
     Good at: image quality, and styles that can be truncated, mixed and moved along. Bad at: the price of a step,
     several times DCGAN's, and few images, which it memorises without ``augment``.
@@ -32,14 +32,15 @@ class StyleGAN2(LatentGAN):
     Args:
         r1: gamma. The paper's 10 is for 1024 pixels; it should fall with the number of pixels and the batch, about
             0.0002 * height * width / batch (Karras et al. 2020, arXiv:2006.06676): 0.003 for 32 pixels, batch 64.
-        r1_every: R1 is due on every so many batches, and counts as many times.
-        path_length: weight of the path length penalty, 2 in the paper; 0 turns it off. Taken on half a batch of styles.
-        path_length_every: it is due on every so many of the generator's moves, and counts as many times.
+        r1_every: R1 is computed once in so many batches, times that number.
+        path_length: weight of the path length penalty, 2 in the paper; 0 turns it off. It is over half as many styles
+            as the batch has images.
+        path_length_every: it is computed once in so many of the generator's moves, times that number.
         optimizer: Adam with learning rate 2.5e-3 and betas (0, 0.99), see `StyleAdam`.
         latent: arguments of `LatentGAN`.
 
     Raises:
-        UsageError: if an argument is out of range, or path length is wanted of a generator without styles.
+        UsageError: if an argument is out of range, or ``path_length`` is for a generator without styles.
 
     Examples:
         >>> model = StyleGAN2(image_shape=(3, 24, 32), backbone=StyleBackbone(width=8))
@@ -75,7 +76,7 @@ class StyleGAN2(LatentGAN):
         return minimax_discriminator(self.discriminator(batch["image"]), self.discriminator(fake))
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Be called real; where it is due, answer to every small step of a style with an equally large one."""
+        """Be called real; where path length is due, also change images equally much for every small step of a style."""
         terms = non_saturating_generator(self.discriminator(fake))
         if self.path_length and self.batch_number // self.generator_every % self.path_length_every == 0:
             lengths = self.path_lengths(max(len(fake) // 2, 1))
@@ -88,22 +89,22 @@ class StyleGAN2(LatentGAN):
     def path_lengths(self, n: int) -> Tensor:
         """``|J^T y|`` of n new styles (equation 4 of the paper), (n,) in float32 with a graph.
 
-        J is the Jacobian of the image by the one style that all layers share; y is noise whose length does not depend
-        on the number of pixels.
+        J is the Jacobian of the image with respect to the one style that all layers share; y is noise whose length
+        does not depend on the number of pixels.
         """
         network = self.styles("path_length")
         with torch.autocast(self.device.type, enabled=False), torch.enable_grad():
-            style = network.mapping(self.draw_noise(n))
-            image = network.synthesis(style)
+            style = network.mapping(self.draw_noise(n))  # (n, style_dim)
+            image = network.synthesis(style)  # (n, C, H, W)
             y = torch.randn_like(image) / (image.shape[2] * image.shape[3]) ** 0.5
             (slope,) = torch.autograd.grad((image * y).sum(), style, create_graph=True)
         return slope.norm(dim=1)
 
     def styles(self, option: str) -> StyleGenerator:
-        """The generator, which must have styles for an option of that name.
+        """The generator as a `StyleGenerator`, which an option of that name needs.
 
         Raises:
-            UsageError: if it is no `StyleGenerator`.
+            UsageError: if it is not a `StyleGenerator`.
         """
         if not isinstance(self.generator, StyleGenerator):
             raise UsageError(
@@ -124,14 +125,14 @@ class StyleGAN2(LatentGAN):
             n: how many images.
             seed: makes the draw repeatable, on any device; without it the global random state is used.
             noise: (n, latent_dim) noise to use in place of a draw; ``n`` and ``seed`` are then ignored.
-            truncation: how far styles may be from their mean, as a share of their distance: below 1 images are better
-                and more alike, at 0 all are the same.
+            truncation: factor on the distance of the styles from their mean: below 1 images are better and more alike,
+                at 0 all are the same.
 
         Returns:
             (n, C, H, W) float32 in [-1, 1].
 
         Raises:
-            UsageError: if a generator without styles is to truncate them.
+            UsageError: if ``truncation`` is not 1 and the generator has no styles.
         """
         if truncation == 1:
             return super().sample(n, seed=seed, noise=noise)

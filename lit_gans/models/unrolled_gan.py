@@ -1,4 +1,4 @@
-"""The generator that looks ahead."""
+"""The game whose generator looks ahead."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,24 +19,25 @@ Weights = dict[str, Tensor]
 
 
 class UnrolledGAN(LatentGAN):
-    """The generator plays against the discriminator as it will be some steps from now, and knows its own part in that.
+    """The generator plays against the discriminator of some steps ahead, and differentiates through these steps.
 
     Metz, Poole, Pfau & Sohl-Dickstein 2016, *Unrolled Generative Adversarial Networks*, arXiv:1611.02163.
 
     The discriminator minimises `L(D, G) = -E log D(x) - E log(1 - D(G(z)))`, the generator `-E log D_K(G(z))`, where
-    D_K is what K steps on L make of D.
+    D_K is D after K steps on L.
 
-    The gradient goes through the steps: a generator that crowds a mode feels the discriminator turn against it. The
-    steps are those of D's own optimizer, from its present moments at its present rate (`clip_norm` and `r1` do not
-    count in them), on the batch at hand, which every device takes for itself. D itself, its buffers and its optimizer
-    are left as they are. The steps run in float32 and D must not be compiled, because a gradient is differentiated.
+    The gradient goes through the steps: if fakes crowd a mode, the generator is told how the discriminator will answer.
+    The steps are those of D's own optimizer, from its present moments and learning rate, without `clip_norm` and `r1`,
+    on the present batch, on every device its own. D itself, its buffers and its optimizer do not change. The steps run
+    in float32 and D must not be compiled, because a gradient is differentiated.
 
-    Good at: keeping modes, steadying the game of weak players. Bad at: cost, since time and memory of the generator's
-    turn grow with K.
+    Good at: keeping modes, and a steady game of small networks. Bad at: cost: time and memory of the generator's turn
+    grow with K.
 
     Args:
         unrolled_steps: K; 1 to 10 in the paper. 0 is the non-saturating game.
-        second_order: let the gradient go through the steps; without it the generator only plays a later discriminator.
+        second_order: whether the gradient goes through the steps; if not, the generator only plays a later
+            discriminator.
         latent: arguments of `LatentGAN`.
 
     Raises:
@@ -59,7 +60,7 @@ class UnrolledGAN(LatentGAN):
         self.unrolled_steps, self.second_order = unrolled_steps, second_order
 
     def configure_optimizers(self) -> Any:
-        """As always, for an optimizer whose steps can be unrolled."""
+        """The base's, after a check that the discriminator's optimizer can be unrolled."""
         optimizers, schedules = super().configure_optimizers()
         if self.unrolled_steps:
             _refuse_unknown(optimizers[1])
@@ -70,7 +71,7 @@ class UnrolledGAN(LatentGAN):
         return self._judge(self.discriminator, batch, fake)
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Be called real by the discriminator of K steps from now."""
+        """Be called real by the discriminator after K more steps."""
         if not self.unrolled_steps:
             return non_saturating_generator(self.discriminator(fake))
         fake, optimizer = without_autocast(fake), self._optimizers()[1].optimizer
@@ -91,22 +92,22 @@ class UnrolledGAN(LatentGAN):
 def unroll(
     network: nn.Module, optimizer: Optimizer, loss: Callable[[Network], Tensor], steps: int, second_order: bool = True
 ) -> Network:
-    """A network as further steps of its optimizer would make it; network, buffers and optimizer stay untouched.
+    """A network after further steps of its optimizer; network, buffers and optimizer do not change.
 
     Args:
-        network: whose parameters are stepped, as far as ``optimizer`` has them.
-        optimizer: Adam or plain SGD; where its state is, the steps go on.
-        loss: what a step minimises, of the network as it is by then.
-        steps: how many.
-        second_order: keep the graph of the steps, so that what ``loss`` depends on gets a gradient through them.
+        network: the network to step; parameters that ``optimizer`` does not have stay as they are.
+        optimizer: Adam or plain SGD; the steps go on from its state.
+        loss: the loss that a step minimises, a function of the network after the steps so far.
+        steps: number of steps.
+        second_order: whether to keep the graph of the steps, so that inputs of ``loss`` get a gradient through them.
 
     Returns:
-        The later network, a function with a graph.
+        The network after the steps, as a function with a graph.
     """
     groups = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
     named = {name: p for name, p in network.named_parameters() if p in groups}
-    weights = {name: p.detach().requires_grad_() for name, p in named.items()}  # the turn has frozen the real ones
-    buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}  # batch norm writes into its own
+    weights = {name: p.detach().requires_grad_() for name, p in named.items()}  # new leaves: the real ones are frozen
+    buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}  # batch norm writes into them
     rules = {name: _Rule(groups[p], optimizer.state.get(p, {})) for name, p in named.items()}
 
     def later(image: Tensor) -> Tensor:
@@ -123,13 +124,13 @@ def unroll(
 
 
 class _Rule:
-    """How one parameter moves under Adam or plain SGD, out of place and differentiable."""
+    """The update rule of one parameter under Adam or plain SGD, out of place and differentiable."""
 
     def __init__(self, group: dict[str, Any], state: dict[str, Any]) -> None:
         self.group = group
-        # by the names that torch.optim.Adam gives them
+        # under torch.optim.Adam's names
         self.mean, self.square = state.get("exp_avg", 0.0), state.get("exp_avg_sq", 0.0)
-        self.step = state.get("step", torch.zeros(())).double()  # 1 - 0.999^t has four digits left in float32
+        self.step = state.get("step", torch.zeros(())).double()  # float32 would leave four digits of 1 - 0.999^t
 
     def move(self, weight: Tensor, gradient: Tensor) -> Tensor:
         """The change of the weight in one step."""
@@ -143,7 +144,7 @@ class _Rule:
         self.square = beta2 * self.square + (1 - beta2) * gradient.square()
         mean = self.mean / (1 - beta1**self.step).to(gradient.dtype)
         square = self.square / (1 - beta2**self.step).to(gradient.dtype)
-        # a weight that never had a gradient has the root of 0, whose slope is infinite
+        # for a weight that has had no gradient the square is 0, where the root has an infinite slope
         root = torch.where(square > 0, square, 1.0).sqrt() * (square > 0)
         return -self.group["lr"] * mean / (root + self.group["eps"])
 

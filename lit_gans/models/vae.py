@@ -14,12 +14,12 @@ from lit_gans.likelihoods import gaussian, kl_to_standard
 from lit_gans.losses import Terms
 
 _CHUNK = 500  # codes decoded at once
-# of a learned log sigma: a third of a grey level, 2 / 255, below which the density of 8-bit images means nothing
+# least learned log sigma: e^-6 is a third of a grey level, 2 / 255; below, densities of 8-bit images mean nothing
 _LEAST = -6.0
 
 
 class VAE(EncoderDecoder):
-    """A model with a prior over codes and a bound on the likelihood: stable to train, and blurred.
+    """A model with a prior over codes and a bound on the likelihood: stable to train, with blurred images.
 
     Kingma & Welling 2013, *Auto-Encoding Variational Bayes*, arXiv:1312.6114.
 
@@ -28,9 +28,8 @@ class VAE(EncoderDecoder):
     that is minus the evidence lower bound (ELBO). Other values are Higgins et al. 2017, *beta-VAE: Learning Basic
     Visual Concepts with a Constrained Variational Framework* (ICLR): above 1 codes are simpler, below 1 images sharper.
 
-    `elbo` and `importance_bound` measure. A ``bernoulli`` likelihood is one of black-and-white images: of grey ones,
-    which it takes for probabilities, the bound is no bound on a log-likelihood, so that numbers to compare with others
-    are those of ``binarise=True``.
+    `elbo` and `importance_bound` measure. A ``bernoulli`` likelihood is one of black-and-white images. Grey values
+    count as probabilities; the bound is then not one on a log-likelihood, so compare models by ``binarise=True``.
 
     Good at: coverage, smooth latent spaces, comparing models by a number. Bad at: sharp images.
 
@@ -38,8 +37,8 @@ class VAE(EncoderDecoder):
         beta: weight of the divergence.
         sigma: standard deviation of the Gaussian likelihood, for values in [-1, 1]; None learns one for all pixels
             (Rybkin et al. 2021, arXiv:2006.13202).
-        binarise: train on images whose pixels are drawn black or white, by their grey, anew each time; ``bernoulli``
-            only.
+        binarise: whether to train on images whose pixels are drawn black or white, with their grey as the probability,
+            anew each time; ``bernoulli`` only.
         model: arguments of `EncoderDecoder`: backbone, latent_dim, likelihood, optimizer and so on. An encoder of your
             own maps images to means and log-variances (N, 2 latent_dim).
 
@@ -63,7 +62,9 @@ class VAE(EncoderDecoder):
         if not finite_from(0, beta, sigma) or sigma == 0:
             raise UsageError(f"beta must not be negative and sigma positive, got beta={beta} and sigma={sigma}")
         if sigma is not None and self.likelihood == "bernoulli":
-            raise UsageError("sigma is the gaussian likelihood's, and likelihood is 'bernoulli': leave one of them out")
+            raise UsageError(
+                "sigma belongs to likelihood='gaussian', but likelihood is 'bernoulli'; leave one of them out"
+            )
         self.beta, self.sigma, self.binarise = beta, sigma, self._binarise(binarise)
         if self.likelihood == "gaussian" and sigma is None:
             self.free_sigma = nn.Parameter(torch.zeros(()))
@@ -82,19 +83,19 @@ class VAE(EncoderDecoder):
         }
 
     def held_out(self, images: Tensor, seed: int) -> Terms:
-        """The bound; of a Bernoulli likelihood also that on images drawn black and white."""
+        """The bound; for a Bernoulli likelihood also the bound for images drawn black and white."""
         bounds = {"elbo": self.elbo(images, seed=seed, binarise=False).mean()}
         if self.likelihood == "bernoulli":
             bounds["elbo_binarised"] = self.elbo(images, seed=seed, binarise=True).mean()
         return bounds
 
     def gaussian_log_likelihood(self, images: Tensor, mean: Tensor) -> Tensor:
-        """A density over images in [-1, 1]."""
+        """The log-density (N,) of images in [-1, 1], with the given sigma or the learned one."""
         if self.sigma is not None:
             return gaussian(images, mean, mean.new_tensor(log(self.sigma)))
         return gaussian(images, mean, _LEAST + F.softplus(self.free_sigma - _LEAST))
 
-    # ---------------------------------------------------------------- measuring
+    # ---------------------------------------------------------------- bounds
 
     @torch.no_grad()
     def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -108,17 +109,17 @@ class VAE(EncoderDecoder):
     def elbo(
         self, images: Tensor, *, samples: int = 1, binarise: bool | None = None, seed: int | None = None
     ) -> Tensor:
-        """The evidence lower bound of every image in nats, by the averaged networks; ``beta`` has no part in it.
+        """The evidence lower bound of every image in nats, by the averaged networks; ``beta`` is not used.
 
         Args:
             images: (N, C, H, W) in [-1, 1].
-            samples: codes to draw for an image; their mean is taken.
+            samples: number of codes to draw for an image; the bound is a mean over them.
             binarise: draw every pixel black or white, by its grey, first; by default as in training.
             seed: makes all draws repeatable; without it the global random state is used.
 
         Returns:
-            (N,): of a Bernoulli likelihood a log-probability's bound if the images are black and white, of a Gaussian
-            one a log-density's.
+            (N,): a bound on the log-density for a Gaussian likelihood, and on the log-probability for a Bernoulli one,
+            if the images are black and white.
 
         Raises:
             UsageError: if there are no samples, or a Gaussian likelihood should take binary images.
@@ -139,12 +140,12 @@ class VAE(EncoderDecoder):
 
         Args:
             images: (N, C, H, W) in [-1, 1].
-            samples: codes to draw for an image.
+            samples: number of codes to draw for an image.
             binarise: draw every pixel black or white, by its grey, first; by default as in training.
             seed: makes all draws repeatable; without it the global random state is used.
 
         Returns:
-            (N,) in nats, of what `elbo` is of.
+            (N,) in nats, a bound on the same number as `elbo`.
 
         Raises:
             UsageError: if there are no samples, or a Gaussian likelihood should take binary images.
@@ -158,7 +159,7 @@ class VAE(EncoderDecoder):
     def _draws(
         self, images: Tensor, samples: int, binarise: bool | None, seed: int | None
     ) -> Iterator[tuple[Tensor, ...]]:
-        """For some images n at a time: log p(x|z) and log p(z) / q(z|x), both (samples, n), and the posterior."""
+        """For parts of n images: log p(x|z) and log p(z) / q(z|x), both (samples, n), and the posterior."""
         if samples < 1:
             raise UsageError(f"a bound needs at least 1 sample, got samples={samples}")
         binary = self.binarise if binarise is None else self._binarise(binarise)
@@ -170,8 +171,8 @@ class VAE(EncoderDecoder):
                 likelihood, ratio = [], []
                 for count in _portions(samples, max(1, _CHUNK // len(part))):
                     noise = torch.randn(count, *mean.shape, generator=rng).to(mean)
-                    codes = mean + (0.5 * log_variance).exp() * noise
-                    repeated = shown.repeat(count, *[1] * (shown.ndim - 1))
+                    codes = mean + (0.5 * log_variance).exp() * noise  # (count, n, latent_dim)
+                    repeated = shown.repeat(count, *[1] * (shown.ndim - 1))  # (count * n, C, H, W)
                     given = self.log_likelihood(generator, repeated, codes.flatten(0, 1))  # (count * n,)
                     likelihood.append(given.view(count, -1))  # (count, n)
                     ratio.append(0.5 * (noise.square() + log_variance - codes.square()).sum(2))
@@ -187,7 +188,7 @@ class VAE(EncoderDecoder):
 
 
 def _binary(images: Tensor, rng: torch.Generator | None) -> Tensor:
-    """Every value replaced by 1 or -1 with itself as the mean, drawn on the images' device or by ``rng`` on the CPU."""
+    """Replaces every value by 1 or -1 at random, with the value as the mean; ``rng`` draws on the CPU."""
     if rng is None:
         return 2 * torch.bernoulli(((images + 1) / 2).clamp(0, 1)) - 1
     draws = torch.rand(images.shape, generator=rng).to(images.device)
@@ -195,5 +196,5 @@ def _binary(images: Tensor, rng: torch.Generator | None) -> Tensor:
 
 
 def _portions(total: int, most: int) -> list[int]:
-    """``total`` in parts of at most ``most``."""
+    """Splits ``total`` into parts of at most ``most``."""
     return [min(most, total - start) for start in range(0, total, most)]

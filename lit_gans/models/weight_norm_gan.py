@@ -12,7 +12,7 @@ from lit_gans.optim import RMSprop
 
 
 class WeightNormGAN(LatentGAN):
-    """Every unit projects onto a direction of unit length, where batch norm would mix the images of a batch.
+    """Every unit projects its input onto a direction of unit length, in place of batch norm, which mixes images.
 
     Xiang & Li 2017, *On the Effects of Batch and Weight Normalization in Generative Adversarial Networks*,
     arXiv:1704.03971. Strict weight normalisation `y = w x / |w|`, with neither gain nor bias except in each last layer,
@@ -20,11 +20,11 @@ class WeightNormGAN(LatentGAN):
 
     The discriminator minimises `-E log D(x) - E log(1 - D(G(z)))`, the generator `-E log D(G(z))`.
 
-    The paper measures it by how near the generator can come to held-out images: add the callback `Reconstruction`.
+    The paper measures how near the generator can come to held-out images: add the callback `Reconstruction`.
 
-    Good at: steady training, a generator that draws the same from a noise whatever else is in the batch, and gradient
-    penalties, which batch norm would forbid. Bad at: the first few batches, in which it may fail: let the learning
-    rates rise over them, as `examples/configs/weight_norm_gan_*.yaml` do. The paper found it stable up to 2e-4.
+    Good at: steady training, images that do not depend on the rest of their batch, and gradient penalties, which batch
+    norm does not allow. Bad at: the first few batches, in which it may fail: let the learning rates rise over them, as
+    `examples/configs/weight_norm_gan_*.yaml` do. The paper found it stable up to 2e-4.
 
     Args:
         optimizer: RMSprop in the paper, with learning rate 2e-5 to 1e-4 and batches of 32; here 5e-5.

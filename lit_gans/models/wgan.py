@@ -13,20 +13,20 @@ from lit_gans.optim import RMSprop
 
 
 class WGAN(LatentGAN):
-    """A critic whose weights are clamped measures how far fakes are from reals, and never stops giving a gradient.
+    """A critic with clamped weights measures the distance of fakes from reals; its gradient does not vanish.
 
     Arjovsky, Chintala & Bottou 2017, *Wasserstein GAN*, arXiv:1701.07875, algorithm 1.
 
-    The critic minimises `-E D(x) + E D(G(z))` with every weight in [-c, c], the generator `-E D(G(z))`. The negated sum
-    of the critic's terms estimates the Wasserstein distance up to a constant factor.
+    The critic minimises `-E D(x) + E D(G(z))` with every weight in [-c, c], the generator `-E D(G(z))`. Minus the sum
+    of the critic's terms estimates the Wasserstein distance, up to a constant factor.
 
-    Good at: a loss that falls as samples improve. Bad at: speed (five critic batches for each of the generator's) and
-    capacity, which the clamp takes from the critic; `WGANGP` and `SNGAN` bound it better.
+    Good at: a loss that falls as samples improve. Bad at: speed (five critic batches for each of the generator's),
+    and the critic's capacity, which the clamp reduces; `WGANGP` and `SNGAN` bound the critic better.
 
     Args:
-        clamp: c, the largest absolute value of any of the critic's parameters.
+        clamp: c, the largest absolute value of the critic's parameters.
         optimizer: RMSprop with learning rate 5e-5 in the paper, which found momentum to be harmful.
-        generator_every: the paper's n_critic.
+        generator_every: the generator moves once in so many batches; n_critic in the paper.
         latent: arguments of `LatentGAN`.
 
     Raises:
@@ -51,7 +51,7 @@ class WGAN(LatentGAN):
         self.clamp = clamp
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """The negated distance."""
+        """Minus the distance."""
         return wasserstein_discriminator(self.discriminator(batch["image"]), self.discriminator(fake))
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:

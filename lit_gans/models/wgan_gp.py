@@ -12,7 +12,7 @@ from lit_gans.penalties import gradient_penalty
 
 
 class WGANGP(LatentGAN):
-    """The Wasserstein game, whose critic keeps to slope 1 because any other slope between real and fake costs.
+    """The Wasserstein game with a penalty on the critic's slopes other than 1 between reals and fakes.
 
     Gulrajani, Ahmed, Arjovsky, Dumoulin & Courville 2017, *Improved Training of Wasserstein GANs*, arXiv:1704.00028.
 
@@ -24,7 +24,7 @@ class WGANGP(LatentGAN):
     Args:
         penalty: lambda; 10 in the paper, 0.1 for points in the plane.
         optimizer: Adam with betas (0, 0.9) in the paper.
-        generator_every: the paper's n_critic.
+        generator_every: the generator moves once in so many batches; n_critic in the paper.
         latent: arguments of `LatentGAN`.
 
     Raises:
@@ -55,7 +55,7 @@ class WGANGP(LatentGAN):
         self.penalty = penalty
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """The negated distance and the cost of other slopes than 1."""
+        """Minus the distance, and the penalty on slopes other than 1."""
         terms = wasserstein_discriminator(self.discriminator(batch["image"]), self.discriminator(fake))
         return {**terms, "penalty": self.penalty * gradient_penalty(self.discriminator, batch["image"], fake)}
 

@@ -1,4 +1,4 @@
-"""Self-attention between the places of a map."""
+"""Self-attention between the places of a feature map."""
 
 import torch
 import torch.nn.functional as F
@@ -6,14 +6,14 @@ from torch import Tensor, nn
 
 
 class SelfAttention(nn.Module):
-    """Adds to every place of a map what it gathers from all others, times a gain that begins at 0.
+    """Adds to every place of a map a weighted mean of all others, times a learned gain that begins at 0.
 
     Zhang et al. 2018, *Self-Attention Generative Adversarial Networks*, arXiv:1805.08318. Queries and keys have an
     eighth of the channels and values half; keys and values are max-pooled 2x2, so n places attend to n/4. There is no
     ``1 / sqrt(d)``: the scores are plain scalar products.
 
     Args:
-        channels: of the map.
+        channels: channels of the map.
 
     Examples:
         >>> layer, maps = SelfAttention(16), torch.randn(2, 16, 8, 8)

@@ -1,4 +1,4 @@
-"""The kinds of networks, the backbones that make them for a shape, and how any network is lent for evaluation."""
+"""The kinds of networks, the backbones that make them for a shape, and evaluation of any network in parts."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lit_gans.errors import UsageError
 from lit_gans.networks.layers import Norm
 
-CHUNK = 500  # rows that a network gets at once: enough to be fast, few enough for any memory
+CHUNK = 500  # rows that a network gets at once: enough to be fast, few enough for the memory
 
 
 class Generator(nn.Module):
@@ -35,19 +35,19 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Maps images (N, C, H, W) to scores: one last layer, ``judge``, on ``features``.
 
-    Subclass it to name a network of your own on the command line; from Python any ``nn.Module`` will do, whatever its
-    game judges by: scores (N,), patches of scores (N, 1, h, w), energies.
+    Subclass it to name a network of your own on the command line; from Python any ``nn.Module`` will do that gives what
+    its game expects: scores (N,), scores of patches (N, 1, h, w), or energies.
     """
 
     #: the last layer, from features (N, size) to scores (N, outputs)
     judge: nn.Module
-    #: how many features an image has
+    #: the number of features of an image
     size: int
-    #: what normalises this network, so that a head beside ``judge`` can be normalised alike
+    #: the norm of this network, so that a head beside ``judge`` can have the same
     norm: Norm = "none"
 
     def features(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to what the last layer judges by, (N, size)."""
+        """(N, C, H, W) to the features (N, size) that the last layer judges by."""
         raise NotImplementedError
 
     def forward(self, image: Tensor) -> Tensor:
@@ -56,33 +56,33 @@ class Discriminator(nn.Module):
 
 
 def has_logits(network: nn.Module) -> bool:
-    """Whether a network has a method ``logits`` of its own, for what it draws before that is bounded."""
+    """Whether a network has a method ``logits`` of its own, for its images before the tanh that bounds them."""
     logits = getattr(type(network), "logits", None)
     return callable(logits) and logits is not Generator.logits
 
 
 def refuse_without_logits(network: nn.Module, reason: str) -> None:
-    """Refuses a network that does not say what it draws before it is bounded, for a ``reason``.
+    """Refuses a network that does not give its images before the tanh, which it is needed for by ``reason``.
 
     Raises:
         UsageError: if it does not have ``logits``.
     """
     if not has_logits(network):
         raise UsageError(
-            f"{reason}, but {type(network).__name__} does not have a method 'logits'; give it one, whose tanh is what "
-            "its forward gives, or use a backbone's generator"
+            f"{reason}, but {type(network).__name__} does not have a method 'logits'; give it one, whose tanh its "
+            "forward returns, or use a backbone's generator"
         )
 
 
 def size_of(discriminator: nn.Module) -> int:
-    """How many features of an image a discriminator's last layer judges by: what a head beside it is made for.
+    """The number of features that a discriminator's last layer judges by; a head beside that layer takes them too.
 
     Raises:
-        UsageError: if it does not say.
+        UsageError: if the discriminator does not say it, or does not give its features.
     """
     size = getattr(discriminator, "size", None)
-    heard = callable(getattr(discriminator, "features", None)) and callable(getattr(discriminator, "judge", None))
-    if not isinstance(size, int) or not heard:
+    has_parts = callable(getattr(discriminator, "features", None)) and callable(getattr(discriminator, "judge", None))
+    if not isinstance(size, int) or not has_parts:
         raise UsageError(
             f"a head beside the discriminator's own needs its features, but {type(discriminator).__name__} does not "
             "have a method features(image), a last layer 'judge' and an int 'size', the number of features; use a "
@@ -92,7 +92,12 @@ def size_of(discriminator: nn.Module) -> int:
 
 
 def refuse_norm(backbone: "Backbone", norm: Norm | None, reason: str) -> None:
-    """Refuses a game's wish for a norm on a discriminator that has no place for one.
+    """Refuses a game that needs a norm in the discriminator, where a backbone's cannot have one.
+
+    Args:
+        backbone: the backbone that is asked for a discriminator.
+        norm: the norm that the game needs.
+        reason: ends the sentence that begins with the name of the backbone.
 
     Raises:
         UsageError: unless ``norm`` is None or ``none``.
@@ -131,43 +136,43 @@ class Backbone(ABC):
     command line can name them. Games put their heads on what a backbone makes.
     """
 
-    #: size of the noise, where nobody says another
+    #: size of the noise, unless the game is given another
     latent_dim: int
-    #: the shortest side in pixels that it draws
+    #: the shortest side of an image, in pixels
     smallest: ClassVar[int] = 8
 
     @abstractmethod
     def generator(self, image_shape: Sequence[int], inputs: int) -> nn.Module:
-        """Draws from vectors (N, inputs): noise, and whatever a game puts beside it."""
+        """A network that draws from vectors (N, inputs): noise, and whatever a game puts beside it."""
 
     @abstractmethod
     def discriminator(self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None) -> nn.Module:
-        """Judges images by ``outputs`` scores; ``norm`` is what the game needs where the options leave it open."""
+        """A network that gives images ``outputs`` scores; ``norm`` is used where the backbone's options say none."""
 
     def encoder(self, image_shape: Sequence[int], outputs: int) -> nn.Module:
-        """Codes (N, outputs) of images: a discriminator with so many scores."""
+        """A network that gives images codes (N, outputs): a discriminator with as many scores."""
         discriminator = self.discriminator(image_shape, outputs)
         return DiscriminatorEncoder(discriminator) if isinstance(discriminator, Discriminator) else discriminator
 
 
 class TranslationBackbone(ABC):
-    """A kind of network that makes images of images: a generator, and a discriminator of patches.
+    """A kind of network that makes images from images: a translator as the generator, and a discriminator.
 
-    Subclasses are frozen dataclasses, as those of `Backbone`.
+    Subclasses are frozen dataclasses, as those of `Backbone` are.
     """
 
     @abstractmethod
     def generator(self, image_shape: Sequence[int], source_shape: Sequence[int]) -> nn.Module:
-        """Makes images of ``image_shape`` of images of ``source_shape``; only the channels may differ."""
+        """A translator of images of ``source_shape`` to images of ``image_shape``; only the channels may differ."""
 
     @abstractmethod
     def discriminator(self, image_shape: Sequence[int]) -> nn.Module:
-        """Judges images by scores of any shape."""
+        """A network that gives images scores of any shape."""
 
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Puts every module of a network into evaluation mode, and afterwards back into its own."""
+    """Puts every module of a network into evaluation mode, and afterwards back into the mode that it was in."""
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
@@ -181,9 +186,17 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 def in_parts(
     network: Callable[..., Tensor], *rows: Tensor, like: Tensor, size: int = CHUNK, **options: object
 ) -> Tensor:
-    """A network's float32 answer to rows (N, ...), so many at a time, on the device and in the number type of ``like``.
+    """Runs a network on all rows, a part at a time, so that any number of them fits into memory.
 
-    ``rows`` of several tensors go in side by side; ``options`` are further arguments of the network's forward.
+    Args:
+        network: maps one part of every tensor in ``rows`` to (n, ...).
+        rows: its inputs (N, ...), one tensor for each argument.
+        like: a tensor with the device and the number type that the network takes.
+        size: rows of a part.
+        options: further arguments of the network.
+
+    Returns:
+        (N, ...) float32 on that device.
     """
     chunks = zip(*(part.split(size) for part in rows), strict=True)
     return torch.cat([network(*(part.to(like) for part in chunk), **options).float() for chunk in chunks])

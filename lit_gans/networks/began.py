@@ -12,16 +12,16 @@ from lit_gans.errors import at_least
 from lit_gans.networks.base import Backbone, Discriminator, Generator
 from lit_gans.networks.layers import WEIGHTED, Norm, Upsampling, crop, doublings, norm_layers, reparametrise, upsample
 
-_COARSE = 8  # side of the coarsest map, as nearly as halving comes to it
+_COARSE = 8  # side of the coarsest map, or the nearest that halving gives
 
 
 def levels(image_shape: Sequence[int]) -> int:
-    """How many times the encoder halves and the decoder doubles: the short side ends with 6 to 11 pixels.
+    """The number of halvings of the encoder and doublings of the decoder: the coarsest short side has 6 to 11 pixels.
 
     Raises:
         UsageError: if a side is below 8 pixels.
     """
-    doublings(image_shape)  # refuses what is too small
+    doublings(image_shape)  # refuses images that are too small
     return round(log2(min(image_shape[1:]) / _COARSE))
 
 
@@ -39,20 +39,20 @@ class VanishingResidual(nn.Module):
         self.register_buffer("carry", torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any tensor that the layer keeps the shape of."""
+        """Any tensor whose shape the layer keeps, to the same shape."""
         return self.carry * x + (1 - self.carry) * self.layer(x)
 
 
 class ConvEncoder(Discriminator):
     """BEGAN's encoder: pairs of 3x3 convolutions with ELU, halved by a stride of 2, then one linear layer.
 
-    With one output it is a discriminator as any other.
+    With one output it is a discriminator like any other.
 
     Args:
         image_shape: (channels, height, width) of the images; both sides at least 8.
-        outputs: size of a code, or scores an image.
+        outputs: size of a code, or number of scores of an image.
         width: channels of the finest map; the next has twice as many, the third three times, and so on.
-        norm: what normalises the hidden maps or the weights; ``none`` in the paper.
+        norm: norm of the hidden maps or of the weights; ``none`` in the paper.
         vanishing: make every layer that keeps its shape a `VanishingResidual`.
 
     Raises:
@@ -83,24 +83,24 @@ class ConvEncoder(Discriminator):
         _initialise(self, norm)
 
     def features(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to what the last layer judges by, (N, size)."""
+        """(N, C, H, W) to the features (N, size) that the last layer judges by."""
         return self.layers(image.contiguous(memory_format=torch.channels_last))
 
 
 class ConvDecoder(Generator):
     """BEGAN's decoder, which is its generator too: one linear layer, then pairs of 3x3 convolutions with ELU, doubled.
 
-    Every map has as many channels. A side that is not a multiple of the last doubling is drawn a few pixels too large
-    and cropped around the centre.
+    All hidden maps have the same number of channels. A side that is not a multiple of the last doubling is drawn a few
+    pixels too large and cropped around the centre.
 
     Args:
         image_shape: (channels, height, width) of the images; both sides at least 8.
         latent_dim: size of a code, or of the noise.
         width: channels of every hidden map.
-        upsampling: how a map is doubled: ``resize`` (nearest, as in the paper) and ``bilinear`` leave the convolution
-            to the layers that follow anyway; ``transposed`` and ``subpixel`` bring one of their own.
-        norm: what normalises the hidden maps or the weights; ``none`` in the paper.
-        skip: give every doubled map the coarsest one too, resized: the paper's skip connections.
+        upsampling: how a map is doubled: ``resize`` (nearest, as in the paper) and ``bilinear`` have no convolution of
+            their own, since two follow anyway; ``transposed`` and ``subpixel`` have one.
+        norm: norm of the hidden maps or of the weights; ``none`` in the paper.
+        skip: whether every doubled map is joined with the coarsest one, resized: the paper's skip connections.
         vanishing: make every layer that keeps its shape a `VanishingResidual`.
 
     Raises:
@@ -156,8 +156,8 @@ class BEGANBackbone(Backbone):
         width: channels of the finest hidden maps; 64 and 128 in the paper.
         latent_dim: size of the noise.
         upsampling: how a map is doubled; ``resize`` (nearest) as in the paper.
-        generator_norm: what normalises the generator, and an autoencoder's decoder; nothing in the paper.
-        discriminator_norm: what normalises discriminator and encoder; by default what the game needs, else ``none``.
+        generator_norm: norm of the generator, and an autoencoder's decoder; nothing in the paper.
+        discriminator_norm: norm of discriminator and encoder; by default the one that the game needs, else ``none``.
         skip: skip connections from the coarsest map, which sharpen images.
         vanishing: make every layer that keeps its shape a `VanishingResidual`, for a game that lets them fade.
 
@@ -175,12 +175,12 @@ class BEGANBackbone(Backbone):
     vanishing: bool = False
 
     def generator(self, image_shape: Sequence[int], inputs: int) -> ConvDecoder:
-        """Draws from vectors (N, inputs)."""
-        looks = self.upsampling, self.generator_norm, self.skip, self.vanishing
-        return ConvDecoder(image_shape, inputs, self.width, *looks)
+        """A network that draws from vectors (N, inputs)."""
+        options = self.upsampling, self.generator_norm, self.skip, self.vanishing
+        return ConvDecoder(image_shape, inputs, self.width, *options)
 
     def discriminator(self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None) -> ConvEncoder:
-        """Judges by ``outputs`` scores; its norm is this backbone's own, else ``norm``, else ``none``."""
+        """A network that gives ``outputs`` scores; its norm is this backbone's, else ``norm``, else ``none``."""
         kind: Norm = self.discriminator_norm or norm or "none"
         return ConvEncoder(image_shape, outputs, self.width, kind, self.vanishing)
 

@@ -1,4 +1,4 @@
-"""Generators that decode: one that ends as a likelihood needs it, and one behind a Gaussian fitted to codes."""
+"""Generators made from decoders: one with the outputs that a likelihood needs, one that draws its own codes."""
 
 from typing import cast
 
@@ -10,14 +10,14 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 from lit_gans.networks.base import Generator, refuse_without_logits
 from lit_gans.precision import full, without_autocast
 
-_MEMORY = 0.99  # share of the old statistics that a batch of codes leaves, at most
+_MEMORY = 0.99  # share of the old statistics that one update keeps, at most
 
 
 class Decoder(Generator):
     """A generator whose outputs l are log-odds of white and not black: images are ``2 sigmoid(l) - 1``.
 
-    That is ``tanh(l / 2)``, the mean of values that are 1 or -1, so that ``logits`` are half of what ``generator`` says
-    without bounds. In float32 under autocast: the differences that a likelihood sees are small.
+    That is ``tanh(l / 2)``, the mean of values that are 1 or -1. So ``logits`` are half of the generator's own logits.
+    They are float32 under autocast too, because a likelihood depends on small differences.
 
     Args:
         generator: maps codes (N, latent_dim) to (N, C, H, W), with ``logits``, such as a backbone's.
@@ -40,9 +40,9 @@ class Decoder(Generator):
 class GaussianCodes(Generator):
     """A decoder behind a Gaussian fitted to the codes it is trained on, so that it can draw from N(0, I).
 
-    ``forward(noise)`` decodes ``mean + covariance^(1/2) noise``, with the symmetric root, which moves as little as its
-    matrix does. Codes move while an encoder learns, so that both statistics forget: a batch leaves 0.99 of them, and
-    less at first.
+    ``forward(noise)`` decodes ``mean + covariance^(1/2) noise``. The root is the symmetric one, which changes little
+    where its matrix changes little. Codes move while an encoder learns, so both statistics are running ones: an update
+    keeps 0.99 of them, and less at first.
 
     Args:
         decoder: any module that maps (N, latent_dim) codes to (N, C, H, W) in [-1, 1].
@@ -70,7 +70,7 @@ class GaussianCodes(Generator):
         return cast(Generator, self.decoder).logits(self.codes(noise))
 
     def codes(self, noise: Tensor) -> Tensor:
-        """(N, latent_dim) from N(0, I) to as many codes, in float32."""
+        """Noise (N, latent_dim) from N(0, I) to codes (N, latent_dim), computed in float32."""
         with torch.autocast(noise.device.type, enabled=False):
             values, vectors = torch.linalg.eigh(full(self.covariance))
             root = vectors * values.clamp_min(0).sqrt() @ vectors.T
@@ -78,7 +78,7 @@ class GaussianCodes(Generator):
 
     @torch.no_grad()
     def observe(self, codes: Tensor) -> None:
-        """Takes a batch of codes (N, latent_dim) into the statistics; on several devices the codes of all of them."""
+        """Updates the statistics with a batch of codes (N, latent_dim), on several devices with the codes of all."""
         if dist.is_available() and dist.is_initialized():
             codes = torch.cat(gather_all_tensors(codes.detach()))
         with torch.autocast(codes.device.type, enabled=False):
@@ -86,7 +86,7 @@ class GaussianCodes(Generator):
             share = 1 - ((1 + self.batches) / (10 + self.batches)).clamp_max(_MEMORY)
             mean = codes.mean(0)
             centred, shift = codes - mean, mean - self.mean
-            own = centred.T @ centred / len(codes)
+            own = centred.T @ centred / len(codes)  # (latent_dim, latent_dim)
             self.covariance.lerp_(own + (1 - share) * torch.outer(shift, shift), share)
             self.mean.lerp_(mean, share)
             self.batches += 1

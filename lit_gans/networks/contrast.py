@@ -1,4 +1,4 @@
-"""Heads through which a contrastive game compares the maps of an encoder."""
+"""Heads for the features that a contrastive game compares."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from lit_gans.networks.layers import normal
 
 
 class PatchProjector(nn.Module):
-    """A multilayer perceptron of two layers for the features of every map.
+    """A multi-layer perceptron of two layers for each map of features.
 
     Park et al. 2020, arXiv:2007.15651, section 3.2.
 
     Args:
-        channels: of each map.
-        features: hidden units, and as many outputs.
+        channels: number of channels of each map.
+        features: number of hidden units, and of outputs.
 
     Examples:
         >>> import torch

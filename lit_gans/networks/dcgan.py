@@ -1,4 +1,4 @@
-"""The convolutional players of Radford et al. 2015, for any height, width and channel count from 8 by 8 up."""
+"""The convolutional networks of Radford et al. 2015, for sides of 8 pixels or more."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,11 +86,11 @@ class DCGANDiscriminator(Discriminator):
         image_shape: (channels, height, width) of the images to judge; both sides at least 8.
         width: channels after the first convolution; each further one has twice as many, up to eight times.
         norm: ``batch`` norm as in the paper or ``layer`` norm on all but the first map, or ``weight`` or ``spectral``
-            norm on all weights, or ``none``. Under a gradient penalty, which is about single images, not ``batch``.
+            norm on all weights, or ``none``. Not ``batch`` under a gradient penalty, which is about single images.
         dense: units of a fully connected layer before the last, with norm and leaky ReLU; 0 leaves it out, as the paper
             does.
-        outputs: scores an image.
-        normalise_first: whether the first map is normalised too, as those of an encoder are.
+        outputs: number of scores of an image.
+        normalise_first: whether the first map is normalised too, as in an encoder.
 
     Raises:
         UsageError: if a side is below 8 pixels or ``norm`` is unknown.
@@ -108,7 +108,7 @@ class DCGANDiscriminator(Discriminator):
         super().__init__()
         at_least(1, width=width, outputs=outputs)
         at_least(0, dense=dense)
-        # a fully connected layer judges whole figures by itself and needs no last halving
+        # with a fully connected layer, which sees the whole image, the last halving is not needed
         n = doublings(image_shape) if dense else halvings(image_shape)
         channels, height, image_width = image_shape
         layers: list[nn.Module] = []
@@ -125,7 +125,7 @@ class DCGANDiscriminator(Discriminator):
         self.to(memory_format=torch.channels_last)
 
     def features(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to what the last layer judges by, (N, size)."""
+        """(N, C, H, W) to the features (N, size) that the last layer judges by."""
         return self.layers(image.contiguous(memory_format=torch.channels_last))
 
 
@@ -140,10 +140,10 @@ class DCGANBackbone(Backbone):
         latent_dim: size of the noise.
         generator_width: width of the generator, where it is not ``width``.
         upsampling: how the generator doubles a map.
-        generator_norm: what normalises the generator.
-        discriminator_norm: what normalises discriminator and encoder; by default what the game needs, else ``batch``.
-        dense: units, for each of the width, of a fully connected layer next to the noise and before the last layer; 0
-            leaves it out.
+        generator_norm: norm of the generator.
+        discriminator_norm: norm of discriminator and encoder; by default the one that the game needs, else ``batch``.
+        dense: units of a fully connected layer after the noise, and of one before the scores, as a multiple of the
+            width; 0 leaves both out.
 
     Examples:
         >>> DCGANBackbone(width=8).generator((3, 32, 40), inputs=10)(torch.randn(2, 10)).shape
@@ -159,18 +159,18 @@ class DCGANBackbone(Backbone):
     dense: int = 0
 
     def generator(self, image_shape: Sequence[int], inputs: int) -> DCGANGenerator:
-        """Draws from vectors (N, inputs)."""
+        """A network that draws from vectors (N, inputs)."""
         width = self.generator_width or self.width
         return DCGANGenerator(image_shape, inputs, width, self.upsampling, self.generator_norm, self.dense * width)
 
     def discriminator(
         self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None
     ) -> DCGANDiscriminator:
-        """Judges by ``outputs`` scores; its norm is this backbone's own, else ``norm``, else ``batch``."""
+        """A network that gives ``outputs`` scores; its norm is this backbone's, else ``norm``, else ``batch``."""
         kind: Norm = self.discriminator_norm or norm or "batch"
         return DCGANDiscriminator(image_shape, self.width, kind, self.dense * self.width, outputs)
 
     def encoder(self, image_shape: Sequence[int], outputs: int) -> DiscriminatorEncoder:
-        """Codes (N, outputs) by a discriminator whose first map is normalised too."""
+        """A network that gives images codes (N, outputs): a discriminator whose first map is normalised too."""
         norm, dense = self.discriminator_norm or "batch", self.dense * self.width
         return DiscriminatorEncoder(DCGANDiscriminator(image_shape, self.width, norm, dense, outputs, True))

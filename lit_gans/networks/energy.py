@@ -10,20 +10,19 @@ from lit_gans.precision import full
 
 
 class AutoEncoderDiscriminator(Discriminator):
-    """Judges an image by its energy: how badly an autoencoder copies it.
+    """Judges an image by its energy: the error of an autoencoder's copy of it.
 
-    The error is taken inside the module, over whatever it is called with, so that augmented images are compared with
-    their own copies.
+    The error is computed inside the module, so that augmented images are compared with their own copies.
 
     Args:
         encoder: any module from (N, C, H, W) to codes (N, size), such as a backbone's encoder. Codes should be small,
-            or everything is copied well.
+            because with large ones fakes are copied well too.
         decoder: a generator from codes (N, size) to images (N, C, H, W), such as a backbone's.
-        power: an energy is the mean over an image's values of ``|image - copy|**power``: 1 as in BEGAN, 2 as in EBGAN.
+        power: the energy is the mean of ``|image - copy|**power`` over an image's values; 1 in BEGAN, 2 in EBGAN.
         bounded: whether copies are in [-1, 1], as in EBGAN, or the decoder's ``logits``, as in BEGAN.
 
     Raises:
-        UsageError: if ``power`` is neither 1 nor 2, or the decoder lacks the logits that unbounded copies are.
+        UsageError: if ``power`` is neither 1 nor 2, or copies are not bounded and the decoder does not have ``logits``.
 
     Examples:
         >>> import torch
@@ -51,7 +50,7 @@ class AutoEncoderDiscriminator(Discriminator):
         return self.decoder(code) if self.bounded else cast(Generator, self.decoder).logits(code)
 
     def reconstruct(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to the autoencoder's copy of it."""
+        """(N, C, H, W) to the autoencoder's copies (N, C, H, W)."""
         return self.decode(self.encode(image))
 
     def forward(self, image: Tensor, return_codes: bool = False) -> Any:

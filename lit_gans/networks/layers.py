@@ -1,4 +1,4 @@
-"""Layers and norms that several networks share, the plan of their maps, and the initialisation of their weights."""
+"""Layers and norms that several networks share, the sizes of their maps, and the initialisation of weights."""
 
 from collections.abc import Sequence
 from math import log2
@@ -19,7 +19,7 @@ _SMALLEST = 4  # side of the coarsest feature map
 
 
 def doublings(image_shape: Sequence[int]) -> int:
-    """How many times the generator doubles and the discriminator halves: as long as the short side keeps 4 pixels.
+    """The number of doublings of a generator: as many as leave the coarsest map's short side 4 pixels or more.
 
     Raises:
         UsageError: if the shape is not (channels, height, width), or has a side below 8 pixels, which leaves no room
@@ -39,10 +39,10 @@ def doublings(image_shape: Sequence[int]) -> int:
 
 
 def halvings(image_shape: Sequence[int]) -> int:
-    """How many strided convolutions a discriminator takes: as long as they leave the short side 3 pixels.
+    """The number of strided convolutions of a discriminator: as many as leave the short side 3 pixels or more.
 
-    One more than the generator's doublings where 7 or 6 pixels would be left, so that its linear layer judges whole
-    figures and not their parts.
+    Where the generator begins at 6 or 7 pixels, that is one more than its doublings, so that the linear layer judges
+    whole figures and not their parts.
 
     Raises:
         UsageError: if the image has a side below 8 pixels.
@@ -52,11 +52,11 @@ def halvings(image_shape: Sequence[int]) -> int:
 
 
 def widths(width: int, levels: int, most: int = 8) -> list[int]:
-    """Channels of the maps of so many levels, from the finest, which has ``width``, to the coarsest.
+    """The channels of the maps of all levels, from the finest, which has ``width``, to the coarsest.
 
-    A level has half the height and width of the one before and twice the channels, so that all of them cost about the
-    same. From ``most`` times on channels stay, as in the papers: a convolution's weights grow with their square, and
-    would soon be nearly all in the coarsest maps.
+    A level has half the height and width of the one before and twice the channels, so that all levels cost about the
+    same. Channels are never more than ``most`` times the width, as in the papers: a convolution's weights grow with the
+    square of its channels, so that otherwise nearly all of them would be in the coarsest maps.
 
     Examples:
         >>> widths(64, 5)
@@ -73,12 +73,12 @@ class SubPixel(nn.Sequential):
         self.begin_as_nearest()
 
     def begin_as_nearest(self) -> None:
-        """Gives the four pixels of an output one kernel, so that no checkerboard is drawn at first (ICNR).
+        """Gives the four pixels of an output the same kernel, so that no checkerboard is drawn at first (ICNR).
 
-        Aitken et al. 2017, arXiv:1707.02937. It goes after any initialisation of the convolution.
+        Aitken et al. 2017, arXiv:1707.02937. Call it after any initialisation of the convolution.
         """
         for parameter in self[0].parameters():
-            kernels = parameter.data.unflatten(0, (-1, 4))
+            kernels = parameter.data.unflatten(0, (-1, 4))  # (out_channels, 4, ...)
             kernels.copy_(kernels[:, :1].clone().expand_as(kernels))
 
 
@@ -87,11 +87,11 @@ def upsample(in_channels: int, out_channels: int, kind: Upsampling, bias: bool =
 
     ``transposed`` is a 4x4 transposed convolution of stride 2 (the kernel is a multiple of the stride, so all outputs
     see equally many inputs); ``resize`` is nearest-neighbour resizing and a 3x3 convolution, which cannot draw a
-    checkerboard (Odena et al. 2016, doi:10.23915/distill.00003), ``bilinear`` the same with smoother resizing;
-    ``subpixel`` is `SubPixel`, the cheapest, which draws none at first.
+    checkerboard (Odena et al. 2016, doi:10.23915/distill.00003); ``bilinear`` is the same with smoother resizing;
+    ``subpixel`` is `SubPixel`, the cheapest, which draws no checkerboard at first.
 
     Raises:
-        UsageError: if ``kind`` is another one.
+        UsageError: if ``kind`` is none of these.
     """
     if kind == "transposed":
         return nn.ConvTranspose2d(in_channels, out_channels, 4, 2, 1, bias=bias)
@@ -104,9 +104,9 @@ def upsample(in_channels: int, out_channels: int, kind: Upsampling, bias: bool =
 
 
 class UnitBatchNorm(nn.BatchNorm1d):
-    """Batch norm of (N, features) units that takes a batch of one, too, by its running statistics.
+    """Batch norm of (N, features) units that uses its running statistics for a batch of one.
 
-    A single row has no deviation of its own, and the last batch of a loader may well be one.
+    A single row has no deviation of its own, and the last batch of a loader can be a single row.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -117,18 +117,19 @@ class UnitBatchNorm(nn.BatchNorm1d):
 
 
 def norm_layers(features: int, norm: Norm, maps: bool = True) -> list[nn.Module]:
-    """The layer that normalises ``features`` channels; none for a norm of the weights, which is `reparametrise`'s.
+    """A list of the layer that normalises ``features`` channels; empty for norms of weights, see `reparametrise`.
 
-    ``layer`` takes mean and deviation over all of a sample, with a gain and a shift a channel (Ba et al. 2016,
-    arXiv:1607.06450), ``instance`` over each of its channels, without (Ulyanov et al. 2016, arXiv:1607.08022).
+    ``layer`` takes mean and deviation over all values of a sample, and has a gain and a shift for each channel (Ba et
+    al. 2016, arXiv:1607.06450); ``instance`` takes them over each channel of a sample, without gain and shift (Ulyanov
+    et al. 2016, arXiv:1607.08022).
 
     Args:
         features: channels of a map, or units of a fully connected layer.
-        norm: the kind.
-        maps: whether (N, features, H, W) maps are normalised, or (N, features) units.
+        norm: the kind of norm.
+        maps: whether it is for maps (N, features, H, W), or else for units (N, features).
 
     Raises:
-        UsageError: if ``norm`` is unknown.
+        UsageError: if ``norm`` is unknown, or is instance norm for units.
     """
     if norm == "batch":
         return [nn.BatchNorm2d(features) if maps else UnitBatchNorm(features)]
@@ -144,12 +145,12 @@ def norm_layers(features: int, norm: Norm, maps: bool = True) -> list[nn.Module]
 
 
 def needs_bias(norm: Norm) -> bool:
-    """Whether the convolution before a norm has to bring the bias, because no norm layer with a shift follows."""
+    """Whether a layer needs a bias of its own, because no norm layer follows it."""
     return not norm_layers(1, norm)
 
 
 def dense_layers(inputs: int, units: int, norm: Norm, activation: nn.Module) -> list[nn.Module]:
-    """A fully connected layer with norm and activation; nothing for no units."""
+    """A fully connected layer with norm and activation; an empty list for 0 units."""
     if not units:
         return []
     return [nn.Linear(inputs, units, bias=needs_bias(norm)), *norm_layers(units, norm, maps=False), activation]
@@ -160,7 +161,7 @@ def normal(module: nn.Module, std: float = 0.02) -> None:
 
     Use it with ``network.apply(normal)``, before `reparametrise`.
     """
-    if isinstance(module, SubPixel):  # apply comes to it after its convolution
+    if isinstance(module, SubPixel):  # `apply` visits it after its convolution
         module.begin_as_nearest()
         return
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
@@ -174,29 +175,29 @@ def normal(module: nn.Module, std: float = 0.02) -> None:
 
 
 def initialise(network: nn.Module, norm: Norm) -> None:
-    """DCGAN's N(0, 0.02) where a norm restores the scale of the maps; PyTorch's own where nothing does."""
+    """Draws weights from DCGAN's N(0, 0.02) if a norm layer restores the scale of the maps; else keeps PyTorch's."""
     if norm in ("batch", "instance", "layer"):
         network.apply(normal)
 
 
 def reparametrise(network: nn.Module, norm: Norm) -> None:
-    """Normalises the weights of all convolutions, linear layers and embeddings; nothing for a norm of activations.
+    """Normalises the weights of all convolutions, linear layers and embeddings, if ``norm`` is one of weights.
 
     ``weight`` learns length and direction apart (Salimans & Kingma 2016, arXiv:1602.07868), ``spectral`` divides by the
     largest singular value (Miyato et al. 2018, arXiv:1802.05957; the kernel as an outputs x rest matrix, one power
-    iteration a forward pass in training). It goes after the initialisation, which needs the plain weights.
+    iteration a forward pass in training). Call it after the initialisation, which needs the plain weights.
     """
-    needs_bias(norm)  # refuses an unknown one
+    needs_bias(norm)  # refuses an unknown norm
     for module in list(network.modules()):
         if not isinstance(module, WEIGHTED) or parametrize.is_parametrized(module):
             continue
-        if norm == "weight":  # one length an output, which a transposed kernel has second
+        if norm == "weight":  # one length an output; outputs are a transposed kernel's second dimension
             parametrizations.weight_norm(module, dim=1 if isinstance(module, nn.ConvTranspose2d) else 0)
         elif norm == "spectral":
             parametrizations.spectral_norm(module)
 
 
 def crop(image: Tensor, height: int, width: int) -> Tensor:
-    """The middle (height, width) of (N, C, H, W) images, in standard memory order."""
+    """The middle (N, C, height, width) of images (N, C, H, W), in standard memory order."""
     top, left = (image.shape[2] - height) // 2, (image.shape[3] - width) // 2
     return image[:, :, top : top + height, left : left + width].contiguous()

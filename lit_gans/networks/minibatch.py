@@ -1,4 +1,4 @@
-"""Judging an image by the others of its batch."""
+"""Features of an image that compare it with the others of its batch."""
 
 import torch
 from torch import Tensor, nn
@@ -7,15 +7,15 @@ from lit_gans.precision import full
 
 
 class MinibatchDiscrimination(nn.Module):
-    """Tells each sample how near the others of its batch are, so that a batch of copies can be told from a real one.
+    """Appends to each sample's features how near the other samples are, so that a batch of copies can be recognised.
 
-    Salimans et al. 2016, section 3.2: a sample's features are mapped to a few dimensions a kernel, M_ib, and
-    ``o_ib = sum_{j != i} exp(-|M_ib - M_jb|_1)`` is put beside them. Reals and fakes must come in batches of their own.
+    Salimans et al. 2016, section 3.2: for each kernel b the features of sample i are mapped to a few dimensions, M_ib,
+    and ``o_ib = sum_{j != i} exp(-|M_ib - M_jb|_1)`` is appended. Reals and fakes must come in separate batches.
 
     Args:
-        features: how many a sample has.
-        kernels: how many similarities are appended.
-        dims: of the space that a kernel compares in.
+        features: number of features of a sample.
+        kernels: number of similarities that are appended.
+        dims: dimensions of the space that a kernel compares in.
 
     Examples:
         >>> layer = MinibatchDiscrimination(features=3, kernels=2)

@@ -32,7 +32,7 @@ class MLPGenerator(Generator):
     """Noise through fully connected layers to an image squashed by tanh.
 
     Args:
-        image_shape: of what is drawn, (channels, height, width) or any other.
+        image_shape: shape of the samples to draw, (channels, height, width) or any other.
         latent_dim: size of the noise.
         hidden: widths of the hidden layers, from the noise outwards.
         norm: ``batch`` or ``layer`` norm on the hidden layers, ``weight`` or ``spectral`` norm on all weights, or
@@ -67,11 +67,11 @@ class MLPGenerator(Generator):
 class FourierFeatures(nn.Module):
     """Appends sin(2^k pi x) and cos(2^k pi x) of every value, k = 0, 1, ..., to a sample (N, D).
 
-    An MLP learns what varies slowly first; with these it sees small differences of points at once (Tancik et al. 2020,
+    An MLP learns slow variations first; with these features it sees small differences at once (Tancik et al. 2020,
     *Fourier Features Let Networks Learn High Frequency Functions*, arXiv:2006.10739).
 
     Args:
-        octaves: how many frequencies.
+        octaves: number of frequencies.
     """
 
     frequencies: Tensor
@@ -90,13 +90,13 @@ class MLPDiscriminator(Discriminator):
     """A flattened image through fully connected layers.
 
     Args:
-        image_shape: of what is judged, (channels, height, width) or any other.
+        image_shape: shape of the samples to judge, (channels, height, width) or any other.
         hidden: widths of the hidden layers, from the image inwards.
         dropout: share of hidden units dropped while training.
         norm: ``batch`` or ``layer`` norm on the hidden layers, ``weight`` or ``spectral`` norm on all weights, or
             ``none``.
-        octaves: of Fourier features of every value, for points in the plane; none by default.
-        outputs: scores an image.
+        octaves: number of frequencies of `FourierFeatures`, for points in the plane; none by default.
+        outputs: number of scores of an image.
 
     Raises:
         UsageError: if ``norm`` is unknown.
@@ -122,7 +122,7 @@ class MLPDiscriminator(Discriminator):
         reparametrise(self, norm)
 
     def features(self, image: Tensor) -> Tensor:
-        """(N, *image_shape) to what the last layer judges by, (N, size)."""
+        """(N, *image_shape) to the features (N, size) that the last layer judges by."""
         return self.layers(image)
 
 
@@ -135,11 +135,11 @@ class MLPBackbone(Backbone):
             128; 128, 256, 512, 1024 draws clearer digits.
         discriminator_hidden: widths of the discriminator's and the encoder's hidden layers, from the image inwards.
         latent_dim: size of the noise.
-        generator_norm: what normalises the generator; by default ``batch`` for more than two layers, which do not train
-            without, else ``none``.
-        discriminator_norm: what normalises discriminator and encoder; by default what the game needs, else ``none``.
+        generator_norm: norm of the generator; by default ``batch`` for more than two layers, which do not train
+            without it, else ``none``.
+        discriminator_norm: norm of discriminator and encoder; by default the one that the game needs, else ``none``.
         dropout: share of hidden units that discriminator and encoder drop while training.
-        octaves: of Fourier features of every value that is judged, for points in the plane.
+        octaves: number of frequencies of the discriminator's `FourierFeatures`, for points in the plane.
 
     Examples:
         >>> MLPBackbone(latent_dim=5).discriminator((4, 6, 8, 8), outputs=3)(torch.zeros(2, 4, 6, 8, 8)).shape
@@ -157,11 +157,11 @@ class MLPBackbone(Backbone):
     octaves: int = 0
 
     def generator(self, image_shape: Sequence[int], inputs: int) -> MLPGenerator:
-        """Draws from vectors (N, inputs)."""
+        """A network that draws from vectors (N, inputs)."""
         norm: Norm = self.generator_norm or ("batch" if len(self.generator_hidden) > 2 else "none")
         return MLPGenerator(image_shape, inputs, self.generator_hidden, norm)
 
     def discriminator(self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None) -> MLPDiscriminator:
-        """Judges by ``outputs`` scores; its norm is this backbone's own, else ``norm``, else ``none``."""
+        """A network that gives ``outputs`` scores; its norm is this backbone's, else ``norm``, else ``none``."""
         kind: Norm = self.discriminator_norm or norm or "none"
         return MLPDiscriminator(image_shape, self.discriminator_hidden, self.dropout, kind, self.octaves, outputs)

@@ -9,25 +9,25 @@ from torch import Tensor, nn
 from lit_gans.errors import UsageError
 from lit_gans.precision import full
 
-GAIN = sqrt(2)  # of the leaky ReLU; taken on the way in, where it costs nothing: leaky_relu(a x) = a leaky_relu(x)
+GAIN = sqrt(2)  # of a leaky ReLU, applied before it, where it is free: leaky_relu(a x) = a leaky_relu(x)
 
 
 def activate(x: Tensor) -> Tensor:
-    """Leaky ReLU with slope 0.2; the layer before it brings the gain of sqrt(2) that keeps the variance."""
+    """Leaky ReLU with slope 0.2; the layer before it has the gain of sqrt(2) that keeps the variance."""
     return F.leaky_relu(x, 0.2)
 
 
 class EqualLinear(nn.Module):
     """A linear layer whose weights are drawn from N(0, 1) and scaled by 1 / sqrt(inputs) at run time.
 
-    Adam moves all weights at the same speed, whatever their scale; with the scale outside, every layer learns at the
-    same relative speed (the equalised learning rate of Karras et al. 2017, arXiv:1710.10196, section 4.1).
+    Adam moves all weights at the same speed, whatever their scale. With the scale outside of the weights, all layers
+    learn at the same relative speed (the equalised learning rate of Karras et al. 2017, arXiv:1710.10196, section 4.1).
 
     Args:
         in_features: size of the input.
         out_features: size of the output.
-        bias: what every bias begins at.
-        lr_multiplier: how fast this layer learns, compared with the others.
+        bias: initial value of every bias.
+        lr_multiplier: learning rate of this layer, relative to the others.
         gain: factor on the output.
     """
 
@@ -52,7 +52,7 @@ class EqualConv2d(nn.Module):
         in_channels: channels of the input.
         out_channels: channels of the output.
         kernel: side of the kernel; without ``stride`` the map keeps its size.
-        stride: distance between two outputs; above 1 nothing is padded, which is `Blur`'s work then.
+        stride: distance between two outputs; above 1 nothing is padded here, since a `Blur` before it pads.
         bias: whether a bias is added.
         gain: factor on the output.
     """
@@ -73,9 +73,9 @@ class EqualConv2d(nn.Module):
 
 
 class Blur(nn.Module):
-    """The separable [1, 3, 3, 1] low-pass filter that goes before halving and after doubling.
+    """The separable [1, 3, 3, 1] low-pass filter before halving and after doubling.
 
-    The halving is left to the convolution after it: a filter with a stride is 20 times slower backwards in bfloat16.
+    The convolution after it halves: with a stride in the filter, backward is 20 times slower in bfloat16.
 
     Args:
         padding: zeros on each side; the filter alone shortens a side by 3 pixels.
@@ -93,7 +93,7 @@ class Blur(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Filters every channel of (N, C, H, W) by itself."""
         channels = x.shape[1]
-        kernel = self.kernel.to(x.dtype).expand(channels, -1, -1, -1)
+        kernel = self.kernel.to(x.dtype).expand(channels, -1, -1, -1)  # (C, 1, 4, 4)
         return F.conv2d(x, kernel, padding=self.padding, groups=channels)
 
 
@@ -107,9 +107,9 @@ class ModulatedConv2d(nn.Module):
         in_channels: channels of the input.
         out_channels: channels of the output.
         kernel: side of the kernel.
-        style_dim: size of the style, from which a learned affine map (that begins around 1) makes the scales.
-        up: double height and width, by a transposed convolution and a `Blur`.
-        demodulate: divide by the standard deviation that the output has if the inputs have unit variance.
+        style_dim: size of the style, from which a learned affine map makes the scales, which begin around 1.
+        up: whether to double height and width, by a transposed convolution and a `Blur`.
+        demodulate: whether to divide by the standard deviation that the output has if the inputs have unit variance.
         gain: factor on the output.
     """
 
@@ -131,9 +131,9 @@ class ModulatedConv2d(nn.Module):
         self.demodulate, self.gain = demodulate, gain
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """(N, in_channels, H, W) and (N, style_dim) to (N, out_channels, H, W), or twice as high and wide."""
+        """(N, in_channels, H, W) and (N, style_dim) to (N, out_channels, H, W), with ``up`` twice as high and wide."""
         weight, scales = self.weight * self.scale, self.affine(style)
-        x = x * scales[:, :, None, None].to(x.dtype)
+        x = x * scales[:, :, None, None].to(x.dtype)  # scales: (N, in_channels, 1, 1)
         if self.blur is None:
             x = F.conv2d(x, weight, padding=weight.shape[2] // 2)
         else:
@@ -144,24 +144,24 @@ class ModulatedConv2d(nn.Module):
 
     @staticmethod
     def _demodulation(weight: Tensor, scales: Tensor) -> Tensor:
-        """(N, out_channels): one over the length of each modulated kernel, in float32."""
+        """One over the length of each modulated kernel, (N, out_channels) float32."""
         with torch.autocast(scales.device.type, enabled=False):
             energy = full(scales).square() @ full(weight).square().sum((2, 3)).T
         return torch.rsqrt(energy + 1e-8)
 
 
 class MinibatchDeviation(nn.Module):
-    """Appends one channel: how much the samples of a small group differ, so that a collapse is seen.
+    """Appends one channel that says how much the samples of a small group differ, so that a collapse can be seen.
 
     Karras et al. 2017, arXiv:1710.10196, section 3: the standard deviation over the group of every feature at every
-    place, averaged to one number a group. If the batch is no multiple of the group, its first samples fill up the
-    groups and are counted twice there. A batch of one has deviation 0.
+    place, averaged to one number a group. If the batch is not a multiple of the group, its first samples fill up
+    the groups, where they count twice. A batch of one has deviation 0.
 
     Args:
         group: samples in a group.
 
     Raises:
-        UsageError: if ``group`` is below 2, which has no deviation.
+        UsageError: if ``group`` is below 2, since one sample has no deviation.
     """
 
     def __init__(self, group: int = 4) -> None:

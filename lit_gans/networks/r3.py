@@ -1,4 +1,4 @@
-"""The plain residual players of Huang et al. 2024 (R3GAN), for any height, width and channel count."""
+"""The plain residual networks of Huang et al. 2024 (R3GAN), for sides of 8 pixels or more."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,16 +28,16 @@ def scaled(layer: Layer, fan_in: int, gain: float = 1.0) -> Layer:
 
 
 class R3Block(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions with leaky ReLU in between, added to the input; the identity at first.
+    """1x1, 3x3 and 1x1 convolutions with leaky ReLU in between, added to the input; at first it is the identity.
 
     Its last convolution begins at zero and the others are scaled down by the fourth root of the network's number of
     blocks, so that no norm is needed (Zhang et al. 2019, *Fixup*, arXiv:1901.09321, with three convolutions a block).
 
     Args:
-        channels: of input and output.
+        channels: channels of input and output.
         depth: number of blocks of the network.
-        expansion: how many times wider the inside is.
-        group_size: channels of a group of the 3x3 convolution; None for a plain one.
+        expansion: channels inside the block, as a multiple of ``channels``.
+        group_size: channels of a group of the 3x3 convolution; None for a plain convolution.
     """
 
     def __init__(self, channels: int, depth: int, expansion: int = 1, group_size: int | None = None) -> None:
@@ -65,8 +65,8 @@ class R3Block(nn.Module):
 class Resample(nn.Module):
     """Doubles or halves a map with the filter [1, 2, 1] in both directions, and changes its channels where they differ.
 
-    Doubled, every second pixel is old and the others are means of two or four; halved, every second pixel is kept after
-    smoothing.
+    In a doubled map every second pixel is an old one and the others are means of two or four. A halved map has every
+    second pixel of the smoothed one.
     """
 
     smoother: Tensor
@@ -86,18 +86,18 @@ class Resample(nn.Module):
             nearest = F.interpolate(self.mix(maps), scale_factor=2.0)
             return F.avg_pool2d(F.pad(nearest, (0, 1, 0, 1), mode="replicate"), 2, 1)
         channels = maps.shape[1]
-        smoother = self.smoother.expand(channels, 1, 3, 3)
+        smoother = self.smoother.expand(channels, 1, 3, 3)  # (C, 1, 3, 3)
         edged = F.pad(maps, (1, 0, 1, 0), mode="replicate")
         return self.mix(F.conv2d(edged, smoother, stride=2, groups=channels))
 
 
 class R3Generator(Generator):
-    """A learned coarse map, scaled by the noise channel by channel, then stages of residual blocks that double.
+    """A learned coarse map whose channels the noise scales, then stages of residual blocks, each twice as large.
 
     Huang et al. 2024, *The GAN is dead; long live the GAN! A Modern Baseline GAN*, arXiv:2501.05441, section 4: no
-    normalisation, no style, no noise maps. A tanh ends it, because images are in [-1, 1] here.
+    normalisation, no style, no noise maps. The last layer here is a tanh, because images are in [-1, 1].
 
-    The defaults are for a CPU: channels double from stage to stage, and blocks are plain and not wider inside. The
+    The defaults are for a CPU: channels double from stage to stage, and blocks are plain and no wider inside. The
     paper's network for 32x32 is ``width=(768, 768, 768, 768), expansion=2, group_size=16``. At equal widths its blocks
     take 1.2 to 1.5 times as long as the plain ones on one CPU core (measured with R1), with fewer weights.
 
@@ -111,7 +111,8 @@ class R3Generator(Generator):
         group_size: channels of a group of a 3x3 convolution, 16 in the paper; None for plain convolutions.
 
     Raises:
-        UsageError: if a side is below 8 pixels, the widths are not one a stage, or ``group_size`` divides nothing.
+        UsageError: if a side is below 8 pixels, there is not one width a stage, or ``group_size`` does not divide the
+            channels inside a block.
 
     Examples:
         >>> R3Generator((1, 28, 28), width=(16, 8, 8))(torch.randn(2, 64)).shape
@@ -154,7 +155,7 @@ class R3Generator(Generator):
 class R3Discriminator(Discriminator):
     """Stages of residual blocks, each half as large, then one learned weight a place and channel, and a linear layer.
 
-    The mirror image of `R3Generator`, which has the paper and the differences.
+    The mirror image of `R3Generator`, whose docstring names the paper and the differences from it.
 
     Args:
         image_shape: (channels, height, width) of the images to judge; both sides at least 8.
@@ -163,10 +164,11 @@ class R3Discriminator(Discriminator):
         blocks: residual blocks a stage.
         expansion: how many times wider a block is inside; 2 in the paper.
         group_size: channels of a group of a 3x3 convolution, 16 in the paper; None for plain convolutions.
-        outputs: scores an image.
+        outputs: number of scores of an image.
 
     Raises:
-        UsageError: if a side is below 8 pixels, the widths are not one a stage, or ``group_size`` divides nothing.
+        UsageError: if a side is below 8 pixels, there is not one width a stage, or ``group_size`` does not divide the
+            channels inside a block.
 
     Examples:
         >>> R3Discriminator((1, 28, 28), width=(16, 8, 8))(torch.randn(2, 1, 28, 28)).shape
@@ -201,7 +203,7 @@ class R3Discriminator(Discriminator):
         self.to(memory_format=torch.channels_last)
 
     def features(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to what the last layer judges by, (N, size)."""
+        """(N, C, H, W) to the features (N, size) that the last layer judges by."""
         maps = self.layers(image.contiguous(memory_format=torch.channels_last))
         return (maps * self.basis).sum((2, 3))  # a depthwise convolution as large as the map
 
@@ -232,17 +234,17 @@ class R3Backbone(Backbone):
     group_size: int | None = None
 
     def generator(self, image_shape: Sequence[int], inputs: int) -> R3Generator:
-        """Draws from vectors (N, inputs)."""
+        """A network that draws from vectors (N, inputs)."""
         return R3Generator(image_shape, inputs, self.width, self.blocks, self.expansion, self.group_size)
 
     def discriminator(self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None) -> R3Discriminator:
-        """Judges by ``outputs`` scores; refuses a game that needs a norm."""
-        refuse_norm(self, norm, "blocks begin as the identity and do without norms")
+        """A network that gives ``outputs`` scores; refuses a game that needs a norm."""
+        refuse_norm(self, norm, "blocks begin as the identity and have no norms")
         return R3Discriminator(image_shape, self.width, self.blocks, self.expansion, self.group_size, outputs)
 
 
 def _stages(width: int | Sequence[int], stages: int) -> list[int]:
-    """One width a stage."""
+    """The width of every stage, from the coarsest to the finest."""
     plan = list(width) if isinstance(width, Sequence) else widths(width, stages)[::-1]
     if len(plan) != stages or min(plan) < 1:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""The residual players of Gulrajani et al. 2017 and Miyato et al. 2018, for any height, width and channel count."""
+"""The residual networks of Gulrajani et al. 2017 and Miyato et al. 2018, for sides of 8 pixels or more."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from lit_gans.networks.attention import SelfAttention
 from lit_gans.networks.base import Backbone, Discriminator, Generator
 from lit_gans.networks.layers import Norm, crop, doublings, norm_layers, reparametrise, widths
 
-_WIDEST = 16  # channels never exceed this many times the width, in the papers
-_PYRAMID = 48  # short side from which the papers' maps get narrower as they get finer
+_WIDEST = 16  # in the papers channels are at most this many times the width
+_PYRAMID = 48  # short side from which the papers' finer maps have fewer channels
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
@@ -33,9 +33,9 @@ class ResidualBlock(nn.Module):
     """Norm, ReLU, 3x3 convolution, twice, added to a 1x1 convolution of the input.
 
     Args:
-        in_channels: of the input.
-        out_channels: of the output.
-        norm: before both ReLUs.
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        norm: the norm before both ReLUs.
         resample: ``up`` doubles (nearest) before the first convolution, ``down`` halves (mean) after the second,
             ``none`` keeps the size; without a change of channels the input is then added as it is.
         hidden: channels between the convolutions.
@@ -60,16 +60,16 @@ class ResidualBlock(nn.Module):
         self.between = nn.Sequential(*between, nn.ReLU())
         self.conv2 = glorot(nn.Conv2d(hidden, out_channels, 3, 1, 1), 2**0.5)
         self.shortcut: nn.Module = nn.Identity()
-        if in_channels != out_channels or resample != "none":  # its bias would be the second convolution's
+        if in_channels != out_channels or resample != "none":  # without a bias: the second convolution has one
             self.shortcut = glorot(nn.Conv2d(in_channels, out_channels, 1, bias=False))
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(N, in_channels, H, W) to (N, out_channels, 2H, 2W), half of it or the same."""
+        """(N, in_channels, H, W) to (N, out_channels, ...), with both sides doubled, halved or the same."""
         branch = self.before(maps)
         if self.resample == "up":
             branch = F.interpolate(branch, scale_factor=2.0)
         branch = self.conv2(self.between(self.conv1(branch)))
-        if self.resample == "up":  # nearest resizing and a 1x1 convolution commute, and this way round is cheaper
+        if self.resample == "up":  # nearest resizing and a 1x1 convolution commute; in this order it is cheaper
             return branch + F.interpolate(self.shortcut(maps), scale_factor=2.0)
         if self.resample == "down":
             return F.avg_pool2d(branch, 2) + self.shortcut(F.avg_pool2d(maps, 2))
@@ -122,7 +122,7 @@ class ResNetGenerator(Generator):
         blocks: list[nn.Module] = [ResidualBlock(i, o, on_maps, "up", hidden=o) for i, o in pairwise(plan)]
         if attention is not None:
             sides = [min(self.coarse[1:]) << level for level in range(1, n + 1)]
-            _attend(blocks, plan[1:], sides, attention)
+            _insert_attention(blocks, plan[1:], sides, attention)
         last = glorot(nn.Conv2d(plan[-1], channels, 3, 1, 1))
         self.layers = nn.Sequential(*blocks, *norm_layers(plan[-1], on_maps), nn.ReLU(), last)
         reparametrise(self, norm)
@@ -137,8 +137,9 @@ class ResNetGenerator(Generator):
 class ResNetDiscriminator(Discriminator):
     """Residual blocks that halve by mean pooling, then ReLU, a sum over all places and one linear layer.
 
-    Below 48 pixels there are four blocks of twice ``width``, of which two halve; from there on blocks of ``width``,
-    two, four, ... up to sixteen times as many channels halve until 4 pixels or fewer are left, and one more does not.
+    Below 48 pixels there are four blocks of twice ``width``, of which two halve. From there on the blocks have
+    ``width``, two, four, ... up to sixteen times as many channels and halve until 4 pixels or fewer are left; one more
+    block does not halve.
 
     Gulrajani et al. 2017, arXiv:1704.00028; Miyato et al. 2018, arXiv:1802.05957, tables 3 to 5.
 
@@ -148,7 +149,7 @@ class ResNetDiscriminator(Discriminator):
         norm: ``spectral`` or ``weight`` norm on all weights, ``batch`` or ``layer`` norm on all maps, or ``none``;
             ``layer`` or ``none`` under a gradient penalty.
         attention: puts `SelfAttention` on the map whose short side is nearest to this many pixels.
-        outputs: scores an image.
+        outputs: number of scores of an image.
 
     Raises:
         UsageError: if a side is below 8 pixels or ``norm`` is unknown.
@@ -168,7 +169,7 @@ class ResNetDiscriminator(Discriminator):
     ) -> None:
         super().__init__()
         at_least(1, width=width, outputs=outputs)
-        doublings(image_shape)  # refuses what is too small
+        doublings(image_shape)  # refuses images that are too small
         channels, short = image_shape[0], min(image_shape[1:])
         plan, halvings = [2 * width] * 4, 2
         if short >= _PYRAMID:
@@ -181,7 +182,7 @@ class ResNetDiscriminator(Discriminator):
         ]
         if attention is not None:
             sides = list(accumulate(down, lambda side, d: side >> d, initial=short))[1:]
-            _attend(blocks, plan, sides, attention)
+            _insert_attention(blocks, plan, sides, attention)
         self.layers = nn.Sequential(*blocks, *norm_layers(plan[-1], norm), nn.ReLU())
         self.size, self.norm = plan[-1], norm
         self.judge = glorot(nn.Linear(self.size, outputs))
@@ -189,7 +190,7 @@ class ResNetDiscriminator(Discriminator):
         self.to(memory_format=torch.channels_last)
 
     def features(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to what the last layer judges by, (N, size)."""
+        """(N, C, H, W) to the features (N, size) that the last layer judges by."""
         return self.layers(image.contiguous(memory_format=torch.channels_last)).sum((2, 3))
 
 
@@ -202,8 +203,9 @@ class ResNetBackbone(Backbone):
     Args:
         width: channels, see the networks; 64 in the papers.
         latent_dim: size of the noise.
-        generator_norm: what normalises the generator; ``spectral`` is on all weights, beside batch norm on the maps.
-        discriminator_norm: what normalises discriminator and encoder; by default what the game needs, else
+        generator_norm: norm of the generator; ``spectral`` is spectral norm on all weights and batch norm on
+            all maps.
+        discriminator_norm: norm of discriminator and encoder; by default the one that the game needs, else
             ``spectral``.
         attention: puts `SelfAttention` on the maps whose short side is nearest to this many pixels, in both networks.
 
@@ -219,18 +221,18 @@ class ResNetBackbone(Backbone):
     attention: int | None = None
 
     def generator(self, image_shape: Sequence[int], inputs: int) -> ResNetGenerator:
-        """Draws from vectors (N, inputs)."""
+        """A network that draws from vectors (N, inputs)."""
         return ResNetGenerator(image_shape, inputs, self.width, self.generator_norm, self.attention)
 
     def discriminator(
         self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None
     ) -> ResNetDiscriminator:
-        """Judges by ``outputs`` scores; its norm is this backbone's own, else ``norm``, else ``spectral``."""
+        """A network that gives ``outputs`` scores; its norm is this backbone's, else ``norm``, else ``spectral``."""
         kind: Norm = self.discriminator_norm or norm or "spectral"
         return ResNetDiscriminator(image_shape, self.width, kind, self.attention, outputs)
 
 
-def _attend(blocks: list[nn.Module], widths: Sequence[int], sides: Sequence[int], wanted: int) -> None:
-    """Inserts attention after the block whose map is nearest to the wanted size, the smaller of two."""
+def _insert_attention(blocks: list[nn.Module], widths: Sequence[int], sides: Sequence[int], wanted: int) -> None:
+    """Inserts attention after the block whose map is nearest to the wanted size; of two equally near, the smaller."""
     place = min(range(len(sides)), key=lambda i: (abs(sides[i] - wanted), sides[i]))
     blocks.insert(place + 1, SelfAttention(widths[place]))

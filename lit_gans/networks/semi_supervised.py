@@ -1,4 +1,4 @@
-"""The players of Salimans et al. 2016 for learning from few labels: classifiers that also say how real an image is."""
+"""The networks of Salimans et al. 2016 for few labels: classifiers that also say how real an image is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,28 +15,28 @@ from lit_gans.networks.dcgan import DCGANGenerator
 from lit_gans.networks.layers import Norm, Upsampling, doublings, norm_layers
 from lit_gans.networks.minibatch import MinibatchDiscrimination
 
-_EPS = 1e-12  # of a length: below that of any weight that has not died
-_LAST = 0.1  # deviation of the first logits
+_EPS = 1e-12  # least length, far below that of any weight in use
+_LAST = 0.1  # standard deviation of the logits before training
 _SLOPE = 0.2
-_CONVOLVED = 32  # pixels of the short side from which images are convolved
-# variances of what a layer gets: pixels spread evenly over [0, 1], and a unit normal that was rectified, leakily or not
+_CONVOLVED = 32  # short side in pixels from which the networks are convolutional
+# variances of a layer's inputs: pixels uniform on [0, 1], and unit normals after a ReLU or a leaky ReLU
 _PIXELS = 1 / 12
 _RECTIFIED = 1 / 2 - 1 / (2 * pi)
 _LEAKY = (1 + _SLOPE**2) / 2 - (1 - _SLOPE) ** 2 / (2 * pi)
-_LEAKY_DROPPED = 1 + _SLOPE**2 - (1 - _SLOPE) ** 2 / (2 * pi)  # half of the values are 0, the others doubled
+_LEAKY_DROPPED = 1 + _SLOPE**2 - (1 - _SLOPE) ** 2 / (2 * pi)  # half of the values dropped, the others doubled
 
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 
 
 class FixedNorm(nn.Module):
-    """A weight with one length for all its output units: the parametrization scale * w / |w|.
+    """Gives the weights of all output units the same length: the parametrization scale * w / |w|.
 
-    Weight normalisation (Salimans & Kingma 2016, arXiv:1602.07868) whose length is not learned, so that units cannot
-    drown the noise between layers by growing.
+    This is weight normalisation (Salimans & Kingma 2016, arXiv:1602.07868) with lengths that are not learned, so that
+    units cannot grow until the noise between layers has no effect.
 
     Args:
-        scale: the length. One over the deviation of the inputs makes outputs of deviation 1.
-        learned: how many output units learn a length of their own, which begins at ``scale``; 0 for none.
+        scale: the length. One over the standard deviation of the inputs makes outputs of standard deviation 1.
+        learned: number of output units, if each learns a length of its own, which begins at ``scale``; else 0.
     """
 
     def __init__(self, scale: float, learned: int = 0) -> None:
@@ -46,9 +46,9 @@ class FixedNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """A weight of the same shape."""
-        length = torch.linalg.vector_norm(weight.flatten(1), dim=1).clamp_min(_EPS)
+        length = torch.linalg.vector_norm(weight.flatten(1), dim=1).clamp_min(_EPS)  # (outputs,)
         gain = self.scale if self.gain is None else self.gain
-        return weight * (gain / length).view(-1, *[1] * (weight.ndim - 1))
+        return weight * (gain / length).view(-1, *[1] * (weight.ndim - 1))  # as (outputs, 1, ...)
 
 
 class GaussianNoise(nn.Module):
@@ -63,19 +63,19 @@ class GaussianNoise(nn.Module):
         self.sigma = sigma
 
     def forward(self, values: Tensor) -> Tensor:
-        """The same shape."""
+        """Any shape to the same shape."""
         return values + self.sigma * torch.randn_like(values) if self.training else values
 
 
 class SemiSupervisedDiscriminator(Discriminator):
-    """Base of the two below, whose last layer has noise and `MinibatchDiscrimination` before it.
+    """Base of the two discriminators below: a last layer with noise and `MinibatchDiscrimination` before it.
 
     Args:
-        size: how many features an image has.
+        size: number of features of an image.
         outputs: number of logits.
         minibatch: kernels of `MinibatchDiscrimination` before the last layer; 0 leaves it out.
         noise: standard deviation of the noise before the last layer, while training.
-        variance: of the features.
+        variance: variance of the features before training.
     """
 
     def __init__(self, size: int, outputs: int, minibatch: int, noise: float, variance: float) -> None:
@@ -87,22 +87,22 @@ class SemiSupervisedDiscriminator(Discriminator):
         last = nn.Linear(size + minibatch, outputs)
         self.judge = nn.Sequential(*before, _normalised(last, _LAST * (variance + noise**2) ** -0.5, learned=outputs))
         self.size = size
-        #: whether what it says of an image does not depend on the others of the batch
+        #: whether an image's logits do not depend on the other images of the batch
         self.independent = not minibatch
 
 
 class SemiSupervisedMLPDiscriminator(SemiSupervisedDiscriminator):
     """Six fully connected layers with noise before each, as the paper classifies MNIST.
 
-    Pixels are taken to [0, 1] and get noise of deviation 0.3; hidden layers (1000, 500, 250, 250, 250 units) are
-    rectified and get noise of 0.5. Weights have fixed lengths, see `FixedNorm`, such that units have deviation 1 at
-    first: the paper measures them on the first images, here they are computed for pixels spread evenly. The last layer
-    learns its lengths.
+    Pixels are scaled to [0, 1] and get noise of standard deviation 0.3; hidden layers (1000, 500, 250, 250, 250 units)
+    have a ReLU and get noise of 0.5. Weights have fixed lengths, see `FixedNorm`, such that units have standard
+    deviation 1 at first: the paper measures them on the first images, here they are computed for pixels uniform on
+    [0, 1]. The last layer learns its lengths.
 
     Args:
-        image_shape: of what is judged, (channels, height, width) or any other.
+        image_shape: shape of the samples to judge, (channels, height, width) or any other.
         outputs: number of logits.
-        width: 64 gives the paper's layers; they are in proportion to it.
+        width: 64 gives the paper's layers; their units are proportional to it.
         minibatch: kernels of `MinibatchDiscrimination` before the last layer; 0 leaves it out.
 
     Examples:
@@ -124,15 +124,15 @@ class SemiSupervisedMLPDiscriminator(SemiSupervisedDiscriminator):
         self.layers = nn.Sequential(*layers)
 
     def features(self, image: Tensor) -> Tensor:
-        """(N, *image_shape) to the last hidden layer (N, size)."""
+        """(N, *image_shape) to the units of the last hidden layer (N, size)."""
         return self.layers((image + 1) / 2)
 
 
 class SemiSupervisedConvDiscriminator(SemiSupervisedDiscriminator):
     """Nine convolutions with dropout, pooled over the whole map, as the paper classifies SVHN and CIFAR-10.
 
-    Three 3x3 convolutions, of which the last halves the map, twice; one more and two of 1x1; leaky ReLU. A fifth of the
-    pixels is dropped, and half of the values after each halving. Weights have fixed lengths, see `FixedNorm`.
+    Three 3x3 convolutions, of which the last halves the map, twice; one more and two of 1x1; leaky ReLU. Dropout
+    of a fifth of the pixels, and of half of the values after each halving. Weights have fixed lengths, see `FixedNorm`.
 
     Args:
         image_shape: (channels, height, width) of the images to judge; both sides at least 8.
@@ -152,14 +152,14 @@ class SemiSupervisedConvDiscriminator(SemiSupervisedDiscriminator):
 
     def __init__(self, image_shape: Sequence[int], outputs: int = 1, width: int = 64, minibatch: int = 0) -> None:
         at_least(1, width=width)
-        doublings(image_shape)  # refuses what is too small
+        doublings(image_shape)  # refuses images that are too small
         super().__init__(2 * width, outputs, minibatch, noise=0.0, variance=_LEAKY)
-        inner = 0 if ceil(min(image_shape[1:]) / 4) >= 3 else 1  # the paper's map shrinks, a tiny one must not
+        inner = 0 if ceil(min(image_shape[1:]) / 4) >= 3 else 1  # the paper's map shrinks here; a tiny one must not
         plan = [(width, 3, 1, 1), (width, 3, 1, 1), (width, 3, 2, 1)]
         plan += [(2 * width, 3, 1, 1), (2 * width, 3, 1, 1), (2 * width, 3, 2, 1)]
         plan += [(2 * width, 3, 1, inner), (2 * width, 1, 1, 0), (2 * width, 1, 1, 0)]
         layers: list[nn.Module] = [nn.Dropout(0.2)]
-        inputs, variance = image_shape[0], 4 * _PIXELS / 0.8  # of pixels in [-1, 1], a fifth of them dropped
+        inputs, variance = image_shape[0], 4 * _PIXELS / 0.8  # for pixels in [-1, 1] after dropout of a fifth
         for channels, kernel, stride, padding in plan:
             convolution = nn.Conv2d(inputs, channels, kernel, stride, padding)
             layers += [_normalised(convolution, variance**-0.5), nn.LeakyReLU(_SLOPE)]
@@ -169,7 +169,7 @@ class SemiSupervisedConvDiscriminator(SemiSupervisedDiscriminator):
         self.to(memory_format=torch.channels_last)
 
     def features(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to means over the last map (N, size)."""
+        """(N, C, H, W) to the means (N, size) over the last map."""
         return self.layers(image.contiguous(memory_format=torch.channels_last)).mean((2, 3))
 
 
@@ -177,9 +177,9 @@ class SemiSupervisedMLPGenerator(Generator):
     """Noise through two layers of softplus units to an image squashed by tanh, as the paper draws MNIST.
 
     Args:
-        image_shape: of what is drawn, (channels, height, width) or any other.
+        image_shape: shape of the samples to draw, (channels, height, width) or any other.
         latent_dim: size of the noise.
-        width: 64 gives the paper's two layers of 500 units; they are in proportion to it.
+        width: 64 gives the paper's two layers of 500 units; the units are proportional to it.
         norm: ``batch`` norm as in the paper or ``layer`` norm on the hidden layers, or ``none``. The last layer's
             weight is normalised, with learned lengths that begin at 1.
 
@@ -217,10 +217,10 @@ class SemiSupervisedBackbone(Backbone):
     Args:
         width: 64 gives the paper's sizes for digits and SVHN, 96 those for CIFAR-10.
         latent_dim: size of the noise.
-        generator_norm: what normalises the generator.
+        generator_norm: norm of the generator.
         upsampling: how DCGAN's generator doubles a map.
-        minibatch: kernels of `MinibatchDiscrimination` in the discriminator, 5 dimensions each; 0 leaves it out, the
-            paper has 100. It is for better samples: scores then depend on the batch.
+        minibatch: kernels of `MinibatchDiscrimination` in the discriminator, 5 dimensions each, 100 in the paper; 0
+            leaves it out. It is for better samples; scores then depend on the batch.
 
     Examples:
         >>> SemiSupervisedBackbone(width=4).discriminator((3, 32, 32), outputs=11)(torch.zeros(2, 3, 32, 32)).shape
@@ -236,27 +236,27 @@ class SemiSupervisedBackbone(Backbone):
     minibatch: int = 0
 
     def generator(self, image_shape: Sequence[int], inputs: int) -> Generator:
-        """Draws from vectors (N, inputs)."""
-        if _flat(image_shape):
+        """A network that draws from vectors (N, inputs)."""
+        if _is_for_mlps(image_shape):
             return SemiSupervisedMLPGenerator(image_shape, inputs, self.width, self.generator_norm)
         return DCGANGenerator(image_shape, inputs, self.width, self.upsampling, self.generator_norm)
 
     def discriminator(
         self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None
     ) -> SemiSupervisedDiscriminator:
-        """Judges by ``outputs`` scores; refuses a game that needs another norm than that of fixed lengths."""
+        """A network that gives ``outputs`` scores; refuses a game that needs a norm."""
         refuse_norm(self, norm, "weights have fixed lengths, which leave no room for a norm")
-        network = SemiSupervisedMLPDiscriminator if _flat(image_shape) else SemiSupervisedConvDiscriminator
+        network = SemiSupervisedMLPDiscriminator if _is_for_mlps(image_shape) else SemiSupervisedConvDiscriminator
         return network(image_shape, outputs, self.width, self.minibatch)
 
 
-def _flat(image_shape: Sequence[int]) -> bool:
-    """Whether MLPs draw and judge this shape: all but images whose sides are 32 pixels or more."""
+def _is_for_mlps(image_shape: Sequence[int]) -> bool:
+    """Whether this shape is for MLPs: all shapes but those of images whose sides are 32 pixels or more."""
     return len(image_shape) != 3 or min(image_shape[1:]) < _CONVOLVED
 
 
 def _normalised(layer: Layer, scale: float, learned: int = 0) -> Layer:
-    """Fixes the length of a layer's output units, and draws its weight such that one step turns them by little."""
+    """Fixes the lengths of a layer's output units; the drawn weights are long enough that a step turns them little."""
     nn.init.normal_(layer.weight, std=0.1)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

@@ -1,4 +1,4 @@
-"""The players of StyleGAN2 (Karras et al. 2020, arXiv:1912.04958), for any height, width and channel count."""
+"""The networks of StyleGAN2 (Karras et al. 2020, arXiv:1912.04958), for sides of 8 pixels or more."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ from lit_gans.networks.modulation import (
 )
 from lit_gans.precision import without_autocast
 
-_MEAN_DECAY = 0.995  # of the running mean of the styles, a batch
+_MEAN_DECAY = 0.995  # share of the running mean of the styles that a batch keeps
 
 
 class Mapping(nn.Module):
-    """Noise, scaled to unit mean square, through fully connected layers that learn slowly, to a style."""
+    """Maps noise to a style: scaled to unit mean square, then through fully connected layers that learn slowly."""
 
     def __init__(self, latent_dim: int, style_dim: int, layers: int, lr_multiplier: float = 0.01) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Mapping(nn.Module):
         self.layers = nn.ModuleList(EqualLinear(i, o, 0.0, lr_multiplier, GAIN) for i, o in pairwise(sizes))
 
     def forward(self, noise: Tensor) -> Tensor:
-        """(N, latent_dim) to (N, style_dim) in float32, which costs nothing here and keeps the mean style exact."""
+        """(N, latent_dim) to (N, style_dim) in float32, which costs little here and keeps the mean style exact."""
         with torch.autocast(noise.device.type, enabled=False):
             x = noise * torch.rsqrt(noise.square().mean(1, keepdim=True) + 1e-8)
             for layer in self.layers:
@@ -44,7 +44,7 @@ class Mapping(nn.Module):
 
 
 class StyleLayer(nn.Module):
-    """A modulated 3x3 convolution, noise and bias, leaky ReLU.
+    """A modulated 3x3 convolution, then noise, bias and leaky ReLU.
 
     In training every pixel of every sample gets new noise from the global random state. In evaluation all samples share
     one fixed map, drawn when the layer was made, so that an image is a function of its style.
@@ -69,9 +69,9 @@ class StyleLayer(nn.Module):
 
 
 class StyleBlock(nn.Module):
-    """The layers of one resolution and what they add to the image.
+    """The layers of one resolution, and the image that they add to that of the resolution before.
 
-    Each doubles height and width and has two layers, but for the coarsest, which has no inputs and one layer.
+    A block doubles height and width and has two layers; the coarsest has no inputs and one layer.
     """
 
     def __init__(self, inputs: int, outputs: int, channels: int, style_dim: int, size: tuple[int, int]) -> None:
@@ -82,24 +82,24 @@ class StyleBlock(nn.Module):
         self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))
 
     def forward(self, x: Tensor, image: Tensor | None, styles: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """The map and the image of the resolution before, to those of this one; the image in float32."""
+        """Map and image of the resolution before to those of this one; the image is float32."""
         for layer, style in zip(self.layers, styles, strict=True):
             x = layer(x, style)
         shown = without_autocast(self.to_rgb(x, styles[-1])) + self.bias
-        if image is not None:  # away from the border this is doubling by the filter [1, 3, 3, 1]
+        if image is not None:  # inside of the border this is doubling with the filter [1, 3, 3, 1]
             shown = shown + F.interpolate(image, scale_factor=2, mode="bilinear", align_corners=False)
         return x, shown
 
 
 class StyleGenerator(Generator):
-    """Noise, mapped to a style that scales the channels of every convolution; per-pixel noise; skips to the image.
+    """Noise is mapped to a style that scales the channels of all convolutions; the image is a sum of all resolutions.
 
     The learned constant has a short side of 4 to 7 pixels. A side that is not a multiple of the last doubling is drawn
-    a few pixels too large and cropped around the centre. Two deviations from the paper keep the library's contract: a
-    tanh after the sum of all resolutions holds images in [-1, 1] (the paper has nothing there), and the per-pixel noise
-    is fixed in evaluation, so that an image is a function of the latent noise.
+    a few pixels too large and cropped around the centre. Two things differ from the paper, as all models here
+    need it: a tanh after the sum of all resolutions keeps images in [-1, 1], and the per-pixel noise is fixed in
+    evaluation, so that an image is a function of its latent vector.
 
-    The buffer ``mean_style`` follows the mean of the styles that training draws; ``truncation`` moves styles to it.
+    The buffer ``mean_style`` is the running mean of the styles in training; ``truncation`` moves styles towards it.
 
     Args:
         image_shape: (channels, height, width) of the images to draw; both sides at least 8.
@@ -110,7 +110,7 @@ class StyleGenerator(Generator):
         mixing: share of samples that take their finer layers from a second style while training (0.9 in the paper).
 
     Raises:
-        UsageError: if a side is below 8 pixels, there is no mapping layer, or ``mixing`` is no share.
+        UsageError: if a side is below 8 pixels, there is no mapping layer, or ``mixing`` is not in [0, 1].
 
     Examples:
         >>> generator = StyleGenerator((3, 24, 32), latent_dim=16, width=4, style_dim=16).eval()
@@ -157,7 +157,7 @@ class StyleGenerator(Generator):
 
         Args:
             noise: (N, latent_dim).
-            truncation: distance of the styles from their mean, as a share; below 1 images are more typical and less
+            truncation: factor on the distance of the styles from their mean: below 1 images are more typical and less
                 varied, at 0 all are the same.
         """
         style = self.mapping(noise)
@@ -175,7 +175,7 @@ class StyleGenerator(Generator):
         return self._draw(style).tanh()
 
     def _draw(self, style: Tensor) -> Tensor:
-        """Styles as `synthesis` takes them, to the unbounded sum of all resolutions (N, C, H, W)."""
+        """Styles, as `synthesis` takes them, to the unbounded sum of all resolutions (N, C, H, W)."""
         styles = [style] * self.n_layers if style.ndim == 2 else style.unbind(1)  # (N, style_dim) each
         x = self.constant.expand(len(style), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         x, image = self.blocks[0](x, None, styles[:1])
@@ -184,21 +184,21 @@ class StyleGenerator(Generator):
         return crop(image, self.height, self.width)
 
     def _mix(self, style: Tensor, noise: Tensor) -> Tensor:
-        """One style a layer, from a random layer on that of other noise."""
+        """Styles (N, n_layers, style_dim), one a layer; from a random layer on they come from other noise."""
         n = len(style)
         other = self.mapping(torch.randn_like(noise))
-        start = torch.randint(1, self.n_layers, (n, 1), device=style.device)
+        start = torch.randint(1, self.n_layers, (n, 1), device=style.device)  # first layer of the second style
         start = start.masked_fill(torch.rand(n, 1, device=style.device) >= self.mixing, self.n_layers)
         second = torch.arange(self.n_layers, device=style.device) >= start  # (N, n_layers)
-        return torch.where(second[:, :, None], other[:, None], style[:, None])
+        return torch.where(second[:, :, None], other[:, None], style[:, None])  # (N, n_layers, style_dim)
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions that halve height and width, filtered before, plus a 1x1 shortcut; unit variance is kept."""
+    """Two convolutions that halve height and width after a filter, plus a 1x1 shortcut; the variance stays 1."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        half = 1 / sqrt(2)  # two summands of unit variance
+        half = 1 / sqrt(2)  # the sum of two terms of unit variance has variance 2
         self.main = EqualConv2d(inputs, inputs, 3, gain=GAIN)
         self.down = nn.Sequential(Blur(padding=2), EqualConv2d(inputs, outputs, 3, stride=2, gain=GAIN * half))
         self.shortcut = nn.Sequential(Blur(padding=1), EqualConv2d(inputs, outputs, 1, stride=2, bias=False, gain=half))
@@ -211,13 +211,13 @@ class ResidualBlock(nn.Module):
 class StyleDiscriminator(Discriminator):
     """Residual blocks with filtered halving, the deviation within the minibatch, then two fully connected layers.
 
-    A logit depends on the other images of its group, in evaluation too: judge images of one kind at a time.
+    A logit depends on the other images of its group, in evaluation too: judge reals and fakes in separate batches.
 
     Args:
         image_shape: (channels, height, width) of the images to judge; both sides at least 8.
-        width: channels at the size of the image; each halving doubles them, up to eight times.
+        width: channels of the map that has the size of the image; each halving doubles them, up to eight times.
         group: samples that the minibatch deviation is taken over, see `MinibatchDeviation`; any batch size works.
-        outputs: scores an image.
+        outputs: number of scores of an image.
 
     Raises:
         UsageError: if a side is below 8 pixels or ``group`` below 2.
@@ -240,25 +240,25 @@ class StyleDiscriminator(Discriminator):
         self.to(memory_format=torch.channels_last)
 
     def features(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to what the last layer judges by, (N, size)."""
+        """(N, C, H, W) to the features (N, size) that the last layer judges by."""
         x = activate(self.from_rgb(image.contiguous(memory_format=torch.channels_last)))
         x = activate(self.final(self.deviation(self.blocks(x))))  # (N, size, 4 to 7, ...)
-        return activate(self.hidden(x.flatten(1)))  # of (N, size * 4 to 7 * ...)
+        return activate(self.hidden(x.flatten(1)))  # (N, size * height * width) to (N, size)
 
 
 @dataclass(frozen=True)
 class StyleBackbone(Backbone):
-    """The networks of StyleGAN2: styles, and residual blocks with equalised learning rates.
+    """The networks of StyleGAN2: a generator steered by styles, a residual discriminator, equalised learning rates.
 
     See `StyleGenerator` and `StyleDiscriminator`. Karras et al. 2020, arXiv:1912.04958.
 
     Args:
-        width: channels of the maps at the size of the image; each coarser one has twice as many, up to eight times.
+        width: channels of the maps that have the size of the image; coarser ones have twice as many, up to eight times.
         latent_dim: size of the noise.
         style_dim: size of a style.
         mapping_layers: layers from noise to style; 8 in the paper.
         mixing: share of fakes made from two styles while training; 0.9 in the paper.
-        group: samples that the discriminator's deviation within the minibatch is taken over.
+        group: samples of a group of the discriminator's `MinibatchDeviation`.
 
     Examples:
         >>> backbone = StyleBackbone(width=4, style_dim=16)
@@ -274,12 +274,12 @@ class StyleBackbone(Backbone):
     group: int = 4
 
     def generator(self, image_shape: Sequence[int], inputs: int) -> StyleGenerator:
-        """Draws from vectors (N, inputs)."""
+        """A network that draws from vectors (N, inputs)."""
         return StyleGenerator(image_shape, inputs, self.width, self.style_dim, self.mapping_layers, self.mixing)
 
     def discriminator(
         self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None
     ) -> StyleDiscriminator:
-        """Judges by ``outputs`` scores; refuses a game that needs a norm."""
+        """A network that gives ``outputs`` scores; refuses a game that needs a norm."""
         refuse_norm(self, norm, "layers have equalised learning rates, which a norm would undo")
         return StyleDiscriminator(image_shape, self.width, self.group, outputs)

@@ -1,4 +1,4 @@
-"""Networks that make an image of an image, for any height and width, and the discriminator that judges its patches."""
+"""Translators, which make an image from an image of any height and width, and a discriminator of patches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from lit_gans.networks.layers import Norm, Upsampling, norm_layers, normal, repa
 class Translator(Generator):
     """Maps images (N, C, H, W) to images (N, C', H, W) in [-1, 1], whatever H and W are.
 
-    A subclass writes `translate` for sides that are multiples of ``stride``; others are padded by reflection, all
-    around, and cropped back.
+    A subclass writes `translate` for sides that are multiples of ``stride``; images with other sides are padded all
+    around by reflection, and their translations are cropped again.
     """
 
     latent_dim = 0
     stride: int
 
     def translate(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C', H, W), sides being multiples of ``stride``."""
+        """(N, C, H, W) to (N, C', H, W); H and W are multiples of ``stride``."""
         raise NotImplementedError
 
     def forward(self, image: Tensor) -> Tensor:
@@ -49,17 +49,17 @@ def _refuse_other_shapes(*shapes: Sequence[int] | None) -> None:
 
 
 class UNet(Translator):
-    """Halved until hardly a pixel is left and doubled again, every map on the way up joined with its like.
+    """Halves an image down to a few pixels and doubles it again, every doubled map joined with the halved one.
 
-    Isola et al. 2017, arXiv:1611.07004, section 6.1. Dropout in the three coarsest doublings is the game's noise and
-    therefore also there when images are translated.
+    Isola et al. 2017, arXiv:1611.07004, section 6.1. Dropout in the three coarsest doublings is the game's noise, so it
+    stays on in evaluation too.
 
     Args:
         image_shape: (channels, height, width) of the images that it makes.
-        source_shape: of those that it is given; only the channels may differ. By default the same.
+        source_shape: shape of the images that it is given; only the channels may differ. By default the same.
         width: channels of the finest map; each coarser one has twice as many, up to eight times.
-        norm: on all but the finest and the coarsest map.
-        dropout: share of values dropped.
+        norm: norm of all but the finest and the coarsest map.
+        dropout: share of values that are dropped.
         upsampling: how a map is doubled.
 
     Raises:
@@ -103,7 +103,7 @@ class UNet(Translator):
         self.to(memory_format=torch.channels_last)
 
     def translate(self, image: Tensor) -> Tensor:
-        """Down and up again."""
+        """(N, C, H, W) to (N, C', H, W), through all halvings and doublings."""
         maps = []
         for layer in self.down:
             image = layer(image)
@@ -121,10 +121,10 @@ class ResNetTranslator(Translator):
 
     Args:
         image_shape: (channels, height, width) of the images that it makes.
-        source_shape: of those that it is given; only the channels may differ. By default the same.
+        source_shape: shape of the images that it is given; only the channels may differ. By default the same.
         width: channels of the finest map; the blocks have four times as many.
-        blocks: how many residual blocks; by default 9 from 256 pixels up and 6 below, as in the paper.
-        norm: on all maps.
+        blocks: number of residual blocks; by default 9 from 256 pixels up and 6 below, as in the paper.
+        norm: norm of all maps.
         upsampling: how a map is doubled.
 
     Raises:
@@ -177,7 +177,7 @@ class ResNetTranslator(Translator):
         self.to(memory_format=torch.channels_last)
 
     def translate(self, image: Tensor) -> Tensor:
-        """Through all layers."""
+        """(N, C, H, W) to (N, C', H, W), through encoder and decoder."""
         return self.decoder(self.encoder(image))
 
 
@@ -194,15 +194,15 @@ class ReflectBlock(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(N, features, H, W) to the same."""
+        """(N, features, H, W) to the same shape."""
         return maps + self.layers(maps)
 
 
 class AlwaysDropout(nn.Module):
-    """Dropout that is there in evaluation mode too.
+    """Dropout that stays on in evaluation mode.
 
     Args:
-        share: of the values that are dropped.
+        share: share of the values that are dropped.
     """
 
     def __init__(self, share: float = 0.5) -> None:
@@ -210,21 +210,21 @@ class AlwaysDropout(nn.Module):
         self.share = share
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Any shape to the same."""
+        """Any shape to the same shape."""
         return F.dropout(maps, self.share, True)
 
 
 class PatchDiscriminator(Discriminator):
-    """Judges every patch of an image by itself: one logit a place.
+    """Judges every patch of an image separately: one logit a patch.
 
     Isola et al. 2017, arXiv:1611.07004, section 6.1.2: convolutions of 4x4, ``layers`` of them with stride 2 and two
-    with stride 1. Three halvings see 70x70 pixels, two 34x34, one 16x16.
+    with stride 1. With three halvings a patch has 70x70 pixels, with two 34x34, with one 16x16.
 
     Args:
-        image_shape: (channels, height, width) of what is judged, source and target joined where both are.
+        image_shape: (channels, height, width) of the images to judge; source and target joined, where it judges both.
         width: channels after the first convolution; each further one has twice as many, up to eight times.
-        layers: halvings; by default three from 200 pixels up, two from 32 and one below.
-        norm: on all but the first and the last map, or ``spectral`` or ``weight`` norm on all weights.
+        layers: number of halvings; by default three from 200 pixels up, two from 32 and one below.
+        norm: norm of all but the first and the last map, or ``spectral`` or ``weight`` norm on all weights.
 
     Raises:
         UsageError: if ``norm`` is unknown, or a side is too short for so many halvings.
@@ -274,9 +274,9 @@ class ResNetTranslation(TranslationBackbone):
     Args:
         width: channels of the finest maps.
         blocks: residual blocks; by default 9 from 256 pixels up and 6 below, as in the paper.
-        norm: what normalises the translator.
+        norm: norm of the translator.
         upsampling: how a map is doubled.
-        discriminator_norm: what normalises the discriminator, where it is not ``norm``.
+        discriminator_norm: norm of the discriminator, where it is not ``norm``.
 
     Examples:
         >>> ResNetTranslation(width=4, blocks=1).generator((3, 32, 32), (1, 32, 32))(torch.zeros(1, 1, 32, 32)).shape
@@ -290,11 +290,11 @@ class ResNetTranslation(TranslationBackbone):
     discriminator_norm: Norm | None = None
 
     def generator(self, image_shape: Sequence[int], source_shape: Sequence[int]) -> ResNetTranslator:
-        """Makes images of ``image_shape`` of images of ``source_shape``."""
+        """A translator of images of ``source_shape`` to images of ``image_shape``."""
         return ResNetTranslator(image_shape, source_shape, self.width, self.blocks, self.norm, self.upsampling)
 
     def discriminator(self, image_shape: Sequence[int]) -> PatchDiscriminator:
-        """Judges patches."""
+        """A network that judges the patches of an image."""
         return PatchDiscriminator(image_shape, self.width, norm=self.discriminator_norm or self.norm)
 
 
@@ -306,10 +306,10 @@ class UNetTranslation(TranslationBackbone):
 
     Args:
         width: channels of the finest maps.
-        norm: what normalises the translator.
+        norm: norm of the translator.
         dropout: share of values that the translator drops, in evaluation too.
         upsampling: how a map is doubled.
-        discriminator_norm: what normalises the discriminator, where it is not ``norm``.
+        discriminator_norm: norm of the discriminator, where it is not ``norm``.
 
     Examples:
         >>> UNetTranslation(width=4).discriminator((4, 32, 32))(torch.zeros(1, 4, 32, 32)).shape
@@ -323,9 +323,9 @@ class UNetTranslation(TranslationBackbone):
     discriminator_norm: Norm | None = None
 
     def generator(self, image_shape: Sequence[int], source_shape: Sequence[int]) -> UNet:
-        """Makes images of ``image_shape`` of images of ``source_shape``."""
+        """A translator of images of ``source_shape`` to images of ``image_shape``."""
         return UNet(image_shape, source_shape, self.width, self.norm, self.dropout, self.upsampling)
 
     def discriminator(self, image_shape: Sequence[int]) -> PatchDiscriminator:
-        """Judges patches."""
+        """A network that judges the patches of an image."""
         return PatchDiscriminator(image_shape, self.width, norm=self.discriminator_norm or self.norm)

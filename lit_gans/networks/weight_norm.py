@@ -1,4 +1,4 @@
-"""The strictly weight-normalised players of Xiang & Li 2017, for any height, width and channel count from 8 by 8 up."""
+"""The strictly weight-normalised networks of Xiang & Li 2017, for sides of 8 pixels or more."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,26 +14,26 @@ from lit_gans.errors import at_least
 from lit_gans.networks.base import Backbone, Discriminator, Generator, refuse_norm
 from lit_gans.networks.layers import Norm, crop, doublings, halvings, widths
 
-_EPS = 1e-12  # of a squared length: below that of any weight that has not died
-_FIRST = 0.01  # what the initial weights of a generator's first layer are multiplied by
+_EPS = 1e-12  # added to squared lengths: far below that of any weight in use
+_FIRST = 0.01  # factor on the initial weights of a generator's first layer
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 class StrictNorm(nn.Module):
-    """A weight divided by its length, output unit by output unit: the parametrization w / |w|.
+    """Divides the weights of each output unit by their length: the parametrization w / |w|.
 
-    An output is then a projection of its input onto a direction, and has unit variance if the inputs are uncorrelated
-    and have. A transposed convolution of stride s shows each output only one in s^2 entries of its kernel, so there the
-    length is taken over that share: sqrt(sum w^2 / s^2).
+    An output is then the projection of its input onto a direction. It has unit variance if the inputs have unit
+    variance and are uncorrelated. In a transposed convolution of stride s each output depends on only one in s^2
+    entries of its kernel, so there the length is sqrt(sum w^2 / s^2).
 
-    Unlike the usual weight normalisation (Salimans & Kingma 2016, arXiv:1602.07868) it learns no length; ``gain`` adds
-    one, which with the layer's bias makes the paper's affine layer.
+    Unlike the usual weight normalisation (Salimans & Kingma 2016, arXiv:1602.07868) it learns no length. ``gain`` adds
+    one; together with the layer's bias that is the paper's affine layer.
 
     Args:
-        dim: of the weight that counts the output units.
-        stride: of a transposed convolution.
-        gain: how many output units get a learned length, which begins at 1; 0 for none.
+        dim: dimension of the weight that counts the output units.
+        stride: stride of a transposed convolution, else 1.
+        gain: number of output units, if each gets a learned length, which begins at 1; else 0.
     """
 
     def __init__(self, dim: int = 0, stride: int = 1, gain: int = 0) -> None:
@@ -52,13 +52,13 @@ class StrictNorm(nn.Module):
 
 
 def normalised(layer: Layer, affine: bool = False, init: float = 1.0) -> Layer:
-    """Draws a layer's weight from U(-1, 1) / sqrt(n) with n entries an output unit, and normalises it strictly.
+    """Draws a layer's weight from U(-1, 1) / sqrt(n), with n weights an output unit, and normalises it strictly.
 
     Args:
-        layer: without a bias, or with one if it is ``affine``.
-        affine: give it a gain, as the paper gives each network's last layer.
-        init: factor of the initial weight. It changes no output, only how fast the direction turns: steps of one length
-            turn a shorter vector further.
+        layer: the layer, without a bias unless it is ``affine``.
+        affine: whether it gets a gain, as the last layer of each network in the paper.
+        init: factor on the initial weight. It changes no output, only how fast the direction turns: a step of the same
+            length turns a shorter vector further.
     """
     transposed = isinstance(layer, nn.ConvTranspose2d)
     dim = 1 if transposed else 0
@@ -73,7 +73,7 @@ def normalised(layer: Layer, affine: bool = False, init: float = 1.0) -> Layer:
 
 
 class _UnitInterval(torch.autograd.Function):
-    """Clamps to [0, 1]. Outside, the gradient passes only if a step along it leads back, so nothing is ever stuck."""
+    """Clamps to [0, 1]. Outside, a gradient passes only if its step leads back, so that no value gets stuck."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:
@@ -83,21 +83,21 @@ class _UnitInterval(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        """The gradient without what would lead further out."""
+        """The gradient, with 0 where its step would lead further out."""
         (value,) = ctx.saved_tensors
         return grad.masked_fill(((value < 0) & (grad > 0)) | ((value > 1) & (grad < 0)), 0)
 
 
 class TPReLU(nn.Module):
-    """Translated parametric ReLU: the bend of a PReLU, moved to where each channel wants it, Xiang & Li 2017.
+    """Translated parametric ReLU: a PReLU with a learned threshold for each channel, Xiang & Li 2017.
 
     ``f(x) = x`` above the threshold a and ``a + b (x - a)`` below it, that is PReLU_b(x - a) + a, so f(a) = a. A
-    strictly normalised layer has no bias with which to choose where its units switch on: the threshold does it in the
-    bias's place, and the next layer absorbs the shift. Threshold and slope, one each a channel, are learned; the slope
-    is used clamped to [0, 1], so that f never falls and never bends the other way.
+    strictly normalised layer has no bias that could choose where its units switch on. The threshold does that instead,
+    and the next layer absorbs the shift. Each channel learns a threshold and a slope. The slope is clamped to [0, 1],
+    so that f never falls and is never steeper below the threshold than above.
 
     Args:
-        channels: of the input, its second dimension.
+        channels: channels of the input, its second dimension.
         slope: initial b of every channel; the thresholds begin at 0.
 
     Examples:
@@ -115,17 +115,17 @@ class TPReLU(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """(N, C, ...) to the same shape."""
         shape = (-1, *[1] * (inputs.ndim - 2))
-        a = self.threshold.to(inputs.dtype).view(shape)
+        a = self.threshold.to(inputs.dtype).view(shape)  # (C, 1, ...)
         b = _UnitInterval.apply(self.slope).to(inputs.dtype).view(shape)
-        above = inputs + -a  # not inputs - a, whose backward negates a whole map
-        return torch.relu(above) * (1 - b) + b * above + a  # half the time of prelu, whose channels sum slowly
+        above = inputs + -a  # faster than inputs - a, whose backward negates a whole map
+        return torch.relu(above) * (1 - b) + b * above + a  # half the time of prelu, which sums its channels slowly
 
 
 class WeightNormGenerator(Generator):
     """Noise, projected to a coarse map and doubled by transposed convolutions until it covers the image, then tanh.
 
-    The DCGAN generator with strictly normalised layers and `TPReLU` in place of batch norm and ReLU; the last layer has
-    a gain and a bias. A side that is not a multiple of the last doubling is drawn a few pixels too large and cropped.
+    DCGAN's generator with strictly normalised layers and `TPReLU` in place of batch norm and ReLU. The last layer has a
+    gain and a bias. A side that is not a multiple of the last doubling is drawn a few pixels too large and cropped.
 
     Args:
         image_shape: (channels, height, width) of the images to draw; both sides at least 8.
@@ -168,7 +168,7 @@ class WeightNormDiscriminator(Discriminator):
     Args:
         image_shape: (channels, height, width) of the images to judge; both sides at least 8.
         width: channels after the first convolution; each further one has twice as many, up to eight times.
-        outputs: scores an image.
+        outputs: number of scores of an image.
 
     Raises:
         UsageError: if a side is below 8 pixels.
@@ -193,7 +193,7 @@ class WeightNormDiscriminator(Discriminator):
         self.to(memory_format=torch.channels_last)
 
     def features(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) to what the last layer judges by, (N, size)."""
+        """(N, C, H, W) to the features (N, size) that the last layer judges by."""
         return self.layers(image.contiguous(memory_format=torch.channels_last))
 
 
@@ -216,12 +216,12 @@ class WeightNormBackbone(Backbone):
     latent_dim: int = 100
 
     def generator(self, image_shape: Sequence[int], inputs: int) -> WeightNormGenerator:
-        """Draws from vectors (N, inputs)."""
+        """A network that draws from vectors (N, inputs)."""
         return WeightNormGenerator(image_shape, inputs, self.width)
 
     def discriminator(
         self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None
     ) -> WeightNormDiscriminator:
-        """Judges by ``outputs`` scores; refuses a game that needs a norm."""
+        """A network that gives ``outputs`` scores; refuses a game that needs a norm."""
         refuse_norm(self, norm, "layers are weight-normalised strictly, by themselves")
         return WeightNormDiscriminator(image_shape, self.width, outputs)

@@ -1,6 +1,6 @@
-"""Networks made from other networks: told a condition, with a further head, or judging several images at once.
+"""Networks made from other networks: with a condition, with a second head, or with several images at once.
 
-A condition is (N, num_classes): a one where the class is, ones where attributes hold, or a mixture of such rows.
+A condition is (N, num_classes): a one at the class, ones at the attributes that hold, or a mixture of such rows.
 """
 
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ Conditioning = Literal["input", "norm"]
 class ConditionalNorm(nn.Module):
     """A norm layer whose gain and shift depend on a condition, which is set before every pass.
 
-    Dumoulin et al. 2016, arXiv:1610.07629, and de Vries et al. 2017, arXiv:1707.00683. Both begin as the layer's own,
-    whatever the condition.
+    Dumoulin et al. 2016, arXiv:1610.07629, and de Vries et al. 2017, arXiv:1707.00683. At first the condition has no
+    effect on gain and shift.
 
     Args:
         norm: a batch, layer or group norm.
@@ -43,22 +43,23 @@ class ConditionalNorm(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """(N, features, ...) to the same shape."""
         ones = [1] * (maps.ndim - 2)
+        # (N, features, 1, ...)
         gain, shift = (layer(self.condition).view(len(maps), -1, *ones) for layer in (self.gain, self.shift))
         return torch.addcmul(shift, self.norm(maps), 1 + gain)
 
 
 class ConditionalGenerator(Generator):
-    """Tells any generator a condition: ``generator(noise, condition)``.
+    """Gives any generator a condition: ``generator(noise, condition)``.
 
     Args:
-        generator: a network from noise alone. For ``input`` its noise is ``num_classes`` longer than what is left as
-            noise; for ``norm`` it has batch or layer norm.
+        generator: a network from noise alone. For ``input`` it takes noise that is longer by ``num_classes``, the place
+            of the condition; for ``norm`` it has batch or layer norm.
         num_classes: size of the condition.
-        conditioning: ``input`` puts the condition beside the noise (Mirza & Osindero 2014, arXiv:1411.1784); ``norm``
+        conditioning: ``input`` appends the condition to the noise (Mirza & Osindero 2014, arXiv:1411.1784); ``norm``
             makes every norm layer a `ConditionalNorm`.
 
     Raises:
-        UsageError: if the generator has no room beside the noise or no norm layers, or ``conditioning`` is unknown.
+        UsageError: if the generator's noise is too short or it has no norm layers, or ``conditioning`` is unknown.
 
     Examples:
         >>> from lit_gans.networks import DCGANGenerator
@@ -76,8 +77,8 @@ class ConditionalGenerator(Generator):
         self.latent_dim = inputs - (num_classes if conditioning == "input" else 0)
         if self.latent_dim < 1:
             raise UsageError(
-                f"the generator takes {inputs} values, of which the condition's {num_classes} leave none "
-                "for noise; build it with a larger latent_dim"
+                f"the generator takes {inputs} values and the condition has {num_classes}, which leaves none for "
+                "noise; build it with a larger latent_dim"
             )
         if conditioning == "norm":
             for parent in list(generator.modules()):
@@ -86,7 +87,7 @@ class ConditionalGenerator(Generator):
                         setattr(parent, name, ConditionalNorm(child, num_classes))
         if conditioning == "norm" and not self.norms():
             raise UsageError(
-                f"conditioning='norm' needs a generator with norm layers, but {type(generator).__name__} is without; "
+                f"conditioning='norm' needs a generator with norm layers, but {type(generator).__name__} has none; "
                 "use one with batch norm, as DCGANBackbone and ResNetBackbone make them, or conditioning='input'"
             )
 
@@ -102,7 +103,7 @@ class ConditionalGenerator(Generator):
 
     @contextmanager
     def _told(self, noise: Tensor, condition: Tensor) -> Iterator[Tensor]:
-        """The generator's input; its norm layers know the condition as long as this lasts."""
+        """The generator's input; while this lasts, its norm layers have the condition."""
         if self.conditioning == "input":
             yield torch.cat([noise, condition.to(noise)], 1)
             return
@@ -115,17 +116,17 @@ class ConditionalGenerator(Generator):
                 norm.condition = None
 
     def norms(self) -> list[ConditionalNorm]:
-        """The layers that are told; looked up, because a copy of this network must not hold the original's."""
+        """The norm layers with a condition; looked up each time, because a copy of this network must find its own."""
         return [module for module in self.generator.modules() if isinstance(module, ConditionalNorm)]
 
 
 class ConditionalDiscriminator(Discriminator):
-    """Tells any discriminator a condition, as further channels: ``discriminator(image, condition)``.
+    """Gives any discriminator a condition as further channels: ``discriminator(image, condition)``.
 
     Every value of the condition is a constant channel beside the image's.
 
     Args:
-        discriminator: a network for images of ``num_classes`` channels more.
+        discriminator: a network for images with ``num_classes`` more channels.
     """
 
     def __init__(self, discriminator: nn.Module) -> None:
@@ -133,8 +134,9 @@ class ConditionalDiscriminator(Discriminator):
         self.discriminator = discriminator
 
     def forward(self, image: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]
-        """(N, C, ...) and (N, num_classes) to whatever the network says of (N, C + num_classes, ...)."""
+        """(N, C, ...) and (N, num_classes) to the network's output for (N, C + num_classes, ...)."""
         planes = condition.to(image).view(*condition.shape, *[1] * (image.ndim - 2))  # (N, num_classes, 1, 1)
+        # (N, C, H, W) and (N, num_classes, H, W) to (N, C + num_classes, H, W)
         return self.discriminator(torch.cat([image, planes.expand(-1, -1, *image.shape[2:])], 1))
 
 
@@ -146,7 +148,7 @@ class ProjectionDiscriminator(Discriminator):
     Args:
         discriminator: a network with ``features``, ``judge`` and ``size``, such as `DCGANDiscriminator`.
         num_classes: size of the condition.
-        norm: ``spectral`` or ``weight`` norm for V; by default as the discriminator has it.
+        norm: ``spectral`` or ``weight`` norm of V; by default the discriminator's norm.
 
     Raises:
         UsageError: if the discriminator does not give its features.
@@ -163,17 +165,17 @@ class ProjectionDiscriminator(Discriminator):
     def forward(self, image: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]
         """(N, C, H, W) and (N, num_classes) to logits (N,)."""
         features = self.discriminator.features(image)
-        product = (features * self.project(condition.to(features))).sum(1)
+        product = (features * self.project(condition.to(features))).sum(1)  # (N, size) to (N,)
         return self.discriminator.judge(features).squeeze(1) + product
 
 
 class AuxiliaryDiscriminator(Discriminator):
-    """A discriminator with a second head: ``discriminator(image)`` gives logits and whatever else it guesses.
+    """A discriminator with a second head: ``discriminator(image)`` gives logits and guesses, of a class say.
 
     Args:
         discriminator: a network with ``features``, ``judge`` and ``size``, such as `DCGANDiscriminator`.
-        outputs: how many values the second head has, e.g. the number of classes.
-        norm: of the second head; by default as the discriminator has it.
+        outputs: number of outputs of the second head, for example the number of classes.
+        norm: norm of the second head; by default the discriminator's.
         hidden: units of a hidden layer of the second head, with norm and leaky ReLU; 0 leaves it out.
 
     Raises:
@@ -196,7 +198,7 @@ class AuxiliaryDiscriminator(Discriminator):
 
 
 class WithFeatures(Discriminator):
-    """A discriminator that also gives what it judges by: ``discriminator(image)`` is scores and features.
+    """A discriminator that also gives its features: ``discriminator(image)`` is scores and features.
 
     Args:
         discriminator: a network with ``features``, ``judge`` and ``size``, such as `DCGANDiscriminator`.
@@ -215,7 +217,7 @@ class WithFeatures(Discriminator):
         super().__init__()
         self.size, self.norm = size_of(discriminator), _norm_of(discriminator)
         self.discriminator = cast(Discriminator, discriminator)
-        #: whether what it says of an image does not depend on the others of the batch; false where it is not known
+        #: whether an image's scores do not depend on the other images of the batch; false where that is not known
         self.independent = getattr(discriminator, "independent", False)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
@@ -227,15 +229,15 @@ class WithFeatures(Discriminator):
 class PackedDiscriminator(Discriminator):
     """Joins images along their channels and has another network judge each pack (Lin et al. 2018, arXiv:1712.04086).
 
-    Neighbours in the batch make a pack, so the rows must be independent: a shuffled batch, noise of its own for every
-    fake. Where the batch is no multiple of ``packing``, the last pack is filled up with the first rows, so that every
-    image is judged.
+    Neighbours in the batch make a pack, so the rows must be independent: a shuffled batch, and other noise for every
+    fake. Where the batch is not a multiple of ``packing``, the last pack is filled up with the first rows, so that
+    every image is judged.
 
     Any game that judges images one by one can be packed: ``LSGAN(generator, PackedDiscriminator(network, 2))``.
 
     Args:
-        discriminator: judges images of ``packing`` times as many channels.
-        packing: how many images it sees at once.
+        discriminator: a network for images with ``packing`` times as many channels.
+        packing: number of images of a pack.
 
     Raises:
         UsageError: if ``packing`` is below 1.
@@ -255,11 +257,12 @@ class PackedDiscriminator(Discriminator):
         self.discriminator = discriminator
 
     def forward(self, image: Tensor) -> Tensor:
-        """(N, C, ...) to what the network says of packs (ceil(N / packing), packing * C, ...)."""
+        """(N, C, ...) to the network's output for packs (ceil(N / packing), packing * C, ...)."""
         n, channels, *sides = image.shape
         packs = ceil(n / self.packing)
         if n % self.packing:
             image = image[torch.arange(packs * self.packing, device=image.device) % n]
+        # (packs * packing, C, ...) to (packs, packing * C, ...)
         return self.discriminator(image.reshape(packs, self.packing * channels, *sides))
 
 

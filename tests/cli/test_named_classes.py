@@ -263,6 +263,7 @@ def test_the_help_of_a_backbone(capsys, tmp_path, monkeypatch):
     assert not end.value.code and "--backbone.group_size" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_other_command_lines_have_one_adam_and_theirs_stays_as_it_is():
     code = """if True:
         import torch, lit_gans.models

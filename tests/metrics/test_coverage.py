@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from conftest import fit, glyphs, small, trainer
-from test_cli import fails
+from conftest import fails, fit, glyphs, small, trainer
 
 from lit_gans import DCGAN, GAN, LSGAN, Gaussians, StackedMNIST
 from lit_gans.callbacks import Quality
@@ -19,7 +18,7 @@ from lit_gans.cli.main import main
 from lit_gans.metrics.coverage import PointCoverage, StackCoverage, measure_coverage, mode_coverage
 from lit_gans.networks import MLPBackbone
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "benchmarks" / "mode_coverage.py"
+SCRIPT = Path(__file__).parents[2] / "examples" / "benchmarks" / "mode_coverage.py"
 POINTS = {"modes", "high_quality", "kl"}
 
 

@@ -24,7 +24,7 @@ from lit_gans.networks import (
     DCGANGenerator,
 )
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "infogan_codes.py"
+SCRIPT = Path(__file__).parents[2] / "examples" / "infogan_codes.py"
 SEVERAL = {"categories": (2, 3), "continuous": 2, "information": 0.7, "continuous_information": 0.3}
 
 

@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from conftest import fit, glyphs, refused, small
-from test_cli import fails
-from test_quality import few, run
+from conftest import fails, few, fit, glyphs, logged_by, refused, small
 
 from lit_gans import ACGAN, DCGAN
 from lit_gans.cli.main import main
@@ -201,18 +199,20 @@ def test_a_run_logs_the_accuracy(characters, known, tmp_path):
     model = small(ACGAN, num_classes=10)
     painter = Painter(glyphs(characters=characters, count=200))
     model.sample = lambda n=64, *, seed=0, noise=None, label=None: painter.sample(n, seed=seed or 0, label=label)
-    logged = run(tmp_path, few(), model, data, max_epochs=1, max_steps=-1)
+    logged = logged_by(tmp_path, few(), model, data, max_epochs=1, max_steps=-1)
     assert "val/fid" in logged and ("val/accuracy" in logged) == known
     if known:
         assert logged["val/accuracy"] > 0.6 and logged["val/accuracy_real"] > 0.6
 
 
 def test_other_runs_have_no_accuracy(tmp_path):
-    assert "val/accuracy" not in run(tmp_path / "a", few(), data=glyphs(count=160), max_epochs=1, max_steps=-1)
-    assert "val/accuracy" not in run(tmp_path / "b", few(), small(ACGAN), glyphs(count=160), max_epochs=1, max_steps=-1)
+    epoch = {"max_epochs": 1, "max_steps": -1, "data": glyphs(count=160)}
+    assert "val/accuracy" not in logged_by(tmp_path / "a", few(), **epoch)
+    assert "val/accuracy" not in logged_by(tmp_path / "b", few(), small(ACGAN), **epoch)
     quality = few(scores=["kid", "accuracy"])
     refused(
-        lambda: run(tmp_path / "c", quality, data=glyphs(count=160), max_epochs=1, max_steps=-1), "DCGAN draws without"
+        lambda: logged_by(tmp_path / "c", quality, **epoch),
+        "DCGAN draws without",
     )
 
 

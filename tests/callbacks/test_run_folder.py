@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import SaveLast, fit, glyphs, refused, small, trainer
+from conftest import SaveLast, fails, fit, glyphs, refused, small, trainer
 from lightning.pytorch.loggers import CSVLogger, Logger
 
 from lit_gans import DCGAN, LSGAN
@@ -39,20 +39,6 @@ def folder(tmp_path, monkeypatch):
 
 def content(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def fails(*arguments):
-    """The sentence of a command that ends with 1."""
-    import contextlib
-    import io
-
-    with contextlib.redirect_stderr(io.StringIO()) as error, pytest.raises(SystemExit) as ended:
-        main(list(arguments))
-    assert ended.value.code == 1 and "Traceback" not in error.getvalue()
-    return error.getvalue()
-
-
-# -------------------------------------------------------------------- together
 
 
 def test_runs_that_start_together_never_share_a_folder(tmp_path):
@@ -211,6 +197,7 @@ def test_another_logger_gives_every_run_its_own_folder(tmp_path):
 # -------------------------------------------------------------------- what a killed run left
 
 
+@pytest.mark.slow
 def test_the_next_run_removes_what_a_killed_one_left(folder):
     code = (
         "import os, signal, sys, torch\nfrom lit_gans.cli.main import main\n"

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from conftest import fit, glyphs, small
+from conftest import fails, fit, glyphs, small
 from PIL import Image
-from test_cli import fails
 
 from lit_gans import DCGAN
 from lit_gans.cli.main import COMMANDS, main

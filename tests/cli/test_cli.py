@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 import yaml
-from conftest import run_cli
+from conftest import fails, run_cli
 from PIL import Image
 
 from lit_gans import load
@@ -41,20 +41,6 @@ def run(tmp_path_factory):
     done = run_cli("fit", *TINY, "--trainer.max_epochs=3", *often, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "runs" / "DCGAN-Glyphs" / "version_0", done
-
-
-def fails(*arguments, code=1):
-    """The one sentence that a command leaves on standard error."""
-    import contextlib
-    import io
-
-    error = io.StringIO()
-    with pytest.raises(SystemExit) as ended, contextlib.redirect_stderr(error):
-        main(list(arguments))
-    assert ended.value.code == code, error.getvalue()
-    last = error.getvalue().strip().splitlines()[-1]
-    assert last.startswith("lit-gans: error: ") and "Traceback" not in error.getvalue()
-    return last
 
 
 def test_options_may_stand_before_their_class(capsys):
@@ -325,6 +311,7 @@ def test_help_and_version_import_nothing_heavy():
         assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", code]) == 0
 
 
+@pytest.mark.slow
 def test_the_whole_help_of_fit(folder):
     done = run_cli("fit", "--help", cwd=folder)
     assert done.returncode == 0 and "--data CONFIG" in done.stdout and "--samples.every_n_epochs" in done.stdout

@@ -83,6 +83,7 @@ def test_it_is_read_in_utf_8_whatever_the_locale(tmp_path):
     assert done.returncode == 0 and b"utf8_mode=0" in done.stdout, done.stderr.decode()
 
 
+@pytest.mark.slow
 def test_fit_reads_and_writes_in_utf_8_whatever_the_locale(tmp_path):
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "a.yaml").write_text("# größer\ndata: b.yaml\nmodel: DCGAN\n", "utf-8")

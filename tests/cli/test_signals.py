@@ -67,6 +67,7 @@ def aligned(path):
     return checkpoint["global_step"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_one_process(number, code, tmp_path, monkeypatch):
     process = start(tmp_path)
@@ -80,6 +81,7 @@ def test_one_process(number, code, tmp_path, monkeypatch):
     assert aligned(max(tmp_path.glob("runs/*/*/checkpoints/last.ckpt"))) == steps + 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("who", "number", "code"),
     [("first", signal.SIGTERM, 143), ("second", signal.SIGTERM, 143), ("all", signal.SIGINT, 130)],
@@ -165,6 +167,7 @@ def alive(pid):
     return True
 
 
+@pytest.mark.slow
 def test_two_processes_before_the_first_batch(tmp_path):
     """The process that the user did not start gets the signal: the other must not wait for it."""
     (tmp_path / "late.py").write_text(

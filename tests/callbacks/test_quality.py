@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 import torch
-from conftest import assert_equal, fit, glyphs, refused, small, trainer, training_state
+from conftest import assert_equal, few, fit, glyphs, logged_by, refused, small, trainer, training_state
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader, TensorDataset
@@ -15,27 +15,6 @@ from lit_gans.callbacks import Best, CollapseMonitor, Quality, SampleGrid, SaveL
 from lit_gans.metrics import Classifier, Features, feature_network, load_classifier
 from lit_gans.metrics.scoring import Scoring
 from lit_gans.networks import DCGANBackbone, MLPBackbone
-
-
-class Log(dict):
-    """Keeps what a model logs."""
-
-    def __call__(self, values, *args, **kwargs):
-        self.update({name: float(value) for name, value in values.items()})
-
-
-def run(folder, quality, model=None, data=None, **arguments):
-    arguments = {"max_steps": 4, **arguments}
-    model = small(DCGAN) if model is None else model
-    logged = Log()
-    original = model.log_dict
-    model.log_dict = lambda values, **kwargs: (logged(values), original(values, **kwargs))
-    fit(folder, model, data if data is not None else glyphs(count=160), callbacks=[quality], **arguments)
-    return logged
-
-
-def few(**arguments):
-    return Quality(**{"count": 60, "real_count": 90, "every": 1, **arguments})
 
 
 def test_scores_are_logged_and_recorded(tmp_path):
@@ -63,7 +42,7 @@ def test_real_features_are_computed_once(tmp_path, monkeypatch):
             return images.flatten(1)
 
     monkeypatch.setattr("lit_gans.callbacks.quality.feature_network", lambda given: Pixels())
-    run(tmp_path, few(), small(DCGAN), glyphs(count=160, batch_size=40), max_steps=12)
+    logged_by(tmp_path, few(), small(DCGAN), glyphs(count=160, batch_size=40), max_steps=12)
     assert seen == [90, 60, 60, 60]  # the real images, then three epochs of samples
 
 
@@ -82,12 +61,12 @@ def test_measuring_leaves_no_trace(tmp_path):
 
 def test_fewer_images_than_features_are_scored_with_a_warning(tmp_path):
     with pytest.warns(UserWarning, match=r"val/fid compares 60 images by 128 features"):
-        assert run(tmp_path, few(), max_epochs=1, max_steps=-1)["val/fid"] > 0
+        assert logged_by(tmp_path, few(), max_epochs=1, max_steps=-1)["val/fid"] > 0
 
 
 def test_limited_validation_draws_as_few(tmp_path):
     quality = few()
-    run(tmp_path, quality, max_epochs=1, max_steps=-1, limit_val_batches=2)
+    logged_by(tmp_path, quality, max_epochs=1, max_steps=-1, limit_val_batches=2)
     assert quality.scorings["train"].counts == {True: 90, False: 8}
 
 
@@ -96,7 +75,7 @@ def test_points_get_the_sliced_distance(tmp_path):
         image_shape=(2, 1, 1), latent_dim=2, backbone=MLPBackbone(generator_hidden=(8,), discriminator_hidden=(8,))
     )
     data = Gaussians(batch_size=50_000)
-    logged = run(tmp_path, few(), model, data, max_epochs=1, max_steps=-1)
+    logged = logged_by(tmp_path, few(), model, data, max_epochs=1, max_steps=-1)
     assert "val/swd" in logged and "val/fid" not in logged
     assert few().monitor((2, 1, 1)) == "val/swd" and few().monitor((1, 16, 16)) == "val/fid"
 
@@ -209,7 +188,7 @@ def test_a_healthy_game_is_left_in_peace(tmp_path):
 )
 def test_wrong_settings_cost_no_epoch(tmp_path, arguments, part):
     model = small(DCGAN)
-    refused(lambda: run(tmp_path, few(**arguments), model), part)
+    refused(lambda: logged_by(tmp_path, few(**arguments), model), part)
     assert model._trainer is None or model.trainer.global_step == 0
 
 

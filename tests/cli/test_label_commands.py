@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SHAPE, fit, glyphs, refused, small, trainer
+from conftest import SHAPE, fails, fit, glyphs, refused, small, trainer
 from lightning.pytorch import LightningDataModule
 from PIL import Image
-from test_cli import fails
 from torch.utils.data import DataLoader, TensorDataset
 
 from lit_gans import ACGAN, CGAN, DCGAN

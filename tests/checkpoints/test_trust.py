@@ -1,15 +1,13 @@
 """What a file names is looked up, and never imported or called unless the user says so."""
 
-import contextlib
 import copy
-import io
 import subprocess
 import sys
 
 import pytest
 import torch
 import yaml
-from conftest import fit, refused, small
+from conftest import fails, fit, refused, small
 from PIL import Image
 
 import lit_gans
@@ -59,15 +57,6 @@ def naming(saved, name, file="x.ckpt", **arguments):
     content["hyper_parameters"] |= arguments
     torch.save(content, file)
     return file
-
-
-def fails(*arguments, code=1):
-    """The one sentence that a command leaves on standard error."""
-    error = io.StringIO()
-    with pytest.raises(SystemExit) as ended, contextlib.redirect_stderr(error):
-        main([str(argument) for argument in arguments])
-    assert ended.value.code == code and "Traceback" not in error.getvalue(), error.getvalue()
-    return error.getvalue().strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -241,6 +230,7 @@ def test_a_configuration_beside_a_checkpoint_names_no_other_class(saved, folder)
     assert (folder / "imported").exists() and (folder / "checkpoints/x.json").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["module", "script"])
 def test_the_working_folder_shadows_nothing(way, saved, folder, tmp_path_factory):
     """In a process of its own, as a user starts it; a file of the folder that ran has left another."""

@@ -4,8 +4,7 @@ import json
 
 import pytest
 import torch
-from conftest import fit, narrow
-from test_cli import fails
+from conftest import fails, fit, narrow
 
 from lit_gans import Colorizer, CycleGAN, Glyphs, PairedGlyphs, Pix2Pix, UnpairedGlyphs
 from lit_gans.cli.main import main

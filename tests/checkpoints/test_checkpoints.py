@@ -266,6 +266,7 @@ def test_a_scripts_class_goes_by_the_name_of_its_file(file, spec, name, monkeypa
     assert class_path(Mine) == f"{name}.Mine" and findable(class_path(Mine)) == (name != "__main__")
 
 
+@pytest.mark.slow
 def test_a_scripts_own_checkpoint_loads_in_it_and_elsewhere(saved, tmp_path):
     (tmp_path / "x.ckpt").write_bytes(saved[1])
     (tmp_path / "train.py").write_text(

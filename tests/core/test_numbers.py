@@ -11,7 +11,7 @@ from lit_gans import DCGAN, GAN, VAE
 from lit_gans.callbacks import CollapseMonitor
 from lit_gans.core.gradients import Watched
 from lit_gans.errors import NonFiniteLoss
-from lit_gans.networks import DCGANBackbone, MLPBackbone
+from lit_gans.networks import MLPBackbone
 
 BAD = [math.nan, math.inf, 1e25]
 
@@ -73,10 +73,7 @@ def test_a_bad_gradient_of_a_model_without_a_game(gradient, tmp_path):
 
     torch.manual_seed(0)
     with pytest.raises(NonFiniteLoss, match=r"the model's gradient .* at batch 0"):
-        fit(
-            tmp_path,
-            RuinedVAE(image_shape=SHAPE, backbone=DCGANBackbone(width=4, generator_norm="layer"), latent_dim=4),
-        )
+        fit(tmp_path, small(RuinedVAE, latent_dim=4))
 
 
 def test_a_large_gradient_that_fits_is_applied(tmp_path):
