@@ -14,6 +14,7 @@ from conftest import fit, refused, small
 import lit_gans
 from lit_gans import DCGAN
 from lit_gans.checkpoints.description import broken
+from lit_gans.checkpoints.loading import build
 from lit_gans.checkpoints.trust import find_class, shown
 
 NAN = torch.tensor([1.0, torch.nan])
@@ -131,26 +132,45 @@ def test_a_value_is_shown_short(length, end):
     assert shown(torch.zeros(2, 2)) == "tensor([[0., 0.], [0., 0.]])"
 
 
-def test_modules_that_are_hidden_or_elsewhere_are_not_imported(tmp_path, monkeypatch):
+@pytest.fixture
+def trusted(tmp_path, monkeypatch):
+    """A package that a user trusts, in the working folder; gives its name."""
+    (tmp_path / "trusted_package").mkdir()
+    for name in ("__init__", "_hidden", "shown"):
+        (tmp_path / "trusted_package" / f"{name}.py").write_text("import torch\nclass Mine(torch.nn.Module): pass\n")
+    monkeypatch.chdir(tmp_path)
+    yield "trusted_package"
+    for name in [name for name in sys.modules if name.startswith("trusted_package")]:
+        del sys.modules[name]
+
+
+def test_modules_that_are_hidden_or_elsewhere_are_not_imported(trusted):
     """A name from a file imports modules of PyTorch's networks and optimizers, but none of its other parts."""
     names = (f"torch.utils.{module.name}" for module in pkgutil.iter_modules(torch.utils.__path__))
     elsewhere = next(name for name in names if name not in sys.modules and not name.endswith("__"))
     refused(lambda: find_class(f"{elsewhere}.Mine", (torch.nn.Module,), "x.ckpt"), "importing torch would run")
     assert elsewhere not in sys.modules
 
-    (tmp_path / "trusted_package").mkdir()
-    for name in ("__init__", "_hidden", "shown"):
-        (tmp_path / "trusted_package" / f"{name}.py").write_text("import torch\nclass Mine(torch.nn.Module): pass\n")
-    monkeypatch.chdir(tmp_path)
-    before = set(sys.modules)
-    refused(
-        lambda: find_class("trusted_package._hidden.Mine", (torch.nn.Module,), "x.ckpt", ["trusted_package"]),
-        "there is no trusted_package._hidden.Mine here",
-    )
-    assert (
-        find_class("trusted_package.shown.Mine", (torch.nn.Module,), "x.ckpt", ["trusted_package"]).__name__ == "Mine"
-    )
-    added = {name for name in set(sys.modules) - before if name.startswith("trusted_package")}
-    assert added == {"trusted_package", "trusted_package.shown"}
-    for name in added:
-        monkeypatch.delitem(sys.modules, name)
+    hidden = f"{trusted}._hidden.Mine"
+    refused(lambda: find_class(hidden, (torch.nn.Module,), "x.ckpt", [trusted]), f"there is no {hidden} here")
+    assert find_class(f"{trusted}.shown.Mine", (torch.nn.Module,), "x.ckpt", [trusted]).__name__ == "Mine"
+    assert {name for name in sys.modules if name.startswith(trusted)} == {trusted, f"{trusted}.shown"}
+
+
+def test_trust_and_the_name_of_the_file_reach_what_is_nested(trusted):
+    mine = {"class": f"{trusted}.shown.Mine"}
+    nested = [
+        [mine],
+        (mine,),
+        {"a": mine},
+        {"class_path": "torch.optim.Adam", "init_args": {"x": mine}},
+        {"class": "torch.nn.Linear", "partial": {"x": [mine]}},
+    ]
+    for value in nested:
+        refused(
+            lambda value=value: build(value, "layers in x.ckpt"), "layers in x.ckpt names", f"add --trust {trusted}"
+        )
+    found = [build(value, "layers in x.ckpt", [trusted]) for value in nested]
+    (cls,) = found[0]
+    assert cls.__name__ == "Mine" and found[1] == (cls,) and found[2] == {"a": cls}
+    assert found[3].keywords == {"x": cls} and found[4].keywords == {"x": [cls]}
