@@ -64,6 +64,7 @@ class Mutant(NamedTuple):
     owner: str  # the class, or nothing
     function: str
     lines: range
+    whole: range  # the lines of its function
     before: str
     after: str
     make: Callable[[], str]  # the changed text of the file
@@ -101,12 +102,14 @@ def mutants(file: Path, root: Path, seed: int) -> Iterator[Mutant]:
         before, after = (module.code_for_node(node) for node in (mutation.original_node, mutation.mutated_node))
         key = (name, before, after)
         seen[key] += 1
-        place = places.get(mutation.original_node) or places[function]
+        whole = places[function]
+        place = places.get(mutation.original_node) or whole
         yield Mutant(
             str(file.relative_to(root)),
             owners.get(function, ""),
             name,
             range(place.start.line, place.end.line + 1),
+            range(whole.start.line, whole.end.line + 1),
             before,
             after,
             partial(changed, module, mutation),
@@ -143,10 +146,10 @@ class Reach:
             test, *_, seconds = json.loads(line)
             self.times[test] += seconds
 
-    def tests(self, mutant: Mutant, function: range) -> list[str]:
+    def tests(self, mutant: Mutant) -> list[str]:
         """The tests for a fault: the quickest of every test function first, then the second quickest."""
         by_line = self.lines.get(mutant.file.rpartition("lit_gans/")[2], {})
-        for lines in (mutant.lines, function):
+        for lines in (mutant.lines, mutant.whole):
             found = {name.rpartition("|")[0] for line in lines for name in by_line.get(line, ()) if name}
             if found:
                 break
@@ -208,8 +211,7 @@ class Runner:
         items = {item.nodeid: item for item in session.items}
         for number, mutant in enumerate(self.sample, 1):
             began = time.time()
-            reached = self.reach.tests(mutant, function_lines(mutant, self.root))
-            tests = [items[test] for test in reached if test in items]
+            tests = [items[test] for test in self.reach.tests(mutant) if test in items]
             how, by = self._spoiled(session, mutant, tests) if tests else ("unreached", "")
             self.results.append((how, mutant, by))
             print(f"{number:4} {how:9} {time.time() - began:5.1f} s, {len(tests)} tests: {mutant}  {by}", flush=True)
@@ -263,18 +265,6 @@ def run(session: Any, tests: list[Any], prepare: Callable[[], None], writer: int
             os.write(writer, item.nodeid.encode())
             os._exit(1)
     os._exit(0)
-
-
-def function_lines(mutant: Mutant, root: Path) -> range:
-    """The lines of a fault's function."""
-    import ast
-
-    tree = ast.parse((root / mutant.file).read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        inside = isinstance(node, ast.FunctionDef) and node.lineno <= mutant.lines.start <= (node.end_lineno or 0)
-        if inside and node.name == mutant.function:  # type: ignore[attr-defined]
-            return range(node.lineno, (node.end_lineno or 0) + 1)  # type: ignore[attr-defined]
-    return range(0)
 
 
 def wait(child: int) -> str:
