@@ -101,7 +101,8 @@ def test_judged_gives_outputs_and_slopes_of_one_pass():
     assert all(p.grad is not None for p in critic[1:].parameters())
 
 
-def test_dragan_looks_around_the_reals():
+@pytest.mark.parametrize("given", [{}, {"spread": 0.5}], ids=str)
+def test_dragan_looks_around_the_reals(given):
     """Points are the reals and up to `spread` deviations above them, never elsewhere; the slope is compared with 1."""
     real, points = draw(64, 3), []
 
@@ -109,7 +110,7 @@ def test_dragan_looks_around_the_reals():
         points.append(x.detach())
         return 3 * x.sum(1)
 
-    assert dragan_penalty(critic, real, spread=0.5).item() == pytest.approx((3 * 3**0.5 - 1) ** 2, rel=1e-5)
+    assert dragan_penalty(critic, real, **given).item() == pytest.approx((3 * 3**0.5 - 1) ** 2, rel=1e-5)
     shift = (points[0] - real) / real.std()
     assert shift.min() >= -1e-6 and 0.3 < shift.max() <= 0.5 and 0.08 < shift.mean() < 0.17
 

@@ -131,7 +131,7 @@ def _asked_for(error: Exception) -> str:
     """The reason why a pickle is refused, without PyTorch's advice to let it run code."""
     if found := re.search(r"GLOBAL ([\w.]+)", str(error)):
         return f"it asks for {found[1]} to be run, which no checkpoint of lit_gans does; do not use it"
-    found = re.search(r"WeightsUnpickler error: (.*)", str(error))
+    found = re.search(r"WeightsUnpickler error:\s*(.*)", str(error))
     return f"it is damaged ({reason(Exception(found[1])) if found else 'a broken pickle'})"
 
 

@@ -228,6 +228,19 @@ def test_a_users_schedule_is_stepped_when_it_says(interval, frequency, rates, tm
     assert run.optimizers[0].param_groups[0]["lr"] == pytest.approx(1e-3 * 0.5**rates)
 
 
+def test_a_schedule_that_waits_does_not_hold_up_the_next(tmp_path):
+    class Own(Hinge):
+        def configure_optimizers(self):
+            made = [torch.optim.Adam(getattr(self, player).parameters(), 1e-3) for player in self.players]
+            paces = zip(made, ("epoch", "step"), strict=True)
+            return made, [{"scheduler": StepLR(each, 1, 0.5), "interval": interval} for each, interval in paces]
+
+    run = trainer(tmp_path, max_steps=-1, max_epochs=1, limit_val_batches=0)
+    run.fit(hinge(Own), loader(images()))  # four batches
+    rates = [optimizer.param_groups[0]["lr"] for optimizer in run.optimizers]
+    assert rates == pytest.approx([1e-3 * 0.5, 1e-3 * 0.5**4])
+
+
 def test_a_plateau_of_nothing_is_refused(tmp_path):
     class Typo(DCGAN):
         plateau = "generator/lss"

@@ -1,0 +1,176 @@
+"""Files that cannot be taken as they are: the sentence names the file, and what is wrong in it."""
+
+import copy
+import pickle
+import pkgutil
+import struct
+import sys
+import zipfile
+
+import pytest
+import torch
+from conftest import fit, refused, small
+
+import lit_gans
+from lit_gans import DCGAN
+from lit_gans.checkpoints.description import broken
+from lit_gans.checkpoints.loading import build
+from lit_gans.checkpoints.trust import find_class, shown
+
+NAN = torch.tensor([1.0, torch.nan])
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    return fit(tmp_path_factory.mktemp("saved"), small(DCGAN), max_steps=1)
+
+
+@pytest.fixture
+def file(saved, tmp_path):
+    """A checkpoint whose content a test may change, and the file that it is written to."""
+    content, path = copy.deepcopy(saved), tmp_path / "mine.ckpt"
+
+    def write():
+        torch.save(content, path)
+        return path
+
+    return content, write
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "told"),
+    [
+        ({"state_dict": {"a": torch.ones(2), "b": torch.tensor(3)}}, None),
+        ({"state_dict": {"a": torch.ones(2), "b": NAN}}, "b holds NaN or infinity"),
+        ({"state_dict": {"a": torch.tensor(-torch.inf)}}, "a holds NaN or infinity"),
+        ({"state_dict": {}, "optimizer_states": [{}, {"state": {}}]}, None),
+        (
+            {
+                "state_dict": {},
+                "optimizer_states": [{"state": {0: {"step": 1}}}, {"state": {3: {"step": 1, "m": NAN}}}],
+            },
+            "the memory of optimizer 1 holds NaN or infinity",
+        ),
+    ],
+    ids=str,
+)
+def test_numbers_that_are_broken_are_found_wherever_they_are(checkpoint, told):
+    assert broken(checkpoint) == told
+
+
+def test_weights_of_another_model_name_the_file(file):
+    content, write = file
+    del content["state_dict"]["generator.project.weight"]
+    path = write()
+    refused(lambda: lit_gans.load(path), "do not fit this DCGAN")
+    with pytest.warns(UserWarning, match=f"{path} and the DCGAN do not have the same weights: generator"):
+        lit_gans.load(path, strict=False)
+
+
+def test_a_hook_that_fails_names_the_file_and_the_error(file, monkeypatch):
+    _, write = file
+    path = write()
+    monkeypatch.setattr(DCGAN, "on_load_checkpoint", lambda self, checkpoint: checkpoint["gone"])
+    refused(lambda: lit_gans.load(path), f"{path} does not fit its DCGAN (KeyError: ")
+
+
+def test_an_argument_that_fails_names_the_file_and_the_error(file):
+    content, write = file
+    content["hyper_parameters"]["generator_optimizer"] = {"class_path": "torch.nn.Linear", "init_args": {"x": 1}}
+    path = write()
+    refused(lambda: lit_gans.load(path), f"generator_optimizer in {path} does not make a Linear here (TypeError: ")
+
+
+def test_optimizers_of_another_kind_are_named(file):
+    content, write = file
+    content["optimizer_states"][1]["state"] = [1]
+    path = write()
+    refused(
+        lambda: lit_gans.load(path),
+        f"{path} is damaged: its optimizer_states should be tensors and numbers by parameter",
+    )
+
+
+def test_a_checksum_names_the_entry(file):
+    path = file[1]()
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo("mine/data/0")
+    data = bytearray(path.read_bytes())
+    name, extra = struct.unpack_from("<HH", data, entry.header_offset + 26)
+    data[entry.header_offset + 30 + name + extra] ^= 1  # the first byte of what it holds
+    path.write_bytes(data)
+    refused(lambda: lit_gans.load(path), f"{path} is damaged (its entry 'mine/data/0' has another checksum")
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_a_broken_pickle_says_what_is_broken(file, tmp_path):
+    path, other = file[1](), tmp_path / "other.ckpt"
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(other, "w") as copied:
+        for entry in archive.infolist():
+            broken_pickle = pickle.dumps({"a": 1}, protocol=4)
+            copied.writestr(entry, broken_pickle if entry.filename == "mine/data.pkl" else archive.read(entry))
+    refused(
+        lambda: lit_gans.load(other), f"{other} cannot be read as a checkpoint: it is damaged (Unsupported operand 149)"
+    )
+
+
+def test_weights_go_where_they_are_told(file):
+    path, places = file[1](), []
+
+    def place(storage, location):
+        places.append(location)
+        return storage
+
+    lit_gans.load(path, place)
+    assert set(places) == {"cpu"}
+
+
+@pytest.mark.parametrize(("length", "end"), [(78, "x'"), (79, "..."), (200, "...")])
+def test_a_value_is_shown_short(length, end):
+    text = shown("x" * length)
+    assert len(text) == 80 and text.endswith(end)
+    assert shown(torch.zeros(2, 2)) == "tensor([[0., 0.], [0., 0.]])"
+
+
+@pytest.fixture
+def trusted(tmp_path, monkeypatch):
+    """A package that a user trusts, in the working folder; gives its name."""
+    (tmp_path / "trusted_package").mkdir()
+    for name in ("__init__", "_hidden", "shown"):
+        (tmp_path / "trusted_package" / f"{name}.py").write_text("import torch\nclass Mine(torch.nn.Module): pass\n")
+    monkeypatch.chdir(tmp_path)
+    yield "trusted_package"
+    for name in [name for name in sys.modules if name.startswith("trusted_package")]:
+        del sys.modules[name]
+
+
+def test_modules_that_are_hidden_or_elsewhere_are_not_imported(trusted):
+    """A name from a file imports modules of PyTorch's networks and optimizers, but none of its other parts."""
+    names = (f"torch.utils.{module.name}" for module in pkgutil.iter_modules(torch.utils.__path__))
+    elsewhere = next(name for name in names if name not in sys.modules and not name.endswith("__"))
+    refused(lambda: find_class(f"{elsewhere}.Mine", (torch.nn.Module,), "x.ckpt"), "importing torch would run")
+    assert elsewhere not in sys.modules
+
+    hidden = f"{trusted}._hidden.Mine"
+    refused(lambda: find_class(hidden, (torch.nn.Module,), "x.ckpt", [trusted]), f"there is no {hidden} here")
+    assert find_class(f"{trusted}.shown.Mine", (torch.nn.Module,), "x.ckpt", [trusted]).__name__ == "Mine"
+    assert {name for name in sys.modules if name.startswith(trusted)} == {trusted, f"{trusted}.shown"}
+
+
+def test_trust_and_the_name_of_the_file_reach_what_is_nested(trusted):
+    mine = {"class": f"{trusted}.shown.Mine"}
+    nested = [
+        [mine],
+        (mine,),
+        {"a": mine},
+        {"class_path": "torch.optim.Adam", "init_args": {"x": mine}},
+        {"class": "torch.nn.Linear", "partial": {"x": [mine]}},
+    ]
+    for value in nested:
+        refused(
+            lambda value=value: build(value, "layers in x.ckpt"), "layers in x.ckpt names", f"add --trust {trusted}"
+        )
+    found = [build(value, "layers in x.ckpt", [trusted]) for value in nested]
+    (cls,) = found[0]
+    assert cls.__name__ == "Mine" and found[1] == (cls,) and found[2] == {"a": cls}
+    assert found[3].keywords == {"x": cls} and found[4].keywords == {"x": [cls]}
