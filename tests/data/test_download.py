@@ -300,7 +300,7 @@ def test_broken_connections_are_resumed(server, tmp_path, monkeypatch, error):
 
 
 def test_a_silent_connection_is_resumed(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "TIMEOUT", 0.2)
+    monkeypatch.setattr(download, "TIMEOUT", 1.0)
     server.cuts, server.stalls = [2 * download.CHUNK], True
     assert fetch(Remote(server.url()), tmp_path, PAGE).read_bytes() == CONTENT
     assert server.requests == [("/set.bin", None), ("/set.bin", f"bytes={2 * download.CHUNK}-")]
