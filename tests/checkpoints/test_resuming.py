@@ -192,6 +192,7 @@ def test_other_batches_keep_the_epochs_that_are_done(tmp_path, capsys):
     said = capsys.readouterr().err
     for words in ("data.batch_size was 4", "data.count was 20", "cannot be the same bit for bit", "had 5 batches"):
         assert words in said
+    assert "goes on with 1 epochs and 4 batches done" in said
 
 
 # -------------------------------------------------------------------- what is said

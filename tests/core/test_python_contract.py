@@ -415,6 +415,8 @@ def test_a_batch_is_a_step_however_often_the_discriminator_moves(moves, tmp_path
     count = Count()
     checkpoint = fit(tmp_path, hinge(Uneven), callbacks=[count], max_steps=6)
     assert count.batches == checkpoint["global_step"] == 6
+    steps = checkpoint["loops"]["fit_loop"]["epoch_loop.manual_optimization.optim_step_progress"]
+    assert steps["total"] == {"ready": 6, "completed": 6}
 
 
 def returning(value, of="generator_loss"):
