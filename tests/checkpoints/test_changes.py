@@ -163,6 +163,12 @@ def test_a_run_goes_on_as_the_class_that_it_was(held, words):
         refused(lambda: refuse_class(model, checkpoint, "a.ckpt"), words)
 
 
+def test_the_class_of_a_script_is_the_one_of_its_name():
+    script = type("DCGAN", (DCGAN,), {"__module__": "__main__"})
+    refuse_class(small(script), {KEY: {"class_path": "train.DCGAN"}}, "a.ckpt")
+    refused(lambda: refuse_class(small(script), {KEY: {"class_path": "train.LSGAN"}}, "a.ckpt"), "holds a LSGAN")
+
+
 @pytest.mark.parametrize(("held", "words"), [(DCGAN, None), (LSGAN, "b.ckpt holds a LSGAN")])
 def test_the_class_is_looked_at_before_a_validation_too(held, words):
     model = small(DCGAN)

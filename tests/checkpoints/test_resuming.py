@@ -195,6 +195,13 @@ def test_other_batches_keep_the_epochs_that_are_done(tmp_path, capsys):
     assert "goes on with 1 epochs and 4 batches done" in said
 
 
+def test_an_epoch_that_is_done_leaves_no_batches(tmp_path, capsys):
+    cut = run(tmp_path / "a", max_epochs=1)
+    parts = lambda: (small(DCGAN), glyphs(count=4 * EPOCH * 4, batch_size=8))  # noqa: E731
+    run(tmp_path / "b", parts, cut[2], max_steps=EPOCH + 1)
+    assert "goes on with 1 epochs and 0 batches done" in capsys.readouterr().err
+
+
 # -------------------------------------------------------------------- what is said
 
 

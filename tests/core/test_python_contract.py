@@ -188,6 +188,12 @@ def test_a_third_network_of_a_model_without_a_game(tmp_path):
     assert fit(tmp_path, Whole(image_shape=SHAPE, backbone=DCGANBackbone(width=4)), max_steps=1)["global_step"] == 1
 
 
+def test_a_model_without_a_game_that_is_frozen_cannot_learn(tmp_path):
+    model = small(VAE)
+    model.requires_grad_(False)
+    refused(lambda: fit(tmp_path, model), "no network of encoder, generator has a parameter that requires a gradient")
+
+
 def optimizers(*players, schedule=None):
     class Own(Hinge):
         def configure_optimizers(self):
