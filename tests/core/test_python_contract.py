@@ -149,7 +149,8 @@ class Third(Hinge):
 
 
 def test_a_third_network_that_nobody_moves_is_refused(tmp_path):
-    refused(lambda: fit(tmp_path, hinge(Third)), "encoder", "requires_grad_(False)")
+    words = ("encoder", "a part of the generator or the discriminator", "requires_grad_(False)")
+    refused(lambda: fit(tmp_path, hinge(Third)), *words)
     frozen = hinge(Third)
     frozen.encoder.requires_grad_(False)
     fit(tmp_path, frozen, max_steps=1)
@@ -183,6 +184,7 @@ def test_a_third_network_of_a_model_without_a_game(tmp_path):
     refused(
         lambda: fit(tmp_path, Half(image_shape=SHAPE, backbone=DCGANBackbone(width=4))),
         "generator",
+        "a part of the encoder or the generator, or give it to the one optimizer",
         "requires_grad_(False)",
     )
     assert fit(tmp_path, Whole(image_shape=SHAPE, backbone=DCGANBackbone(width=4)), max_steps=1)["global_step"] == 1
