@@ -1,15 +1,18 @@
 """What a run that goes on says: one sentence for every difference, and one where it is over already."""
 
 from datetime import timedelta
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
+import torch
 from conftest import refused, small
+from lightning.pytorch import LightningDataModule
 from lightning.pytorch.callbacks import Timer
 
-from lit_gans import DCGAN, LSGAN
+from lit_gans import DCGAN, LSGAN, Glyphs
 from lit_gans.checkpoints import KEY, class_path
-from lit_gans.checkpoints.changes import notes
+from lit_gans.checkpoints.changes import argument_notes, describe, differences, notes
 from lit_gans.checkpoints.place import Place
 from lit_gans.checkpoints.resume import nothing_left, refuse_class
 
@@ -55,6 +58,59 @@ def test_what_a_checkpoint_does_not_say_is_not_compared(name):
 def test_loaders_of_ones_own_are_other_data():
     new = {key: value for key, value in RUN.items() if key not in ("data", "arguments", "samples")}
     assert notes(RUN, new, "a.ckpt") == ["data was Glyphs in a.ckpt and is now loaders without a data module", INEXACT]
+
+
+class Plain(LightningDataModule):
+    """Data that are not of this library."""
+
+    def __init__(self, batch_size=4):
+        super().__init__()
+        self.save_hyperparameters()
+
+
+@pytest.mark.parametrize(
+    ("data", "described"),
+    [
+        (None, {}),
+        (Plain(8), {"data": f"{__name__}.Plain", "arguments": {"batch_size": 8}}),
+    ],
+    ids=str,
+)
+def test_a_run_is_described_by_plain_values(data, described):
+    settings = {"precision": "32-true", "limit_train_batches": 1.0, "overfit_batches": 0.0}
+    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    found = describe(SimpleNamespace(datamodule=data, strategy=strategy, **settings))
+    assert found == {**settings, "accelerator": "cpu", **described}
+
+
+def test_a_run_of_this_librarys_data_is_described():
+    data = Glyphs(characters="01", size=16, count=40, batch_size=4)
+    data.setup("fit")
+    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    settings = dict.fromkeys(("precision", "limit_train_batches", "overfit_batches"), 1)
+    found = describe(SimpleNamespace(datamodule=data, strategy=strategy, **settings))
+    assert found["data"] == "lit_gans.data.glyphs.Glyphs" and found["samples"] == data.splits["train"].sizes
+    assert found["arguments"]["batch_size"] == 4 and "seed" in found["arguments"], "also what nobody gave"
+
+
+def test_arguments_of_factories_are_compared_by_name():
+    adam = torch.optim.Adam
+    old, new = ({"class_path": "torch.optim.Adam", "init_args": {"lr": rate}} for rate in (1.0, 2.0))
+    assert [*differences({"a": old}, {"a": new})] == [("a.lr", 1.0, 2.0)]
+    assert [*differences({"a": old}, {"a": {**old, "class_path": "torch.optim.SGD"}})] == [("a", "Adam", "SGD")]
+    assert [*differences({"a": adam}, {"a": torch.optim.SGD})] == [("a", adam, torch.optim.SGD)]
+    assert [*differences({"a": [1, 2], "b": 16}, {"a": (1, 2), "b": (16, 16), "c": 3})] == []
+
+
+def test_a_factory_of_another_rate_says_that_its_state_goes_on():
+    model = small(DCGAN, optimizer=partial(torch.optim.SGD, lr=1e-3))
+    said = lambda **saved: argument_notes(model, {**dict(model.hparams), **saved}, "a.ckpt")  # noqa: E731
+    assert said() == []
+    assert said(optimizer=partial(torch.optim.SGD, lr=2e-3)) == [
+        "optimizer.lr was 0.002 in a.ckpt and is now 0.001, but the optimizer goes on with its saved state"
+    ]
+    assert said(ema_decay=0.5) == ["ema_decay was 0.5 in a.ckpt and is now 0.999"]
+    assert said(image_shape=(3, 8, 8)) == [], "the data say it"
 
 
 @pytest.mark.parametrize(
@@ -105,6 +161,12 @@ def test_a_run_goes_on_as_the_class_that_it_was(held, words):
         refuse_class(model, checkpoint, "a.ckpt")
     else:
         refused(lambda: refuse_class(model, checkpoint, "a.ckpt"), words)
+
+
+def test_the_class_of_a_script_is_the_one_of_its_name():
+    script = type("DCGAN", (DCGAN,), {"__module__": "__main__"})
+    refuse_class(small(script), {KEY: {"class_path": "train.DCGAN"}}, "a.ckpt")
+    refused(lambda: refuse_class(small(script), {KEY: {"class_path": "train.LSGAN"}}, "a.ckpt"), "holds a LSGAN")
 
 
 @pytest.mark.parametrize(("held", "words"), [(DCGAN, None), (LSGAN, "b.ckpt holds a LSGAN")])

@@ -7,7 +7,7 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.loops.evaluation_loop import RestartStage as Validation
 from lightning.pytorch.loops.training_epoch_loop import RestartStage as Training
 
-from lit_gans.checkpoints.place import RUN, Place, find, fitted, go_on, lengths, rewind, upcoming
+from lit_gans.checkpoints.place import RUN, Place, find, fitted, go_on, lengths, measure, rewind, upcoming
 
 COUNTS = ("ready", "started", "processed", "completed")
 CUT = Place(8, 1, 3, False, False, True)  # three batches into the second epoch of five
@@ -55,6 +55,25 @@ def test_the_length_on_several_devices_is_known_where_the_sampler_shares():
     data = LightningDataModule()
     data.train_dataloader = lambda: shared
     assert upcoming(run(data, 3, world_size=2)) == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("stepped", "validating", "status", "validated"),
+    [
+        (3, False, "running", True),
+        (2, False, "running", False),
+        (2, True, "running", True),  # a callback saves at its end
+        (2, True, "interrupted", False),
+        (3, False, "interrupted", True),
+    ],
+)
+def test_what_a_checkpoint_says_beside_the_counters(stepped, validating, status, validated):
+    progress = SimpleNamespace(state_dict=lambda: {"total": {"ready": 4, "processed": 3}})
+    trainer = run(limit=3)
+    trainer.fit_loop.epoch_loop = SimpleNamespace(batch_progress=progress, _batches_that_stepped=stepped)
+    trainer.state, trainer.validating = SimpleNamespace(status=status), validating
+    trainer.train_dataloader = range(5)
+    assert measure(trainer) == {"batches": 5, "epoch": 3, "validated": validated}
 
 
 @pytest.mark.parametrize(

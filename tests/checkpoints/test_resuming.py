@@ -192,6 +192,14 @@ def test_other_batches_keep_the_epochs_that_are_done(tmp_path, capsys):
     said = capsys.readouterr().err
     for words in ("data.batch_size was 4", "data.count was 20", "cannot be the same bit for bit", "had 5 batches"):
         assert words in said
+    assert "goes on with 1 epochs and 4 batches done" in said
+
+
+def test_an_epoch_that_is_done_leaves_no_batches(tmp_path, capsys):
+    cut = run(tmp_path / "a", max_epochs=1)
+    parts = lambda: (small(DCGAN), glyphs(count=4 * EPOCH * 4, batch_size=8))  # noqa: E731
+    run(tmp_path / "b", parts, cut[2], max_steps=EPOCH + 1)
+    assert "goes on with 1 epochs and 0 batches done" in capsys.readouterr().err
 
 
 # -------------------------------------------------------------------- what is said

@@ -149,7 +149,8 @@ class Third(Hinge):
 
 
 def test_a_third_network_that_nobody_moves_is_refused(tmp_path):
-    refused(lambda: fit(tmp_path, hinge(Third)), "encoder", "requires_grad_(False)")
+    words = ("encoder", "a part of the generator or the discriminator", "requires_grad_(False)")
+    refused(lambda: fit(tmp_path, hinge(Third)), *words)
     frozen = hinge(Third)
     frozen.encoder.requires_grad_(False)
     fit(tmp_path, frozen, max_steps=1)
@@ -183,9 +184,16 @@ def test_a_third_network_of_a_model_without_a_game(tmp_path):
     refused(
         lambda: fit(tmp_path, Half(image_shape=SHAPE, backbone=DCGANBackbone(width=4))),
         "generator",
+        "a part of the encoder or the generator, or give it to the one optimizer",
         "requires_grad_(False)",
     )
     assert fit(tmp_path, Whole(image_shape=SHAPE, backbone=DCGANBackbone(width=4)), max_steps=1)["global_step"] == 1
+
+
+def test_a_model_without_a_game_that_is_frozen_cannot_learn(tmp_path):
+    model = small(VAE)
+    model.requires_grad_(False)
+    refused(lambda: fit(tmp_path, model), "no network of encoder, generator has a parameter that requires a gradient")
 
 
 def optimizers(*players, schedule=None):
@@ -415,6 +423,8 @@ def test_a_batch_is_a_step_however_often_the_discriminator_moves(moves, tmp_path
     count = Count()
     checkpoint = fit(tmp_path, hinge(Uneven), callbacks=[count], max_steps=6)
     assert count.batches == checkpoint["global_step"] == 6
+    steps = checkpoint["loops"]["fit_loop"]["epoch_loop.manual_optimization.optim_step_progress"]
+    assert steps["total"] == {"ready": 6, "completed": 6}
 
 
 def returning(value, of="generator_loss"):
