@@ -41,7 +41,7 @@ def checkpoint(epochs, counts, total, last=False, **said):
         (iter(range(10)), 1.0, (None, None)),
         ([range(10), range(4)], 1.0, (None, None)),
     ],
-    ids=str,
+    ids=["no limit", "a lower limit", "a higher limit", "a share", "no length", "several loaders"],
 )
 def test_the_length_of_an_epoch(loader, limit, expected):
     assert lengths(run(limit=limit), loader) == expected
