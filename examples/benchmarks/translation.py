@@ -20,7 +20,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 import lit_gans
 from lit_gans.cli.run_data import open_data
 from lit_gans.images.shape import to_float, to_uint8
-from lit_gans.metrics.frechet import Given
+from lit_gans.metrics.frechet import PassThrough
 from lit_gans.metrics.training import accuracy, train_classifier
 
 
@@ -49,7 +49,9 @@ def fitted(images, side):
 
 def kernel_distance(network, real, fake):
     """Unbiased squared maximum mean discrepancy of the network's features."""
-    metric = KernelInceptionDistance(feature=Given(network.num_features), subset_size=min(len(real), len(fake), 1000))
+    metric = KernelInceptionDistance(
+        feature=PassThrough(network.num_features), subset_size=min(len(real), len(fake), 1000)
+    )
     for images, is_real in ((real, True), (fake, False)):
         for part in images.split(500):
             metric.update(network(floats(part)), is_real)

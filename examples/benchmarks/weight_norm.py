@@ -28,7 +28,7 @@ from lightning.pytorch import Callback, Trainer, seed_everything
 from torch.optim.lr_scheduler import LinearLR
 
 from lit_gans import DCGAN, MNIST, WeightNormGAN
-from lit_gans.latents.inversion import RUNNING, invert_images
+from lit_gans.latents.inversion import XIANG_LI, invert_images
 from lit_gans.metrics.features import load_classifier
 from lit_gans.metrics.material import drawn, real_images
 from lit_gans.metrics.scoring import Scoring
@@ -66,7 +66,7 @@ class Watch(Callback):
         before = time.perf_counter()
         with model.inference_generator() as generator, torch.no_grad():
             origin = (generator(torch.zeros(1, model.latent_dim)) - self.images).square().mean()
-            found = invert_images(generator, self.images, model.latent_dim, **RUNNING)
+            found = invert_images(generator, self.images, model.latent_dim, **XIANG_LI)
         self.spent += time.perf_counter() - before
         trained = time.perf_counter() - self.start - self.spent
         self.write(

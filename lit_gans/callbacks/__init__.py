@@ -1,4 +1,4 @@
-"""What watches a run without touching the game."""
+"""Callbacks that watch a run and leave the game alone."""
 
 from lit_gans.callbacks.best import Best
 from lit_gans.callbacks.collapse import CollapseMonitor

@@ -1,4 +1,4 @@
-"""The best checkpoint: of the validations that were scored."""
+"""Keeps the best checkpoint of the validations that were scored."""
 
 import difflib
 import re
@@ -19,12 +19,12 @@ _OTHERS = {"val/diversity", "val/discriminator_auroc", "val/reconstruction"}  # 
 
 
 class Best(ModelCheckpoint):
-    """Lightning's, which looks at a score only where it was measured.
+    """Lightning's ``ModelCheckpoint``, which looks at a score only after validations that measured it.
 
-    A validation that `Quality` leaves out, or whose score cannot be computed, changes nothing: the run goes on, and a
-    value of before is not taken for a new one. A name that nothing will log is refused before the first batch. Scores
+    A validation that `Quality` leaves out, or whose score cannot be computed, changes nothing: the run goes on, and an
+    earlier value is not taken for a new one. A name that nothing will log is refused before the first batch. Scores
     are named ``val/fid`` and so on; in the name of a file their slash becomes an underscore, so that
-    ``best_{val/fid:.1f}`` is one file beside the others.
+    ``best_{val/fid:.1f}`` names a file, not a file in a folder.
 
     Its arguments are those of ``ModelCheckpoint``.
     """
@@ -34,7 +34,7 @@ class Best(ModelCheckpoint):
 
     @property
     def state_key(self) -> str:
-        """Lightning's own, so that checkpoints of both can be resumed by both."""
+        """Lightning's own key, so that either class can resume from a checkpoint of the other."""
         return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -51,7 +51,7 @@ class Best(ModelCheckpoint):
             )
 
     def on_sanity_check_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """By now the model has logged what it will log at every validation."""
+        """Refuses a name that no validation logs; by now the model has logged all that it logs in one."""
         names = logged(trainer, pl_module)
         if self.monitor is None or self.monitor in names:
             return
@@ -61,17 +61,17 @@ class Best(ModelCheckpoint):
             raise unknown("best.monitor", self.monitor, names, near)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Lightning's, where there is a new value."""
+        """Does what Lightning does, if there is a new value."""
         if self._measured(trainer):
             super().on_validation_end(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The same."""
+        """Does what Lightning does, if there is a new value."""
         if self._measured(trainer):
             super().on_train_epoch_end(trainer, pl_module)
 
     def _measured(self, trainer: Trainer) -> bool:
-        """Whether what is monitored was measured by the last validation; the answer is the same on every device."""
+        """Whether the last validation measured the monitored value; the answer is the same on every device."""
         quality = _quality(trainer)
         if self.monitor is None or trainer.sanity_checking:
             return True
@@ -80,6 +80,7 @@ class Best(ModelCheckpoint):
         return True if self.monitor in trainer.callback_metrics else self._without(trainer)
 
     def _without(self, trainer: Trainer) -> bool:
+        """Warns, once in a run, that a validation did not measure the value; returns False."""
         validated = trainer.fit_loop.epoch_loop.val_loop._has_run
         if validated and not self._warned:
             self._warned = True
@@ -93,7 +94,7 @@ class Best(ModelCheckpoint):
         ver: int | None = None,
         prefix: str | None = None,
     ) -> str:
-        """Lightning's, with an underscore for the slash in the name of a value."""
+        """Names a file as Lightning does, with an underscore for the slash in the name of a value."""
         template = filename or self.filename or ""
         for name in re.findall(r"\{([^}:]*/[^}:]*)", template):
             plain = name.replace("/", "_")
@@ -104,19 +105,19 @@ class Best(ModelCheckpoint):
 
 
 def logged(trainer: Trainer, pl_module: Any) -> set[str]:
-    """The names that validations log, once one has been tried."""
+    """The names that validations log; complete once one has been run."""
     quality = _quality(trainer)
     return {*trainer.callback_metrics, *_OTHERS, *(quality.names(trainer, pl_module) if quality else ())}
 
 
 def never_logged(name: str, trainer: Trainer, pl_module: Any) -> bool:
-    """Whether no validation is going to log a name; a callback of a user's own may log any."""
+    """Whether it is certain that no validation logs a name; a user's own callback may log any."""
     strangers = [c for c in trainer.callbacks if not type(c).__module__.startswith(("lightning.", "lit_gans."))]  # type: ignore[attr-defined]
     return name.startswith("val/") and not strangers and name not in logged(trainer, pl_module)
 
 
 def unknown(option: str, name: str, names: set[str], near: Sequence[str] = ()) -> UsageError:
-    """What to say of a name that no validation logs."""
+    """The error for a name that no validation logs."""
     return UsageError(
         f"{option} is {name!r}, which no validation logs; {f'did you mean {near[0]}? ' if near else ''}there are "
         f"{', '.join(sorted(names))}"

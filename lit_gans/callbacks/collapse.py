@@ -11,27 +11,31 @@ from lit_gans.errors import at_least
 from lit_gans.networks.base import evaluating
 
 _IMAGES = 256  # of each kind that a look takes
-_ALIKE = 0.1  # of the real images' mean distance
+_ALIKE = 0.1  # share of the real images' mean distance below which samples are nearly one image
 _PATIENCE = 3  # looks in a row before a player has won
+# areas under the curve, where 0.5 is a draw: of the 256 x 256 pairs of a real image and a sample the discriminator
+# orders at most 65 wrongly (it has won), or at most 1 in 20 rightly (it takes samples for real images)
+_NEVER_FOOLED, _ALWAYS_FOOLED = 0.999, 0.05
 
 
 class CollapseMonitor(Callback):
     """After every validation logs how different samples are and how well the discriminator tells them from real ones.
 
-    - ``val/diversity``: mean distance between two samples over the same between two real images, in pixels. About 1 is
+    - ``val/diversity``: mean distance between the pixels of two samples, divided by that of two real images. About 1 is
       healthy; near 0 all samples are one image.
-    - ``val/discriminator_auroc``: the chance that the discriminator puts a real image above a sample (its scale does
-      not matter: logits, distances, critics). 0.5 is a draw, 1 means that it is never fooled. For models whose
-      discriminator gives one score an image; not for energies, which a game may hold at any ratio by design.
+    - ``val/discriminator_auroc``: the chance that the discriminator scores a real image higher than a sample. Only the
+      order of its scores counts, so that it suits logits and critics. 0.5 is a draw, 1 means that it is never fooled.
+      For models whose discriminator gives one score an image; not for energies, which a game may hold at any ratio by
+      design.
     - ``<player>/gradient_norm`` of every network that an optimizer moves, whenever losses are logged.
 
     On several devices the first one looks, at what one device would see, and the others get its values.
 
-    It warns, once each, when samples are alike, when the discriminator is never fooled for three looks in a row, and
-    when it takes samples for the real images as long, saying what to change.
+    It warns, once each, when samples are alike, when the discriminator is never fooled at three looks in a row, and
+    when it takes samples for real images at three looks in a row. The warnings say what to change.
 
     Args:
-        after: batches before which nothing is said, since every game begins like that.
+        after: batches before which it does not warn, since every game begins like that.
 
     Raises:
         UsageError: if ``after`` is negative.
@@ -45,7 +49,7 @@ class CollapseMonitor(Callback):
         self.warned: set[str] = set()
 
     def state_dict(self) -> dict[str, Any]:
-        """How often a player has won in a row, and what has been said, so that a resumed run goes on counting."""
+        """The looks in a row that a player has won, and the warnings given, so that a resumed run goes on counting."""
         return {"won": dict(self.won), "warned": sorted(self.warned)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -62,7 +66,7 @@ class CollapseMonitor(Callback):
                 pl_module.log(f"{player}/gradient_norm", nn.utils.get_total_norm(gradients))
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Logs the norm of every player's last gradient: one may move seldom, and not when losses are logged."""
+        """Logs the norm of every player's last gradient, which may be of an earlier batch: some move seldom."""
         if pl_module._logs_this_batch() and not pl_module.automatic_optimization:
             pl_module.log_dict({f"{player}/gradient_norm": norm for player, norm in pl_module.gradient_norms.items()})
 
@@ -84,12 +88,12 @@ class CollapseMonitor(Callback):
         """Looks, logs and warns."""
         if trainer.sanity_checking or not pl_module.draws:
             return
-        # what others see of the data differs, and a value that only some of them log is waited for in vain
+        # devices see other data than the first, and a value that only some of them log would be waited for in vain
         found = self._look(trainer, pl_module) if trainer.is_global_zero else {}
         pl_module.log_dict(trainer.strategy.broadcast(found))
 
     def _look(self, trainer: Trainer, pl_module: Any) -> dict[str, float]:
-        """What there is to log; warns."""
+        """Measures, warns, and returns the values to log by name."""
         if self.real is None or self.real.ndim < 2 or len(self.real) < 2:
             return {}
         real = self.real[:_IMAGES]
@@ -110,7 +114,7 @@ class CollapseMonitor(Callback):
         return found
 
     def _judge(self, pl_module: Any, real: Tensor, fake: Tensor, counts: bool) -> dict[str, float]:
-        """Whether the discriminator tells real from fake."""
+        """Measures whether the discriminator tells real from fake, warns, and returns the value to log by name."""
         try:
             with evaluating(pl_module.discriminator):
                 verdicts = [pl_module.discriminator(images) for images in (real, fake)]
@@ -121,8 +125,8 @@ class CollapseMonitor(Callback):
         above, below = (v.flatten().float() for v in verdicts)
         difference = above[:, None] - below
         auroc = float(((difference > 0).float() + 0.5 * (difference == 0).float()).mean())
-        self.won["discriminator"] = self.won["discriminator"] + 1 if counts and auroc > 0.999 else 0
-        self.won["generator"] = self.won["generator"] + 1 if counts and auroc < 0.05 else 0
+        self.won["discriminator"] = self.won["discriminator"] + 1 if counts and auroc > _NEVER_FOOLED else 0
+        self.won["generator"] = self.won["generator"] + 1 if counts and auroc < _ALWAYS_FOOLED else 0
         if self.won["discriminator"] >= _PATIENCE:
             self._warn(
                 "discriminator",

@@ -1,4 +1,4 @@
-"""How often a run is scored: so that scores take a tenth of it at most, and its last validation has them."""
+"""Decides how often a run is scored: scores take a tenth of its time at most, and the last validation has them."""
 
 from math import ceil, isfinite
 from time import monotonic
@@ -6,17 +6,17 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-_SHARE = 0.1  # of a run that scores may take
+_SHARE = 0.1  # of a run's time that scores may take
 
 
 class Pace:
-    """Chooses the validations that are scored: every so many, the first if the pace is not known yet, and the last.
+    """Chooses the validations that are scored: one of every n, and the last.
 
-    The pace is fixed once, by what the first scoring costs beside the training between two validations, and is part of
-    a checkpoint, so that a resumed run goes on with it.
+    If n is not given, the first validation is scored and timed, which fixes n: by the time of the scoring and of the
+    training between two validations. A checkpoint keeps n, so that a resumed run goes on with it.
 
     Args:
-        every: validations between two scorings; None lets the first scoring decide.
+        every: n; None lets the first scoring decide.
     """
 
     def __init__(self, every: int | None) -> None:
@@ -29,7 +29,7 @@ class Pace:
         return {"every": self.fixed, "validations": self.validations}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on; a pace that was given for this run stands."""
+        """Goes on at the same pace, unless another one was given for this run."""
         self.validations = int(state["validations"])
         if self.given is None:
             self.fixed = state["every"]
@@ -45,7 +45,8 @@ class Pace:
         return self.fixed is None or self.validations % self.fixed == 0 or _is_last(trainer)
 
     def fix(self, trainer: Trainer, seconds: float) -> str:
-        """Fixes the pace from what a scoring took, on all devices as on the first, and says so in a sentence."""
+        """Fixes the pace by the time that a scoring took on the first device; returns a sentence that says so."""
+        # seconds / (seconds + n trained) is at most the share
         cost = seconds * (1 - _SHARE) / _SHARE / self._trained if self._trained > 0 else 1
         self.fixed = int(trainer.strategy.broadcast(max(1, ceil(cost))))
         often = "every validation" if self.fixed == 1 else f"every {self.fixed} validations, and for the last one"
@@ -58,7 +59,7 @@ class Pace:
 def _between(trainer: Trainer) -> float:
     """Batches between two validations."""
     epoch, inside = trainer.num_training_batches, trainer.val_check_batch
-    if inside is None:  # by the clock
+    if inside is None:  # validations are started by the clock
         return float("inf")
     if trainer.check_val_every_n_epoch is None or inside < epoch:
         return float(inside)
@@ -66,13 +67,13 @@ def _between(trainer: Trainer) -> float:
 
 
 def _training_time(trainer: Trainer, seconds: float, first: int) -> float:
-    """Seconds of training between two validations, from those since the batch ``first``."""
+    """Seconds of training between two validations, if ``seconds`` of it have passed since the batch ``first``."""
     done, whole = trainer.fit_loop.total_batch_idx + 1 - first, _between(trainer)
     return seconds * whole / done if done > 0 and isfinite(whole) else seconds
 
 
 def _is_last(trainer: Trainer) -> bool:
-    """Whether no further validation is to come, as far as that is known: a time limit says nothing of it."""
+    """Whether this is the last validation, as far as steps and epochs tell; a time limit does not tell."""
     epoch, left = trainer.num_training_batches, float("inf")
     if trainer.max_steps is not None and trainer.max_steps >= 0:
         left = trainer.max_steps - trainer.global_step

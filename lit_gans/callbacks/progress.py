@@ -1,4 +1,4 @@
-"""A progress bar that shows how training goes."""
+"""A progress bar with the losses."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class ProgressBar(TQDMProgressBar):
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def say(self, text: str) -> None:
-        """Shows on the bar of a validation or a test what goes on, now that its batches are done."""
+        """Says on the bar of a validation or a test what is done after its batches."""
         bar = self._test_progress_bar if self.trainer.testing else self._val_progress_bar
         if bar is not None:
             bar.set_description(text)

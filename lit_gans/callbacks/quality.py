@@ -1,4 +1,4 @@
-"""How good the samples are, while a run goes on, and by what they were measured."""
+"""Scores samples while a run goes on, and records how they were measured."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -37,37 +37,37 @@ from lit_gans.runs import Run
 
 
 class Quality(Callback):
-    """Scores as many samples as wanted after validations: ``val/fid`` and so on; after a test ``test/fid``.
+    """Scores samples after validations, as ``val/fid`` and so on, and after a test, as ``test/fid`` and so on.
 
-    Real features are computed once. The samples are those of the averaged generator from the same noise each time.
-    Beside the logged values, every line of ``<run>/scores.jsonl`` has the protocol that they were measured by. Several
+    Real features are computed once. The samples are those of the averaged generator from the same noise each time. Each
+    scoring adds a line to ``<run>/scores.jsonl``: the values and the protocol that they were measured by. Several
     devices share the work, and the scores are those of one device.
 
-    The first validation is scored and timed, and from then on every so many that scores take a tenth of the run at
-    most, and the last one. What a callback of Lightning's other than `Best` watches, ``EarlyStopping`` say, is measured
-    at every validation.
+    The first validation is scored and timed. After it, one of every n validations is scored, so that scores take a
+    tenth of the run's time at most, and the last one. If a callback other than `Best` watches a score, say Lightning's
+    ``EarlyStopping``, every validation is scored.
 
-    Models that translate are scored by what they make of all validation images, beside the images of the target domain
-    there.
+    Models that translate are scored by their translations of all validation images, which are compared with the
+    validation images of the target domain.
 
-    Points in the plane have no features: they get ``swd``, the sliced Wasserstein distance, alone. Data whose modes are
-    known, `Gaussians` and `StackedMNIST`, gets their coverage besides, ``val/modes``, ``val/kl`` and so on, from the
-    first 2,500 or 26,000 of the samples if there are as many.
+    Points in the plane have no features: only ``swd``, the sliced Wasserstein distance, is measured. If the modes of
+    the data are known, as those of `Gaussians` and `StackedMNIST` are, their coverage is measured besides,
+    ``val/modes``, ``val/kl`` and so on, from the first 2,500 or 26,000 samples, or from all if there are fewer.
 
-    A model that draws by class gets ``val/accuracy`` besides, if the features are those of a classifier that knows the
-    classes: the share of these samples that it calls by the class they were drawn for.
+    For a model that draws by class, ``val/accuracy`` is measured besides, if the features are those of a classifier
+    that knows the classes: the share of samples in which it sees the class that they were drawn for.
 
     Args:
-        scores: which of ``fid``, ``kid``, ``is``, ``precision_recall``, ``density_coverage``, ``swd``, ``sharpness``,
+        scores: some of ``fid``, ``kid``, ``is``, ``precision_recall``, ``density_coverage``, ``swd``, ``sharpness``,
             ``checkerboard`` and ``accuracy``.
         features: ``digits`` (shipped: a small classifier of MNIST), ``inception``, ``dinov2``, or a file that
             'lit-gans features' wrote.
         count: samples to draw; fewer if the trainer limits the validation batches.
-        reference: the split of the real images, which a test replaces by ``test``.
+        reference: the split that the real images are from; in a test it is always ``test``.
         real_count: most real images to compare with.
         seed: of the samples' noise.
-        every: validations between two scorings, of which there is one an epoch unless the trainer says otherwise; by
-            default what the first scoring costs decides.
+        every: score one of every so many validations, of which there is one an epoch unless the trainer says otherwise;
+            by default the time that the first scoring takes decides.
 
     Raises:
         UsageError: if a number or a score is wrong; by ``setup``, if the network cannot be had or does not suit the
@@ -95,29 +95,35 @@ class Quality(Callback):
         self.count, self.reference, self.real_count, self.seed = count, reference, real_count, seed
         self.pace = Pace(every)
         self.scorings: dict[str, Scoring] = {}
+        # splits whose real images have all been taken in: a scoring that failed half way takes them in again
         self.complete: set[str] = set()
         self.run = Run(Path())
-        self.due = True
-        self.fresh = False
+        self.due = True  # whether this validation is to be scored
+        self.fresh = False  # whether it has been
         self._network: Features | None = None
+        # of the translations of this validation, real and fake
         self._parts: dict[bool, list[Part]] = {True: [], False: []}
         self._failed = ""
         self._said: set[str] = set()
 
     def monitor(self, image_shape: Sequence[int]) -> str:
-        """What tells the best checkpoint: the first score of which less is better."""
+        """The score by which the best checkpoint is chosen: the first of which less is better.
+
+        Raises:
+            UsageError: if there is none.
+        """
         scores = ("swd",) if is_points(image_shape) else self.scores
         chosen = next((name for name in scores if name in LOWER_IS_BETTER), None)
         if chosen is None:
             named = f"more is better of {', '.join(map(repr, scores))}" if scores else "it is empty"
             raise UsageError(
-                f"quality.scores has no score that tells the best checkpoint by being small ({named}): add fid, or set "
-                "best.monitor and best.mode"
+                f"quality.scores has no score of which less is better, to choose the best checkpoint by ({named}): add "
+                "fid, or set best.monitor and best.mode"
             )
         return f"val/{chosen}"
 
     def names(self, trainer: Trainer, pl_module: Any) -> list[str]:
-        """What a validation may log."""
+        """The names of the values that a validation may log."""
         scores = self._chosen(pl_module, _shape(trainer, pl_module))
         known = pl_module.draws and mode_coverage(trainer.datamodule) is not None  # type: ignore[attr-defined]
         values = [value for name in scores for value in VALUES[name]]
@@ -126,7 +132,7 @@ class Quality(Callback):
     # ---------------------------------------------------------------- a run
 
     def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
-        """Finds the run's folder (on every device, since they have to agree on it); refuses what cannot be scored by.
+        """Finds the run's folder (on every device, since they have to agree on it) and refuses scores that do not suit.
 
         An epoch may take hours, so that this is not left to the first scoring.
         """
@@ -140,7 +146,11 @@ class Quality(Callback):
             self._refuse_gaps(trainer, self.names(trainer, pl_module))
 
     def _refuse_gaps(self, trainer: Trainer, names: Sequence[str]) -> None:
-        """Measures at every validation what another callback looks at then."""
+        """Makes every validation a scored one if another callback looks at a score.
+
+        Raises:
+            UsageError: if ``every`` was given and leaves some out.
+        """
         callbacks: Sequence[Any] = trainer.callbacks  # type: ignore[attr-defined]
         others = [c for c in callbacks if getattr(c, "monitor", None) in names and not hasattr(c, "waits")]
         if others and (self.pace.given or 1) > 1:
@@ -152,25 +162,25 @@ class Quality(Callback):
             self.pace.given = self.pace.fixed = 1
 
     def state_dict(self) -> dict[str, Any]:
-        """How often scores are computed, for a resumed run."""
+        """The pace of the scorings, for a resumed run."""
         return self.pace.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on as often."""
+        """Goes on at the same pace."""
         self.pace.load_state_dict(state_dict)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begins to time."""
+        """Starts the clock."""
         self.pace.train(trainer)
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Sees whether this validation is scored."""
+        """Decides whether this validation is scored."""
         fitting = trainer.state.fn == "fit"
         self.due = not trainer.sanity_checking and (not fitting or self.pace.validate(trainer))
         self._begin()
 
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forgets what is left of a pass that was cut."""
+        """Forgets what an interrupted test has left."""
         self._begin()
 
     def _begin(self) -> None:
@@ -185,7 +195,7 @@ class Quality(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Takes in what a translator made of a batch, and what it should look like."""
+        """Takes in the translations of a batch, and the real images to compare them with."""
         if not pl_module.draws and self.due:
             self._compare(pl_module, outputs, "val")
 
@@ -208,7 +218,7 @@ class Quality(Callback):
             self.measure(trainer, pl_module, "val", self.reference if pl_module.draws else "val")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Training goes on."""
+        """Notes that training goes on."""
         if trainer.state.fn == "fit":
             self.pace.train(trainer)
 
@@ -216,7 +226,7 @@ class Quality(Callback):
         """Measures and logs."""
         self.measure(trainer, pl_module, "test", "test")
 
-    # ---------------------------------------------------------------- measuring: on all devices, or on none
+    # ---------------------------------------------------------------- measuring, on all devices or on none
 
     def measure(self, trainer: Trainer, pl_module: Any, stage: str, split: str) -> None:
         """Scores the model as it is and logs the scores as ``<stage>/<name>``."""
@@ -249,7 +259,7 @@ class Quality(Callback):
             rank_zero_info(self.pace.fix(trainer, monotonic() - began))
 
     def _compare(self, model: Any, outputs: Any, split: str) -> None:
-        """Looks at a batch of translations and, in the first pass, at what they are compared with."""
+        """Gathers the features of a batch of translations and, in the first pass, of the real images beside them."""
         if model.repeats or self._failed or not isinstance(outputs, dict) or not {"fake", "real"} <= outputs.keys():
             return
         try:
@@ -261,13 +271,17 @@ class Quality(Callback):
             self._failed = str(error)
 
     def _kept(self, real: bool) -> Iterator[Part]:
-        """What `_compare` has looked at; all devices hear of what has failed on one."""
+        """The parts that `_compare` has gathered.
+
+        Raises:
+            UsageError: if one of them could not be; `shared` raises it on all devices.
+        """
         yield from self._parts[real]
         if self._failed:
             raise UsageError(self._failed)
 
     def _take_real(self, scoring: Scoring, trainer: Trainer, pl_module: Any, split: str) -> None:
-        """Gathers what samples are compared with, once."""
+        """Takes in the real images that fakes are compared with, once for a split."""
         if split in self.complete:
             return
         device = pl_module.device
@@ -276,7 +290,7 @@ class Quality(Callback):
             for part in shared(looked if pl_module.draws else self._kept(True)):
                 scoring.take(part, real=True)
         except UsageError:
-            del self.scorings[split]  # which has a part of them
+            del self.scorings[split]  # it has only some of them
             raise
         if scoring.counts[True]:
             self.complete.add(split)
@@ -306,10 +320,10 @@ class Quality(Callback):
                     label = whole.get("label")
                     yield whole["image"][:own], None if label is None else label[:own]
 
-    # ---------------------------------------------------------------- by what
+    # ---------------------------------------------------------------- which scores, by which network
 
     def _scoring(self, trainer: Trainer, model: Any, split: str) -> Scoring:
-        """What gathers scores against a split; made at the first measurement."""
+        """The scores against a split; made at the first measurement."""
         if split not in self.scorings:
             shape = _shape(trainer, model)
             self.scorings[split] = Scoring(self._chosen(model, shape), self._features(shape), strict=False)
@@ -325,17 +339,17 @@ class Quality(Callback):
         return tuple(dict.fromkeys((*self.scores, *by_class)))
 
     def _features(self, shape: Sequence[int] | None) -> Features | None:
-        """The network, if a score needs any."""
+        """The feature network; None if no score needs one."""
         if set(self.scores) <= set(OF_PIXELS) or (shape is not None and is_points(shape)):
             return None
         if self._network is None:
             self._network = feature_network(self.features)
         return self._network
 
-    # ---------------------------------------------------------------- what is said and written
+    # ---------------------------------------------------------------- messages and records
 
     def _doubt(self, scoring: Scoring, stage: str) -> None:
-        """Says what is not measured, and what few images make of a score."""
+        """Warns of scores that are not measured, and of a FID of too few images."""
         for name, reason in scoring.missing.items():
             self._say(f"{stage}/{name} is not measured: {reason}")
         fewest = min(scoring.counts.values())
@@ -347,7 +361,7 @@ class Quality(Callback):
             )
 
     def _say(self, message: str) -> None:
-        """Once in a run."""
+        """Warns, once in a run."""
         if message not in self._said:
             self._said.add(message)
             rank_zero_warn(message)
@@ -355,7 +369,7 @@ class Quality(Callback):
     def _record(
         self, trainer: Trainer, pl_module: Any, scoring: Scoring, split: str, values: dict[str, Tensor]
     ) -> None:
-        """Adds a line with the scores and their card to the run's record."""
+        """Adds a line with the scores and their protocol to the run's ``scores.jsonl``."""
         if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         data = trainer.datamodule  # type: ignore[attr-defined]
@@ -387,7 +401,7 @@ def _shape(trainer: Trainer, model: Any) -> tuple[int, ...] | None:
 
 
 def _limit(trainer: Trainer, stage: str) -> int:
-    """Samples that are enough for somebody who limits the validation batches; else any number."""
+    """The most samples to draw: if the trainer limits the validation batches, as many as these hold."""
     limit = trainer.limit_test_batches if stage == "test" else trainer.limit_val_batches
     if limit == 1.0 and not isinstance(limit, int):
         return 2**31

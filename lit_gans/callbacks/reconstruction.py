@@ -1,4 +1,4 @@
-"""How near the generator comes to held-out images, while a run goes on."""
+"""Measures, while a run goes on, how near the generator comes to held-out images."""
 
 from typing import Any
 
@@ -7,24 +7,24 @@ from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
 from lit_gans.errors import UsageError
-from lit_gans.latents.inversion import RUNNING, invert_images
+from lit_gans.latents.inversion import XIANG_LI, invert_images
 from lit_gans.metrics.together import gathered, shared
 
 
 class Reconstruction(Callback):
     """After a validation logs ``val/reconstruction``: the mean error with which the generator draws held-out images.
 
-    The running measure of Xiang & Li 2017 (arXiv:1704.03971): for each image gradient descent on the noise from z = 0,
+    The running measure of Xiang & Li 2017 (arXiv:1704.03971): for each image, gradient descent on the noise from z = 0,
     by RMSprop with learning rate 0.01. The error is the mean over pixels of (G(z) - x)^2 at the best point on the way,
-    of values in [-1, 1], which is four times that of values in [0, 1]. Under a steady gradient fifty such steps carry a
-    coordinate 0.6 far, so they end among what training draws. A mode that the generator has dropped raises the error.
+    of values in [-1, 1], which is four times that of values in [0, 1]. Under a steady gradient fifty such steps move a
+    coordinate by 0.6, so that z stays where training draws it. A mode that the generator has dropped raises the error.
 
-    The images are the first of the validation set, the generator is the averaged one; the game does not notice. Use it
+    The images are the first of the validation set, the generator is the averaged one; training is not affected. Use it
     with ``--trainer.callbacks+=Reconstruction``. To choose checkpoints by it add ``--best.monitor val/reconstruction``.
 
     Args:
         images: how many, over all devices; each costs ``steps`` passes through the generator, forward and back.
-        steps: moves of every latent point; 50 in the paper while it trains, 2,000 at the end.
+        steps: gradient steps of every latent point; 50 in the paper while it trains, 2,000 at the end.
         every_n_epochs: epochs between two measurements.
 
     Raises:
@@ -62,7 +62,7 @@ class Reconstruction(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keeps this device's first images: those of all devices hold the first of all."""
+        """Keeps this device's first images; together, the devices have the first of the validation set."""
         left = self.images - sum(map(len, self.real))
         if left > 0 and self._due(trainer) and not pl_module.repeats:
             received = pl_module.receive(batch)
@@ -75,7 +75,7 @@ class Reconstruction(Callback):
                 self.labels.append(received["label"][:left].cpu())
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Inverts and logs: every device its share of the images that one device would take."""
+        """Inverts the images, each device its share of those that one device would take, and logs the mean error."""
         if not self._due(trainer):
             return
         images = list(shared(self.real))
@@ -88,10 +88,10 @@ class Reconstruction(Callback):
         pl_module.log("val/reconstruction", torch.cat(gathered(errors)).mean())
 
     def _errors(self, pl_module: Any, images: Tensor, label: Tensor | None) -> Tensor:
-        """Of each of this device's images; there may be none."""
+        """The errors (N,) of this device's images; N may be 0."""
         if not len(images):
             return torch.zeros(0)
-        settings: dict[str, Any] = RUNNING | {"steps": self.steps}
+        settings: dict[str, Any] = XIANG_LI | {"steps": self.steps}
         with pl_module.inference_generator() as generator:
             if label is not None and pl_module.known_classes is not None:
                 settings["label"] = pl_module.condition(label.to(pl_module.device))

@@ -18,7 +18,7 @@ _made: list[Path] = []
 
 
 class RunLogger(CSVLogger):
-    """Lightning's logger, in a folder that this run alone has made.
+    """Lightning's CSV logger, in a folder that this run alone has made.
 
     Two runs that start together get two versions, and a version that already holds a run is refused; Lightning's logger
     would delete its ``metrics.csv``. The arguments are `CSVLogger`'s.
@@ -28,12 +28,12 @@ class RunLogger(CSVLogger):
 
     @classmethod
     def like(cls, logger: CSVLogger) -> "RunLogger":
-        """One with the arguments of another that has not written yet."""
+        """A logger with the arguments of another one, which has not written yet."""
         return cls(logger.save_dir, logger.name, logger._version, logger._prefix, logger._flush_logs_every_n_steps)
 
     @property
     def version(self) -> int | str:
-        """The given one, or the first that is free.
+        """The version that was given, or the first that is free.
 
         Raises:
             UsageError: if its folder holds a run.
@@ -82,11 +82,11 @@ def remove_unused() -> None:
 
 
 def run_of(trainer: Trainer) -> Run:
-    """The run whose folder the callbacks write to; to be asked on all processes, since they have to agree on it.
+    """The run whose folder the callbacks write to; to be called on all processes, since they have to agree on it.
 
-    It is that of the first logger: of those of Lightning that write files the one that it names, of others, say
-    W&B, ``save_dir/name/version``, where Lightning keeps their checkpoints, too. Without a logger it is the trainer's
-    ``default_root_dir``, which no other run may have written to, but for the one that this one goes on with.
+    The folder is that of the first logger: the one that Lightning's CSV or TensorBoard logger writes to; for others,
+    say W&B, ``save_dir/name/version``, where Lightning keeps their checkpoints, too. Without a logger it is the
+    trainer's ``default_root_dir``. No run but the one that is resumed may have written there before.
 
     Raises:
         UsageError: before the first batch, if there is no logger and the folder holds another run.
@@ -109,7 +109,7 @@ def _callbacks(trainer: Trainer) -> list[Callback]:
 
 
 class _OwnFolder(Callback):
-    """Refuses a folder that holds another run, before the first batch; earlier nobody knows what a run goes on with."""
+    """Refuses a folder that holds another run, before the first batch, when it is known which run is resumed."""
 
     def __init__(self, run: Run) -> None:
         self.run, self.ours = run, False

@@ -1,4 +1,4 @@
-"""Pictures of a run: what the generator draws from the same noise, over time."""
+"""Pictures of a run: samples from the same noise, over time."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from lit_gans.errors import UsageError
 from lit_gans.images.grid import beside, grid, refuse_undrawable, to_image
 from lit_gans.images.photos import write_picture
 
-_MOST = 10_000  # of a picture that can still be opened
+_MOST = 10_000  # samples in a picture that can still be opened
 _ROWS = 8  # of translations
 _WIDEST = 50  # classes beside each other that can still be told apart on a screen
 
@@ -22,19 +22,19 @@ _WIDEST = 50  # classes beside each other that can still be told apart on a scre
 class SampleGrid(Callback):
     """A grid of samples from a fixed noise: a PNG in ``<run>/samples`` always, and in W&B and TensorBoard if they log.
 
-    Of a model that draws by class every column is a class, and ``count`` is rounded down to whole rows.
+    For a model that draws by class, each column is one class, and ``count`` is rounded down to whole rows.
 
     Beside them ``real.png`` shows the first training batch as the model gets it: look at it before you wait for a run.
-    Models that reconstruct also show held-out images beside their reconstructions, after every validation; models that
-    translate show then, in place of samples, held-out images beside what they make of them, a row each.
+    Models that reconstruct also show held-out images beside their reconstructions, after every validation. Models that
+    translate show held-out images beside their translations instead of samples, a row each.
+
+    Data that a picture cannot show (other than 1 or 3 channels, vectors, voxels) is not drawn; a warning says so once.
 
     Args:
         count: samples in the grid.
         every_n_epochs: epochs between two grids; 0 draws only the last.
-        every_n_steps: batches between two grids; 0 leaves it to the epochs.
+        every_n_steps: batches between two grids; 0 turns it off.
         seed: of the noise.
-
-    Of data that is no picture (other than 1 or 3 channels, vectors, voxels) there is none; a warning says so once.
 
     Raises:
         UsageError: if a number is negative or there is nothing to draw.
@@ -57,7 +57,7 @@ class SampleGrid(Callback):
         self.folder = run_of(trainer).samples
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        """Shows the run's first batch; pairs and domains side by side."""
+        """Draws the run's first batch; pairs and domains side by side."""
         silent = not trainer.is_global_zero or trainer.fast_dev_run  # type: ignore[attr-defined]
         if silent or self.drawn >= 0:  # not batch_idx, which a resumed run may not begin at
             return
@@ -69,17 +69,17 @@ class SampleGrid(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Draws if so many batches are done."""
+        """Draws after every ``every_n_steps`` batches."""
         if self.every_n_steps and trainer.global_step % self.every_n_steps == 0:
             self.draw(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws if so many epochs are done."""
+        """Draws after every ``every_n_epochs`` epochs."""
         if self.every_n_epochs and (trainer.current_epoch + 1) % self.every_n_epochs == 0:
             self.draw(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws what the run has ended with."""
+        """Draws the last grid."""
         self.draw(trainer, pl_module)
 
     def on_validation_batch_end(
@@ -91,7 +91,7 @@ class SampleGrid(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keeps the first validation images beside what a model that reconstructs or translates makes of them."""
+        """Keeps the first validation images beside their reconstructions or translations."""
         if trainer.sanity_checking or not isinstance(outputs, dict) or "shown" not in outputs:
             return
         if (missing := self.count - sum(len(row) for row in self.rows)) > 0:
@@ -100,7 +100,7 @@ class SampleGrid(Callback):
                 self.rows.append(beside(shown).float()[:missing].cpu())
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Shows what was kept."""
+        """Draws the images that were kept."""
         rows, self.rows = self.rows, []
         if rows and trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             if pl_module.draws:
@@ -135,7 +135,7 @@ class SampleGrid(Callback):
             self._show(trainer, "step", grid(images, columns), step)
 
     def _drawable(self, *batches: Tensor) -> bool:
-        """Whether there is a picture of these; says once why there is none."""
+        """Whether a picture can show these batches; warns, once in a run, if not."""
         try:
             for images in batches:
                 refuse_undrawable(images)
@@ -147,7 +147,7 @@ class SampleGrid(Callback):
         return True
 
     def _show(self, trainer: Trainer, kind: str, picture: Tensor, step: int) -> None:
-        """To the run's folder and the loggers that take pictures."""
+        """Writes a picture to the run's folder and to the loggers that take pictures."""
         write_picture(picture, self.folder / f"{kind}_{step:07}.png")
         name = "samples" if kind == "step" else kind
         for logger in trainer.loggers:  # as uint8: wandb does not scale float images

@@ -1,4 +1,4 @@
-"""A run can be stopped at any time and goes on from where it was."""
+"""Saves the last checkpoint, so that a run can be stopped at any time and go on from there."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ _ASK_EVERY = 10  # batches between two looks at the other devices' flags on acce
 
 
 class SaveLast(Callback):
-    """Keeps ``<run>/checkpoints/last.ckpt`` and ends a run well when it is told to stop.
+    """Keeps ``<run>/checkpoints/last.ckpt``, and saves and stops when a signal tells the run to.
 
     The checkpoint is written after every epoch (and at the end of a run that stops within one), every
     ``every_n_steps`` batches, and when SIGTERM or Ctrl-C arrives at any of the processes: the batch is finished, never
@@ -57,7 +57,7 @@ class SaveLast(Callback):
         self._take()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The same where there is no sanity check."""
+        """Takes over the two signals, if there was no sanity check."""
         self._take()
 
     def on_train_batch_end(
@@ -77,7 +77,7 @@ class SaveLast(Callback):
         self._save(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A signal that came after the last batch, say during the last validation, still counts."""
+        """Stops if a signal came after the last batch, say during the last validation."""
         self._restore()
         number = self._agreed(trainer)
         self.received = 0
@@ -92,7 +92,7 @@ class SaveLast(Callback):
             launcher.kill(signal.SIGKILL)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """A signal that came in a run without a batch still counts."""
+        """Stops if a signal came in a run without a batch."""
         self._restore()
         if stage == "fit" and self.received:
             raise SystemExit(128 + self.received)
@@ -133,7 +133,7 @@ class SaveLast(Callback):
         raise SystemExit(128 + number)
 
     def _restore(self) -> None:
-        """To what was there before Lightning put its own handlers in place."""
+        """Puts back the handlers that were there before Lightning's own."""
         if self._taken:
             self._taken = False
             for number, handler in self._before.items():

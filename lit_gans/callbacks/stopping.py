@@ -1,4 +1,4 @@
-"""Looks at a run before its first batch: whether what is to stop it early will ever be measured."""
+"""Checks before a run's first batch that the score which may stop it early will be measured."""
 
 import math
 from typing import Any
@@ -13,8 +13,8 @@ from lit_gans.errors import UsageError
 class StoppingCheck(Callback):
     """Refuses an ``EarlyStopping`` whose score no validation of the run will measure.
 
-    Lightning says so after the last batch, when the training is lost; of a name that nothing logs after the first
-    epoch, and the same of a ``ModelCheckpoint``.
+    Lightning itself says so only after the first epoch, if nothing logs the name, or else after the last batch, when
+    the training is lost. A ``ModelCheckpoint`` is checked in the same way.
     """
 
     def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -46,14 +46,14 @@ class StoppingCheck(Callback):
 
 
 def _batches(trainer: Trainer) -> float:
-    """How many batches a run has at most."""
+    """The most batches that a run may have."""
     epochs = trainer.max_epochs if trainer.max_epochs is not None and trainer.max_epochs >= 0 else math.inf
     steps = trainer.max_steps if trainer.max_steps >= 0 else math.inf
     return min(steps, epochs * trainer.num_training_batches)
 
 
 def _first_validation(trainer: Trainer) -> float:
-    """After how many batches the first validation comes."""
+    """The number of batches before the first validation."""
     if trainer.limit_val_batches == 0 or not trainer.enable_validation:
         return math.inf
     within = trainer.val_check_batch or trainer.num_training_batches

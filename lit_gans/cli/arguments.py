@@ -1,4 +1,4 @@
-"""The words of a command in the order in which they can be read: a class before its options."""
+"""Puts the words of a command into an order in which they can be read: a class before its options."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,14 +10,14 @@ from lit_gans.cli import settings
 _HOMES = ("--model", "--data")
 _YAML = (".yaml", ".yml", ".json")
 _FILES = ("-c", "--config")
-_DIFFER = ("_optimizer", "_scheduler")  # a player's own, which go by what both have where they leave something open
+_DIFFER = ("_optimizer", "_scheduler")  # a player's own; what they leave open is as in those of both players
 
 
 def in_order(arguments: Sequence[str]) -> list[str]:
-    """The words of a command as they can be read one by one.
+    """Orders the words of a command so that they can be read one by one.
 
-    Options of one class may stand in any order, but only between two configuration files, each of which has its own
-    say about what stands before it. A file of a model's or of the data's settings is read here.
+    The options of a class may come before its name. No word moves past a configuration file, because the file changes
+    what was said before it. A file that is given for ``--model`` or ``--data`` is read here.
     """
     ordered: list[str] = []
     between: list[list[str]] = []
@@ -31,7 +31,7 @@ def in_order(arguments: Sequence[str]) -> list[str]:
 
 
 def _units(arguments: Sequence[str]) -> list[list[str]]:
-    """Every flag with its values."""
+    """Splits words into flags, each with its values."""
     units: list[list[str]] = []
     for word in arguments:
         if not units or word.startswith("--") or _key(word) in _FILES:
@@ -41,7 +41,7 @@ def _units(arguments: Sequence[str]) -> list[list[str]]:
 
 
 def _classes_first(units: list[list[str]]) -> list[list[str]]:
-    """Units with every class before what only it knows, and last what players have of their own."""
+    """Puts each class before its own options, and a player's own optimizer and scheduler last."""
     units = sorted(units, key=lambda unit: _key(unit[0]).partition(".")[2].partition(".")[0].endswith(_DIFFER))
     keys = [_key(unit[0]) for unit in units]
     for key in sorted(set(keys), key=len):
@@ -60,7 +60,7 @@ def _key(word: str) -> str:
 
 
 def _unfolded(unit: list[str]) -> list[str]:
-    """A unit; where it names a file of a model's or of the data's settings, the settings themselves."""
+    """Replaces a file that is given for the model or the data by the settings in it."""
     flag, given, value = unit[0].partition("=") if "=" in unit[0] else (unit[0], "", unit[-1])
     if flag not in _HOMES or Path(value).suffix not in _YAML or not Path(value).is_file():
         return unit

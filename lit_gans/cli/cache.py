@@ -1,6 +1,6 @@
 """``lit-gans cache``: what decoded pictures take on the disk.
 
-What is heavy is imported when it is needed, so that help answers at once.
+Slow imports are delayed until they are needed, so that help answers at once.
 """
 
 from typing import Any
@@ -9,12 +9,12 @@ from typing import Any
 def cache(action: str, folder: str | None = None) -> None:
     """Lists or deletes the decoded pictures that runs have kept.
 
-    Only what lit_gans has decoded is deleted, never a picture, and nothing that a run reads or writes at that time. The
-    next run decodes again what it needs.
+    Only what lit_gans has decoded is deleted, never a picture of yours, and nothing that a run is using. The next run
+    decodes again what it needs.
 
     Args:
-        action: list, which says what there is, or clear, which deletes it.
-        folder: where it is, if runs had another data.cache; by default $LIT_GANS_CACHE, else the user's cache folder.
+        action: list, which shows what there is, or clear, which deletes it.
+        folder: the folder, if runs had another data.cache; by default $LIT_GANS_CACHE, else the user's cache folder.
     """
     from lit_gans.data.cache_folder import cache_folder, kept
     from lit_gans.errors import UsageError

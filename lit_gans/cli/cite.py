@@ -9,14 +9,14 @@ from typing import Any
 from lit_gans.cli.words import NOBODY
 from lit_gans.runs import Run
 
-# papers of torchmetrics' measures, which name none
+# papers of torchmetrics' measures, whose docstrings name none that could be read
 _KID, _INCEPTION_SCORE = ["arXiv:1801.01401"], ["arXiv:1606.03498"]
 
 
 def cite(run: str, trust: list[str] = NOBODY) -> None:
     """Prints the BibTeX of the papers that a run or a model stands on.
 
-    They are those of the model with its networks and options, of a run also those of its data and its scores, and the
+    They are those of the model with its networks and options, for a run also those of its data and its scores, and the
     entry of lit_gans.
 
     Args:
@@ -75,7 +75,7 @@ def _of_data(checkpoint: Path, trust: Sequence[str]) -> list[str]:
 
 
 def _of_scores(run: Run) -> Iterator[str]:
-    """The papers of what a run was scored by, while it trained and by ``lit-gans evaluate``."""
+    """The papers of a run's scores, those of its training and those of ``lit-gans evaluate``."""
     from lit_gans.metrics import DINOv2, Inception
     from lit_gans.models.references import named
 
@@ -90,7 +90,7 @@ def _of_scores(run: Run) -> Iterator[str]:
 
 
 def papers_of_scores() -> dict[str, list[str]]:
-    """The papers of every score that has one, by the name that it is logged and written by."""
+    """The papers of every score that has one, by the name of the score in logs and files."""
     from lit_gans import metrics
     from lit_gans.metrics.smoothness import path_length
     from lit_gans.models.references import named
@@ -114,7 +114,7 @@ def papers_of_scores() -> dict[str, list[str]]:
 
 
 def _records(run: Run) -> Iterator[dict[str, Any]]:
-    """All scores of a run; a file that holds something else is passed over."""
+    """Yields all scores of a run; a file that holds something else is skipped."""
     texts = [*run.scores.read_text("utf-8").splitlines()] if run.scores.is_file() else []
     texts += [path.read_text("utf-8") for path in sorted(run.checkpoints.glob("*.json"))]
     for text in texts:

@@ -1,7 +1,7 @@
-"""How options name classes: by short names, ours before others', and each class begins with its own defaults.
+"""The rules for classes in options: names are short, ours come first, and each class begins with its own defaults.
 
-Both are jsonargparse's to decide, which has a function for each and no setting (4.41 to 4.53): `our_rules` puts ours in
-their place while a command is read, and puts them back, so that no other parser of the process changes.
+jsonargparse (4.41 to 4.53) has a function for each of these rules and no setting. `our_rules` replaces the functions
+while a command is read, and then puts them back, so that no other parser of the process changes.
 """
 
 import inspect
@@ -34,9 +34,9 @@ class _Kind:
 
     Args:
         base: all of the kind are its subclasses.
-        word: for it, in an error.
-        homes: the modules whose classes go by their names alone; of two with one name, that of the first.
-        ending: of the names, which may be left out.
+        word: its name in an error.
+        homes: the modules whose classes can be named without the module; of two with one name, the first is meant.
+        ending: the end of the names that may be left out.
     """
 
     base: type
@@ -45,7 +45,7 @@ class _Kind:
     ending: str = ""
 
     def short(self, name: str) -> str:
-        """A name without its ending; those of loggers are small."""
+        """A name without its ending; those of loggers are in lower case."""
         return name.removesuffix(self.ending).lower() if self.base is Logger else name.removesuffix(self.ending)
 
 
@@ -138,7 +138,7 @@ def _named(name: str, known: dict[str, type], base: type) -> type | None:
 
 
 def _names(base: type) -> list[str]:
-    """What may be typed where a class is asked for."""
+    """The short names that may be typed where a class is asked for."""
     kind = _kind(base)
     return [] if kind is None else [kind.short(name) for name in choices(base)]
 
@@ -148,7 +148,7 @@ def _kind(base: type) -> _Kind | None:
 
 
 def _forget(before: Any, now: Any) -> str:
-    """Empties the options of a class that another one is named over, and says which of them somebody had chosen."""
+    """Empties the options of a class that another one replaces; returns a note of those that were not defaults."""
     given = before.get("init_args") if before else None
     if not given or _same(before["class_path"], now["class_path"]):
         return ""
@@ -169,7 +169,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def _chosen(path: str, given: Any, own: dict[str, Any] | None = None, prefix: str = "") -> Iterator[str]:
-    """The options that are not the defaults of a class, ``name value``, also those of the classes among them."""
+    """Yields the options that differ from a class's defaults, as ``name value``; also those of classes among them."""
     own = _defaults(path) if own is None else own
     for name, value in _items(given):
         default = own.get(name)
@@ -179,12 +179,12 @@ def _chosen(path: str, given: Any, own: dict[str, Any] | None = None, prefix: st
                 yield f"{prefix}{name} {value['class_path'].rpartition('.')[2]}"
             inner = dict(_items(default.get("init_args") or {})) if same else None  # type: ignore[union-attr]
             yield from _chosen(value["class_path"], value.get("init_args") or {}, inner, f"{prefix}{name}.")
-        elif _plain(value) != _plain(default) and not (name == "backbone" and value is None):  # which is its own
+        elif _plain(value) != _plain(default) and not (name == "backbone" and value is None):  # None is its own
             yield f"{prefix}{name} {value}"
 
 
 def _defaults(path: str) -> dict[str, Any]:
-    """Those of a class; none if it cannot be looked at, where nobody can tell defaults from choices."""
+    """The defaults of a class; empty if it cannot be inspected, so that every option counts as chosen."""
     try:
         cls = jsonargparse.import_object(path)
         own = dict(_items(jsonargparse.ActionTypeHint.get_class_parser(cls).get_defaults()))
@@ -200,7 +200,7 @@ def own_backbone(model: Any) -> Namespace | None:
 
 
 def spelled_out(described: Any) -> Namespace | None:
-    """A backbone as options, by the name that options have for it, from what a checkpoint says of it."""
+    """Turns a backbone, as a checkpoint describes it, into options."""
     if described is None:
         return None
     path = jsonargparse.get_import_path(jsonargparse.import_object(described["class_path"]))

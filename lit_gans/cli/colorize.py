@@ -1,6 +1,6 @@
-"""``lit-gans colorize``.
+"""``lit-gans colorize``: gives a grey photograph colours.
 
-What is heavy is imported when it is needed, so that help answers at once.
+Slow imports are delayed until they are needed, so that help answers at once.
 """
 
 from contextlib import suppress
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lit_gans.models import Colorizer
 
 _NO_HINTS: list[str] = []
-_SIDE = 256  # of a model that was not told what images it is for
+_SIDE = 256  # of a model that was not told the size of its images
 
 
 def colorize(
@@ -38,9 +38,9 @@ def colorize(
         checkpoint: a checkpoint file of a Colorizer.
         image: a picture, grey or in colour; only its lightness counts.
         hint: known colours as x,y,colour: pixels of the picture from the left and from the top, and a colour such as
-            #c08040 or brown. Several stand one after another, or there are none.
+            #c08040 or brown. Several are given one after another.
         output: a .png file.
-        size: short side of the picture, in pixels, for finding colours; larger ones are made smaller for it. By
+        size: short side, in pixels, of the picture when its colours are found; larger pictures are reduced to it. By
             default that of the images that the model was trained on.
         device: where to compute, for example cpu or cuda.
         force: replace a file that is there.
@@ -73,7 +73,7 @@ def colorize(
 
 
 def parse_hint(text: str) -> "Hint":
-    """``x,y,colour`` as `place_hints` takes it.
+    """Parses ``x,y,colour`` for `place_hints`.
 
     Raises:
         UsageError: if it is something else, or there is no such colour.
@@ -99,10 +99,10 @@ def parse_hint(text: str) -> "Hint":
 
 
 def in_colour(model: "Colorizer", photo: "Tensor", hints: "list[Hint]", side: int) -> "Tensor":
-    """A photograph with colours that are found at a smaller size.
+    """Colours a photograph; the colours are found at a smaller size.
 
     Args:
-        model: finds them.
+        model: finds the colours.
         photo: (1, 3, H, W) in [-1, 1].
         hints: (x, y, (r, g, b)), x and y in pixels of the photograph.
         side: pixels that the short side of the photograph is reduced to, if it is longer.

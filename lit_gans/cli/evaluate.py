@@ -28,10 +28,10 @@ def evaluate(
     force: bool = False,
     trust: list[str] = NOBODY,
 ) -> None:
-    """Scores a checkpoint's samples against a data set, and says by what protocol.
+    """Scores a checkpoint's samples against a data set, and prints the protocol.
 
-    What a model makes of images is scored by its translations of a split, beside that split's images of the target
-    domain.
+    A model that translates is scored by its translations of a split, which are compared with that split's images of the
+    target domain.
 
     Args:
         checkpoint: a checkpoint file.
@@ -39,13 +39,13 @@ def evaluate(
         root: the folder that holds the data.
         metrics: some of fid, kid, is, precision_recall, density_coverage, swd, sharpness, checkerboard, ppl, modes if
             those of the data are known, and for models that draw by class accuracy, class_coverage and cas (a
-            classifier learns from samples; minutes). By default what suits the model and the data.
+            classifier learns from samples, which takes minutes). By default what suits the model and the data.
         features: digits (shipped), inception, dinov2, or a file that 'lit-gans features' wrote.
-        reference: the split that the real images are of: train, val or test.
+        reference: the split that the real images are from: train, val or test.
         count: how many images to draw; for modes always 2,500 points or 26,000 stacked digits.
         real_count: most real images to compare with.
         seed: of the drawing.
-        direction: BtoA scores the other way of a model that translates both ways.
+        direction: BtoA scores the translations back, of a model that translates both ways.
         output: a .json file for the scores with their protocol; by default beside the checkpoint. Earlier scores of
             this checkpoint by the same protocol are added to; if the file holds others, a new one gets the next number.
         device: where to compute, for example cpu or cuda.
@@ -63,7 +63,7 @@ def evaluate(
     _refuse(metrics, count, real_count, reference, output)
     model = load(checkpoint, usable(device), trust=trust)
     target = Path(checkpoint).with_suffix(".json") if output is None else Path(output)
-    refuse_taken(target, force=True)  # what is there is not lost
+    refuse_taken(target, force=True)  # what is there is kept, see `keep_scores`
     to = domain(model, direction)
     module = open_data(checkpoint, data, root, model.image_shape, trust)
     asked = Evaluation(model, module, reference, count, real_count, seed, to)
@@ -78,7 +78,7 @@ def evaluate(
 
 
 def _refuse(metrics: list[str], count: int, real_count: int, reference: str, output: str | None) -> None:
-    """Refuses what needs no look at the checkpoint."""
+    """Refuses options that are wrong for every checkpoint."""
     from lit_gans.errors import UsageError
 
     if not metrics:
@@ -172,7 +172,7 @@ def _print(scores: "list[Scores]") -> None:
 
 
 def _better(name: str) -> str:
-    """What is wanted of a score."""
+    """A note that says which values of a score are good."""
     from lit_gans.metrics.scoring import LOWER_IS_BETTER, OF_PIXELS
 
     if name.endswith("_real"):

@@ -15,13 +15,13 @@ from lit_gans.metrics.scoring import OF_PIXELS, SCORES, Scoring
 from lit_gans.metrics.smoothness import path_length
 
 _OF_TRANSLATIONS = ("fid", "kid", "swd", "sharpness")
-_BESIDE = ("class_coverage", "cas", "ppl", "modes")  # what no `Scoring` gathers
-_PAIRS = 2_000  # most pairs of latent vectors of a path length
+_BESIDE = ("class_coverage", "cas", "ppl", "modes")  # measured outside `Scoring`
+_PAIRS = 2_000  # most pairs of latent vectors that a path length is a mean over
 
 
 @dataclass
 class Evaluation:
-    """What is asked of a model.
+    """The evaluation of a model: what is measured, and on which images.
 
     Args:
         model: makes the images.
@@ -50,7 +50,7 @@ class Evaluation:
         Args:
             metrics: what was asked for.
             features: which network.
-            by_default: nobody has asked for these metrics: those that do not suit are left out.
+            by_default: the user did not name these metrics, so that those that do not suit are left out.
 
         Raises:
             UsageError: if one of the metrics that were asked for cannot be measured.
@@ -83,7 +83,7 @@ class Evaluation:
         return metrics
 
     def gather(self) -> Scoring:
-        """Takes in the real images and those that the model makes."""
+        """Adds the real images and those that the model makes to a new `Scoring`."""
         scoring = Scoring([name for name in self.metrics if name in SCORES], self.network).to(self.model.device)
         if not self.model.domains:
             self._add_samples(scoring)
@@ -109,7 +109,7 @@ class Evaluation:
                     scoring.add(images.to(self.model.device), is_real)
 
     def protocol(self, scoring: Scoring) -> Protocol:
-        """By what the scores are measured."""
+        """The protocol that the scores are measured by."""
         back = bool(self.model.domains) and self.to != self.model.domains[0]
         return Protocol(
             data=describe_data(self.data) + " BtoA" * back,

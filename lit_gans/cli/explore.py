@@ -1,6 +1,6 @@
 """Commands that walk through a generator's latent space; they need a checkpoint, and `arithmetic` labelled data.
 
-What is heavy is imported when it is needed, so that help answers at once.
+Slow imports are delayed until they are needed, so that help answers at once.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lit_gans.latents.arithmetic import Result
     from lit_gans.latents.concepts import Term, Wanted
 
-_FRAME, _REST = 80, 600  # milliseconds of a frame on the way, and at its ends
+_FRAME, _REST = 80, 600  # milliseconds of a frame between the ends, and at the ends
 
 
 def interpolate(
@@ -30,7 +30,7 @@ def interpolate(
     force: bool = False,
     trust: list[str] = NOBODY,
 ) -> None:
-    """Draws what lies between pairs of latent points, or between two classes.
+    """Draws the images between pairs of latent points, or between two classes.
 
     Args:
         checkpoint: a checkpoint file of a model that draws from noise.
@@ -38,8 +38,8 @@ def interpolate(
         steps: images from one end to the other, both included.
         mode: spherical turns from one point to the other, linear takes the straight line.
         seed: makes the draw repeatable; without it every call draws anew.
-        label: two classes, say 3 8, of a model that draws by class (or two attributes): draws the way from the first to
-            the second, on which the latent point stays. Without it the label stays, and each pair has its own.
+        label: two classes, say 3 8, for a model that draws by class (or two attributes): each row goes from the first
+            to the second, at one latent point. Without it each row goes between two latent points, with one label.
         output: a .png for a row of images a pair, or a .gif or .webp that goes to and fro between them for ever.
         device: where to compute, for example cpu or cuda.
         force: replace a file that is there.
@@ -73,7 +73,7 @@ def interpolate(
 def _between(
     model: Any, count: int, steps: int, mode: Literal["spherical", "linear"], seed: int | None, label: list[int] | None
 ) -> "Tensor":
-    """Strip after strip, (count * steps, C, H, W)."""
+    """The images of one row after another, (count * steps, C, H, W)."""
     from lit_gans.cli.models import labels, rows
     from lit_gans.errors import UsageError
     from lit_gans.latents.paths import draw, path
@@ -85,7 +85,7 @@ def _between(
         return model.sample(noise=path(start, end, steps, mode).flatten(0, 1), **given)
     labels(model, label)  # refuses them for a model that takes none
     if len(label) != 2:
-        raise UsageError(f"label must be two, where the way begins and where it ends, got {len(label)}")
+        raise UsageError(f"label must be two numbers, where to begin and where to end, got {len(label)}")
     first, last = rows(model, label).split(1)
     conditions = path(first, last, steps, "linear").flatten(0, 1).repeat(count, 1)
     noise = draw(count, model.latent_dim, seed).repeat_interleave(steps, 0)
@@ -109,12 +109,12 @@ def arithmetic(
 
     A small network learns from labelled images what they show (a minute on a CPU) and finds samples of each concept;
     the mean latent points of a few of them are added and subtracted. The picture has these exemplars, their means, and
-    the result in the middle of eight neighbours; printed is how many results show what they should.
+    the result in the middle of eight neighbours; the command prints how many results show what they should.
 
     Args:
         checkpoint: a checkpoint file of a model that draws from noise.
         expression: concepts joined by + and -. A concept is a class ("7 - 1 + 4") or an attribute, ~ before it means
-            without, & joins several: "Smiling&~Male" is a smiling woman. In quotes, for the shell's sake.
+            without, & joins several: "Smiling&~Male" is a smiling woman. In quotes, or the shell reads it.
         data: name of a labelled data set (MNIST, CelebA, ...), or a run's config.yaml with all its options; by default
             what the checkpoint's run was trained on.
         root: the folder that holds the data; by default as in training.

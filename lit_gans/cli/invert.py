@@ -1,6 +1,6 @@
-"""The command that projects pictures onto what a generator can draw.
+"""``lit-gans invert``: projects pictures onto what a generator can draw.
 
-What is heavy is imported when it is needed, so that help answers at once.
+Slow imports are delayed until they are needed, so that help answers at once.
 """
 
 from pathlib import Path
@@ -39,9 +39,9 @@ def invert(
     Args:
         checkpoint: a checkpoint file of a model that draws from noise.
         image: a picture, or a folder of them; they are cut and resized to the generator's shape.
-        steps: moves of every latent point, by gradient descent.
-        restarts: latent points that each image is tried from.
-        learning_rate: of the first move; it falls to 0.
+        steps: gradient steps of every latent point.
+        restarts: number of latent points to start from, for each image.
+        learning_rate: of the first step; it falls to 0.
         clip: redraw coordinates of a latent point that leave +-clip, say 3; by default they may go anywhere.
         crop: side of the middle square that is cut out of every image first, as in training on CelebA, where it is 178
             by default.

@@ -1,6 +1,6 @@
-"""The command line: what trains goes to LightningCLI, what needs only a checkpoint is a plain function.
+"""The command line: training goes to LightningCLI, every other command is a plain function.
 
-Nothing heavy is imported before it is needed, so that help answers at once.
+Slow imports are delayed until they are needed, so that help answers at once.
 """
 
 import os
@@ -189,7 +189,7 @@ def _train(arguments: list[str]) -> None:
         return f"warning: {' '.join(str(message).split())}\n"
 
     warnings.formatwarning = short  # the line of code that warns tells a user nothing
-    # what Lightning says that is no news to somebody who trains a GAN here
+    # messages of Lightning that do not help a user who trains a GAN here
     for noise in (
         "does not have many workers",
         "smaller than the logging interval",
@@ -213,7 +213,7 @@ def _train(arguments: list[str]) -> None:
 
 
 def _explain(error: BaseException) -> tuple[str, int]:
-    """What is printed of an error in a process that is not the first, and the exit code."""
+    """The text to print for an error in another process than the first, and the exit code."""
     import traceback
 
     from lit_gans.cli.reasons import reason
@@ -225,7 +225,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
 
 
 def _run(command: Any, to_the_end: bool) -> None:
-    """Runs a command; what a user can cause becomes one sentence, a signal its exit code."""
+    """Runs a command; an error that a user can cause becomes one sentence, and a signal its exit code."""
     try:
         with signals.noticed(to_the_end):
             command()

@@ -1,4 +1,4 @@
-"""How the command line makes an object from its options: what cannot be used becomes one sentence with its name."""
+"""Makes objects from the options of the command line; an option that cannot be used is named in one sentence."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -14,10 +14,10 @@ from lit_gans.errors import NonFiniteLoss, UsageError, own_line
 
 
 class Making(_InstantiatorFn):
-    """Lightning's way to make the model and the data, which keeps their arguments for the checkpoint."""
+    """Makes the model and the data as Lightning does, and keeps their arguments for the checkpoint."""
 
     def __call__(self, class_type: Any, *args: Any, applied_instantiation_links: dict[str, Any], **kwargs: Any) -> Any:
-        """Makes it; of a model, the backbone that nobody named is an argument, too."""
+        """Makes one; if the user did not name a model's backbone, its own is kept as an argument, too."""
         with one_sentence(class_type, kwargs):
             made = super().__call__(
                 class_type, *args, applied_instantiation_links=applied_instantiation_links, **kwargs
@@ -29,7 +29,7 @@ class Making(_InstantiatorFn):
 
 
 def _leaves_backbone_open(model: GenerativeModel, options: dict[str, Any]) -> bool:
-    """Whether a model has made all its networks of a backbone that is not among its options."""
+    """Whether a model has made all its networks with a backbone that is not among its options."""
     return model.hparams.get("backbone", "no such option") is None and not any(
         options.get(player) is not None for player in model.players
     )
@@ -43,7 +43,7 @@ def make(class_type: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 @contextmanager
 def one_sentence(class_type: Any, options: dict[str, Any]) -> Iterator[None]:
-    """Turns what a constructor says of its arguments into a `UsageError`, unless a user's own code says it."""
+    """Turns an error of a constructor about its arguments into a `UsageError`, unless a user's own code raised it."""
     refuse_null(class_type, options)
     try:
         yield
@@ -71,7 +71,7 @@ def refuse_null(class_type: Any, options: dict[str, Any]) -> None:
 
 
 def _declared(class_type: Any, name: str) -> inspect.Parameter | None:
-    """The argument where it is declared, in a class or in the one that it hands its other arguments to."""
+    """The argument as it is declared in a class, or in the class that this one passes its other arguments to."""
     for owner in getattr(class_type, "__mro__", ()):
         if "__init__" in vars(owner) and name in (signature := inspect.signature(owner.__init__)).parameters:
             return signature.parameters[name]

@@ -1,4 +1,4 @@
-"""The models that commands use: loaded, on a device, with the labels that were asked for."""
+"""Loads the models that commands use, and reads the labels and directions that they are asked for."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,10 +10,10 @@ from lit_gans.errors import UsageError
 
 
 def load_latent(checkpoint: str, device: str = "cpu", trust: Sequence[str] = ()) -> Any:
-    """The model of a checkpoint, if it draws from points of a latent space.
+    """Loads the model of a checkpoint that draws from points of a latent space.
 
     Raises:
-        UsageError: if the file is no checkpoint, the device is none, or the model draws from something else.
+        UsageError: if the file is not a checkpoint, the device cannot be used, or the model draws from something else.
     """
     from lit_gans.checkpoints import load
 
@@ -27,7 +27,7 @@ def load_latent(checkpoint: str, device: str = "cpu", trust: Sequence[str] = ())
 
 
 def usable(device: str) -> str:
-    """``device``, if it can be computed on.
+    """Returns ``device``, if it can be computed on.
 
     Raises:
         UsageError: if it is unknown or not there.
@@ -41,7 +41,7 @@ def usable(device: str) -> str:
 
 
 def labels(model: Any, label: list[int] | None) -> dict[str, Any]:
-    """A label of the command line as an argument of `sample`: classes that take turns, or one row of attributes.
+    """Turns a label of the command line into one for `sample`: classes that take turns, or one row of attributes.
 
     Raises:
         UsageError: if the model draws without labels, or has no such attribute.

@@ -31,7 +31,7 @@ class Parser(LightningArgumentParser):
     of: Any = None  #: the class whose options these are
 
     def add_class_arguments(self, theclass: type, *arguments: Any, **options: Any) -> Any:
-        """Also remembers the class; a logger need not be told where runs are."""
+        """Also remembers the class, and gives a logger the folder of the runs as its default."""
         self.of = theclass
         added = super().add_class_arguments(theclass, *arguments, **options)
         if isinstance(theclass, type) and issubclass(theclass, (CSVLogger, TensorBoardLogger)):
@@ -39,7 +39,7 @@ class Parser(LightningArgumentParser):
         return added
 
     def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:
-        """Reads a configuration file as all of this library are read."""
+        """Reads a configuration file with `settings`, as all commands do."""
         with settings.opened(path) as text:
             return self.parse_string(text, os.fspath(path), *arguments, **options)
 
@@ -48,7 +48,7 @@ class Parser(LightningArgumentParser):
         Path(path).write_text(self.dump(cfg, skip_none=False), "utf-8")
 
     def parse_args(self, args: Any = None, namespace: Any = None, *arguments: Any, **options: Any) -> Any:
-        """Also refuses numbers that no option can take."""
+        """Also refuses options of 0.1 and numbers that no option can take, and completes options without a class."""
         if self._reads_a_model:
             words = [word.removeprefix("--").partition("=") for word in args]
             refuse_moved({name: value for name, _, value in words}, self._names)
@@ -65,7 +65,7 @@ class Parser(LightningArgumentParser):
         return parsed
 
     def parse_object(self, obj: Any, namespace: Any = None, *arguments: Any, **options: Any) -> Any:
-        """Options as a file has them; those of a class that nobody names are the class's that stands there anyway."""
+        """Reads the options in a file; options without a class are those of the class that is the default there."""
         if not self._reads_a_model:
             return super().parse_object(obj, namespace, *arguments, **options)
         given = dict(obj.items(branches=True, nested=False)) if isinstance(obj, Namespace) else dict(obj)
@@ -89,7 +89,7 @@ class Parser(LightningArgumentParser):
         return {action.dest.partition(".")[0] for action in self._actions}
 
     def _begun(self, partial: Iterable[str], known: Any) -> Any:
-        """What is known, with a class where options come without one: the model's own backbone, its optimizer."""
+        """Adds the default class to options that come without one: the model's own backbone, its optimizer."""
         known = Namespace() if known is None else known.clone()
         for name in partial:
             if known.get(name) is None and (standing := self._standing(name, known)) is not None:
@@ -97,7 +97,7 @@ class Parser(LightningArgumentParser):
         return known
 
     def _standing(self, name: str, known: Namespace) -> Namespace | None:
-        """The class that stands where nobody names one, with its options."""
+        """The default class of an option, with its options; None if there is none."""
         if name == _BACKBONE:
             return own_backbone(self.of)
         if name in _BOTH and (both := known.get(_BOTH[name]) or self.get_defaults().get(_BOTH[name])) is not None:
@@ -105,7 +105,7 @@ class Parser(LightningArgumentParser):
         return None
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Prints it and ends the process with 2; a bug in a user's own module is raised as it is."""
+        """Prints one sentence and ends the process with 2; a bug in a user's own module is raised as it is."""
         if bug := next((cause for cause in causes(ex) if is_own(cause)), None):
             raise bug
         if said := next((cause for cause in causes(ex) if isinstance(cause, UsageError)), None):
@@ -150,7 +150,7 @@ def _now(name: str, value: Any) -> str:
 
 
 def _choice(text: str) -> str:
-    """What an option must be where simple values are expected, and what it got."""
+    """The values that an option takes, and what it got; empty unless it takes simple values."""
     wanted = re.findall(r"Expected an? (?:typing\.Literal\[([^]]+)\]|<class '(\w+)'>)", text)
     plain = text.count("Expected") == len(wanted) and "[int, int]" not in text
     if not plain or not any(kind != "NoneType" for _, kind in wanted) or any(kind not in _KINDS for _, kind in wanted):

@@ -1,6 +1,6 @@
-"""The command that draws a run: its losses and scores as curves, its samples over time as an animation.
+"""``lit-gans plot``: draws a run's losses and scores as curves, and its samples over time as an animation.
 
-What is heavy is imported when it is needed, so that help answers at once.
+Slow imports are delayed until they are needed, so that help answers at once.
 """
 
 import csv
@@ -22,15 +22,15 @@ Curve = list[tuple[int, float]]  # batches done and value
 _CURVES = (".png", ".svg", ".pdf")
 _COLUMNS = ("step", "epoch")
 _PLAYERS = ("discriminator", "generator")
-_MANY = 100  # points from which a curve is drawn pale and its running mean over it
-_SMOOTH = 25  # running means over a curve's length
+_MANY = 100  # points; a curve with more is drawn pale, with its running mean over it
+_SMOOTH = 25  # a running mean is over one such part of a curve
 _LENGTH, _LONGEST, _SHORTEST, _LAST = 6000, 500, 60, 1500  # milliseconds of the animation and of its frames
 
 
 def plot(run: str, output: str | None = None, force: bool = False) -> None:
     """Draws a run: curves of its losses and scores, and its samples over time as an animation.
 
-    In the run's own folder it draws anew whenever it is asked to, for a run that goes on has more to show.
+    In the run's own folder it replaces earlier drawings, since a run that goes on has more to show.
 
     Args:
         run: the run's folder, say runs/DCGAN-MNIST/version_0.
@@ -59,10 +59,10 @@ def plot(run: str, output: str | None = None, force: bool = False) -> None:
 
 
 def read_metrics(path: Path) -> dict[str, Curve]:
-    """The curves in a ``metrics.csv`` of Lightning's CSVLogger.
+    """Reads the curves in a ``metrics.csv`` of Lightning's CSVLogger.
 
     Args:
-        path: the file. An unfinished last line, empty cells and what is no number are left out.
+        path: the file. An unfinished last line, empty cells and those without a number are left out.
 
     Returns:
         For every column that has values its (step, value) pairs, the columns in alphabetical order. Steps are batches
@@ -106,7 +106,7 @@ def _number(cell: Any) -> float | None:
 
 
 def panels(curves: dict[str, Curve]) -> dict[str, list[str]]:
-    """Which curves to draw together: the players' sums, each player's terms, and every other value by itself.
+    """Groups the curves to draw together: the players' sums, each player's terms, and every other value by itself.
 
     Examples:
         >>> panels({"discriminator/loss": [], "generator/fake": [], "generator/loss": [], "val/fid": []})
@@ -172,7 +172,7 @@ def _draw(axes: Any, curve: Curve, label: str, colour: str) -> None:
 
 
 def running_mean(values: list[float], width: int) -> list[float]:
-    """The mean of each value and its neighbours, ``width`` in all; at the ends of those that are there.
+    """The mean of each value and its neighbours, ``width`` in all; at the ends there are fewer.
 
     Examples:
         >>> running_mean([1.0, 2.0, 6.0], 3)

@@ -1,7 +1,7 @@
-"""The processes of one run end together: what goes wrong in one of them is said once, and none waits for the others.
+"""The processes of one run end together: an error in one of them is printed once, and none waits for the others.
 
-The process that a user has started starts the others and is the one that speaks. Another one writes down why it cannot
-go on and waits to be ended, since Lightning's own observer would end the first one without a word.
+The first process, which the user has started, starts the others and prints all messages. If another one fails, it
+writes the reason to a file and waits to be ended: Lightning's own observer would end the first one without a message.
 """
 
 import json
@@ -21,10 +21,10 @@ from typing import Any
 
 from lightning.pytorch.strategies.launchers import subprocess_script
 
-_FOLDER = "LIT_GANS_PROCESSES"  # the variable with the folder of what the processes leave for the first one
+_FOLDER = "LIT_GANS_PROCESSES"  # the variable with the folder where processes leave their reasons for the first one
 _LOOK = 0.2  # seconds between two looks at the others
-_PATIENCE = 15  # seconds for a process to end by itself, and for the cause of what is only a consequence
-# what a process meets whose partner is gone
+_PATIENCE = 15  # seconds for a process to end by itself, and for the cause of an error to appear
+# errors of a process whose partner is gone
 _LOST = re.compile(r"gloo|nccl|tcpstore|connection (closed|reset|refused)|broken pipe|socket", re.IGNORECASE)
 
 Explain = Callable[[BaseException], tuple[str, int]]
@@ -32,10 +32,10 @@ Explain = Callable[[BaseException], tuple[str, int]]
 
 @contextmanager
 def ending_together(explain: Explain) -> Iterator[None]:
-    """Around a run, in each of its processes.
+    """A context around a run, in each of its processes.
 
     Args:
-        explain: what is printed of an exception, and the exit code.
+        explain: gives the text to print for an exception, and the exit code.
     """
     folder, rank = os.environ.get(_FOLDER), os.environ.get("LOCAL_RANK")
     if folder is not None and rank not in (None, "0"):
@@ -67,36 +67,36 @@ def _first(explain: Explain) -> Iterator[None]:
 
 
 class _Watch(threading.Thread):
-    """Looks after the processes that this one has started; ends everything, this process too, if one of them fails."""
+    """Watches the processes that this one has started; if one of them fails, ends all of them and this one."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(daemon=True, name="process-watch")
         self.folder = folder
         self.processes: list[subprocess.Popen[Any]] = []
-        self.speaking = threading.Lock()  # one of two threads has the last word
+        self.speaking = threading.Lock()  # of two threads only one prints the last message
         self.ended = threading.Event()
 
     def over(self, processes: list[subprocess.Popen[Any]]) -> None:
-        """Begins; in the place of Lightning's observer."""
+        """Starts, in the place of Lightning's observer."""
         self.processes = processes
         self.start()
 
     def run(self) -> None:
-        """Until the run is over."""
+        """Watches until the run is over."""
         first_seen: float | None = None
         while not self.ended.wait(_LOOK):
             failure = self.failure()
             if failure is None:
                 continue
             first_seen = time.monotonic() if first_seen is None else first_seen
-            # the cause of a consequence may come yet, and what ends by a signal ends everywhere by itself
+            # the cause may still appear, and if it is a signal, all processes end by themselves
             if failure[2] or time.monotonic() - first_seen > _PATIENCE:
                 with self.speaking:
                     if not self.ended.is_set():
                         self.end_all(*failure[:2])
 
     def failure(self) -> tuple[str, int, bool] | None:
-        """What to say of a process that has failed, the exit code, and whether it is the cause; None if all go on."""
+        """The message about a failed process, the exit code, and whether it is the cause; None if all go on."""
         found = []
         for path in sorted(self.folder.glob("[0-9]*")):
             report = json.loads(path.read_text())
@@ -120,7 +120,7 @@ class _Watch(threading.Thread):
         return next((one for one in found if one[2]), found[0] if found else None)
 
     def close(self, consequence: bool = False) -> None:
-        """Ends the watch and the others; says what has failed there first, if what failed here is its consequence."""
+        """Ends the watch and the others; first prints their error, if the one here is only its ``consequence``."""
         until = time.monotonic() + _PATIENCE
         while consequence and self.processes and time.monotonic() < until:
             if (failure := self.failure()) is not None and failure[2]:
@@ -134,12 +134,12 @@ class _Watch(threading.Thread):
             self.kill()
 
     def kill(self) -> None:
-        """Ends the others; they may be in an exchange that nothing else ends."""
+        """Kills the others, which may be in an exchange that nothing else ends."""
         for process in self.processes:
             process.kill()
 
     def end_all(self, text: str, code: int) -> None:
-        """The last word of the run."""
+        """Prints the last message of the run and ends all processes."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
         sys.stdout.flush()

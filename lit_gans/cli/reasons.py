@@ -1,6 +1,6 @@
-"""What the command line says of an error: one sentence, if a user can do something about it.
+"""Explains an error of a command in one sentence, if the user can do something about it.
 
-An error of a user's own code keeps its traceback, which is what mends it.
+An error in a user's own code keeps its traceback, which is needed to mend it.
 """
 
 import re
@@ -13,7 +13,7 @@ from lit_gans.errors import NonFiniteLoss, UsageError, own_line
 
 TRACEBACK = "LIT_GANS_TRACEBACK=1 before the command shows where"
 _PARSER = ("jsonargparse",)  # wraps what a constructor raises
-_FRAMEWORK = ("lightning", "lightning_fabric", "torch.optim")  # what they raise themselves is about options
+_FRAMEWORK = ("lightning", "lightning_fabric", "torch.optim")  # errors that they raise themselves are about options
 _IN_WORKER = re.compile(r"Caught \w+ in DataLoader worker process")
 _OBJECT = re.compile(r"<(?:\w+\.)*(\w+) object at 0x[0-9a-f]+>")
 _KILLED = re.compile(r"DataLoader worker \(pid.*(?:exited unexpectedly|killed by signal)")
@@ -23,8 +23,8 @@ _FULL = re.compile(r"out of memory|can't allocate memory|not enough memory|Stora
 def reason(error: BaseException) -> str | None:
     """One sentence about an error that a user has caused; None for a defect, in this library or in a user's own code.
 
-    What was raised while another error was handled is not that other error: only ``raise ... from`` is followed, and
-    of an error that is no `UsageError` only out of the parser that wraps it.
+    Only ``raise ... from`` leads from an error to its cause; one that was merely raised while another was handled does
+    not. A cause that is not a `UsageError` counts only if the parser has wrapped it.
     """
     error = unwrapped(error)
     for cause in causes(error):
@@ -45,7 +45,7 @@ def reason(error: BaseException) -> str | None:
 
 
 def is_own(error: BaseException) -> bool:
-    """Whether an error is one of a user's own code: raised in it, or in the way that it is written."""
+    """Whether an error is in a user's own code: raised there, or a syntax error of it."""
     return own_line(error) is not None or isinstance(error, SyntaxError)
 
 
@@ -54,15 +54,15 @@ def _module(frame: FrameType) -> str:
 
 
 def _raised_by(error: BaseException, packages: tuple[str, ...]) -> bool:
-    """Whether a package has raised an error itself, and not something that it called."""
+    """Whether an error was raised in a package itself, and not in something that it called."""
     modules = [_module(frame) for frame, _ in traceback.walk_tb(error.__traceback__)]
     while isinstance(error, AttributeError) and modules and modules[-1] == "torch.nn.modules.module":
-        modules.pop()  # a network says so for whoever asks it
+        modules.pop()  # a network raises it for the code that asks for its attribute
     return bool(modules) and f"{modules[-1]}.".startswith(tuple(f"{package}." for package in packages))
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what it was raised from, and so on, each once."""
+    """Yields an error, the error that it was raised from, and so on, each once."""
     seen: list[BaseException] = []
     while error is not None and all(error is not other for other in seen):
         yield error
@@ -71,7 +71,7 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def unwrapped(error: BaseException) -> BaseException:
-    """What a constructor has raised, out of the parser's own error about it."""
+    """The error that a constructor has raised, taken out of the parser's own error about it."""
     for cause in causes(error):
         if cause.__cause__ is None or not _raised_by(cause, _PARSER):
             return cause
@@ -87,7 +87,7 @@ def _misconfigured(error: BaseException) -> bool:
 
 
 def _lost(error: BaseException) -> str | None:
-    """What to do if the machine took something away: memory, or a process that loads samples."""
+    """One sentence if memory ran out or a process that loads samples was ended; else None."""
     text = str(error)
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _FULL.search(text)):
         return (

@@ -41,7 +41,7 @@ def labelled(
     seed: int,
     trust: Sequence[str] = (),
 ) -> Labelled:
-    """At most 10,000 training images with their labels, as large as the generator's.
+    """Loads at most 10,000 training images with their labels, as large as the generator's.
 
     Args:
         checkpoint: says by the ``config.yaml`` of its run what it was trained on.

@@ -1,4 +1,4 @@
-"""Where `evaluate` keeps scores: beside those that were measured earlier, never in their place."""
+"""Keeps the scores of ``lit-gans evaluate`` beside those that were measured earlier, never in their place."""
 
 from dataclasses import replace
 from itertools import count
@@ -11,8 +11,8 @@ from lit_gans.metrics.protocol import Scores
 def keep_scores(scores: Scores, target: Path, force: bool = False) -> str:
     """Writes scores without losing others.
 
-    Those of the same checkpoint by the same protocol are added to; beside anything else that is there a new file gets
-    the next free name: ``best.json``, ``best-2.json`` and so on.
+    If the file has scores of the same checkpoint by the same protocol, these are added to them. If it has anything
+    else, a new file gets the next free name: ``best.json``, ``best-2.json`` and so on.
 
     Args:
         scores: what to keep.
@@ -48,7 +48,7 @@ def _read(path: Path) -> Scores | None:
 
 
 def _alike(earlier: Scores, scores: Scores) -> bool:
-    """Whether both are of one state of one checkpoint, and measured alike."""
+    """Whether both are scores of one step of one checkpoint, by the same protocol."""
     places = [Path(each.checkpoint).resolve() for each in (earlier, scores)]
     same = (earlier.model, earlier.step, earlier.protocol) == (scores.model, scores.step, scores.protocol)
     return same and places[0] == places[1]

@@ -1,4 +1,4 @@
-"""The data that a run was trained on, or that a person names instead."""
+"""Opens the data that a run was trained on, or that the user names instead."""
 
 import inspect
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from lit_gans.runs import Run
 def open_data(
     checkpoint: str, data: str | None, root: str | None, shape: tuple[int, ...] | None, trust: Sequence[str] = ()
 ) -> Any:
-    """A prepared data module with images as large as the generator's.
+    """Makes and prepares a data module with images as large as the generator's.
 
     Args:
         checkpoint: says by the ``config.yaml`` of its run what it was trained on.
@@ -54,7 +54,7 @@ def data_class(checkpoint: str, trust: Sequence[str] = ()) -> type:
 
 
 def _made(cls: Any, arguments: dict[str, Any], name: str) -> Any:
-    """The data module, of arguments that are checked and read as those of ``fit``."""
+    """Makes the data module; its arguments are read and checked as in ``fit``."""
     from argparse import ArgumentError
 
     from jsonargparse import ArgumentParser
@@ -69,9 +69,9 @@ def _made(cls: Any, arguments: dict[str, Any], name: str) -> Any:
 
 
 def _settings(checkpoint: str, data: str | None) -> tuple[str, dict[str, Any], Path | None]:
-    """A data module's name and arguments, from the run's configuration as far as that is what was asked for.
+    """A data module's name and arguments, from the run's configuration if that has the data that was asked for.
 
-    The last is the file that gave the name, None if the user typed it.
+    The last value is the file that gave the name, None if the user typed it.
     """
     given = data is not None and Path(data).suffix in (".yaml", ".yml")
     file = Path(data) if given and data else Run.of(Path(checkpoint).resolve()).config

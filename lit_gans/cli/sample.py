@@ -1,4 +1,4 @@
-"""``lit-gans sample``."""
+"""``lit-gans sample``: draws images from a checkpoint."""
 
 import re
 import sys
@@ -27,11 +27,12 @@ def sample(
         count: how many images.
         seed: makes the draw repeatable; without it every call draws anew.
         label: for models that draw by class the number of one, or of several that take turns; for models that draw
-            attributes the numbers of those that hold. By default what training has shown takes turns.
+            attributes the numbers of those that hold. By default the labels of training take turns.
         output: a .png file for a grid, or a folder for one file an image.
         columns: images in a row of the grid; by default a column for each class, or about as many as there are rows.
         device: where to compute, for example cpu or cuda.
-        force: replace a file that is there, or draw into a folder that has files. Of an earlier draw nothing is left.
+        force: replace a file that is there, or draw into a folder that has files. Pictures of an earlier draw are
+            removed.
         trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
     from lit_gans.checkpoints import load
@@ -54,7 +55,7 @@ def sample(
     if target.suffix:
         refuse_taken(target, force=force)
     else:
-        refuse_taken(target / "00000.png", force=True)  # whether there can be such a folder
+        refuse_taken(target / "00000.png", force=True)  # checks that the folder can be made
         _refuse_used(target, force)
     model = load(checkpoint, usable(device), trust=trust)
     images = model.sample(count, seed=seed, **labels(model, label))
@@ -73,7 +74,7 @@ def sample(
 
 
 def _refuse_used(folder: Path, force: bool) -> None:
-    """Pictures of two draws in one folder would spoil whatever is measured of it."""
+    """Refuses a folder with files: pictures of two draws in one folder would spoil what is measured of it."""
     from lit_gans.errors import UsageError
 
     there = sorted(_shown(folder))
@@ -99,5 +100,5 @@ def _remove_earlier(folder: Path, new: set[str]) -> None:
 
 
 def _shown(folder: Path) -> set[str]:
-    """What is in a folder and not hidden."""
+    """The names in a folder that are not hidden."""
     return {path.name for path in folder.iterdir() if not path.name.startswith(".")} if folder.is_dir() else set()

@@ -1,4 +1,4 @@
-"""The one reader of configuration files: UTF-8 whatever the locale, numbers as ``fit`` reads them, one sentence if not.
+"""The one reader of configuration files: UTF-8 in every locale, numbers as ``fit`` reads them, errors of one sentence.
 
 A file may come from anybody, so its size, its depth and what its aliases unfold to have limits.
 """
@@ -20,14 +20,14 @@ _KINDS = {list: "a list", str: "a text", int: "a number", float: "a number", boo
 
 
 def read(path: str | Path, needed: bool = True) -> dict[str, Any]:
-    """The settings in a YAML or JSON file.
+    """Reads the settings in a YAML or JSON file.
 
     Args:
         path: the file.
-        needed: refuse one that says nothing.
+        needed: refuse one that is empty.
 
     Returns:
-        What it says by name; text, numbers, lists and more such dicts, and nothing else.
+        The settings by name: text, numbers, lists and more such dicts, and nothing else.
 
     Raises:
         UsageError: if it cannot be read, or holds something else.
@@ -56,10 +56,10 @@ def read(path: str | Path, needed: bool = True) -> dict[str, Any]:
 
 
 def read_text(path: str | Path, needed: bool = True) -> str:
-    """The text of a configuration file.
+    """Reads the text of a configuration file.
 
     Raises:
-        UsageError: if it cannot be read, is no text, or is needed and empty.
+        UsageError: if it cannot be read, is not text, or is needed and empty.
     """
     path = Path(path)
     try:
@@ -71,7 +71,7 @@ def read_text(path: str | Path, needed: bool = True) -> str:
         raise _refused(path, f"it has {size / 1e6:.1f} MB, and such files have a few kB")
     try:
         text = data.decode("utf-8-sig")
-        yaml.reader.Reader(text)  # which knows the characters that YAML allows
+        yaml.reader.Reader(text)  # raises for characters that YAML does not allow
     except (UnicodeDecodeError, yaml.YAMLError):
         raise _refused(path, "it is no text in UTF-8") from None
     if needed and not text.strip():
@@ -94,8 +94,8 @@ def opened(path: str | Path) -> Iterator[str]:
 
 
 def _bound(root: yaml.Node | None) -> None:
-    """Refuses what would take for ever to unfold: aliases of aliases, and those of what they are in."""
-    sizes: dict[int, int] = {}  # of what is known already, by node; 0 while it is being counted
+    """Refuses a file that would take for ever to unfold: aliases of aliases, and aliases of what they are in."""
+    sizes: dict[int, int] = {}  # of the nodes that were counted, by id; 0 while one is being counted
 
     def size(node: yaml.Node, depth: int) -> int:
         if depth > _DEEP:
@@ -116,7 +116,7 @@ def _bound(root: yaml.Node | None) -> None:
 
 
 def _where(error: yaml.YAMLError) -> str:
-    """What is wrong, and in which line."""
+    """The problem in a file, with its line."""
     mark = getattr(error, "problem_mark", None)
     line = f"line {mark.line + 1}: " if mark is not None else ""
     return line + str(getattr(error, "problem", None) or error)

@@ -36,20 +36,20 @@ from lit_gans.core.checks import refuse_strategy
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.errors import UsageError, at_least, own_line, reason
 
-_EPOCHS = 10  # of a run that does not say how long it should take
+_EPOCHS = 10  # of a run whose length nobody has set
 _AUTO = "auto"  # a monitor: the first score of which less is better
 _BEST = "best"
-_USUAL = (3, 64, 64)  # the shape of images that nobody says
+_USUAL = (3, 64, 64)  # the image shape, if neither the data nor the model gives one
 
 
 class SaveConfig(SaveConfigCallback):
     """Writes ``config.yaml`` into the run's own folder, which no other run shares."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Writes it, unless the run has no folder of its own, and tells W&B.
+        """Writes it, unless the run has no folder of its own, and sends it to W&B.
 
-        A run that goes on from a checkpoint is repeated from its beginning, which ends at the same weights. The
-        backbone that nobody named is written out, too.
+        The checkpoint that a run was resumed from is left out: from the beginning, the run ends at the same weights. A
+        backbone that the user did not name is written out, too.
         """
         self.config = self.config.clone()
         if "ckpt_path" in self.config:
@@ -87,7 +87,7 @@ class TrainCLI(LightningCLI):
             remove_unused()
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """The callbacks of every run, and what the model learns from the data."""
+        """Adds the callbacks of every run, and passes the shapes of the data on to the model."""
         parser.add_lightning_class_args(SampleGrid, "samples")
         parser.add_lightning_class_args(SaveLast, "last")
         parser.add_lightning_class_args(Quality, "quality")
@@ -110,12 +110,12 @@ class TrainCLI(LightningCLI):
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parses; names of classes are short, and each class begins with its own defaults."""
+        """Parses by `our_rules`: names of classes are short, and each class begins with its own defaults."""
         with our_rules():
             super().parse_arguments(parser, args)
 
     def _add_instantiators(self) -> None:
-        """What makes the objects that options describe."""
+        """Adds the functions that make the objects which options describe."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # what replaces it came with jsonargparse 4.49
             for key, kind in (("model", GenerativeModel), ("data", LightningDataModule)):
@@ -123,7 +123,7 @@ class TrainCLI(LightningCLI):
             self.parser.add_instantiator(make, object)
 
     def _set_seed(self) -> None:
-        """Refuses a seed that NumPy could not begin with."""
+        """Refuses a seed that NumPy does not take."""
         seed = self._get(self.config, "seed_everything")
         if not isinstance(seed, bool) and not 0 <= seed < 2**32:
             raise UsageError(f"--seed_everything must be from 0 to {2**32 - 1}, got {seed}")
@@ -151,7 +151,7 @@ class TrainCLI(LightningCLI):
             _end_if_done(saved, config["trainer"], path)
 
     def _run_subcommand(self, subcommand: str) -> None:
-        """Runs; a checkpoint that Lightning cannot go on from is the user's to replace."""
+        """Runs; if Lightning cannot resume from the checkpoint, the user is told to use another one."""
         try:
             super()._run_subcommand(subcommand)
         except Exception as error:
@@ -179,12 +179,12 @@ class TrainCLI(LightningCLI):
             most = 4 * max(os.cpu_count() or 1, torch.cuda.device_count())  # each is a process of its own
             if int(wanted) > most:
                 raise UsageError(
-                    f"trainer.devices={wanted} starts as many processes; this machine takes at most {most}"
+                    f"trainer.devices={wanted} starts that many processes; this machine takes at most {most}"
                 )
         if trainer["barebones"]:
             raise UsageError(
                 "trainer.barebones allows no logger, checkpoint or callback, which every run here has; use "
-                "trainer.limit_val_batches=0 against scores and trainer.enable_checkpointing=false against checkpoints"
+                "trainer.limit_val_batches=0 for no scores and trainer.enable_checkpointing=false for no checkpoints"
             )
         if trainer["gradient_clip_val"]:
             raise UsageError("a model clips by itself: use --model.clip_norm, not trainer.gradient_clip_val")
@@ -197,7 +197,7 @@ class TrainCLI(LightningCLI):
         refuse_strategy(made.strategy)
         best, quality = (self._get(self.config_init, name) for name in ("best", "quality"))
         if best.monitor in (None, _AUTO):
-            # a data module of the user's own need not say its images' shape, nor a model with given networks
+            # a user's own data module may not give its images' shape, and a model with given networks may not either
             shape = getattr(self.datamodule, "image_shape", None) or self.model.image_shape or _USUAL
             best.monitor = quality.monitor(shape)
         if best.save_top_k not in (0, 1) and "{" not in (best.filename or "{"):
@@ -205,7 +205,7 @@ class TrainCLI(LightningCLI):
         return made
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Any]) -> Trainer:
-        """Adds a look at what stops a run early; leaves out what saves checkpoints, if the user wants none."""
+        """Adds `StoppingCheck`; leaves out the callbacks that save checkpoints, if the user wants none."""
         callbacks = [*callbacks, StoppingCheck()]
         if config["enable_checkpointing"] is False:
             callbacks = [c for c in callbacks if not isinstance(c, ModelCheckpoint)]
@@ -215,7 +215,7 @@ class TrainCLI(LightningCLI):
         return super()._instantiate_trainer(config, callbacks)
 
     def before_instantiate_classes(self) -> None:
-        """Tells loggers where the run is; refuses options that no file could repeat."""
+        """Tells loggers where the run is; refuses options that cannot be written to a file."""
         config = self.config[self.config["subcommand"]]
         name = "-".join(config[key]["class_path"].rpartition(".")[2] for key in ("model", "data"))
         for logger in _as_list(config["trainer"]["logger"]):
@@ -253,7 +253,7 @@ def _loggers(given: Any, root: Any, name: str) -> list[Any]:
 
 
 def _as_list(given: Any) -> list[Any]:
-    """What a Trainer argument takes as nothing, one thing or several."""
+    """The value of a Trainer argument that may be nothing, one thing or several, as a list."""
     return [] if given in (None, False) else list(given) if isinstance(given, (list, tuple)) else [given]
 
 
@@ -265,7 +265,7 @@ def _end_if_done(saved: dict[str, Any], trainer: Any, path: Any) -> None:
         or trainer["overfit_batches"]
         or limit != saved.get(RUN, {}).get("limit_train_batches", 1.0)
     ):
-        return  # what an epoch is will be known when there are data
+        return  # the length of an epoch is not known before the data is there
     timer = None if trainer["max_time"] is None else Timer(trainer["max_time"])
     epochs = _EPOCHS if _endless(trainer) else trainer["max_epochs"]
     if notes := nothing_left(find(saved), saved, trainer["max_steps"], epochs, timer, path):
@@ -274,5 +274,5 @@ def _end_if_done(saved: dict[str, Any], trainer: Any, path: Any) -> None:
 
 
 def _endless(trainer: Any) -> bool:
-    """Whether nothing says how long a run should take."""
+    """Whether no option limits the length of a run."""
     return trainer["max_epochs"] is None and trainer["max_steps"] == -1 and trainer["max_time"] is None

@@ -1,6 +1,6 @@
-"""``lit-gans translate``.
+"""``lit-gans translate``: makes pictures from pictures.
 
-What is heavy is imported when it is needed, so that help answers at once.
+Slow imports are delayed until they are needed, so that help answers at once.
 """
 
 import sys
@@ -12,7 +12,7 @@ from lit_gans.cli.words import NOBODY
 if TYPE_CHECKING:
     from torch import Tensor
 
-_LARGE = 1024  # pixels of a short side from which a picture that cannot be translated may be too large
+_LARGE = 1024  # pixels of a short side; a picture of more that cannot be translated may be too large
 
 
 def translate(
@@ -29,18 +29,18 @@ def translate(
 ) -> None:
     """Translates a picture, or every picture of a folder and of the folders in it.
 
-    Pictures keep their names, the folders that they are in, and their sizes, whatever these are. What begins with a dot
-    is passed over, and what cannot be translated is skipped and named at the end.
+    Pictures keep their names, the folders that they are in, and their sizes. Names that begin with a dot are passed
+    over; pictures that cannot be translated are skipped and named at the end.
 
     Args:
         checkpoint: a checkpoint file of a model that makes images from images, say a CycleGAN or a Pix2Pix.
         pictures: a picture, or a folder of them.
         output: a picture file for one picture; else a folder for files of the same names.
-        direction: BtoA goes the other way, if the model goes both.
-        size: short side, in pixels, that larger pictures are made smaller to for the translation and enlarged from
-            afterwards; by default they are translated as large as they are.
+        direction: BtoA translates back, if the model translates both ways.
+        size: short side, in pixels, to which larger pictures are reduced for the translation, and from which the result
+            is enlarged again; by default they are translated as large as they are.
         batch: how many pictures of equal size are translated at once.
-        seed: of the noise, in models that have any.
+        seed: of the noise, if the model draws any.
         device: where to compute, for example cpu or cuda.
         force: replace files that are there.
         trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
@@ -81,7 +81,7 @@ def _places(given: Path, output: Path) -> list[tuple[Path, Path]]:
         if output.suffix.lower() in SUFFIXES or output.is_file():
             raise UsageError(f"{given} is a folder, so output must be one too, got {output}")
         pairs = [(file, output / file.relative_to(given)) for file in find_pictures(given)]
-        if output.resolve() != given.resolve():  # what an earlier call has put into a folder in this one is no picture
+        if output.resolve() != given.resolve():  # translations of an earlier call are not translated
             pairs = [pair for pair in pairs if output.resolve() not in pair[0].resolve().parents]
         if not pairs:
             raise UsageError(f"all pictures in {given} are in {output}, where the translations go; name another output")
@@ -95,7 +95,7 @@ def _places(given: Path, output: Path) -> list[tuple[Path, Path]]:
 def _translate_all(
     model: Any, files: list[tuple[Path, Path]], how: dict[str, Any], size: int | None, batch: int
 ) -> list[str]:
-    """Translates and writes; what was skipped and why."""
+    """Translates and writes all pictures; returns which were skipped, and why."""
     from tqdm import tqdm
 
     from lit_gans.errors import UsageError
@@ -117,7 +117,7 @@ def _translate_all(
 
 
 def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str, Any], size: int | None) -> list[str]:
-    """Translates and writes pictures of one size, one by one if together they cannot be; what was skipped and why."""
+    """Translates and writes pictures of one size, one by one if need be; returns which were skipped, and why."""
     import torch
 
     from lit_gans.errors import UsageError
@@ -153,13 +153,13 @@ def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str
 
 
 def _channels(model: Any, to: str) -> int:
-    """Of the pictures that a model takes."""
+    """The number of channels of the pictures that a model takes."""
     shape = model.image_shape if to == "a" else model.source_shape
     return 3 if shape is None else int(shape[0])
 
 
 def _resized(model: Any, photos: "Tensor", how: dict[str, Any], size: int | None) -> "Tensor":
-    """Translations as large as the photos, by way of a smaller size if one is wanted."""
+    """Translates photos, at a smaller size if one is asked for, and returns translations as large as the photos."""
     from torch.nn.functional import interpolate
 
     height, width = photos.shape[2:]

@@ -1,4 +1,4 @@
-"""Base of the sets that come as arrays of small pictures and fit in memory."""
+"""Base of the data sets that come as arrays of small pictures and fit in memory."""
 
 from typing import Any
 
@@ -32,12 +32,12 @@ class ArrayData(ImageData):
 
     @property
     def own_splits(self) -> tuple[str, ...]:
-        """Training and test."""
+        """The training and the test split."""
         return ("train", "test")
 
 
 def whole_numbers(values: Any, least: int, most: int) -> Tensor:
-    """Labels or pixels as int64, if they are what they should be.
+    """Converts labels or pixels to int64, if they are whole numbers in a range.
 
     Args:
         values: an array, or a list of numbers.
@@ -45,7 +45,7 @@ def whole_numbers(values: Any, least: int, most: int) -> Tensor:
         most: the largest.
 
     Raises:
-        ValueError: if one is no whole number or is out of range.
+        ValueError: if one is not a whole number or is out of range.
     """
     numbers = np.asarray(values)
     if numbers.dtype.kind not in "uif":

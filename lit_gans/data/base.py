@@ -1,4 +1,4 @@
-"""What every data module does alike: the splits, the labels that are shown, the loaders, the batch on the device."""
+"""The base of all data modules: splits, the labels that are shown, loaders, and the batch on the device."""
 
 import os
 from abc import abstractmethod
@@ -23,7 +23,7 @@ Sized = int | tuple[int, int]
 _SPLITS_OF_STAGE = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("test",)}
 _FALLBACKS = {"val": ("val", "test", "train"), "test": ("test", "val", "train")}
 _MOST_WORKERS = 1024  # a mistyped number must not start processes until the machine stands still
-_SPLIT_SEED = 2014  # of the images held out: the same for every seed of a run, so that runs compare
+_SPLIT_SEED = 2014  # of the images held out: the same for every seed, so that runs can be compared
 
 
 class ImageData(LightningDataModule, metaclass=Recorded):
@@ -35,14 +35,14 @@ class ImageData(LightningDataModule, metaclass=Recorded):
     Args:
         batch_size: samples a device and batch.
         num_workers: worker processes; 0 is fastest for sets in memory and for decoded ones that memory can hold.
-        seed: of the order of the samples, of their flips and crops, and of whatever the set draws.
+        seed: of the order of the samples, of their flips and crops, and of whatever the data set draws.
         flip: mirror every second training image, at random.
         val_size: training samples held out for validation, where the set has no such split of its own. With 0,
             validation looks at the test split (without one, at the training samples), as is customary for generators;
             hold some out to select a classifier.
-        labels_per_class: show so many labels of every class in training and -1 for the rest, for semi-supervised
-            games. Unless that is all or none, each training batch then has as many labelled images beside ``image``
-            and ``label``: ``labelled`` and ``labelled_label``, drawn from the labelled ones alone, again and again.
+        labels_per_class: labels of each class that training sees; the rest are -1, for semi-supervised games. Unless
+            these are all or none, each training batch has ``labelled`` and ``labelled_label`` beside ``image`` and
+            ``label``: as many images again, drawn from those with a label, which therefore come often.
         label_fraction: the same as a share of the training samples, spread over the classes as evenly as their sizes
             allow; every class shows at least one, and 1 shows all.
 
@@ -52,9 +52,9 @@ class ImageData(LightningDataModule, metaclass=Recorded):
 
     image_shape: tuple[int, int, int]
     num_classes: int | None = None
-    #: of the images that translations begin with, where the set has any
+    #: of the images that translations begin with, if the data has them
     source_shape: tuple[int, int, int] | None = None
-    #: (length, vocabulary) of texts, where the set has any
+    #: (length, vocabulary) of texts, if the data has them
     text_shape: tuple[int, int] | None = None
 
     def __init__(
@@ -90,7 +90,7 @@ class ImageData(LightningDataModule, metaclass=Recorded):
 
     @property
     def own_splits(self) -> tuple[str, ...]:
-        """The splits that the set itself has."""
+        """The splits that the data set itself has."""
         return ("train", "val", "test")
 
     @abstractmethod
@@ -98,13 +98,13 @@ class ImageData(LightningDataModule, metaclass=Recorded):
         """The samples of one of ``own_splits``."""
 
     def setup(self, stage: str | None = None) -> None:
-        """Loads what a stage needs, once."""
+        """Loads the splits that a stage needs, once."""
         for split in _SPLITS_OF_STAGE.get(stage or "", ("train", "val", "test")):
             if split not in self.splits:
                 self.splits[split] = self._split(split)
 
     def _split(self, split: str) -> Samples:
-        """A split of the set's own, or what stands for it."""
+        """A split that the data set has, or the one that stands in for it."""
         if self.val_size and "val" in self.own_splits:
             raise UsageError(f"{type(self).__name__} has a validation split of its own: leave val_size at 0")
         if self.val_size and not (split == "test" and "test" in self.own_splits):
@@ -121,7 +121,7 @@ class ImageData(LightningDataModule, metaclass=Recorded):
         return self._hide_labels(samples) if split == "train" else samples
 
     def _load(self, split: str) -> Samples:
-        """`load`, once for a split that also stands for another."""
+        """Loads a split, once even if it also stands in for another."""
         if split not in self._own:
             self._own[split] = self.load(split)
         return self._own[split]
@@ -151,10 +151,10 @@ class ImageData(LightningDataModule, metaclass=Recorded):
         return shown.beside(pool.subset(labelled))  # the same tensors: no image is copied
 
     def _to_show(self, examples: list[int], images: int) -> list[int]:
-        """How many labels to show of each class, of which there are so many examples."""
+        """The number of labels to show of each class, from the numbers of examples."""
         wanted = self.labels_per_class
         if wanted is None:
-            # the same number of every class, all of those that have fewer, and together the share at least
+            # the smallest number for every class (all labels of a smaller class) whose total reaches the share
             share, numbers = self.label_fraction or 0, range(max(examples, default=0) + 1)
             total = max(round(share * images), 1) if share else 0
             most = bisect_left(numbers, total, key=lambda number: sum(min(number, there) for there in examples))
@@ -167,11 +167,11 @@ class ImageData(LightningDataModule, metaclass=Recorded):
     # ---------------------------------------------------------------- loaders
 
     def train_dataloader(self) -> StreamLoader:
-        """Shuffled whole batches, for ever new permutations."""
+        """Shuffled whole batches, in a new order every epoch."""
         samples = self.splits["train"]
         most = max(samples.sizes) // self._share()[1]
         if self.batch_size > max(most, self._asked_size):
-            # a batch size finder doubles it without a look at the data; what a user asks for is refused, not changed
+            # Lightning's batch size finder doubles it without a look at the data; a user's own size is refused instead
             rank_zero_warn(f"batch_size={self.batch_size} is more than the {most} training samples: {most} are taken")
             self.batch_size = most
 
@@ -214,11 +214,11 @@ class ImageData(LightningDataModule, metaclass=Recorded):
         """Crops images that are larger than ``image_shape`` and mirrors some, at random if there are random numbers."""
         height, width = self.image_shape[1:]
         if images.shape[2:] != (height, width):
-            places = images.unfold(2, height, 1).unfold(3, width, 1)  # a view of every crop there is
+            places = images.unfold(2, height, 1).unfold(3, width, 1)  # (N, C, top, left, H, W): a view of all crops
             middle = torch.full((len(images),), 0.5, device=images.device)
             parts = (middle, middle) if draws is None else (draws.top, draws.left)
             top, left = ((part * size).long() for part, size in zip(parts, places.shape[2:4], strict=True))
-            images = places[torch.arange(len(images), device=images.device), :, top, left]
+            images = places[torch.arange(len(images), device=images.device), :, top, left]  # (N, C, height, width)
         if self.flip and draws is not None:
             images = torch.where(draws.flip.view(-1, 1, 1, 1) < 0.5, images.flip(3), images)
         return images
@@ -257,12 +257,12 @@ def find_root(root: str | os.PathLike[str] | None) -> Path:
 
 
 def find_folder(root: str | os.PathLike[str] | None, *places: str, marks: Sequence[str]) -> Path | None:
-    """A set's own folder: the first of ``root`` and the places in it that holds one of the marks.
+    """Finds a data set's own folder: the first of ``root`` and the places in it that holds one of the marks.
 
     Args:
         root: as in `find_root`; it may be the set's own folder.
         places: where the set may be in the folder that holds all sets, e.g. ``celeba``.
-        marks: file names, or patterns of them, that tell the set.
+        marks: file names, or patterns of them, by which the set is recognised.
 
     Returns:
         The folder, or None if the set is nowhere.
@@ -275,7 +275,7 @@ def find_folder(root: str | os.PathLike[str] | None, *places: str, marks: Sequen
 
 
 def not_found(what: str, root: str | os.PathLike[str] | None, mark: str) -> UsageError:
-    """The error for a set that is not where it was looked for and that can be downloaded."""
+    """The error for a data set that was not found and can be downloaded."""
     return UsageError(
         f"{what} is not in {find_root(root)}; call prepare_data() to download it, or set data.root to the folder that "
         f"holds {mark}"
@@ -283,7 +283,7 @@ def not_found(what: str, root: str | os.PathLike[str] | None, mark: str) -> Usag
 
 
 def height_width(size: Sized) -> tuple[int, int]:
-    """A side length or (height, width) as (height, width).
+    """Turns a side length or (height, width) into (height, width).
 
     Raises:
         UsageError: if it is neither.
@@ -298,7 +298,7 @@ def channels_height_width(channels: int, size: Sized) -> tuple[int, int, int]:
     """The shape of images of 1 or 3 channels and a size as `height_width` takes it.
 
     Raises:
-        UsageError: if it is no such shape.
+        UsageError: if there are no such images.
     """
     if channels not in (1, 3):
         raise UsageError(f"channels must be 1 for grey or 3 for colour, got {channels}")

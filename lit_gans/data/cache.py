@@ -1,4 +1,4 @@
-"""Decoding once: pictures become one uint8 file that training maps into memory."""
+"""Decodes pictures once, into one uint8 file that training maps into memory."""
 
 import hashlib
 import json
@@ -32,16 +32,16 @@ _LONGEST = 50  # characters of a title: a file's name has at most 255 bytes
 def decoded(
     source: Source, frame: Frame, folder: Path, title: str, skip_corrupt: bool = False
 ) -> tuple[Mapped, Tensor]:
-    """The pictures of a source, decoded, cut and resized: now if they never were, else as they were kept.
+    """The pictures of a source, decoded, cut and resized; from the kept file, or else decoded now.
 
     Several processes may ask at a time: one works, the others wait. A run that is killed leaves its work, and the next
     goes on from there.
 
     Args:
         source: the pictures.
-        frame: what is done to each.
+        frame: how each is decoded.
         folder: where decoded pictures are kept.
-        title: what the file's name begins with.
+        title: the beginning of the file's name.
         skip_corrupt: leave out pictures that cannot be decoded, and say how many.
 
     Returns:
@@ -57,7 +57,7 @@ def decoded(
         "source": source.fingerprint(),
         "place": os.fsencode(source.place.resolve()).decode(errors="replace"),
     }
-    if frame.megapixels != MEGAPIXELS:  # decides no pixel, but which pictures are left out
+    if frame.megapixels != MEGAPIXELS:  # changes no pixel, but decides which pictures are left out
         recipe["megapixels"] = str(frame.megapixels)
     key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:12]
     height, width = frame.size
@@ -111,7 +111,7 @@ class _Build(Dataset[Any]):
         todo = [n for n, block in enumerate(states.split(self.block)) if (block == 0).any()]
         workers = 0 if len(todo) < 4 else min(_cores(), len(todo) // 2)
         fork = "fork" if workers and sys.platform == "linux" else None  # needs no importable __main__
-        rng = torch.Generator()  # the loader's own: a run that decodes draws the same noise as one that need not
+        rng = torch.Generator()  # the loader's own: a run that decodes draws the same noise as one that does not
         loader = DataLoader(self, None, sampler=todo, num_workers=workers, multiprocessing_context=fork, generator=rng)
         bar = tqdm(total=len(self.source), desc=f"decoding {self.source.place.name}", unit=" images", disable=None)
         bar.update(int((states > 0).sum()))
@@ -128,7 +128,7 @@ class _Build(Dataset[Any]):
         self._finish()
 
     def _begin(self) -> None:
-        """A part file of the right size, with the header: an old one of the same recipe is gone on with."""
+        """Makes a part file of the right size with the header, unless an earlier run left one of the same recipe."""
         header, size = self.layout.header, self.layout.size
         plain = self.part.is_file() and not self.part.is_symlink()
         if plain and self.part.stat().st_size == size and self._read(0, len(header)) == header:
@@ -166,8 +166,8 @@ class _Build(Dataset[Any]):
         """Decodes one block and writes it.
 
         Returns:
-            How many pictures it has, which of them cannot be decoded and why, and what is wrong with the disk. Nothing
-            is raised, because an exception would come with the traceback of a worker.
+            The number of its pictures, the names of those that cannot be decoded with the reasons, and an error of the
+            disk or "". Nothing is raised, because an exception would come with the traceback of a worker.
         """
         rows = range(number * self.block, min((number + 1) * self.block, len(self.source)))
         images = torch.zeros(len(rows), self.frame.channels, *self.frame.size, dtype=torch.uint8)
@@ -192,7 +192,7 @@ class _Build(Dataset[Any]):
 
 
 def _write(file: Any, offset: int, data: memoryview) -> None:
-    """Writes all of it, however little the system takes at a time."""
+    """Writes all of the data, even if the system takes only a part at a time."""
     file.seek(offset)
     while len(data):
         data = data[file.write(data) :]

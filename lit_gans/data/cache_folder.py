@@ -15,12 +15,12 @@ from lit_gans.files import lock
 
 ENDING, PART = ".safetensors", ".part"
 _NAMED = re.compile(r".*-\d+x\d+-[0-9a-f]{12}")
-_OURS = {"format", "frame", "count", "source"}  # what the header of every such file says
+_OURS = {"format", "frame", "count", "source"}  # names in the header of every such file
 _LONGEST = 2**20  # bytes of a header that is worth looking at
 
 
 def cache_folder(given: str | None = None) -> Path:
-    """Where decoded pictures are kept: ``given``, else ``$LIT_GANS_CACHE``, else the user's cache folder."""
+    """The folder of decoded pictures: ``given``, else ``$LIT_GANS_CACHE``, else the user's cache folder."""
     given = given or os.environ.get("LIT_GANS_CACHE")
     return Path(given).expanduser() if given else user_cache_path("lit_gans", appauthor=False)
 
@@ -37,8 +37,8 @@ class Kept:
     Args:
         path: the file.
         size: bytes that it takes on the disk.
-        count: how many pictures it is for; "?" if it does not say so.
-        place: where these are, as far as it says so.
+        count: number of pictures that it is for; "?" if it does not say so.
+        place: where those pictures are; "?" if it does not say so.
     """
 
     path: Path
@@ -82,14 +82,14 @@ def kept(folder: Path) -> Iterator[Kept]:
             said, status = _metadata(path), path.stat()
         except OSError:  # somebody else has just deleted it
             continue
-        # one whose header is damaged is ours if it has been locked as only we do it
+        # a file with a damaged header is ours if there is a lock file of ours beside it
         if said.keys() >= _OURS or lock_of(path).exists():
             size = getattr(status, "st_blocks", -(-status.st_size // 512)) * 512
             yield Kept(path, size, said.get("count", "?"), said.get("place", "?"))
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    """What a safetensors file says of itself, finished or not; nothing if it is something else."""
+    """The metadata of a safetensors file, finished or not; empty if it is something else."""
     with path.open("rb") as file:
         start = file.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0

@@ -39,15 +39,15 @@ class CelebA(PictureData):
     with the official partition and attributes, as text files or as the CSV files of common re-distributions. Batches
     have ``image`` and ``attributes``, (N, 40) bool in the order of ``attribute_names``.
 
-    Papers differ in how much of a picture they show, and scores for different crops do not compare: 108 is the face
-    alone, 140 and 148 are usual in papers on VAEs, 178 is the whole width.
+    Papers show more or less of a picture, and scores for different crops cannot be compared: 108 is the face alone, 140
+    and 148 are usual in papers on VAEs, 178 is the whole width.
 
     Args:
         root: the folder that holds the data sets, or the set's own; by default ``$LIT_GANS_DATA``, else ``./data``.
         size: side length or (height, width) in pixels.
         crop: side of the middle square that is shown: 108, 140, 148 or 178.
-        attribute: makes ``label`` of an attribute: 1 who has it, 0 who has not, e.g. ``Smiling``. Of several, (N, A)
-            such rows in the order of their names, for models with ``multi_label``.
+        attribute: the attribute that ``label`` shows, e.g. ``Smiling``: 1 if a face has it, else 0. For several, in the
+            order given, ``label`` is (N, A), for models with ``multi_label``.
         download: fetch the 1.4 GB if they are missing.
         pictures: arguments of `PictureData` and `ImageData`: channels, fit, load_size, skip_corrupt, cache,
             batch_size, num_workers, seed, flip, labels_per_class and label_fraction.
@@ -69,7 +69,7 @@ class CelebA(PictureData):
         self.crop, self.attribute, self.download = crop, attribute, download
         self.num_classes = None if attribute is None else 2 if isinstance(attribute, str) else len(attribute)
         if self.num_classes == 0:
-            raise UsageError("attribute names none: give one, several, or leave it out")
+            raise UsageError("attribute is an empty list: name one, several, or leave it out")
         hidden = self.labels_per_class is not None or self.label_fraction is not None
         if hidden and not isinstance(attribute, (str, type(None))):
             raise UsageError(
@@ -109,7 +109,7 @@ class CelebA(PictureData):
         return self.decode(f"CelebA-{split}", split, part, **more)
 
     def _columns(self) -> int | list[int]:
-        """Where the attributes of the label are."""
+        """The column of the attribute that ``label`` shows, or the columns of several."""
         assert self.attribute is not None
         names = [self.attribute] if isinstance(self.attribute, str) else self.attribute
         for name in names:
@@ -127,7 +127,7 @@ class CelebA(PictureData):
 
 
 def read_list(folder: Path, stem: str, limits: tuple[int, int] = (-1, 2)) -> tuple[list[str], dict[str, np.ndarray]]:
-    """One of CelebA's lists, ``.txt`` with its count and names on top or ``.csv`` with a line of names.
+    """Reads one of CelebA's lists, ``.txt`` with its count and names on top or ``.csv`` with a line of names.
 
     Args:
         folder: where it is.

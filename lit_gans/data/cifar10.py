@@ -24,8 +24,7 @@ _PARTS = {"train": [f"data_batch_{number}" for number in range(1, 6)], "test": [
 class CIFAR10(ArrayData):
     """The 50,000 training and 10,000 test pictures of Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html.
 
-    Read from ``<root>/cifar-10-batches-py``; what is missing there is downloaded. The
-    arguments are `ArrayData`'s.
+    Read from ``<root>/cifar-10-batches-py``; what is missing there is downloaded. The arguments are `ArrayData`'s.
     """
 
     def prepare_data(self) -> None:
@@ -38,7 +37,7 @@ class CIFAR10(ArrayData):
         """All pictures of a split, resized once."""
         if (folder := self._folder()) is None:
             raise not_found("CIFAR-10", self.root, _FOLDER)
-        parts = [folder / name for name in _PARTS[split] if (folder / name).exists()]  # a subset loads too
+        parts = [folder / name for name in _PARTS[split] if (folder / name).exists()]  # some of the files are enough
         if not parts:
             raise UsageError(f"{folder} has no {_PARTS[split][0]}; delete the folder and run again to fetch it anew")
         images, labels = zip(*map(_read, parts), strict=True)
@@ -66,7 +65,7 @@ class _Arrays(pickle.Unpickler):
 
 
 def _read(path: Path) -> tuple[Tensor, Tensor]:
-    """One file: (N, 3, 32, 32) uint8 images and (N,) int64 labels."""
+    """Reads one file: (N, 3, 32, 32) uint8 images and (N,) int64 labels."""
     try:
         with path.open("rb") as file:
             content = _Arrays(file, encoding="bytes").load()

@@ -1,4 +1,4 @@
-"""The file that decoded pictures are kept in: its form, and how it is read without ever believing a damaged byte."""
+"""The file that decoded pictures are kept in: its layout, and how it is read so that damage is always noticed."""
 
 import json
 import os
@@ -20,14 +20,14 @@ GOOD, CORRUPT = 1, 2  # a picture's state; 0 is not yet decoded
 
 
 class Layout:
-    """Where in a file what is; a safetensors file whose header is known before it is written.
+    """The layout of a file: a safetensors file whose header is known before the rest is written.
 
     The pixels come first, then a CRC-32 for each picture's pixels, a CRC-32 of all that follows, and the states.
 
     Args:
         count: N, the number of pictures.
         shape: (C, H, W) of each, uint8.
-        recipe: what decides the pixels, as text.
+        recipe: the settings that decide the pixels, as text.
     """
 
     def __init__(self, count: int, shape: tuple[int, int, int], recipe: dict[str, str]) -> None:
@@ -44,11 +44,11 @@ class Layout:
         _, self.checksums_at, self.seal_at, self.states_at, self.size = (len(self.header) + end for end in ends)
 
     def seal(self, checksums: bytes, states: bytes) -> bytes:
-        """What `Mapped` compares before it believes the checksums and the states."""
+        """The checksum of the checksums and the states, by which `check` finds damage to them."""
         return struct.pack("<I", zlib.crc32(states, zlib.crc32(checksums)))
 
     def check(self, path: Path) -> Tensor:
-        """The pictures' states (N,) uint8 in a file, once it is known to be the right one and whole but for its pixels.
+        """Checks that a file is the right one and whole, but for its pixels; returns the pictures' states (N,) uint8.
 
         Raises:
             UsageError: if it is damaged, unfinished or of another recipe.
@@ -72,7 +72,7 @@ class Layout:
         return torch.frombuffer(bytearray(states), dtype=torch.uint8)
 
     def _say_unlike(self, path: Path) -> None:
-        """Why a file has another header."""
+        """Raises the error for a file with another header."""
         try:
             with safe_open(path, "pt") as file:
                 found = file.metadata() or {}
@@ -88,10 +88,10 @@ class Layout:
 
 
 class Mapped:
-    """(N, C, H, W) uint8 images in a file, of which only what is used is read.
+    """(N, C, H, W) uint8 images in a file, of which only those that are used are read.
 
-    A picture's pixels are compared with their checksum when they are first read. It goes to other processes as its
-    path. While it is in use `lit-gans cache clear` leaves the file alone.
+    A picture's pixels are compared with their checksum when they are first read. Other processes get the path and open
+    the file themselves. While it is in use `lit-gans cache clear` leaves the file alone.
 
     Args:
         path: a finished file.
@@ -111,7 +111,7 @@ class Mapped:
 
     @property
     def tensor(self) -> Tensor:
-        """All images, mapped, without a look at their checksums."""
+        """All images, mapped; their checksums are not compared."""
         if self._tensor is None:
             with safe_open(self.path, "pt") as file:
                 self._tensor = file.get_tensor("image")
@@ -142,5 +142,5 @@ class Mapped:
 
 
 def damaged(path: Path, reason: str) -> UsageError:
-    """What to say of a file that cannot be believed."""
+    """The error for a damaged file."""
     return UsageError(f"the decoded images in {path} are damaged ({reason}); delete the file and run again")

@@ -1,4 +1,4 @@
-"""Fetching the official files of a data set, so that nothing is ever half there."""
+"""Fetches the official files of a data set, so that a file or folder is there whole or not at all."""
 
 import gzip
 import hashlib
@@ -47,11 +47,11 @@ _LONGEST = 255  # bytes of a name that file systems take
 
 
 class _Failure(Exception):
-    """One place did not give the file; the message is the reason."""
+    """The file cannot be fetched from one place; the message is the reason."""
 
 
 class _Cut(_Failure):
-    """A failure that may pass when asked again."""
+    """A failure that may not happen when asked again."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Remote:
         url: where it is.
         digest: its MD5 (32 hex digits) or SHA-256 (64); by default unknown, which suits archives, as they carry
             checksums of their own.
-        name: what it is called on disk; by default the last part of the url's path.
+        name: its name on disk; by default the last part of the url's path.
     """
 
     url: str
@@ -87,7 +87,7 @@ def fetch(remote: Remote | Sequence[Remote], folder: Path, page: str) -> Path:
     Args:
         remote: the file, or the same file at several places that are tried in order; it gets the first one's name.
         folder: where it goes; made if missing.
-        page: where a person finds the file.
+        page: the web page of the file, for the message if it cannot be fetched.
 
     Returns:
         The file's path.
@@ -144,10 +144,10 @@ def unpack(archive: Path, folder: Path) -> None:
 
 @contextmanager
 def _disk(problem: str) -> Iterator[None]:
-    """Says what could not be done when the disk is full or refuses."""
+    """Turns an error of the disk into a `UsageError` that says what could not be done."""
     try:
         yield
-    except gzip.BadGzipFile:  # an OSError by descent, but not the disk's fault
+    except gzip.BadGzipFile:  # a subclass of OSError, but not an error of the disk
         raise
     except OSError as error:
         reason = error.strerror or error
@@ -179,7 +179,7 @@ def _digest(path: Path, algorithm: str) -> str:
 
 
 def _download(remote: Remote, part: Path) -> None:
-    """Receives what ``part`` lacks, resuming cut connections for as long as that leads anywhere."""
+    """Receives what ``part`` lacks, and resumes cut connections as long as more bytes come."""
     furthest, resumes = _size(part), 0
     while True:
         try:
@@ -232,7 +232,7 @@ def _store(response: HTTPResponse, part: Path, have: int) -> None:
 
 
 def _span(response: HTTPResponse | HTTPError) -> tuple[int, int | None]:
-    """Where a response begins, -1 if that is not told, and how large the whole file is, if that is told."""
+    """The first byte of a response, -1 if unknown, and the size of the whole file, None if unknown."""
     match = re.match(r"bytes (?:(\d+)-\d+|\*)/(\d+)", response.headers.get("Content-Range", ""))
     if match:
         return int(match[1] or -1), int(match[2])
@@ -241,7 +241,7 @@ def _span(response: HTTPResponse | HTTPError) -> tuple[int, int | None]:
 
 
 def _chunks(response: HTTPResponse) -> Iterator[bytes]:
-    """The response's bytes; being a generator, it tells errors of the network from those of the disk."""
+    """Yields the response's bytes; errors of the network become `_Cut`, those of the disk stay what they are."""
     try:
         while chunk := response.read(CHUNK):
             yield chunk
@@ -255,7 +255,10 @@ def _size(path: Path) -> int:
 
 
 class _Entry(NamedTuple):
-    """What an archive holds; of what ``kind`` it is if no plain file or folder, its ``size`` in bytes if it is told."""
+    """An entry of an archive.
+
+    ``kind`` is empty for a plain file or folder, else it says what it is. ``size`` is in bytes, None if unknown.
+    """
 
     name: str
     folder: bool
@@ -268,7 +271,7 @@ class _Entry(NamedTuple):
 def _opened(archive: Path) -> Iterator[list[_Entry]]:
     """An archive's entries."""
     name = archive.name.lower()
-    if not archive.stat().st_size:  # gzip takes nothing for something
+    if not archive.stat().st_size:  # gzip accepts an empty file
         raise EOFError("it is empty")
     if name.endswith(".zip"):
         with zipfile.ZipFile(archive) as source:
@@ -298,12 +301,12 @@ def _of_tar(info: tarfile.TarInfo, tar: tarfile.TarFile) -> _Entry:
 
 
 def _plain(info: zipfile.ZipInfo) -> bool:
-    """Whether the mode that Unix systems store in a zip file is that of a file or folder, or missing."""
+    """Whether an entry of a zip is a file or folder, by the mode that Unix systems store, or has no mode."""
     return stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
 
 
 def _members(tar: tarfile.TarFile, stream: IO[bytes] | gzip.GzipFile) -> list[tarfile.TarInfo]:
-    """All members, having made sure of what tarfile does not: that the list is whole and gzip's checksum right."""
+    """All members; checks what tarfile does not check: that the list is complete and gzip's checksum right."""
     members = tar.getmembers()
     stream.seek(tar.offset)
     if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # tarfile takes a damaged header for the end
@@ -314,7 +317,7 @@ def _members(tar: tarfile.TarFile, stream: IO[bytes] | gzip.GzipFile) -> list[ta
 
 
 def _check(entry: _Entry, archive: Path, folder: Path) -> None:
-    """Refuses what no official archive holds."""
+    """Refuses an entry that no official archive has."""
     parts = re.split(r"[/\\]", entry.name)
     outside = not parts[0] or ".." in parts or re.match("[A-Za-z]:", entry.name) or "\0" in entry.name
     if outside or entry.kind:
@@ -325,7 +328,7 @@ def _check(entry: _Entry, archive: Path, folder: Path) -> None:
 
 
 def _check_together(entries: list[_Entry], archive: Path, folder: Path) -> None:
-    """Refuses names that no folder can hold, and what would fill the disk, before anything is written."""
+    """Refuses names that no folder can hold, and sizes that would fill the disk, before anything is written."""
     files = {PurePosixPath(entry.name) for entry in entries if not entry.folder}
     folders = {parent for entry in entries for parent in PurePosixPath(entry.name).parents}
     folders |= {PurePosixPath(entry.name) for entry in entries if entry.folder}
@@ -359,7 +362,7 @@ def _extract(entry: _Entry, folder: Path) -> None:
 
 
 def _move(path: Path, target: Path) -> None:
-    """Renames ``path`` unless there is a ``target``, be it that another process just put it there."""
+    """Renames ``path`` unless ``target`` exists, which another process may have made just now."""
     if os.path.lexists(target):
         return
     try:

@@ -1,7 +1,9 @@
-"""The engine behind the sets that are drawn on the spot: masters, warps, grounds, stripes and inks, all in batches.
+"""Draws the images of the data sets that need no download, in batches: shapes, backgrounds, stripes and colours.
 
-A point of an image is measured from its centre in halves of its shorter side, so that shapes keep their proportions in
-images that are not square. Colours are (N, C) and images (N, C, H, W), both float in [0, 1].
+A master is the drawing of one shape or character, which every sample of it is warped from. A ground is the background
+of an image, and ink (N, 1, H, W) in [0, 1] says where a shape covers it. A point of an image is measured from its
+centre in halves of its shorter side, so that shapes keep their proportions in images that are not square. Colours are
+(N, C) and images (N, C, H, W), both float in [0, 1].
 """
 
 from functools import cache
@@ -47,7 +49,7 @@ SHAPES: dict[str, list[Point]] = {
 
 
 def draw(characters: str) -> Tensor:
-    """Every character at every stroke width.
+    """Draws every character at every stroke width.
 
     Returns:
         (characters, strokes, side, side) float in [0, 1], white ink on black.
@@ -58,9 +60,9 @@ def draw(characters: str) -> Tensor:
 
 @cache  # the three splits share them
 def depths(kinds: tuple[str, ...]) -> Tensor:
-    """How deep every point of a master lies inside a shape or a character, outside it negative.
+    """The distance of every point of a master to the outline of its shape or character; negative outside it.
 
-    From these, unlike from drawings, come sharp edges at every size and outlines of any width.
+    Unlike drawings, these give sharp edges at every size and outlines of any width.
 
     Args:
         kinds: names of ``SHAPES``, or single characters.
@@ -119,7 +121,7 @@ def place(angle: Tensor, scale: Tensor, centre: Tensor, size: tuple[int, int]) -
 
 
 def moved(warps: Tensor, right: Tensor, size: tuple[int, int]) -> Tensor:
-    """The same maps, with what they draw further to the right."""
+    """Changes maps so that what they draw is moved to the right by ``right`` (N,)."""
     step = warps[:, :, 0] * (right / half_sides(size)[0]).unsqueeze(1)
     return torch.cat([warps[:, :, :2], (warps[:, :, 2] - step).unsqueeze(2)], 2)
 
@@ -136,28 +138,28 @@ def _rotations(angle: Tensor) -> Tensor:
 
 
 def stamp(masters: Tensor, warps: Tensor, size: tuple[int, int]) -> Tensor:
-    """(N, side, side) drawings to (N, 1, H, W) ink."""
+    """Warps drawings (N, side, side) to ink (N, 1, H, W)."""
     grid = F.affine_grid(warps, [len(warps), 1, 2 * size[0], 2 * size[1]], align_corners=False)
     ink = F.grid_sample(masters.unsqueeze(1), grid, align_corners=False)
     return F.avg_pool2d(ink, 2)  # drawn at twice the size: smooth edges
 
 
 def warped_depths(fields: Tensor, warps: Tensor, size: tuple[int, int]) -> Tensor:
-    """(N, side, side) of `depths` to (N, 1, H, W) in pixels of the image."""
+    """Warps `depths` (N, side, side) to depths (N, 1, H, W) in pixels of the image."""
     grid = F.affine_grid(warps, [len(warps), 1, *size], align_corners=False)
     found = F.grid_sample(fields.unsqueeze(1), grid, padding_mode="border", align_corners=False)
-    found = found - (grid.abs() - 1).clamp(min=0).amax(3).unsqueeze(1)  # beyond the master it gets no shallower
+    found = found - (grid.abs() - 1).clamp(min=0).amax(3).unsqueeze(1)  # beyond the master, less the way to it
     pixel = (torch.det(warps[:, :, :2]).abs() * 4 / (size[0] * size[1])).sqrt()
     return found / pixel.view(-1, 1, 1, 1)
 
 
 def filled(depth: Tensor) -> Tensor:
-    """Ink of what `warped_depths` describes."""
+    """The ink of filled shapes, from `warped_depths`."""
     return (depth + 0.5).clamp(0, 1)
 
 
 def outlined(depth: Tensor, width: float) -> Tensor:
-    """Ink of its outline, ``width`` pixels wide."""
+    """The ink of their outlines, ``width`` pixels wide."""
     return (0.5 + width / 2 - depth.abs()).clamp(0, 1)
 
 
@@ -165,7 +167,7 @@ def outlined(depth: Tensor, width: float) -> Tensor:
 
 
 def texture(mean: Tensor, strength: float, size: tuple[int, int], rng: torch.Generator) -> Tensor:
-    """Clouds of colour about a mean, with a slope and an edge across: what is behind the things in photographs."""
+    """Grounds like those of photographs, (N, C, H, W): clouds of colour about a mean, with a slope and an edge."""
     count, channels = mean.shape
     cells = [max(2, round(4 * float(half))) for half in half_sides(size).flip(0)]
     # mostly light and shade, some colour
@@ -180,7 +182,7 @@ def texture(mean: Tensor, strength: float, size: tuple[int, int], rng: torch.Gen
 
 
 def stripes(period: Tensor, size: tuple[int, int], rng: torch.Generator) -> Tensor:
-    """(N, 1, H, W) in [0, 1]: bands in random directions, so many pixels from one to the next."""
+    """Bands in random directions, (N, 1, H, W) in [0, 1], with ``period`` (N,) pixels from one to the next."""
     period = period.view(-1, 1, 1, 1)
     phase = torch.rand(period.shape, generator=rng)
     waves = torch.sin(2 * pi * (_along(len(period), size, rng) * min(size) / 2 / period + phase))
@@ -188,7 +190,7 @@ def stripes(period: Tensor, size: tuple[int, int], rng: torch.Generator) -> Tens
 
 
 def _along(count: int, size: tuple[int, int], rng: torch.Generator) -> Tensor:
-    """(N, 1, H, W) how far every pixel lies along a random direction."""
+    """The place (N, 1, H, W) of every pixel along a random direction for each image."""
     angle = (2 * pi * torch.rand(count, generator=rng)).view(-1, 1, 1, 1)
     x, y = (
         half * ((2 * torch.arange(n) + 1) / n - 1)
@@ -198,7 +200,7 @@ def _along(count: int, size: tuple[int, int], rng: torch.Generator) -> Tensor:
 
 
 def brightness(colours: Tensor) -> Tensor:
-    """How light (N, C, ...) colours look, as (N, ...)."""
+    """The brightness (N, ...) that colours (N, C, ...) have for the eye."""
     weights = torch.tensor([0.299, 0.587, 0.114] if colours.shape[1] == 3 else [1.0])
     return torch.einsum("nc...,c->n...", colours, weights)
 
@@ -225,16 +227,16 @@ def uniform(low: float, high: float, count: int, rng: torch.Generator) -> Tensor
 
 
 def to_bytes(images: Tensor) -> Tensor:
-    """Floats in [0, 1], or a little beyond, to uint8."""
+    """Converts floats in [0, 1], or a little beyond, to uint8."""
     return images.clamp(0, 1).mul(255).round().to(torch.uint8)
 
 
 def start(count: int, seed: int, split: str) -> tuple[int, torch.Generator]:
-    """The size of a split and its random numbers; no two splits of two seeds share theirs."""
+    """The size of a split and its generator of random numbers, another one for each seed and split."""
     number = ("train", "val", "test").index(split)
     return count if number == 0 else count // 10, torch.Generator().manual_seed(3 * seed + number)
 
 
 def at_a_time(size: tuple[int, int]) -> int:
-    """So many images that they stay in the processor's cache."""
+    """The number of images to draw at a time, so that they stay in the processor's cache."""
     return max(1, 2**18 // (size[0] * size[1]))

@@ -1,4 +1,4 @@
-"""Folders by the names that people give to splits, in any capitals."""
+"""Finds folders by the names that people give to splits, in upper or lower case."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +13,7 @@ SPELLINGS = {
 
 
 def any_case(name: str) -> str:
-    """A pattern for `Path.glob` that finds a name in any capitals.
+    """A pattern for `Path.glob` that finds a name in upper or lower case.
 
     Examples:
         >>> any_case("A/val")
@@ -23,11 +23,11 @@ def any_case(name: str) -> str:
 
 
 def named(folder: Path, names: Iterable[str]) -> Path | None:
-    """The entry of a folder that has one of the names in any capitals, if there is one.
+    """Finds the entry of a folder that has one of the names, in upper or lower case; None if there is none.
 
     Args:
         folder: where to look.
-        names: of the same thing, say ``train`` and ``training``; may have slashes.
+        names: all for the same thing, say ``train`` and ``training``; may have slashes.
 
     Raises:
         UsageError: if there are several.

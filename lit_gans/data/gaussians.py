@@ -50,7 +50,7 @@ class Gaussians(ImageData):
         self.kind, self.num_classes = kind, len(self.means)
 
     def load(self, split: str) -> Samples:
-        """Points of a split, a function of seed and split."""
+        """The points of a split, which depend on the seed and the split alone."""
         count, offset = _POINTS[split], list(_POINTS).index(split)
         rng = torch.Generator().manual_seed(3 * self.seed + offset)
         label = torch.randint(len(self.means), (count,), generator=rng)

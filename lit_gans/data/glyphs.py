@@ -66,7 +66,7 @@ class Glyphs(ImageData):
         self.num_classes = len(characters)
 
     def load(self, split: str) -> Samples:
-        """The images of a split, a function of the arguments and the split."""
+        """The images of a split, which depend on the arguments and the split alone."""
         count, rng = drawing.start(self.count, self.seed, split)
         masters = drawing.draw(self.characters)
         label = torch.randint(len(self.characters), (count,), generator=rng)
@@ -99,13 +99,13 @@ class Glyphs(ImageData):
         mean = drawing.colours(uniform(0.15, 0.85, count, rng), channels, rng, vivid=0.7)
         ground = drawing.texture(mean, 0.22, size, rng)
         light = drawing.brightness(ground).unsqueeze(1)
-        # readable where it is: the ink differs from the ground under and around it, not from the mean
+        # so that it can be read, the ink differs from the ground under and around it, not only from the mean
         near = (light * ink).sum((1, 2, 3)) / ink.sum((1, 2, 3)).clamp(min=1e-6)
         colour = drawing.contrasting(near, 0.42, channels, rng)
         border = float(drawing.half_sides(size)[0])
         for side in (-1, 1):
             beside = (torch.rand(count, generator=rng) < 0.6).nonzero()[:, 0]
-            if len(beside) == 0:  # maps of nothing are an error
+            if len(beside) == 0:  # an empty batch of maps is an error
                 continue
             other = masters[torch.randint(len(masters), (len(beside),), generator=rng), stroke[beside]]
             there = drawing.moved(warps[beside], side * (border + uniform(0.1, 0.4, len(beside), rng)), size)

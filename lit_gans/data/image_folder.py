@@ -1,4 +1,4 @@
-"""A person's own pictures: a folder or a zip of them, flat or by class, with or without captions."""
+"""A user's own pictures: a folder or a zip of them, flat or by class, with or without captions."""
 
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from lit_gans.errors import UsageError
 class ImageFolder(PictureData):
     """Pictures in a folder or a zip.
 
-    Folders named ``train`` (or ``training``), ``val`` (``valid``, ``validation``) and ``test`` (``testing``), in any
-    capitals, are the splits; without ``train`` all pictures train. If every picture of a split is in a folder of its
-    own kind, and there are at least two, ``label`` is the folder's place in ``classes``.
+    Folders named ``train`` (or ``training``), ``val`` (``valid``, ``validation``) and ``test`` (``testing``), in upper
+    or lower case, are the splits; without ``train`` all pictures train. If every training picture is in the folder of a
+    class, and there are at least two classes, ``label`` is the place of the folder in ``classes``.
 
     Args:
         root: the folder, or a zip (one without compression is read fastest).
@@ -51,7 +51,11 @@ class ImageFolder(PictureData):
         return self.decode(f"{self.place.stem}-{split}", split, ("image", source, {}), **self.describe(pictures))
 
     def describe(self, pictures: list[tuple[str, str]]) -> dict[str, Any]:
-        """What a batch holds beside images, for every picture of a name within its split and a whole one."""
+        """The values that a batch has beside images.
+
+        Args:
+            pictures: for each one the name within its split, and the whole name.
+        """
         if not self.classes:
             return {}
         if unknown := next((whole for name, whole in pictures if _kind(name) not in self.classes), None):
@@ -92,7 +96,7 @@ class Captions(ImageFolder):
         return {**super().describe(pictures), "caption": [self._read(whole) for _, whole in pictures]}
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Chooses a caption for each picture, then does what is done to images."""
+        """Chooses a caption for each picture; images are treated as in every data module."""
         draws = Draws.of(batch.get(DRAWS, {}).get("caption"))
         batch["caption"] = [
             lines[0 if draws is None else int(draws.caption[place] * len(lines))]
@@ -112,7 +116,7 @@ class Captions(ImageFolder):
 
 
 def _split(place: Path, names: list[str]) -> dict[str, list[tuple[str, str]]]:
-    """The pictures of every split: names without the split's folder, and whole ones."""
+    """The pictures of every split: names without the split's folder, and whole names."""
     means = {spelling: split for split, spellings in SPELLINGS.items() for spelling in spellings}
     tops = {_kind(name) for name in names}
     inside = "" not in tops and len(tops) == 1 and not {top.lower() for top in tops} & means.keys()
@@ -137,5 +141,5 @@ def _split(place: Path, names: list[str]) -> dict[str, list[tuple[str, str]]]:
 
 
 def _kind(name: str) -> str:
-    """The top folder of a name."""
+    """The top folder in a picture's name; empty if there is none."""
     return name.split("/", 1)[0] if "/" in name else ""

@@ -1,4 +1,4 @@
-"""The keys of an LMDB folder, read by a process of its own: a page that is not what it should be ends a process.
+"""Reads the keys of an LMDB folder in a process of its own, because a damaged page ends the process that reads it.
 
 This file is also the program of that process, which imports nothing but lmdb.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _DAMAGED = 3  # the process's exit code
-_SMALL = 2**33  # bytes of a file of which a page of every value may be read at each start
+_SMALL = 2**33  # bytes; in a smaller file, a page of every value is read at each start
 _LENGTH = struct.Struct("<I")
 
 
@@ -21,10 +21,10 @@ class Damaged(Exception):
 
 
 def keys(place: Path) -> list[str]:
-    """All keys in their order, once it is known that all of them and their values lie within the file.
+    """All keys in their order, after a check that all of them and their values lie within the file.
 
     Raises:
-        Damaged: if they do not, or it is no such folder.
+        Damaged: if they do not, or the folder cannot be read.
     """
     command = [sys.executable, "-I", __file__, str(place), json.dumps([*map(str, sys.path)])]
     done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)

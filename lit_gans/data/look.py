@@ -1,4 +1,4 @@
-"""A look at some pictures of a set, for what nobody would want to learn from in silence."""
+"""Looks at some pictures of a data set, and warns of those that a model should not learn from unnoticed."""
 
 import io
 from typing import Any
@@ -13,7 +13,7 @@ from lit_gans.images.frame import limited
 
 _SOME = 16  # pictures that are looked at
 _DARK, _LIGHT = 23, 232  # of 255: no pixel above, or none below
-_MOVING = (".gif", ".webp", ".tif", ".tiff", ".png")  # what may hold several pictures
+_MOVING = (".gif", ".webp", ".tif", ".tiff", ".png")  # formats that may hold several pictures
 
 
 def look_at(images: Any, good: Tensor, source: Source) -> None:
@@ -22,7 +22,7 @@ def look_at(images: Any, good: Tensor, source: Source) -> None:
     Args:
         images: (N, C, H, W) uint8.
         good: the numbers of those that could be decoded.
-        source: the files that they are of.
+        source: the files that they are from.
     """
     _warn_of_brightness(images, good, source)
     _warn_of_animations(source)

@@ -68,7 +68,7 @@ class LSUN(PictureData):
 
     Args:
         root: the folder that holds the data sets, or the set's own; by default ``$LIT_GANS_DATA``, else ``./data``.
-        categories: what to show, e.g. ``church_outdoor`` or ``[bridge, tower]``.
+        categories: which scenes, e.g. ``church_outdoor`` or ``[bridge, tower]``.
         size: side length or (height, width) in pixels.
         download: fetch what is missing; bedroom is 46 GB, the smallest category 2.4 GB.
         pictures: arguments of `PictureData` and `ImageData`: channels, fit, load_size, skip_corrupt, cache,

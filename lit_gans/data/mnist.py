@@ -18,7 +18,7 @@ from lit_gans.data.samples import Samples
 from lit_gans.errors import UsageError
 from lit_gans.images.shape import to_shape
 
-_BYTES = 8  # the code of an IDX file's type of numbers
+_BYTES = 8  # the code for bytes in the header of an IDX file
 _MOST = 2**30  # bytes that a packed file may hold: more would fill the memory of small machines
 _FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
@@ -98,7 +98,7 @@ class FashionMNIST(MNIST):
 
 
 def read_idx(path: Path, rank: int | None = None) -> Tensor:
-    """An IDX file of bytes, or ``path.gz``.
+    """Reads an IDX file of bytes, or ``path.gz``.
 
     Args:
         path: the file.
@@ -134,7 +134,7 @@ def read_idx(path: Path, rank: int | None = None) -> Tensor:
 
 
 def _header(data: bytes, rank: int | None) -> tuple[tuple[int, ...], int]:
-    """The shape of an IDX file that begins so, empty if the header is cut, and how many bytes it should have.
+    """The shape in the header of an IDX file, empty if the header is cut, and the bytes that the file should have.
 
     Raises:
         ValueError: if it is of another type or rank.

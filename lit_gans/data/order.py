@@ -1,4 +1,4 @@
-"""The order in which samples come: a function of the seed and of how far the run is."""
+"""The order of the samples, which depends on the seed and on how far the run is, and on nothing else."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle, islice
@@ -14,12 +14,13 @@ from lit_gans.errors import UsageError
 
 
 class BatchStream(DistributedSampler[Any], SequentialSampler):
-    """The batches from a position on: a function of seed and position alone, so that any run can go on.
+    """The batches from a position on, which depend on seed and position alone, so that any run can be resumed.
 
     Every epoch is a new permutation of all samples, cut into whole batches; each device takes its own share of every
-    batch. Groups are permuted by themselves, a smaller one again and again. It counts as a ``DistributedSampler`` to
-    Lightning, and as a ``SequentialSampler`` with ``overfit_batches``, and is therefore left in place: any other one
-    would yield single samples.
+    batch. Each group is permuted by itself, and a smaller one comes again and again.
+
+    Lightning takes it for a ``DistributedSampler``, and with ``overfit_batches`` for a ``SequentialSampler``, and
+    leaves it in place: a sampler of Lightning's would yield single samples.
 
     Args:
         sizes: how many samples each group has.
@@ -57,7 +58,7 @@ class BatchStream(DistributedSampler[Any], SequentialSampler):
         return self.batches
 
     def set_epoch(self, epoch: int) -> None:
-        """Ignored: the position says it all."""
+        """Does nothing: the position says which epoch it is."""
 
     def __iter__(self) -> Iterator[Pick]:  # type: ignore[override]
         return self._walk(self.position())  # the position is read now, not when the first batch is fetched
@@ -93,7 +94,7 @@ class StreamLoader(DataLoader[Any]):
         return super().__iter__()
 
     def state_dict(self) -> dict[str, Any]:
-        """Nothing: the position is the trainer's."""
+        """Empty: the position is the trainer's."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -101,18 +102,18 @@ class StreamLoader(DataLoader[Any]):
 
 
 class Position:
-    """How many batches the run of a data module has begun; without a trainer, earlier passes over the loader count."""
+    """The number of batches that a run has begun; without a trainer, that of earlier passes over the loader."""
 
     def __init__(self, data: Any) -> None:
         self.data = data
         self._loader: Callable[[], StreamLoader | None] = lambda: None
 
     def follow(self, loader: StreamLoader) -> None:
-        """Says whose batches they are."""
+        """Sets the loader whose batches they are."""
         self._loader = ref(loader)  # a loader that holds itself would keep its workers until the garbage is collected
 
     def __call__(self) -> int:
-        """The number, now."""
+        """The number at this moment."""
         trainer, loader = self.data.trainer, self._loader()
         if trainer is None:
             return 0 if loader is None else (loader.passes - 1) * len(loader)
@@ -128,7 +129,7 @@ class Position:
 class InOrder(DistributedSampler[Any], SequentialSampler):
     """All samples in order; every device takes each ``world_size``-th batch, all the same number of them.
 
-    Devices must run equally many batches, so that the first ones are repeated at the end: `repeated` tells which.
+    Devices must run equally many batches, so that the first batches come again at the end: `repeated` tells which.
     """
 
     def __init__(self, sizes: Sequence[int], batch_size: int, rank: int, world_size: int) -> None:
@@ -148,10 +149,10 @@ class InOrder(DistributedSampler[Any], SequentialSampler):
 
 
 def repeated(loader: Any, batch_idx: int) -> int | None:
-    """How many samples at the end of this device's batch another batch has too, so that all devices have equally many.
+    """The number of samples at the end of a device's batch that are repeated, so that all devices have equally many.
 
     Args:
-        loader: of this library, or one whose sampler Lightning has replaced by a ``DistributedSampler``.
+        loader: one of this library's, or one whose sampler Lightning has replaced by a ``DistributedSampler``.
         batch_idx: the batch's number on this device.
 
     Returns:

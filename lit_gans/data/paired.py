@@ -1,4 +1,4 @@
-"""Pairs of pictures: the sets of pix2pix, and a person's own."""
+"""Pairs of pictures: the sets of pix2pix, and a user's own."""
 
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -26,7 +26,7 @@ class Paired(PictureData):
         root: the folder that holds the splits.
         size: side length or (height, width) in pixels.
         direction: ``AtoB`` makes A the source and B the target, ``BtoA`` the other way round.
-        source_channels: 1 or 3, if the source has others than ``channels``.
+        source_channels: 1 or 3, if the source has another number than ``channels``.
         load_size: size that training images are kept in, to take random crops of ``size`` from; pix2pix takes 256 out
             of 286.
         flip: mirror every second training pair, at random.
@@ -97,7 +97,7 @@ class Paired(PictureData):
 
 
 def _layout(folder: Path, split: str) -> list[Path]:
-    """The one or two folders that a split's pairs are in."""
+    """The one or two folders that a split's pairs are in; none if there are no pairs."""
     for forms in (("{}",), ("{}A", "{}B"), ("A/{}", "B/{}")):
         places = [named(folder, map(form.format, SPELLINGS[split])) for form in forms]
         if places[0] is not None and places[0].is_dir():
@@ -106,7 +106,7 @@ def _layout(folder: Path, split: str) -> list[Path]:
 
 
 def _matched(a: Source, b: Source) -> tuple[Source, Source]:
-    """Two sources in the same order, name by name."""
+    """Puts two sources into the same order, name by name."""
     names_a, names_b = ({str(PurePosixPath(name).with_suffix("")): name for name in s.names} for s in (a, b))
     for source, names in ((a, names_a), (b, names_b)):
         if twice := sorted({*source.names} - {*names.values()}):
@@ -124,7 +124,7 @@ def _matched(a: Source, b: Source) -> tuple[Source, Source]:
 
 
 class _FromLabels(Paired):
-    """Pairs whose paper goes from B, labels, to A, photographs."""
+    """Pairs that the paper translates from labels, B, to photographs, A."""
 
     def __init__(
         self,

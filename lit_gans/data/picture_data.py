@@ -1,4 +1,4 @@
-"""Base of the sets that are files of pictures: decoded once, then mapped into memory."""
+"""Base of the data sets that are files of pictures: decoded once, then mapped into memory."""
 
 from math import inf
 from typing import Any, Literal
@@ -35,9 +35,9 @@ class PictureData(ImageData):
         cache: folder for decoded images.
         file_range: (low, high), the numbers in the files that are black and white, for files that do not say it or say
             it wrongly; what lies outside is cut off. Else 8 and 16 bits are taken as full, and floats as 0 to 1, or as
-            0 to 255 if a picture has larger ones. Sets may have pictures of 8 bits beside deeper ones: those are left
-            alone unless the range lies within 0 to 255.
-        max_megapixels: pictures of more are refused, since a small file can unpack until the memory is full.
+            0 to 255 if a picture has larger ones. Sets may have pictures of 8 bits beside deeper ones: the range
+            applies to them only if it lies within 0 to 255.
+        max_megapixels: larger pictures are refused, since a small file can unpack until the memory is full.
         loading: arguments of `ImageData`: batch_size, num_workers, seed, flip, val_size, labels_per_class and
             label_fraction.
 
@@ -96,10 +96,10 @@ class PictureData(ImageData):
         """The samples of one group: each part's pictures under its name, and more values beside them.
 
         Args:
-            title: what the names of the files of decoded images begin with.
-            split: training images are kept in ``load_size``.
-            parts: name in the batch, pictures, and what is special about their `Frame`.
-            more: for every picture a label or so, by the name in the batch.
+            title: the beginning of the names of the files of decoded images.
+            split: of the pictures; training images are kept in ``load_size``.
+            parts: for each the name in the batch, the pictures, and the fields of their `Frame` that are not as usual.
+            more: other values for each picture, say labels, by their names in the batch.
         """
         size = self.load_size if split == "train" else self.image_shape[1:]
         values: dict[str, Any] = {}
@@ -115,5 +115,5 @@ class PictureData(ImageData):
         return samples if len(rows) == len(samples) else samples.subset(rows)
 
     def missing(self, what: str, remedy: str) -> UsageError:
-        """The error for a set that is not where it was looked for."""
+        """The error for a data set that was not found."""
         return UsageError(f"{what} is not in {find_root(self.root)}; {remedy}, or set data.root to where it is")

@@ -8,11 +8,11 @@ from torch.utils.data import Dataset
 
 Batch = dict[str, Any]
 
-DRAWS = "draws"  # the name in a batch of the numbers that `Draws` names: for every name of the others (N, 4)
+DRAWS = "draws"  # a batch's entry with random numbers: for each of its other names (N, 4), the columns of `Draws`
 
 
 class Draws(NamedTuple):
-    """Random numbers (N,) in [0, 1) that say what is made of N samples.
+    """Random numbers (N,) in [0, 1), by which N images are mirrored and cropped and their captions chosen.
 
     They are drawn with the order of the samples, as one tensor, so that a resumed run draws the same.
     """
@@ -24,12 +24,12 @@ class Draws(NamedTuple):
 
     @classmethod
     def of(cls, numbers: Tensor | None) -> "Draws | None":
-        """The columns of (N, 4) numbers; None for none."""
+        """The columns of (N, 4) numbers; None if these are None."""
         return None if numbers is None else cls(*numbers.unbind(1))
 
 
 class Pick(NamedTuple):
-    """Which samples a batch is made of: rows of each group, and random numbers if they are to be augmented."""
+    """The samples of a batch: rows of each group, and random numbers if they are to be augmented."""
 
     rows: tuple[Tensor, ...]
     draws: Tensor | None = None  # (N, groups, 4)
@@ -89,7 +89,7 @@ class Samples(Dataset[Batch]):
         return both
 
     def size(self, name: str) -> int:
-        """Number of samples of the group that has a name."""
+        """Number of samples of the group that has values of a name."""
         return next(size for group, size in zip(self.groups, self.sizes, strict=True) if name in group)
 
     def values(self, name: str) -> Any:

@@ -49,7 +49,7 @@ class _Scenes(ImageData):
         return self.image_shape[1:]
 
     def _parts(self, count: int) -> list[int]:
-        """How many images to draw each time."""
+        """The numbers of images to draw one after another."""
         return [len(part) for part in torch.empty(count).split(drawing.at_a_time(self._size))]
 
     def _within(self, radius: Tensor, rng: torch.Generator) -> Tensor:
@@ -59,11 +59,11 @@ class _Scenes(ImageData):
 
 
 class UnpairedGlyphs(_Scenes):
-    """Plain shapes in domain ``a``, striped ones in domain ``b``: what horses and zebras are to CycleGAN.
+    """Plain shapes in domain ``a``, striped ones in domain ``b``, like CycleGAN's horses and zebras.
 
     Shapes, places, sizes, colours and grounds have the same distribution in both. Nothing is paired, and ``b`` has a
-    quarter more images than ``a``. Beside ``a`` and ``b`` batches have their shapes, ``label_a`` and ``label_b``, from
-    which no translator learns; they are there to see whether a shape is still the same shape.
+    quarter more images than ``a``. Batches also have the shapes, ``label_a`` and ``label_b``. No translator learns from
+    them; they serve to test whether a translation keeps the shape.
 
     Args:
         size: side length or (height, width) in pixels.
@@ -83,7 +83,7 @@ class UnpairedGlyphs(_Scenes):
     num_classes = len(SHAPES)
 
     def load(self, split: str) -> Samples:
-        """The images of a split, a function of the arguments and the split."""
+        """The images of a split, which depend on the arguments and the split alone."""
         count, rng = drawing.start(self.count, self.seed, split)
         groups = []
         for name, number, striped in (("a", count, False), ("b", count * 5 // 4, True)):
@@ -100,7 +100,7 @@ class UnpairedGlyphs(_Scenes):
         ink = drawing.filled(drawing.warped_depths(drawing.depths(tuple(SHAPES))[kind], warps, self._size))
         mean = drawing.colours(uniform(0.42, 0.58, count, rng), 3, rng, vivid=0.5)
         ground = drawing.texture(mean, 0.12, self._size, rng)
-        # inks are lighter or darker than every ground, and the two of a striped shape are one of each
+        # inks are lighter or darker than every ground, and a striped shape has one of each
         light, dark = uniform(0.76, 0.92, count, rng), uniform(0.06, 0.24, count, rng)
         swap = torch.rand(count, generator=rng) < 0.5
         inside = drawing.colours(torch.where(swap, light, dark), 3, rng)[:, :, None, None]
@@ -115,7 +115,7 @@ class UnpairedGlyphs(_Scenes):
 class PairedGlyphs(_Scenes):
     """Outlines of one to three shapes and characters, and the same filled with colour, as in pix2pix.
 
-    What a thing is says its colour, but for a little jitter, and how many there are says the ground's.
+    The kind of a thing decides its colour, up to a little jitter, and the number of things decides that of the ground.
 
     Args:
         size: side length or (height, width) in pixels.
@@ -125,7 +125,7 @@ class PairedGlyphs(_Scenes):
         loading: arguments of `ImageData`: batch_size, num_workers, seed, flip.
 
     Raises:
-        UsageError: if ``direction`` is another, ``count`` below 10, or a character cannot be seen.
+        UsageError: if ``direction`` is neither of them, ``count`` is below 10, or a character cannot be seen.
 
     Examples:
         >>> data = PairedGlyphs(size=16, count=100)
@@ -150,7 +150,7 @@ class PairedGlyphs(_Scenes):
         self.colours = torch.tensor([colorsys.hsv_to_rgb(hue, 0.85, value) for hue, value in hues])
 
     def load(self, split: str) -> Samples:
-        """The pairs of a split, a function of the arguments and the split."""
+        """The pairs of a split, which depend on the arguments and the split alone."""
         count, rng = drawing.start(self.count, self.seed, split)
         pairs = [self._render(part, rng) for part in self._parts(count)]
         outline, colour = (torch.cat(images) for images in zip(*pairs, strict=True))
@@ -178,7 +178,7 @@ class PairedGlyphs(_Scenes):
         return drawing.to_bytes(outline.repeat(1, 3, 1, 1)), drawing.to_bytes(colour)
 
     def _warps(self, number: Tensor, turn: Tensor, place: int, rng: torch.Generator) -> Tensor:
-        """Where the things go: one about the middle, more in a ring."""
+        """Maps (N, 2, 3) that place the things: one about the middle, several in a ring."""
         count = len(number)
         scale = torch.tensor([0.8, 0.56, 0.5])[number - 1] * uniform(0.85, 1.1, count, rng)
         ring = turn + 6.2832 * place / number
@@ -194,7 +194,7 @@ class PairedGlyphs(_Scenes):
 class CaptionedGlyphs(_Scenes):
     """One character an image, and a sentence that says its size, its colour, what it is, and the colour of its ground.
 
-    ``caption`` is such as "a small red seven on green", ``label`` the position in ``characters``.
+    A ``caption`` is, say, "a small red seven on green"; ``label`` is the position in ``characters``.
 
     Args:
         size: side length or (height, width) in pixels.
@@ -222,7 +222,7 @@ class CaptionedGlyphs(_Scenes):
         self.vocabulary = sorted(words.union(*(_word(character).split() for character in characters)))
 
     def load(self, split: str) -> Samples:
-        """The images of a split, a function of the arguments and the split."""
+        """The images of a split, which depend on the arguments and the split alone."""
         count, rng = drawing.start(self.count, self.seed, split)
         label = torch.randint(len(self.characters), (count,), generator=rng)
         large = torch.randint(2, (count,), generator=rng)
@@ -238,7 +238,7 @@ class CaptionedGlyphs(_Scenes):
         return Samples({"image": images, "label": label, "caption": captions})
 
     def _render(self, facts: Tensor, rng: torch.Generator) -> Tensor:
-        """What captions say (character, size, ink and ground), to (N, 3, H, W) uint8."""
+        """Draws facts (N, 4), which are character, size, ink and ground, as images (N, 3, H, W) uint8."""
         count, (label, large, ink, ground) = len(facts), facts.unbind(1)
         scale = torch.where(large > 0, uniform(1.15, 1.35, count, rng), uniform(0.6, 0.75, count, rng))
         angle = uniform(-0.2, 0.2, count, rng)
@@ -253,7 +253,7 @@ class CaptionedGlyphs(_Scenes):
 
 
 def _visible(characters: str) -> str:
-    """The same characters, if all leave ink."""
+    """The same characters, if all of them can be seen."""
     hidden = [c for c in characters if c.isspace() or not c.isprintable()]
     if hidden:
         raise UsageError(f"characters must be ones that can be seen; leave {hidden[0]!r} out of {characters!r}")

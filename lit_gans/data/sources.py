@@ -1,4 +1,4 @@
-"""Where encoded pictures are: a folder, a zip or an LMDB."""
+"""Sources of encoded pictures: a folder, a zip or an LMDB."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ from lit_gans.errors import UsageError
 from lit_gans.images.frame import CorruptPicture
 from lit_gans.images.photos import SUFFIXES, picture_names
 
-_MOST = 2**30  # bytes of a picture's file, packed or not: what is larger is no picture, and would fill the memory
+_MOST = 2**30  # bytes of a picture's file, packed or not; a larger one would fill the memory
 
 
 class Source(ABC):
@@ -38,10 +38,10 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, number: int) -> bytes:
-        """A picture's file."""
+        """The bytes of a picture's file."""
 
     def stamps(self) -> list[tuple[int, ...]]:
-        """For each picture, or for the whole, numbers that are others once it has changed."""
+        """Numbers for each picture, or for all of them, that differ after a change."""
         raise NotImplementedError
 
     def select(self, names: list[str]) -> "Source":
@@ -53,7 +53,7 @@ class Source(ABC):
         return str(self.place / self.names[number])
 
     def fingerprint(self) -> str:
-        """Another one for another place, and whenever a picture is added, renamed, removed, replaced or mended."""
+        """A text that differs for another place, and once a picture is added, renamed, removed or changed."""
         digest = hashlib.sha256(f"{type(self).__name__}\0{self.place.resolve()}\0".encode(errors="surrogateescape"))
         digest.update("\0".join(self.names).encode(errors="surrogateescape"))
         digest.update(str(self.stamps()).encode())
@@ -80,11 +80,11 @@ class Folder(Source):
 
     @classmethod
     def scan(cls, place: Path) -> "Folder":
-        """All of `picture_names`."""
+        """All pictures that `picture_names` finds."""
         return cls(place, picture_names(place))
 
     def read(self, number: int) -> bytes:
-        """A picture's file."""
+        """The bytes of a picture's file."""
         path = self.place / self.names[number]
         _small(path.stat().st_size)
         return path.read_bytes()
@@ -101,7 +101,7 @@ def _small(size: int) -> None:
 
 
 def _stamp(path: str) -> tuple[int, ...]:
-    """A file's size and time; nothing for a link to nowhere, which is reported when it is read."""
+    """A file's size and time; empty for a broken link, which is reported when it is read."""
     try:
         status = os.stat(path)  # noqa: PTH116  a Path for each of a million pictures would take twice as long
     except OSError:
@@ -117,7 +117,7 @@ class Zip(Source):
         """All pictures, sorted by name.
 
         Raises:
-            UsageError: if it is no zip, or has names that lead out of it.
+            UsageError: if it is not a zip, or has names that lead out of it.
         """
         try:
             with zipfile.ZipFile(place) as file:
@@ -134,7 +134,7 @@ class Zip(Source):
         return zipfile.ZipFile(self.place)
 
     def read(self, number: int) -> bytes:
-        """A picture's file."""
+        """The bytes of a picture's file."""
         try:
             _small(self.opened().getinfo(self.names[number]).file_size)
             return self.opened().read(self.names[number])
@@ -175,7 +175,7 @@ class Lmdb(Source):
         return file
 
     def read(self, number: int) -> bytes:
-        """A picture's file."""
+        """The bytes of a picture's file."""
         import lmdb
 
         try:
@@ -205,7 +205,7 @@ class Joined(Source):
         return self.sources[which], number - self.ends[which] + len(self.sources[which])
 
     def read(self, number: int) -> bytes:
-        """A picture's file."""
+        """The bytes of a picture's file."""
         source, inner = self._locate(number)
         return source.read(inner)
 
@@ -214,17 +214,17 @@ class Joined(Source):
         return self.names[number]
 
     def close(self) -> None:
-        """Closes all."""
+        """Closes all sources."""
         for source in self.sources:
             source.close()
 
     def fingerprint(self) -> str:
-        """The sources' own."""
+        """The fingerprints of all sources."""
         return " ".join(source.fingerprint() for source in self.sources)
 
 
 def open_source(place: Path) -> Source:
-    """The pictures of a folder, a zip or an LMDB folder.
+    """Opens a folder, a zip or an LMDB folder of pictures.
 
     Raises:
         UsageError: if there is no such thing or no picture in it.

@@ -11,7 +11,7 @@ from lit_gans.data.mnist import MNIST
 from lit_gans.data.samples import Samples
 from lit_gans.errors import UsageError
 
-_TEST = 26_000  # as many as the protocol judges of a model
+_TEST = 26_000  # images, as many as the protocol draws from a model
 
 
 class StackedMNIST(ArrayData):
@@ -21,7 +21,7 @@ class StackedMNIST(ArrayData):
     128,000 images of 28x28, drawn once, with replacement. Training images stack training digits, the 26,000 test
     images stack test digits. ``label`` is the number that the three digits are written as, from 0 to 999.
 
-    Which digits an image is made of is a function of ``seed``; the images themselves are put together batch by batch,
+    ``seed`` decides which digits an image is made of; the images themselves are put together batch by batch,
     so that the set takes no more memory than MNIST.
 
     Args:
@@ -49,7 +49,7 @@ class StackedMNIST(ArrayData):
         self.digits.prepare_data()
 
     def load(self, split: str) -> Samples:
-        """The stacks of a split, a function of seed and split."""
+        """The stacks of a split, which depend on the seed and the split alone."""
         digits = self.digits.load(split)
         image, label = digits.values("image"), digits.values("label")
         train = split == "train"
@@ -79,5 +79,5 @@ class Stacks:
 
     def index_select(self, dim: int, index: Tensor) -> Tensor:
         """Some of the images, as a tensor's method of that name gives them; ``dim`` is 0."""
-        rows = self.rows.index_select(dim, index)
+        rows = self.rows.index_select(dim, index)  # (n, K)
         return self.images.index_select(0, rows.flatten()).view(*rows.shape, *self.images.shape[2:])

@@ -66,7 +66,7 @@ class SVHN(ArrayData):
 
 
 def read_mat(path: Path) -> tuple[Tensor, Tensor]:
-    """SVHN's format 2.
+    """Reads a file in SVHN's format 2.
 
     Returns:
         (N, 3, 32, 32) uint8 images and (N,) int64 labels from 0 to 9.
@@ -89,5 +89,5 @@ def read_mat(path: Path) -> tuple[Tensor, Tensor]:
         raise UsageError(
             f"{path} is truncated or not in SVHN's format 2 ({reason}); delete it and run again to download it anew"
         ) from None
-    images = torch.from_numpy(np.ascontiguousarray(pixels.transpose(3, 2, 0, 1)))
+    images = torch.from_numpy(np.ascontiguousarray(pixels.transpose(3, 2, 0, 1)))  # (N, 3, 32, 32)
     return images, digits

@@ -12,8 +12,8 @@ from lit_gans.data.svhn import SVHN
 class SVHN2MNIST(ArrayData):
     """SVHN's digits in colour (a) and MNIST's in grey (b), without pairs.
 
-    Beside ``a`` and ``b`` batches have their classes, ``label_a`` and ``label_b``, from which no translator learns;
-    they are there to see whether a digit is still the same digit.
+    Batches also have the classes, ``label_a`` and ``label_b``. No translator learns from them; they serve to test
+    whether a translation keeps the digit.
 
     Args:
         root: the folder that holds the data sets; by default ``$LIT_GANS_DATA``, else ``./data``.

@@ -1,4 +1,4 @@
-"""Two domains of pictures without pairs: the sets of CycleGAN, and a person's own."""
+"""Two domains of pictures without pairs: the sets of CycleGAN, and a user's own."""
 
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ _PAGE = "https://efrosgans.eecs.berkeley.edu/cyclegan/datasets/"
 class Unpaired(PictureData):
     """Pictures of two domains, in folders ``trainA``, ``trainB``, ``testA`` and ``testB`` (``valA``, ``valB``).
 
-    The folders may be written in any capitals. Batches have ``a`` and ``b``. Every epoch pairs them anew and is as long
-    as the larger domain; the smaller one is gone through again and again. Greyscale files become colour, as the
+    The names may be in upper or lower case. Batches have ``a`` and ``b``. Every epoch pairs them anew and is as long as
+    the larger domain; the images of the smaller one come again and again. Greyscale files become colour, as the
     generators expect.
 
     Args:
@@ -88,7 +88,7 @@ class Unpaired(PictureData):
 
 
 def _place(folder: Path, split: str, domain: str) -> Path | None:
-    """The folder of a split of a domain."""
+    """The folder of one domain's split, or None."""
     place = named(folder, (f"{name}{domain}" for name in SPELLINGS[split]))
     return place if place is not None and place.is_dir() else None
 

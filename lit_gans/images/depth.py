@@ -1,4 +1,4 @@
-"""Pictures of more than 8 bits, and of whatever else is no byte: which of their numbers are black and white."""
+"""Pictures of more than 8 bits, or of floats: finds which numbers are black and white, and scales to 8 bits."""
 
 import io
 import struct
@@ -21,19 +21,19 @@ class CorruptPicture(Exception):
 
 
 def in_bytes(picture: Image.Image, data: bytes, file_range: Range | None) -> Image.Image:
-    """A picture upright, with 0 for black and 255 for white.
+    """Turns a picture upright and scales its numbers to 8 bits, 0 for black and 255 for white.
 
     The numbers that are black and white are ``file_range``, else what the file says: a TIFF's SMinSampleValue and
-    SMaxSampleValue, the bits of its numbers, a PNG's sBIT. Where neither tells, 16 bits are 0 to 65535, and floats
-    within 0 to 1, or else within 0 to 255, are of that range.
+    SMaxSampleValue, the bits of its numbers, a PNG's sBIT. If neither is there, the range of 16 bits is 0 to 65535,
+    and that of floats 0 to 1 if all lie within it, else 0 to 255.
 
     Args:
         picture: as Pillow opened it.
-        data: its file.
+        data: the bytes of its file.
         file_range: applies to pictures of 8 bits only if it lies within 0 to 255, so that sets may mix them.
 
     Raises:
-        CorruptPicture: if nothing tells.
+        CorruptPicture: if nothing says which numbers are black and white, or some are NaN or infinite.
     """
     if _deep_colour(picture):
         return _colours(picture, data, file_range)
@@ -51,7 +51,7 @@ def in_bytes(picture: Image.Image, data: bytes, file_range: Range | None) -> Ima
 
 
 def _numbers(picture: Image.Image, data: bytes, file_range: Range | None) -> tuple[np.ndarray, Range]:
-    """A grey picture's numbers, and which are black and white."""
+    """The numbers of a grey picture, and the two of them that are black and white."""
     numbers = np.asarray(picture)
     if picture.mode == "I" and _tag(picture, _BITS) == 32 and _tag(picture, _KIND) in (None, 1):
         numbers = numbers.view(np.uint32)  # Pillow takes them for signed ones
@@ -64,7 +64,7 @@ def _numbers(picture: Image.Image, data: bytes, file_range: Range | None) -> tup
 
 
 def _declared(picture: Image.Image, data: bytes, numbers: np.ndarray) -> Range | None:
-    """What a file itself says of its range."""
+    """The range that the file itself gives, or None."""
     low, high = _tag(picture, _DEPICTED_LEAST), _tag(picture, _DEPICTED_MOST)
     if high is not None and np.isfinite(high) and (low or 0) < high:
         return low or 0, high
@@ -77,7 +77,7 @@ def _declared(picture: Image.Image, data: bytes, numbers: np.ndarray) -> Range |
 
 
 def _significant(data: bytes, numbers: np.ndarray) -> Range | None:
-    """The range by a PNG's sBIT, if its numbers are not stretched to 16 bits as the standard asks."""
+    """The range that a PNG's sBIT gives; None if its numbers are stretched to 16 bits, as the standard asks."""
     bits = max(next((body for name, body in _chunks(data) if name == b"sBIT"), b"\0")[:3], default=0)
     if not 0 < bits < 16 or int(numbers.max(initial=0)) >= 2**bits:
         return None
@@ -88,7 +88,7 @@ def _significant(data: bytes, numbers: np.ndarray) -> Range | None:
 
 
 def _usual(picture: Image.Image, numbers: np.ndarray) -> Range:
-    """The range of a picture that says nothing.
+    """The usual range of a picture whose file gives none.
 
     Raises:
         CorruptPicture: if its kind of numbers has no usual range, or they are outside it.
@@ -120,7 +120,7 @@ def _deep_colour(picture: Image.Image) -> bool:
 
 
 def _colours(picture: Image.Image, data: bytes, file_range: Range | None) -> Image.Image:
-    """A picture of 16 bits a colour, upright."""
+    """Turns a picture of 16 bits a colour upright and scales it to 8 bits."""
     declared = _tag(picture, _DEPICTED_MOST) or _tag(picture, _MOST) or 65535
     if file_range is None and declared == 65535 and all(name != b"sBIT" for name, _ in _chunks(data)):
         ImageOps.exif_transpose(picture, in_place=True)  # the upper 8 bits are what is wanted
@@ -131,13 +131,16 @@ def _colours(picture: Image.Image, data: bytes, file_range: Range | None) -> Ima
     layers = [_scaled(numbers[..., :solid], limits), _scaled(numbers[..., solid:], (0, 65535))]
     image = Image.fromarray(np.concatenate(layers, 2))
     image.info = {name: value for name, value in picture.info.items() if "exif" in name}
-    if picture.format != "TIFF":  # which Pillow has turned
+    if picture.format != "TIFF":  # Pillow has turned a TIFF upright already
         ImageOps.exif_transpose(image, in_place=True)
     return image
 
 
 def _whole(picture: Image.Image, data: bytes) -> np.ndarray:
-    """(H, W, bands) uint16: Pillow keeps the upper byte of each number, and the lower one if told the other order."""
+    """All 16 bits of each number, (H, W, bands) uint16.
+
+    Pillow keeps the upper byte of each number. Told the opposite byte order, it keeps the lower one.
+    """
     other = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
     lower: Any
     with Image.open(io.BytesIO(data)) as lower:
@@ -150,19 +153,19 @@ def _whole(picture: Image.Image, data: bytes) -> np.ndarray:
         lower.tile = tiles
         try:
             low = np.asarray(lower)
-        except ValueError:  # Pillow knows no such order of this kind
+        except ValueError:  # Pillow does not read this kind in the other byte order
             raise CorruptPicture("of its 16 bits only the upper 8 can be read: save it in 8 bits") from None
     return np.asarray(picture).astype(np.uint16) << 8 | low
 
 
 def _tag(picture: Image.Image, number: int) -> Any:
-    """A TIFF's tag, of several values the first; None if there is none."""
+    """The value of a TIFF's tag, the first if it has several; None if the tag is missing."""
     value = getattr(picture, "tag_v2", {}).get(number)
     return (value[0] if value else None) if isinstance(value, tuple) else value
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """A PNG's chunks before its pixels: names and contents."""
+    """The names and contents of a PNG's chunks before its pixels."""
     file = io.BytesIO(data)
     if file.read(8) != _PNG:
         return

@@ -1,4 +1,4 @@
-"""How an encoded picture becomes an array of pixels."""
+"""Decodes pictures: the bytes of a file become an array of pixels."""
 
 import io
 import re
@@ -19,22 +19,22 @@ from lit_gans.images.shape import resize
 __all__ = ["MEGAPIXELS", "CorruptPicture", "Frame"]
 
 MEGAPIXELS = 179.0  # Pillow's own limit against files that unpack until the memory is full
-_LARGE = 32e6  # pixels from which a picture is first made smaller by whole numbers, to save memory
-_SPARE = 4  # times as wide and high as it ends, which leaves the filter enough to see
+_LARGE = 32e6  # pixels; a larger picture is first reduced by a whole number, to save memory
+_SPARE = 4  # times the final width and height: enough pixels for the filter that resizes it
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What is done to every picture once: everything but its file that decides its pixels.
+    """The settings that, together with its file, decide the pixels of a decoded picture.
 
     Args:
-        size: (height, width) that it ends with.
+        size: (height, width) of the result.
         channels: 1 for grey, 3 for colour.
         fit: ``crop`` cuts the middle out in the shape of ``size``, ``stretch`` changes the shape instead.
         crop: side of the middle square that is cut out before anything else.
-        half: of pictures that show two side by side, the one to take.
+        half: the one to take, where a file has two pictures side by side.
         file_range: the numbers in the file that are black and white, where it does not say so itself.
-        megapixels: the most that a picture may have.
+        megapixels: the most that a picture may have; more are refused.
     """
 
     size: tuple[int, int]
@@ -43,10 +43,10 @@ class Frame:
     crop: int | None = None
     half: Literal["left", "right"] | None = None
     file_range: tuple[float, float] | None = None
-    megapixels: float = field(default=MEGAPIXELS, repr=False)  # decides no pixel, see cache.py
+    megapixels: float = field(default=MEGAPIXELS, repr=False)  # changes no pixel, see cache.py
 
     def __call__(self, data: bytes) -> Tensor:
-        """An encoded picture as (C, H, W) uint8.
+        """Decodes a picture to (C, H, W) uint8.
 
         Raises:
             CorruptPicture: if it cannot be decoded or cut.
@@ -65,7 +65,7 @@ class Frame:
         return resize(tensor[None], self.size)[0]
 
     def _decode(self, picture: Image.Image, data: bytes) -> Image.Image:
-        """The part that is shown, upright, in grey or colour; what is transparent becomes white."""
+        """The part of the picture that is kept, upright, in grey or colour, and white where it is transparent."""
         if self.crop is None and self.half is None:
             factor = self._spare(*picture.size)
             picture.draft(None, (picture.width // factor, picture.height // factor))
@@ -79,7 +79,7 @@ class Frame:
         return _converted(image, self.channels)
 
     def _box(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """Left, top, right and bottom of the part of a picture that is shown."""
+        """Left, top, right and bottom of the part of a picture that is kept."""
         left, top = 0, 0
         if self.half is not None:
             if width % 2:
@@ -99,7 +99,7 @@ class Frame:
         return left, top, left + width, top + height
 
     def _spare(self, width: int, height: int) -> int:
-        """By what whole number a large picture may be divided before it is resized; 1 for all others."""
+        """The whole number that a large picture may be reduced by before it is resized; 1 for all others."""
         if width * height <= _LARGE:
             return 1
         return max(1, min(width // (_SPARE * self.size[1]), height // (_SPARE * self.size[0])))
@@ -107,13 +107,13 @@ class Frame:
 
 @contextmanager
 def limited(megapixels: float = MEGAPIXELS) -> Iterator[None]:
-    """Refuses pictures of more pixels, within.
+    """A context in which Pillow refuses pictures of more megapixels.
 
     Raises:
-        CorruptPicture: if one has.
+        CorruptPicture: if a picture has more.
     """
     before = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = int(megapixels * 5e5)  # Pillow refuses twice as many and warns of as many
+    Image.MAX_IMAGE_PIXELS = int(megapixels * 5e5)  # Pillow warns above this and refuses above twice this
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -130,7 +130,7 @@ def limited(megapixels: float = MEGAPIXELS) -> Iterator[None]:
 
 
 def _converted(image: Image.Image, channels: int) -> Image.Image:
-    """In grey or colour, on white."""
+    """The picture in grey or colour, and white where it is transparent."""
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)

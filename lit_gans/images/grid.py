@@ -1,4 +1,4 @@
-"""Images in [-1, 1] as pictures a person can open."""
+"""Batches of images as one picture: grids, images side by side, and points in the plane."""
 
 from collections.abc import Sequence
 
@@ -14,10 +14,11 @@ _CANVAS = 256  # side of the picture that points in the plane are drawn on
 
 
 def grid(images: Tensor, columns: int | None = None) -> Tensor:
-    """A batch as one picture.
+    """Lays a batch of images out as one picture.
 
     Args:
-        images: (N, C, H, W) in [-1, 1]; points in the plane, (N, 2, 1, 1), are drawn as dots on a square.
+        images: (N, C, H, W) in [-1, 1]. Points in the plane, (N, 2, 1, 1), are drawn as dots on a square. If there are
+            more than three channels, the first three are shown; two are averaged.
         columns: pictures in a row; by default about as many as there are rows.
 
     Returns:
@@ -37,10 +38,10 @@ def grid(images: Tensor, columns: int | None = None) -> Tensor:
 
 
 def refuse_undrawable(images: Tensor) -> None:
-    """Refuses a batch that no picture shows as it is.
+    """Refuses a batch that a picture cannot show as it is.
 
     Raises:
-        UsageError: unless it is of images of one or three channels, or of points in the plane.
+        UsageError: unless it holds images of one or three channels, or points in the plane.
     """
     shape = tuple(images.shape[1:])
     if shape != (2, 1, 1) and (len(shape) != 3 or shape[0] not in (1, 3)):
@@ -48,19 +49,19 @@ def refuse_undrawable(images: Tensor) -> None:
 
 
 def beside(images: Sequence[Tensor]) -> Tensor:
-    """Batches (N, C, H, W) side by side, (N, C', H, n W); grey ones as colour if any is."""
+    """Joins n batches (N, C, H, W) side by side, (N, C', H, n W); grey ones become colour if another has colour."""
     channels = max(image.shape[1] for image in images)
     return torch.cat([image.expand(-1, channels, -1, -1) for image in images], 3)
 
 
 def to_image(picture: Tensor) -> Image.Image:
-    """A uint8 (1 or 3, H, W) tensor as a Pillow image."""
+    """Converts a uint8 (1 or 3, H, W) tensor to a Pillow image."""
     array = picture.permute(1, 2, 0).contiguous().cpu().numpy()
     return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
 
 
 def _scatter(points: Tensor) -> Tensor:
-    """(N, 2) points in [-1, 1] squared as dark dots on white, y upwards."""
+    """Draws (N, 2) points in [-1, 1] as dark dots on white, y upwards: (3, side, side) uint8."""
     picture = torch.full((3, _CANVAS, _CANVAS), 255, dtype=torch.uint8)
     pixels = ((points.clamp(-1, 1) + 1) / 2 * (_CANVAS - 3)).round().long() + 1
     for right in (-1, 0, 1):

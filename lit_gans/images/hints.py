@@ -1,4 +1,4 @@
-"""Colours that a person points out in a grey image, simulated for training and placed by hand."""
+"""Colour hints for a grey image: simulated for training, or placed by a user."""
 
 import math
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ from lit_gans.images.lab import rgb_to_lab
 from lit_gans.images.shape import to_float
 from lit_gans.precision import full
 
-#: most hints of one image; a geometric number is above it once in thirty million images
+#: the most hints of one image; a geometric number exceeds it once in thirty million images
 MOST = 128
-_LARGEST = 9  # pixels
-_FEWEST = 3  # single pixels alone are learned slowly
-_SIDES = 28  # a large image is at least so many of the largest squares wide
+_LARGEST = 9  # pixels, as in the paper
+_FEWEST = 3  # pixels; from single pixels alone a network learns slowly
+_SIDES = 28  # an image's shorter side over that of its largest square, between these limits
 
 Hint = tuple[float, float, Sequence[int]]
 
 
 def largest_side(height: int, width: int) -> int:
-    """Pixels of a large hint's side: nine from 252 pixels up, as in the paper, and three below 112."""
+    """The side of the largest hints in pixels: nine for images from 252 pixels up, three below 112."""
     return max(_FEWEST, min(_LARGEST, min(height, width) // _SIDES))
 
 
@@ -35,13 +35,13 @@ def simulate_hints(
     uniform: bool = False,
     rng: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Squares of an image's true colours, as Zhang et al. 2017, arXiv:1705.02999, section 3.2, draw them.
+    """Draws squares of an image's true colours as hints: Zhang et al. 2017, arXiv:1705.02999, section 3.2.
 
     Their number is geometric, `P(n) = stop (1 - stop)^n`: seven on average, and none in one image of eight. Sides are
-    uniform from one pixel to ``largest``, places are Gaussian about the middle with a quarter of the image's side for
-    deviation, and every square shows its mean colour. A later square hides an earlier one.
+    uniform from one pixel to ``largest``, places are Gaussian about the middle with a standard deviation of a quarter
+    of the image's side, and every square shows its mean colour. A later square hides an earlier one.
 
-    A count changes none of the draws: with the same generator the first of many hints are those of few.
+    The random draws do not depend on ``count``: from the same state of ``rng``, fewer hints are the first of more.
 
     Args:
         ab: (N, 2, H, W) colours.
@@ -50,7 +50,7 @@ def simulate_hints(
         everything: share of images whose colours are all revealed, if ``count`` is not given.
         largest: pixels of the largest square's side; by default `largest_side`.
         uniform: spread the squares evenly over the image.
-        rng: draws; by default the global generator of the colours' device.
+        rng: source of the random numbers; by default the global generator of the colours' device.
 
     Returns:
         Hints (N, 2, H, W), 0 where there are none, and mask (N, 1, H, W), 1 where there are.
@@ -89,7 +89,7 @@ def simulate_hints(
 
 
 def _paint(ab: Tensor, corner: Tensor, side: Tensor, number: Tensor, limit: int) -> tuple[Tensor, Tensor]:
-    """Hints and mask of all images at once.
+    """Paints the squares of all images at once; returns hints and mask as `simulate_hints` does.
 
     Args:
         ab: (N, 2, H, W).
@@ -105,20 +105,21 @@ def _paint(ab: Tensor, corner: Tensor, side: Tensor, number: Tensor, limit: int)
     inside = inside.unsqueeze(3) & inside.unsqueeze(2)  # (N, K, limit, limit)
     rows = (corner[:, :, :1] + steps).clamp(max=height - 1)
     columns = (corner[:, :, 1:] + steps).clamp(max=width - 1)
-    pixel = (rows.unsqueeze(3) * width + columns.unsqueeze(2)).flatten(1)
-    colours = full(ab).flatten(2).gather(2, pixel.unsqueeze(1).expand(-1, 2, -1)).view(n, 2, len(order), -1)
-    mean = (colours * inside.flatten(2).unsqueeze(1)).sum(3) / side.square().unsqueeze(1)
+    pixel = (rows.unsqueeze(3) * width + columns.unsqueeze(2)).flatten(1)  # (N, K limit^2)
+    colours = full(ab).flatten(2).gather(2, pixel.unsqueeze(1).expand(-1, 2, -1))  # (N, 2, K limit^2)
+    colours = colours.view(n, 2, len(order), -1)  # (N, 2, K, limit^2)
+    mean = (colours * inside.flatten(2).unsqueeze(1)).sum(3) / side.square().unsqueeze(1)  # (N, 2, K)
     shown = inside & (order < number.unsqueeze(1)).view(n, -1, 1, 1)
-    painter = torch.where(shown, (order + 1).view(1, -1, 1, 1), 0).flatten(1)
+    painter = torch.where(shown, (order + 1).view(1, -1, 1, 1), 0).flatten(1)  # (N, K limit^2), a number from 1 or 0
     last = torch.zeros(n, height * width, dtype=torch.long, device=ab.device)
-    last = last.scatter_reduce(1, pixel, painter, "amax")
+    last = last.scatter_reduce(1, pixel, painter, "amax")  # (N, H W), the last square that covers each pixel
     mask = (last > 0).unsqueeze(1).to(ab.dtype)
     hints = mean.gather(2, (last - 1).clamp(min=0).unsqueeze(1).expand(-1, 2, -1)) * mask
     return hints.view(n, 2, height, width), mask.view(n, 1, height, width)
 
 
 def place_hints(shape: Sequence[int], hints: Sequence[Hint], side: int | None = None) -> tuple[Tensor, Tensor]:
-    """Hints of one image that somebody gives.
+    """Turns the hints that a user gives for one image into tensors.
 
     Args:
         shape: (height, width) in pixels.
@@ -130,7 +131,7 @@ def place_hints(shape: Sequence[int], hints: Sequence[Hint], side: int | None = 
         Hints (1, 2, H, W) in units of a and b, 0 where there are none, and mask (1, 1, H, W), 1 where there are.
 
     Raises:
-        UsageError: if a hint is outside the image, or a colour is none.
+        UsageError: if a hint is outside the image, or a colour is not three numbers from 0 to 255.
 
     Examples:
         >>> hints, mask = place_hints((40, 30), [(12, 34, (255, 0, 0))])

@@ -11,10 +11,10 @@ _XYZ = (
     (0.2126729, 0.7151522, 0.0721750),
     (0.0193339, 0.1191920, 0.9503041),
 )
-# white is the sum of a row, so that greys have no colour at all
+# each row is divided by its sum, which is white, so that for greys a and b are 0
 _FROM_RGB = [[weight / sum(row) for weight in row] for row in _XYZ]
 _TO_RGB = torch.tensor(_FROM_RGB, dtype=torch.float64).inverse().tolist()
-_KNEE = 6 / 29  # below it the cube root is a line
+_KNEE = 6 / 29  # a cube root below this is replaced by a straight line
 AB = 110.0  # sRGB's colours have a and b within +-110
 
 
@@ -33,7 +33,7 @@ def rgb_to_lab(images: Tensor) -> Tensor:
         tensor([53.2000, 80.1000, 67.2000])
     """
     value = (full(images) + 1) / 2
-    # a power has no gradient at 0, so neither branch may be given what belongs to the other
+    # where() differentiates both branches, and a power has no gradient at 0: each branch gets values of its own side
     linear = torch.where(value > 0.04045, ((value.clamp(min=0.04) + 0.055) / 1.055).pow(2.4), value / 12.92)
     xyz = _mix(linear, _FROM_RGB)
     line = xyz / (3 * _KNEE**2) + 4 / 29
@@ -42,13 +42,13 @@ def rgb_to_lab(images: Tensor) -> Tensor:
 
 
 def lab_to_rgb(lab: Tensor) -> Tensor:
-    """CIE L*a*b* to sRGB, the way back; differentiable, in float32.
+    """CIE 1976 L*a*b* to sRGB, the inverse of `rgb_to_lab`; differentiable, in float32.
 
     Args:
         lab: (N, 3, H, W), as `rgb_to_lab` gives it.
 
     Returns:
-        (N, 3, H, W), in [-1, 1] where sRGB has the colour and outside where it has not.
+        (N, 3, H, W), in [-1, 1] where sRGB has the colour, and beyond where it does not have it.
 
     Examples:
         >>> lab_to_rgb(torch.tensor([100.0, 0.0, 0.0]).view(1, 3, 1, 1)).flatten().round(decimals=3)
@@ -63,7 +63,7 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
 
 
 def with_colours(images: Tensor, ab: Tensor) -> Tensor:
-    """The lightness of images with other colours.
+    """Combines the lightness of images with other colours.
 
     Args:
         images: (N, 1, H, W) grey or (N, 3, H, W) in colour, in [-1, 1].
@@ -77,6 +77,6 @@ def with_colours(images: Tensor, ab: Tensor) -> Tensor:
 
 
 def _mix(images: Tensor, matrix: list[list[float]]) -> Tensor:
-    """Channels times a matrix, as sums, since autocast would round a product of matrices to 16 bits."""
+    """Multiplies the channels by a 3x3 matrix, written as sums: autocast would round a matrix product to 16 bits."""
     first, second, third = images.unbind(1)
     return torch.stack([r * first + g * second + b * third for r, g, b in matrix], 1)

@@ -1,4 +1,4 @@
-"""Pictures of any size and kind on the disk: finding, reading and writing them."""
+"""Finds, reads and writes picture files of any size and format."""
 
 import os
 import sys
@@ -20,13 +20,13 @@ _QUALITY = 95  # of lossy files
 
 
 def picture_names(folder: Path) -> list[str]:
-    """The pictures in a folder and the folders in it, relative to it and sorted.
+    """The names of the pictures in a folder and below it, relative to it and sorted.
 
-    What begins with a dot or ``__`` is passed over. Links to folders are followed, but no folder is entered twice, so
-    that links that lead back end nothing.
+    Names that begin with a dot or ``__`` are skipped. Links to folders are followed, but no folder is entered twice, so
+    that a link that leads back causes no endless loop.
     """
     names, links, seen = [], [folder], set[tuple[int, int]]()
-    while links:  # what is in a folder itself comes first, so that it keeps its own name
+    while links:  # links come last, so that a picture has the name in its own folder
         for place, inner, files in os.walk(links.pop(0)):
             found = Path(place).stat()
             if (key := (found.st_dev, found.st_ino)) in seen:
@@ -61,12 +61,12 @@ def find_pictures(place: str | os.PathLike[str]) -> list[Path]:
 def read_picture(
     file: str | os.PathLike[str], channels: int = 3, size: tuple[int, int] | None = None, crop: int | None = None
 ) -> Tensor:
-    """A picture, upright, (1, channels, H, W) in [-1, 1].
+    """Reads a picture and turns it upright: (1, channels, H, W) in [-1, 1].
 
     Args:
-        file: of any kind that Pillow reads.
+        file: a picture in any format that Pillow reads.
         channels: 1 for grey, 3 for colour.
-        size: (height, width) to bring it to as the data modules do; by default it stays as large as it is.
+        size: (height, width) to resize it to, as the data modules do; by default it keeps its size.
         crop: side of the middle square to cut out first.
 
     Raises:
@@ -87,16 +87,16 @@ def read_picture(
 
 
 def write_picture(picture: Tensor | Image.Image, path: str | os.PathLike[str], drawn: bool = True) -> None:
-    """Writes a picture in the form that the file's ending says, to a temporary file beside it that is then renamed.
+    """Writes a picture in the format of the file's ending, to a temporary file beside it that is then renamed.
 
     Args:
         picture: uint8 (1 or 3, H, W), or Pillow's own.
         path: ends in one of `SUFFIXES`.
-        drawn: let a PNG say in its text that this library has drawn it, see `is_drawn`.
+        drawn: mark a PNG, in its text, as drawn by this library, see `is_drawn`.
 
     Raises:
-        OSError: if the folder cannot be written to, or the form cannot hold such a picture.
-        UsageError: if the ending is that of no picture.
+        OSError: if the folder cannot be written to, or the format cannot hold such a picture.
+        UsageError: if the ending is not one of `SUFFIXES`.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:

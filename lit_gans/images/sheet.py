@@ -1,4 +1,4 @@
-"""Pictures with words, and animations: what the commands that need only a checkpoint hand over."""
+"""Draws labelled rows of pictures, and animations, for the commands that need only a checkpoint."""
 
 import os
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ _PAPER, _INK = "white", "black"
 
 @dataclass
 class Row:
-    """Pictures side by side behind a few words; ``None`` leaves a wider gap."""
+    """Pictures side by side with a label on their left; ``None`` in place of a picture is a gap."""
 
     words: str
     pictures: Sequence[Image.Image | None]
-    #: right under the row before
+    #: whether it is drawn right under the row before
     joined: bool = False
 
 
 def sheet(rows: Sequence[Row], smallest: int = 64) -> Image.Image:
-    r"""Labelled rows on white.
+    r"""Draws labelled rows on white.
 
     Args:
         rows: what to show, from top to bottom; ``\n`` breaks a label's line.
@@ -65,7 +65,7 @@ def _strip(pictures: Sequence[Image.Image | None], factor: int) -> Image.Image:
 
 
 def caption(picture: Image.Image, words: str) -> Image.Image:
-    """The picture with a line of words under it."""
+    """Draws a line of words under a picture."""
     page = Image.new("RGB", (picture.width, picture.height + _TEXT + 8), _PAPER)
     page.paste(picture, (0, 0))
     font = ImageFont.load_default(_TEXT)
@@ -82,7 +82,7 @@ def write_animation(frames: Sequence[Image.Image], path: str | os.PathLike[str],
         milliseconds: how long each frame is shown.
 
     Raises:
-        UsageError: if the name ends otherwise.
+        UsageError: if the name has another ending.
     """
     kind = Path(path).suffix.lower()
     if kind not in ANIMATED:

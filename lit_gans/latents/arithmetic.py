@@ -13,15 +13,15 @@ from lit_gans.networks.base import in_parts
 
 Recogniser = Callable[[Tensor], Tensor]  # (N, C, H, W) images to (N, K) logits
 _SURE = 0.9  # probability from which an image is an example of a concept
-_TRIALS, _MOVED = 100, 500
-_AROUND = 0.25  # the neighbours' noise as a share of the latent distribution's: the paper adds +-0.25 to U(-1, 1)
-
-_INFORMATIVE = (0.1, 0.9)  # attributes that nearly all or no samples show are kept whatever one does
+_TRIALS = 100  # results from other exemplars
+_MOVED = 500  # the most single samples that the expression is added to
+_AROUND = 0.25  # standard deviation of the noise that makes neighbours: the paper adds up to 0.25 to U(-1, 1)
+_INFORMATIVE = (0.1, 0.9)  # attributes that nearly all or no samples show stay the same anyway
 
 
 @dataclass
 class Result:
-    """What `calculate` found; every share is in [0, 1]."""
+    """The result of `calculate`; shares are in [0, 1]."""
 
     #: for every term (exemplars, latent_dim)
     exemplars: list[Tensor]
@@ -33,16 +33,16 @@ class Result:
     found: list[int]
     #: share of the 9 that show what is wanted
     neighbours_show: float
-    #: the same of results from other exemplars
+    #: share of the results from other exemplars that show it
     results_show: float
-    #: the same of single samples of the last term that is added, before and after the rest of the expression is added
+    #: share of single samples of the last added term that show it, before and after the other terms are added
     before: float
     after: float
-    #: how many these are
+    #: number of those samples
     moved: int
     #: share of their other attributes that stay as they were; None if there are none
     kept: float | None
-    #: how many attributes that is about
+    #: number of those attributes
     others: int
 
 
@@ -58,13 +58,13 @@ def calculate(
 ) -> Result:
     """Adds and subtracts mean latent points (Radford et al. 2015, arXiv:1511.06434, section 6.3.2).
 
-    Draws samples, takes those that the recogniser is sure show a term's concept, and averages their latent points. As
-    in the paper a mean is over a few exemplars: that of one is unstable, and that of three has, added up over three
-    terms, the length that N(0, I) draws.
+    Draws samples, takes those that certainly show a term's concept, by the recogniser, and averages their latent
+    points. As in the paper a mean is over a few exemplars: one alone is unstable, and with three the sum of three terms
+    is about as long as a point of N(0, I).
 
-    It is measured in two ways: by results from a hundred other choices of exemplars, and by attribute transfer, where
-    the terms but one (as means over all that was found) are added to single samples of that one, which should then show
-    what is wanted and be as they were otherwise.
+    The result is measured in two ways. The first is the results from a hundred other choices of exemplars. The second
+    is attribute transfer: all terms but one, as means over all samples that were found, are added to single samples of
+    that one term. These should then show what is wanted, and otherwise stay as they were.
 
     Args:
         generate: maps noise (N, latent_dim) to images.
@@ -72,7 +72,7 @@ def calculate(
         terms: from `lit_gans.latents.concepts.parse`.
         wanted: what the result should show.
         recognise: maps images to logits.
-        exemplars: samples a mean.
+        exemplars: samples that a mean is over.
         samples: how many to draw in the search for exemplars.
         seed: of all draws.
 
@@ -125,7 +125,7 @@ def calculate(
 
 
 def _examples(term: Term, shown: Tensor, exemplars: int) -> Tensor:
-    """Rows of the samples that show a concept for sure; if these are too few, the surest that show it."""
+    """Rows of the samples that certainly show a concept; if these are too few, of all that probably do."""
     share = term.share(shown)
     sure = (share > _SURE).nonzero()[:, 0]
     if len(sure) >= exemplars:
@@ -142,7 +142,7 @@ def _examples(term: Term, shown: Tensor, exemplars: int) -> Tensor:
 def _kept(
     added: Sequence[Term], shown: Tensor, before: Tensor, after: Tensor, wanted: Wanted
 ) -> tuple[float | None, int]:
-    """The share of attributes that stay as they were, among those that the added terms do not speak of."""
+    """The share of attributes that stay as they were, and their number; the added terms' own are left out."""
     frequency = (shown > 0.5).float().mean(0)
     low, high = _INFORMATIVE
     spoken = weights(added)

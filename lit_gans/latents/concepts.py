@@ -1,4 +1,4 @@
-"""What a picture should show, by name: expressions over concepts."""
+"""Expressions over named concepts, say ``Smiling&~Male - Male``: parses them, and tests whether images show them."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from lit_gans.errors import UsageError, nearest
 class Term:
     """One concept of an expression, added or subtracted.
 
-    ``literals`` says what must be there and what must not, by its number among the names.
+    ``literals`` maps the number of a name to True if an image must show it, and to False if it must not.
     """
 
     sign: int
@@ -23,16 +23,16 @@ class Term:
     literals: dict[int, bool]
 
     def share(self, probabilities: Tensor) -> Tensor:
-        """(N, K) probabilities of every name to (N,) probabilities that an image shows the concept."""
+        """The probability (N,) that each image shows the concept, from the probabilities (N, K) of all names."""
         parts = [probabilities[:, k] if there else 1 - probabilities[:, k] for k, there in self.literals.items()]
         return torch.stack(parts).prod(0)
 
 
 def parse(expression: str, names: Sequence[str]) -> list[Term]:
-    """``A - B + C``, where each is a name, ``~name`` (without it) or several of these joined by ``&``.
+    """Parses ``A - B + C``, where each is a name, ``~name`` (without it) or several of these joined by ``&``.
 
     Raises:
-        UsageError: if a name is unknown, or it is no such expression.
+        UsageError: if a name is unknown, or the text is not such an expression.
 
     Examples:
         >>> [(term.sign, term.words, term.literals) for term in parse("Smiling&~Male - Male", ["Male", "Smiling"])]
@@ -65,7 +65,7 @@ def parse(expression: str, names: Sequence[str]) -> list[Term]:
 
 
 def _tokens(expression: str, names: Sequence[str]) -> list[str]:
-    """Names and operators; the longest name that fits wins."""
+    """Splits an expression into names and operators; the longest name that fits wins."""
     choices = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
     pattern = re.compile(rf"\s*((?:{choices})(?!\w)|[+\-&~])")
     tokens, place = [], 0
@@ -87,7 +87,7 @@ def _malformed(expression: str) -> UsageError:
 
 
 def weights(terms: Sequence[Term]) -> dict[int, int]:
-    """What remains of every name when the expression is calculated with +1 for it and -1 for ``~``; zeros left out."""
+    """The sum of the signs of each name, where ``~`` turns a sign round; names whose sum is 0 are left out."""
     total: dict[int, int] = {}
     for term in terms:
         for k, there in term.literals.items():
@@ -96,10 +96,10 @@ def weights(terms: Sequence[Term]) -> dict[int, int]:
 
 
 class Wanted:
-    """What the result of an expression should show.
+    """The names that the result of an expression should show, as a test of images.
 
-    Of attributes, all that remain when the expression is calculated by signs: ``Smiling&~Male - ~Smiling&~Male +
-    ~Smiling&Male`` wants Smiling and Male. Of classes, of which an image shows one, any that remains with a plus.
+    For attributes, these are all that remain when signs are added up: ``Smiling&~Male - ~Smiling&~Male +
+    ~Smiling&Male`` wants Smiling and Male. Of classes an image shows exactly one: any that remains with a plus will do.
 
     Args:
         terms: from `parse`.
@@ -121,7 +121,7 @@ class Wanted:
         self.words = joint.join(("" if there else "~") + names[k] for k, there in self.signs.items())
 
     def __call__(self, probabilities: Tensor) -> Tensor:
-        """(N, K) probabilities to (N,) bool."""
+        """Whether each image shows what is wanted, (N,) bool, from the probabilities (N, K) of all names."""
         shown = probabilities > 0.5
         if self.exclusive:
             shown = F.one_hot(probabilities.argmax(1), probabilities.shape[1]).bool()

@@ -1,4 +1,4 @@
-"""Latent inversion: how near a generator comes to a given image."""
+"""Latent inversion: finds the latent point whose image is nearest to a given one."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +14,7 @@ from lit_gans.networks.base import evaluating
 _AT_ONCE = 512  # latent points that are moved together
 
 #: the arguments of `invert_images` and `ReconstructionError` by which Xiang & Li 2017 measure while they train
-RUNNING: dict[str, Any] = {
+XIANG_LI: dict[str, Any] = {
     "steps": 50,
     "restarts": 1,
     "learning_rate": 0.01,
@@ -24,13 +24,13 @@ RUNNING: dict[str, Any] = {
 
 
 class Inversion(NamedTuple):
-    """What `invert_images` found: for every image the nearest that the generator draws."""
+    """The result of `invert_images`: for each image the nearest one that the generator was found to draw."""
 
     #: (N, C, H, W) float32 in [-1, 1]
     reconstructions: Tensor
     #: (N, latent_dim) float32
     noise: Tensor
-    #: (N,) mean squared error a pixel and channel, of images in [-1, 1]
+    #: (N,) squared errors, each the mean over pixels and channels, of images in [-1, 1]
     errors: Tensor
 
 
@@ -58,15 +58,16 @@ def invert_images(
         generator: maps noise (N, latent_dim), or noise and label (N,), to images.
         images: (N, C, H, W) float in [-1, 1].
         latent_dim: size of the noise.
-        steps: moves of each point.
+        steps: gradient steps of each point.
         restarts: starts of each image, from N(0, I).
-        learning_rate: of the first move, in units of the noise.
+        learning_rate: of the first step, in units of the noise.
         seed: of the starts.
         label: (N,) int64, for a conditional generator.
-        clip: draw coordinates beyond +-clip anew within it (stochastic clipping, Lipton & Tripathi 2017), so that z
-            stays where training drew it from; by default z may go anywhere.
+        clip: redraw coordinates beyond +-clip uniformly within it (stochastic clipping, Lipton & Tripathi 2017), so
+            that z stays where training draws it; by default z may go anywhere.
         origin: start each image at z = 0, the middle of N(0, I), and only once, as Xiang & Li do.
-        optimizer: makes the optimizer from ``[z]`` and ``lr``, which then stays as it is; by default it is Adam.
+        optimizer: makes the optimizer from ``[z]`` and ``lr``; its learning rate then stays constant. By default Adam,
+            with a learning rate that falls.
 
     Raises:
         UsageError: if a number is out of range, or the generator draws another shape than that of ``images``.
@@ -88,7 +89,7 @@ def invert_images(
     if origin:
         starts.zero_()
     parts = []
-    # validation may run in inference mode, whose tensors no gradient passes
+    # validation may run in inference mode, whose tensors have no gradients
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
@@ -99,11 +100,11 @@ def invert_images(
             labels = None if label is None else label[part.to(label.device)].clone()
             found = images[part.to(images.device)].detach().clone().float()
             descent = (steps, learning_rate, optimizer)
-            parts.append(_descend(generator, found, starts[part], descent, labels, clip, rng))
+            parts.append(_invert_batch(generator, found, starts[part], descent, labels, clip, rng))
     return Inversion(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
 
 
-def _descend(
+def _invert_batch(
     generator: nn.Module,
     images: Tensor,
     starts: Tensor,
@@ -112,11 +113,11 @@ def _descend(
     clip: float | None,
     rng: torch.Generator,
 ) -> Inversion:
-    """One batch: (N, C, H, W) images and (N, restarts, latent_dim) starts."""
+    """Inverts one batch: (N, C, H, W) images from (N, restarts, latent_dim) starts."""
     steps, learning_rate, make = descent
     n, restarts, latent_dim = starts.shape
-    z = starts.flatten(0, 1).to(images.device).requires_grad_()
-    target = images.repeat_interleave(restarts, 0)
+    z = starts.flatten(0, 1).to(images.device).requires_grad_()  # (N restarts, latent_dim)
+    target = images.repeat_interleave(restarts, 0)  # (N restarts, C, H, W)
     given = () if label is None else (label.repeat_interleave(restarts, 0),)
     optimizer = (make or torch.optim.Adam)([z], lr=learning_rate)
     schedule = None if make else torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
@@ -128,27 +129,27 @@ def _descend(
                 f"the generator draws images of shape {tuple(drawn.shape[1:])} (channels, height, width), but those to "
                 f"invert are {tuple(images.shape[1:])}; resize them"
             )
-        error = (drawn - target).square().flatten(1).mean(1)
+        error = (drawn - target).square().flatten(1).mean(1)  # (N restarts,)
         better = error.detach() < best_error
         best = torch.where(better[:, None], z.detach(), best)
         best_error = torch.where(better, error.detach(), best_error)
         if step == steps:
             break
-        (z.grad,) = torch.autograd.grad(error.sum(), z)  # of z alone: the weights collect nothing
+        (z.grad,) = torch.autograd.grad(error.sum(), z)  # of z alone: the weights get no gradients
         optimizer.step()
         if schedule is not None:
             schedule.step()
         if clip is not None:
             _clip(z, clip, rng)
-    errors, winner = best_error.view(n, restarts).min(1)
-    noise = best.view(n, restarts, latent_dim)[torch.arange(n, device=z.device), winner]
+    errors, winner = best_error.view(n, restarts).min(1)  # (N,) each
+    noise = best.view(n, restarts, latent_dim)[torch.arange(n, device=z.device), winner]  # (N, latent_dim)
     with torch.no_grad():
         return Inversion(generator(noise, *(() if label is None else (label,))).float(), noise, errors)
 
 
 @torch.no_grad()
 def _clip(z: Tensor, limit: float, rng: torch.Generator) -> None:
-    """Draws the coordinates that have left [-limit, limit] anew, in there."""
+    """Redraws the coordinates outside [-limit, limit], uniformly within it."""
     outside = z.abs() > limit
     if outside.any():
         anew = torch.empty(int(outside.sum())).uniform_(-limit, limit, generator=rng)

@@ -1,4 +1,4 @@
-"""The space that a generator draws from: ways between two of its points."""
+"""Latent points: draws them, and walks from one to another."""
 
 from typing import Literal, get_args
 
@@ -8,17 +8,17 @@ from torch import Tensor
 from lit_gans.errors import UsageError
 
 Mode = Literal["spherical", "linear"]
-_PARALLEL = 1e-4  # radians: below, the arc divides by almost nothing and is a line anyway
+_PARALLEL = 1e-4  # a smaller sine of the angle: the arc is almost a line, and its formula divides by almost 0
 
 
 def draw(n: int, latent_dim: int, seed: int | None = None) -> Tensor:
-    """(n, latent_dim) from N(0, I), on the CPU; without a seed from the global random state."""
+    """Draws (n, latent_dim) from N(0, I), on the CPU; without a seed from the global random state."""
     rng = None if seed is None else torch.Generator().manual_seed(seed)
     return torch.randn(n, latent_dim, generator=rng)
 
 
 def path(start: Tensor, end: Tensor, steps: int, mode: Mode = "spherical") -> Tensor:
-    """Points on the way between pairs of points, both ends included.
+    """Points on the path between two latent points, for N pairs of them, both ends included.
 
     ``linear`` takes the chord; in many dimensions its middle is much nearer to the origin than any point that N(0, I)
     draws. ``spherical`` turns from one direction to the other (White 2016, arXiv:1609.04468), by equal angles:
@@ -29,7 +29,7 @@ def path(start: Tensor, end: Tensor, steps: int, mode: Mode = "spherical") -> Te
     Args:
         start: (N, D).
         end: (N, D).
-        steps: points a pair, at least 2.
+        steps: points on each path, at least 2.
         mode: ``spherical`` or ``linear``.
 
     Returns:
@@ -52,7 +52,7 @@ def path(start: Tensor, end: Tensor, steps: int, mode: Mode = "spherical") -> Te
     if mode == "linear":
         return chord
     u, v = (torch.nn.functional.normalize(x.double(), dim=1) for x in (start, end))
-    angle = 2 * torch.atan2((u - v).norm(dim=1), (u + v).norm(dim=1)).view(-1, 1, 1)  # exact where acos is not
+    angle = 2 * torch.atan2((u - v).norm(dim=1), (u + v).norm(dim=1)).view(-1, 1, 1)  # acos is not exact
     sine = angle.sin()
     degenerate = (sine < _PARALLEL) | (start.norm(dim=1) * end.norm(dim=1) == 0).view(-1, 1, 1)
     safe = sine.masked_fill(degenerate, 1)

@@ -1,4 +1,4 @@
-"""Whether groups that were found without labels are the classes."""
+"""Compares groups that were found without labels with the classes."""
 
 import torch
 from scipy.optimize import linear_sum_assignment
@@ -8,14 +8,14 @@ from lit_gans.errors import UsageError
 
 
 def confusion(assigned: Tensor, classes: Tensor) -> Tensor:
-    """How many samples of each group are of each class.
+    """Counts the samples of each class in each group.
 
     Args:
         assigned: (N,) integers from 0, the group of each sample.
         classes: (N,) integers from 0, its class.
 
     Returns:
-        (groups, classes) int64 on the CPU, as many as the largest numbers say.
+        (groups, classes) int64 on the CPU; the largest numbers given decide how many there are.
 
     Raises:
         UsageError: if shapes or types differ from these, or there are no samples.
@@ -45,14 +45,14 @@ def matching_accuracy(assigned: Tensor, classes: Tensor) -> tuple[float, Tensor]
 
     Each group stands for at most one class, each class has at most one group: the Hungarian algorithm (Kuhn 1955)
     finds the matching with the most samples. Also called clustering accuracy. Chance is not 0: for ten equally likely
-    classes and groups that know nothing of them it is a little above 1/10.
+    classes and random groups it is a little above 1/10.
 
     Args:
         assigned: (N,) integers from 0, the group of each sample.
         classes: (N,) integers from 0, its class.
 
     Returns:
-        The share, and (groups,) int64, the class that each group stands for, -1 for a group too many.
+        The share, and (groups,) int64, the class that each group stands for, -1 for a group that is left over.
 
     Raises:
         UsageError: if shapes or types differ from these, or there are no samples.

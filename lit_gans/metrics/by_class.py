@@ -1,4 +1,4 @@
-"""How well a model that draws by class does so: what `Scoring` cannot see, because it asks for classes by name."""
+"""Measures of a model that draws by class, outside `Scoring` because they ask for classes by name."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from lit_gans.metrics.manifold import DensityCoverage
 from lit_gans.metrics.material import drawn, rows_of, samples_of, shuffled
 
 CONDITIONAL = ("accuracy", "class_coverage", "cas")
-_KNOWN = 0.5  # of the real images: a network for other classes, digits on photographs, knows fewer
+_KNOWN = 0.5  # share of real images that the network must know; one for other classes, digits say, knows fewer
 _NEIGHBOURS = 5  # the k of coverage
 _OF_A_CLASS = 1_000  # samples of each kind that coverage looks at in a class
 _LEARNT_FROM = 60_000  # most samples that a classifier learns from
@@ -27,7 +27,7 @@ def tells_classes(network: Features | None, model: Any) -> bool:
 
 
 def classes_in_turn(model: Any, n: int) -> Tensor | None:
-    """The classes (n,) of the samples of one draw that nobody gave a label; None if the model draws no classes."""
+    """The classes (n,) of n samples that are drawn without a label; None if the model draws no classes."""
     if not model.draws_classes:
         return None
     classes = model.known_classes
@@ -35,14 +35,14 @@ def classes_in_turn(model: Any, n: int) -> Tensor | None:
 
 
 def drop_unreliable_accuracy(values: dict[str, Any]) -> dict[str, Any]:
-    """Scores without ``accuracy`` where the network does not know half of the real images' classes either."""
+    """Leaves ``accuracy`` out if the network does not see the class of half of the real images either."""
     if values.get("accuracy_real", 1) >= _KNOWN:
         return values
     return {name: value for name, value in values.items() if not name.startswith("accuracy")}
 
 
 def refuse_unlabelled(metrics: Sequence[str], model: Any, network: Features | None) -> None:
-    """Refuses measures of how a model follows labels where there is nothing to follow.
+    """Refuses measures that need classes which the model or the feature network does not have.
 
     Raises:
         UsageError: if one of `CONDITIONAL` is asked for and the model draws no classes, or ``accuracy`` and the network
@@ -71,17 +71,17 @@ def refuse_unlabelled(metrics: Sequence[str], model: Any, network: Features | No
 def class_coverage(
     model: Any, data: ImageData, split: str, network: Features, seed: int = 0, count: int = _OF_A_CLASS
 ) -> dict[str, float]:
-    """Coverage (`DensityCoverage`, k = 5) of the real images of a class by samples of it, for each class by itself.
+    """Coverage (`DensityCoverage`, k = 5) of the real images of each class by the samples of that class.
 
-    Every class has as many samples as real images: ``count``, or what the rarest class has.
+    Each class has as many samples as real images: ``count``, or as many as there are of the rarest class.
 
     Args:
         model: draws by class.
-        data: the real images.
-        split: of them.
-        network: what images are compared by.
+        data: has the real images.
+        split: the split that they are from.
+        network: the feature network that images are compared by.
         seed: of the drawing.
-        count: most samples of a class.
+        count: the most samples of a class.
 
     Returns:
         ``class_coverage``, the mean over the classes, and ``class_coverage_worst``.
@@ -116,7 +116,7 @@ def classifier_accuracy_score(model: Any, data: ImageData, seed: int = 0, epochs
     """The accuracy on the real test split of a classifier that has learnt from a model's samples alone.
 
     Ravuri & Vinyals 2019, arXiv:1905.10887: every training image, of at most 60,000, is replaced by a sample of its
-    class. Where some labels are hidden, those that are shown stand for all.
+    class. If some labels are hidden, classes are as frequent as among the labels that are shown.
 
     Args:
         model: draws by class.
@@ -142,7 +142,7 @@ def classifier_accuracy_score(model: Any, data: ImageData, seed: int = 0, epochs
 
 
 def _labels(data: ImageData, split: str) -> Tensor:
-    """The classes (N,) of a split, -1 for none.
+    """The classes (N,) of a split, -1 where an image has none.
 
     Raises:
         UsageError: if it has none, or attributes instead.

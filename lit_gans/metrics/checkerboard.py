@@ -9,10 +9,11 @@ from torchmetrics import Metric
 from lit_gans.errors import UsageError
 from lit_gans.metrics.checks import checked_images
 
-# the multiples of 1/4 cycle per pixel, vertically and horizontally, less (0, 0) and those that real images mirror
+# the multiples of 1/4 cycle per pixel, vertically and horizontally, without (0, 0) and without the mirror images that
+# the spectrum of real numbers has
 _FREQUENCIES = [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (1, 3), (2, 0), (2, 1), (2, 2)]
-# added to all powers, in units of the mean: far below 8-bit rounding, far above float32's, so that what is empty but
-# for rounding has ratio 1
+# added to all powers, in units of their mean: far below the rounding of 8 bits and far above that of float32, so that
+# frequencies with nothing but errors of rounding have ratio 1
 _FLOOR = 1e-9
 
 
@@ -21,13 +22,14 @@ class Checkerboard(Metric):
 
     A transposed convolution of stride 2 treats even and odd pixels differently, most of all if the stride does not
     divide its kernel (Odena et al. 2016, doi:10.23915/distill.00003), so that its output repeats with period 2, and
-    with period 4 if another one follows. The measure is ours: the power spectra of the images, each less its mean, are
-    added up; every frequency that such patterns can have is divided by the geometric mean of its neighbours, up and
-    down and left and right (on an axis only along it, because images have more power on axes than beside them); the
-    result is the mean of these 9 ratios. Natural images have smooth spectra: about 1. Up-sampling to nearest
-    neighbours followed by a convolution has zeros there: below 1, or about 1 once trained. Patterns: several to
-    hundreds. One image is too noisy, white noise alone may score 5: use a hundred or more, and not of a collapsed
-    generator.
+    with period 4 if another one follows. The measure is ours. The power spectra of the images, each less its mean, are
+    added up. The power at each frequency that such patterns can have is divided by the geometric mean of its neighbours
+    above, below, left and right; on an axis only those along it count, because images have more power on axes than
+    beside them. The result is the mean of these 9 ratios.
+
+    Natural images have smooth spectra and score about 1. Up-sampling to nearest neighbours followed by a convolution
+    has zeros at these frequencies and scores below 1, or about 1 once trained. Patterns score several to hundreds. One
+    image is too noisy, since white noise alone may score 5: use a hundred or more, and not of a collapsed generator.
 
     Args:
         kwargs: arguments of `Metric`.
@@ -65,7 +67,7 @@ class Checkerboard(Metric):
             UsageError: if they are of another type or shape or not finite.
         """
         images = checked_images(images, "Checkerboard", smallest=8)
-        if not len(images):  # the transform of newer MKLs refuses a batch of none
+        if not len(images):  # the transform of newer MKLs refuses an empty batch
             return
         height, width = (size // 4 * 4 for size in images.shape[2:])
         images = images[..., :height, :width]

@@ -1,4 +1,4 @@
-"""Whether images are such that a measure of images can take them."""
+"""Checks of the images that a measure is given."""
 
 from torch import Tensor
 
@@ -6,10 +6,10 @@ from lit_gans.errors import UsageError
 
 
 def checked_images(images: Tensor, metric: str, smallest: int) -> Tensor:
-    """(N, C, H, W) images in float32.
+    """Returns (N, C, H, W) images in float32, without gradients, if they can be measured.
 
     Raises:
-        UsageError: if they are of another shape, smaller than ``smallest`` pixels in height or width, or not finite.
+        UsageError: if they are of another shape or type, smaller than ``smallest`` pixels a side, or not finite.
     """
     if images.ndim != 4 or min(images.shape[2:]) < smallest:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""What conditional samples are worth: do they show what was asked for, and can a classifier learn from them?"""
+"""Measures of conditional samples: do they show what was asked for, and can a classifier learn from them?"""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ class ConditionalAccuracy(Metric):
         """Adds (N, C, H, W) samples in [-1, 1] and the (N,) classes that they were drawn for.
 
         Raises:
-            UsageError: if a class is none of the classifier's.
+            UsageError: if the classifier does not know a class.
         """
         if len(label) and not 0 <= int(label.min()) <= int(label.max()) < len(self.total):
             raise UsageError(
@@ -57,7 +57,7 @@ class ConditionalAccuracy(Metric):
         self.right += torch.bincount(label[seen == label], minlength=len(self.total))
 
     def compute(self) -> dict[str, Tensor]:
-        """``accuracy`` over all samples and ``worst_class``, that of the class that comes out worst."""
+        """``accuracy`` over all samples, and ``worst_class``, the accuracy of the class with the lowest one."""
         drawn = self.total > 0
         worst = (self.right[drawn] / self.total[drawn]).min() if bool(drawn.any()) else torch.tensor(float("nan"))
         return {"accuracy": self.right.sum() / self.total.sum(), "worst_class": worst}
@@ -66,8 +66,8 @@ class ConditionalAccuracy(Metric):
 class ClassifierAccuracyScore(Metric):
     """The accuracy on real images of a classifier that has learnt from samples alone.
 
-    Ravuri & Vinyals 2019, arXiv:1905.10887 (CAS), or GAN-train. It sees both samples that do not look like their class
-    and classes that are not drawn in all their forms. With real images in the samples' place it gives the ceiling.
+    Ravuri & Vinyals 2019, arXiv:1905.10887 (CAS), or GAN-train. It falls if samples do not look like their class, and
+    if a class is not drawn in all its forms. Real images in place of the samples give the highest value to expect.
 
     Args:
         num_classes: how many classes there are.

@@ -1,4 +1,4 @@
-"""Mode coverage of the sets whose modes are known, as their papers measure it."""
+"""Mode coverage of the data sets whose modes are known, measured as in their papers."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ class PointCoverage(ModeCoverage):
         tensor(8.)
     """
 
-    #: samples that the protocol judges
+    #: number of samples in the protocol
     count = 2_500
 
     def __init__(self, data: Gaussians, **kwargs: Any) -> None:
@@ -44,14 +44,14 @@ class StackCoverage(ModeCoverage):
     """`ModeCoverage` of images of `StackedMNIST`: a classifier reads the digit in each channel.
 
     Whatever a channel shows counts as the digit that it looks most like. So every image has a mode, and instead of
-    ``high_quality`` there is ``confidence``, the probability that the classifier gives its digits, on average.
+    ``high_quality`` there is ``confidence``, the mean probability that the classifier gives to these digits.
 
     Args:
         classifier: of digits; by default the one that this package ships.
         kwargs: arguments of `Metric`.
     """
 
-    #: samples that the protocol judges
+    #: number of samples in the protocol
     count = 26_000
     confidence: Tensor
 
@@ -64,9 +64,9 @@ class StackCoverage(ModeCoverage):
     @torch.no_grad()
     def update(self, images: Tensor) -> None:
         """Adds (N, 3, H, W) images in [-1, 1]."""
-        channels = images.float().flatten(0, 1).unsqueeze(1)
+        channels = images.float().flatten(0, 1).unsqueeze(1)  # (3 N, 1, H, W)
         logits = in_parts(self.classifier.logits, channels, like=channels, size=AT_ONCE)
-        certainty, digit = logits.softmax(1).max(1)
+        certainty, digit = logits.softmax(1).max(1)  # (3 N,) each
         super().update(stacked_mode(digit.view(-1, 3)))
         self.confidence = self.confidence + certainty.sum() / 3
 
@@ -78,7 +78,7 @@ class StackCoverage(ModeCoverage):
 
 
 def mode_coverage(data: Any) -> PointCoverage | StackCoverage | None:
-    """What counts the modes of a data module; None if nobody knows what they are."""
+    """The measure that counts the modes of a data module; None if its modes are not known."""
     if isinstance(data, Gaussians):
         return PointCoverage(data)
     return StackCoverage() if isinstance(data, StackedMNIST) else None
@@ -93,7 +93,7 @@ def measure_coverage(
         model: draws by `sample`.
         data: the data module that it was trained on.
         seed: of the drawing.
-        limit: draw no more than so many samples, if that is fewer than the protocol's number.
+        limit: the most samples to draw; by default, and at most, the number in the protocol.
         rank: this device's number.
         world: number of devices.
 

@@ -1,8 +1,8 @@
 """Euclidean distances between two sets of points, in chunks and without the errors of the fast formula.
 
 |x|^2 + |y|^2 - 2 x.y is one matrix product, nine times as fast as summing squared differences, but cancellation makes
-copies differ and breaks ties. So it only decides what its error bound allows; the few rows that it leaves open are
-computed from differences. The results equal those of a double loop in float64.
+copies differ and breaks ties. So it decides only where its error bound allows it; the few rows that it leaves undecided
+are computed from differences. The results equal those of a double loop in float64.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def kth_distance(points: Tensor, others: Tensor | None, k: int) -> Tensor:
     for rows, squares, slack in _squares(points, others):
         if alone:
             _mask_self(squares, rows)
-        # some more candidates than k: the fast formula may take the k-th nearest for one of the next
+        # some more candidates than k: the fast formula may confuse the k-th nearest with one of the next
         bounds, near = squares.topk(min(k + 4, len(others) - alone), largest=False)
         exact = _direct(points[rows, None], others[near]).squeeze(1).sort().values[:, k - 1]
         # all that were left out are at least this far away
@@ -51,7 +51,7 @@ def kth_distance(points: Tensor, others: Tensor | None, k: int) -> Tensor:
 
 
 def inside(points: Tensor, centres: Tensor, radii: Tensor) -> Iterator[Tensor]:
-    """Which points lie in which closed balls.
+    """Tests which points lie in which closed balls, chunk by chunk.
 
     Args:
         points: (N, d) in float64.
@@ -79,7 +79,7 @@ def mean_distance(points: Tensor) -> Tensor:
     total, size, start = points.new_zeros(()), len(points), 0
     while start < size:
         stop = min(size, start + max(1, _CHUNK // (size - start)))
-        # of each pair once: the columns begin where the rows do
+        # each pair counts once: the columns begin where the rows do
         total += _direct(points[start:stop], points[start:]).triu(1).sum()
         start = stop
     return total / (size * (size - 1) / 2)

@@ -1,4 +1,4 @@
-"""What measures that compare whole sets of features have in common: they keep every feature until the end."""
+"""The base of the measures that compare whole sets of features: it keeps every feature until the end."""
 
 from copy import copy
 from typing import Any
@@ -18,7 +18,7 @@ class FeatureSets(Metric):
 
     Args:
         names: of the sets.
-        real: the names of those sets that no generator made.
+        real: the names of the sets that do not come from a generator.
         reset_real: whether `reset` also forgets the sets in ``real``; False keeps them from one evaluation to the next.
         kwargs: arguments of `Metric`.
     """
@@ -77,7 +77,7 @@ class FeatureSets(Metric):
         value = getattr(self, _state(name))
         flat = torch.cat([*value]) if isinstance(value, list) and value else value
         if isinstance(flat, Tensor) and flat.device.type == "mps":
-            flat = flat.cpu()  # which has float64
+            flat = flat.cpu()  # an mps device does not have float64
         count = len(flat) // max(1, int(self.width))
         if count < least:
             raise UsageError(

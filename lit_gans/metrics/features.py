@@ -1,4 +1,4 @@
-"""Feature networks: what a score compares images by."""
+"""Feature networks, by which scores compare images."""
 
 import json
 from abc import ABC, abstractmethod
@@ -21,13 +21,13 @@ AT_ONCE = 100  # images that a network gets together: larger maps leave a CPU's 
 
 
 class Features(nn.Module, ABC):
-    """Images to features.
+    """Base of the networks that map images to features.
 
     A subclass says its name and sizes. ``forward`` takes (N, C, H, W) images in [-1, 1], of any size and channels, and
     gives (N, num_features).
     """
 
-    #: goes into the protocol card: scores of other networks do not compare
+    #: goes into the protocol: scores by different networks cannot be compared
     name: str
     num_features: int
 
@@ -52,9 +52,9 @@ class Classifier(Features):
     ReLUs. Images are brought to its own shape first: bicubic and antialiased, and to grey if it was trained on grey.
 
     Args:
-        image_shape: what it was trained on.
-        num_classes: of the labels it was trained on.
-        name: for the protocol card.
+        image_shape: (channels, height, width) of the images that it is trained on.
+        num_classes: of the labels that it is trained on.
+        name: for the protocol of a score.
     """
 
     num_features = 128
@@ -97,7 +97,7 @@ class Classifier(Features):
 
 
 def load_classifier(path: str | Path = SHIPPED) -> Classifier:
-    """A classifier that `Classifier.save` wrote; by default the one this package ships, trained on MNIST.
+    """Loads a classifier that `Classifier.save` wrote; by default the one this package ships, trained on MNIST.
 
     Raises:
         UsageError: if the file is missing or holds something else.
@@ -121,10 +121,10 @@ def load_classifier(path: str | Path = SHIPPED) -> Classifier:
 
 
 def _described(metadata: dict[str, str]) -> tuple[tuple[int, int, int], int, str]:
-    """The shape of images, the number of classes and the name that a file of a classifier says.
+    """The image shape, the number of classes and the name in the metadata of a classifier's file.
 
     Raises:
-        ValueError: if they are no such things.
+        ValueError: if they are not what they should be.
         KeyError: if one is missing.
     """
     shape, classes = json.loads(metadata["image_shape"]), json.loads(metadata["num_classes"])
@@ -188,13 +188,13 @@ class DINOv2(Features):
 
 
 def feature_network(given: "str | Features") -> Features:
-    """A network by what a person calls it.
+    """Finds a feature network by its name or its file.
 
-    That is ``digits`` (shipped), ``inception``, ``dinov2``, or a file: a classifier of one's own (.safetensors), or
-    Inception's weights (.pth) where nothing can be fetched.
+    The names are ``digits`` (shipped), ``inception`` and ``dinov2``. A file is a classifier of your own (.safetensors),
+    or Inception's weights (.pth) for a machine that cannot fetch them.
 
     Raises:
-        UsageError: if it cannot be had, or a weight is not finite.
+        UsageError: if it cannot be found, fetched or read, or a weight is not finite.
     """
     network = given.eval().requires_grad_(False) if isinstance(given, Features) else _named(given)
     for name, value in network.state_dict().items():
@@ -209,14 +209,14 @@ def feature_network(given: "str | Features") -> Features:
 def _named(given: str) -> Features:
     if given == "digits":
         return load_classifier()
-    with torch.random.fork_rng(devices=[]):  # a run must not notice what an architecture draws
+    with torch.random.fork_rng(devices=[]):  # building a network draws random numbers, which a run must not notice
         if given == "inception" or given.endswith(".pth"):
             return Inception(None if given == "inception" else given)
         return DINOv2() if given == "dinov2" else load_classifier(given)
 
 
 def _coloured(images: Tensor, name: str) -> Tensor:
-    """Grey images as coloured ones."""
+    """The images with three channels; grey ones are repeated."""
     _refuse_channels(images, name)
     return images if images.shape[1] == 3 else images.repeat(1, 3, 1, 1)
 

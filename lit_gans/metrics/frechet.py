@@ -9,8 +9,8 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from lit_gans.errors import UsageError
 
 
-class Given(nn.Module):
-    """Stands for a feature network where features are given instead of images, so that one pass serves all scores.
+class PassThrough(nn.Module):
+    """Takes the place of a feature network where features are given already, so that one pass serves all scores.
 
     Args:
         num_features: how many there are.
@@ -26,10 +26,10 @@ class Given(nn.Module):
 
 
 class FrechetDistance(FrechetInceptionDistance):
-    """torchmetrics' FID on features that are given, with a faster square root, and normalised besides.
+    """torchmetrics' FID of features instead of images, with a faster square root and a normalised value besides.
 
     Heusel et al. 2017, arXiv:1706.08500: ``|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))``. The normalised distance is
-    100 times that over ``tr(S1)`` of the real features: networks that were trained again give about the same one.
+    100 times that, divided by ``tr(S1)`` of the real features: a network that is trained anew gives about the same.
 
     Args:
         num_features: d of the (N, d) features.
@@ -48,7 +48,7 @@ class FrechetDistance(FrechetInceptionDistance):
     """
 
     def __init__(self, num_features: int, strict: bool = True, **kwargs: Any) -> None:
-        super().__init__(feature=Given(num_features), **kwargs)
+        super().__init__(feature=PassThrough(num_features), **kwargs)
         self.strict = strict
 
     def compute(self) -> Tensor:
@@ -57,7 +57,7 @@ class FrechetDistance(FrechetInceptionDistance):
         return frechet_distance(mean_real, cov_real, mean_fake, cov_fake).float()
 
     def compute_normalised(self) -> Tensor:
-        """100 times the distance over the trace of the real features' covariance, 0-dim."""
+        """100 times the distance, divided by the trace of the real features' covariance, 0-dim."""
         distance = self.compute()
         with self.sync_context(should_sync=self.sync_on_compute):  # of all devices' features, as `compute` is
             return 100 * distance / self.moments()[0][1].trace().float()
@@ -86,7 +86,7 @@ def frechet_distance(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -
 
     The trace of the square root is the sum of the square roots of the eigenvalues of ``S1 S2``, which are those of the
     symmetric ``L' S2 L`` with ``S1 = L L'``: a Cholesky factor and symmetric eigenvalues are many times faster than a
-    matrix square root. A singular ``S1`` has no such factor; its eigenvectors give another.
+    matrix square root. A singular ``S1`` does not have a Cholesky factor; then its eigenvectors give ``L``.
 
     Args:
         mean1: (d,).

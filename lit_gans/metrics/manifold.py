@@ -11,7 +11,7 @@ from lit_gans.metrics.feature_sets import FeatureSets
 
 
 class _Manifold(FeatureSets):
-    """Real and fake features, and the k of the nearest neighbours that give every ball its radius."""
+    """Base: real and fake features, and k; a ball reaches to the k-th nearest neighbour of its centre."""
 
     higher_is_better = True
 
@@ -36,13 +36,13 @@ class _Manifold(FeatureSets):
 class PrecisionRecall(_Manifold):
     """Improved precision and recall (Kynkäänniemi et al. 2019, arXiv:1904.06991, equations 1 and 2).
 
-    A set's manifold is the union of closed balls around its samples, each as wide as the distance to the k-th nearest
-    other sample of the set. Precision is the share of fakes in the reals' manifold, recall the share of reals in the
-    fakes'. Both grow with the number of samples, so compare only equally many. One outlier makes a large ball, and
-    both saturate: see `DensityCoverage`.
+    A set's manifold is the union of closed balls around its samples, each with the distance to the k-th nearest other
+    sample of the set as its radius. Precision is the share of fakes in the reals' manifold, recall the share of reals
+    in the fakes'. Both grow with the number of samples, so compare only equally many. One outlier makes a large ball,
+    and both saturate: see `DensityCoverage`.
 
     Args:
-        k: of the neighbour at the radius; 3 in the paper.
+        k: which neighbour gives the radius; 3 in the paper.
         reset_real: whether `reset` forgets the real features too.
         kwargs: arguments of `Metric`.
 
@@ -78,10 +78,11 @@ class DensityCoverage(_Manifold):
     little, and it exceeds 1 where fakes gather where reals are dense. Coverage is the share of balls with a fake.
     Fakes that are as good as reals have density 1 and, for equally many, coverage near 1 - 2^-k (ibid.).
 
-    The balls are closed, as in `PrecisionRecall`, so that a copy of a sample that the reals have k + 1 times counts.
+    The balls are closed, as in `PrecisionRecall`: if a real sample is there k + 1 times, its ball has radius 0, and a
+    fake that is its copy counts.
 
     Args:
-        k: of the neighbour at the radius; 5 in the paper.
+        k: which neighbour gives the radius; 5 in the paper.
         reset_real: whether `reset` forgets the real features too.
         kwargs: arguments of `Metric`.
 

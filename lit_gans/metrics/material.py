@@ -13,7 +13,7 @@ from lit_gans.networks.base import CHUNK
 
 
 def is_points(shape: Sequence[int]) -> bool:
-    """Whether images, (channels, height, width), are too small for a feature network: ``swd`` can still be had."""
+    """Whether images of (channels, height, width) are too small for a feature network; ``swd`` still suits them."""
     return len(shape) == 3 and min(shape[1:]) < 8
 
 
@@ -30,19 +30,19 @@ def shuffled(n: int) -> Tensor:
 
 
 def rows_of(data: ImageData, split: str, rows: Tensor, rank: int = 0, world: int = 1) -> Iterator[Batch]:
-    """The samples of some rows of a split in parts, with images in [-1, 1]; devices take turns."""
+    """Yields the samples of some rows of a split in parts, with images in [-1, 1]; devices take turns."""
     samples = samples_of(data, split)
     for part in rows.split(CHUNK)[rank::world]:
         yield data.on_after_batch_transfer(samples[part], 0)
 
 
 def real_batches(data: ImageData, split: str, count: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
-    """At most ``count`` real samples of a split in parts, which have a label if the data has.
+    """Yields at most ``count`` real samples of a split in parts, with labels if the data has them.
 
     They are a fixed random choice; devices take turns.
 
     Raises:
-        UsageError: if the set has none: its samples are pairs, or of two domains.
+        UsageError: if the data has pairs or two domains instead of single images.
     """
     for batch in rows_of(data, split, shuffled(len(samples_of(data, split)))[:count], rank, world):
         if "image" not in batch:
@@ -54,7 +54,7 @@ def real_batches(data: ImageData, split: str, count: int, rank: int = 0, world: 
 
 
 def real_images(data: ImageData, split: str, count: int) -> Iterator[Tensor]:
-    """At most ``count`` real images of a split in [-1, 1], in parts."""
+    """Yields at most ``count`` real images of a split in [-1, 1], in parts."""
     for batch in real_batches(data, split, count):
         yield batch["image"]
 
@@ -62,9 +62,9 @@ def real_images(data: ImageData, split: str, count: int) -> Iterator[Tensor]:
 def drawn(
     model: Any, count: int, seed: int, rank: int = 0, world: int = 1, label: Tensor | None = None
 ) -> Iterator[Tensor]:
-    """``count`` samples of a model, in parts; devices take turns, so that all together draw what one would.
+    """Yields ``count`` samples of a model in parts; devices take turns and together draw what one device would.
 
-    ``label`` (count,) says of which class each is.
+    ``label`` (count,) is the class of each.
     """
     for number, start in list(enumerate(range(0, count, CHUNK)))[rank::world]:
         n = min(CHUNK, count - start)
@@ -75,16 +75,16 @@ def drawn(
 def translated(
     model: Any, data: ImageData, split: str, count: int, seed: int = 0, to: str | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Translations of a split's first ``count`` sources and as many images of the target domain, in parts.
+    """Yields translations of a split's first ``count`` sources, and as many real images of the target domain, in parts.
 
-    Each domain's images are there once: a part of a split whose smaller domain has ended holds none of that one.
+    No image comes twice: once the smaller domain has ended, parts hold images of the other one alone.
 
     Args:
         model: translates.
         data: has the names that the model needs.
         split: of the data.
-        count: most images.
-        seed: of the noise, in models that have any.
+        count: the most images of each.
+        seed: of the noise, if the model draws any.
         to: one of the model's ``domains``; by default the first.
 
     Raises:

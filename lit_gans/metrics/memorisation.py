@@ -12,11 +12,11 @@ from lit_gans.metrics.feature_sets import FeatureSets
 class Memorisation(FeatureSets):
     """Distances of fakes to their nearest training samples, beside those of test samples.
 
-    The comparison of Meehan et al. 2020 (arXiv:2004.05675: a generator copies data if its samples are
-    systematically closer to the training set than test samples are), summed up by the medians and the lower tail
-    instead of by their rank test. A ratio near 1 means no memorising, near 0 copies, above 1 samples that are unlike
-    the data: so read it beside a measure of quality. It does not depend on the numbers of fakes and test samples but
-    on the training samples given, so compare only equally many.
+    The comparison of Meehan et al. 2020 (arXiv:2004.05675: a generator copies data if its samples are systematically
+    closer to the training set than test samples are), summed up by the medians and the lower tail instead of by their
+    rank test. A ratio near 1 means no memorising, near 0 copies, above 1 samples that are unlike the data: so read it
+    beside a measure of quality. It depends on the number of training samples, but not on those of fakes and test
+    samples: compare only values for equally many training samples.
 
     Args:
         tail: quantile of the test samples' distances below which a fake counts as close.
@@ -59,7 +59,7 @@ class Memorisation(FeatureSets):
         samples, the ratio is infinite or NaN.
 
         Raises:
-            UsageError: if there are no samples of a kind.
+            UsageError: if one of the three sets is empty.
         """
         train = self.get("train", 1)
         test, fake = (kth_distance(self.get(name, 1), train, 1) for name in ("test", "fake"))

@@ -1,4 +1,4 @@
-"""Mode coverage: which modes of a known mixture samples fall into."""
+"""Mode coverage: into which modes of a known mixture samples fall."""
 
 from math import inf
 from typing import Any
@@ -11,7 +11,7 @@ from lit_gans.errors import UsageError
 
 
 class ModeCoverage(Metric):
-    """How many of K equally likely modes were hit, how many samples hit one, and how evenly they spread.
+    """Counts which of K equally likely modes samples hit, what share of them hits one, and how evenly they spread.
 
     The protocol of VEEGAN and PacGAN (Srivastava et al. 2017, arXiv:1705.07761, section 4; Lin et al. 2018,
     arXiv:1712.04086, section 4): a mode counts from its first sample; samples of no mode count for nothing but
@@ -65,8 +65,8 @@ class ModeCoverage(Metric):
         Returns:
             ``modes``, the number hit; ``high_quality``, the share of samples that have a mode; ``kl``, in nats, the
             reverse Kullback-Leibler divergence KL(histogram of those samples || uniform): 0 if all modes are equally
-            frequent, log K if there is one, infinite if no sample has a mode. n samples of a perfect model have about
-            (K - 1) / 2n, the floor below which no difference means anything.
+            frequent, log K if only one is hit, infinite if no sample has a mode. n samples of a perfect model have
+            about (K - 1) / 2n, the floor below which no difference means anything.
 
         Raises:
             UsageError: if there are no samples.
@@ -90,7 +90,7 @@ class ModeCoverage(Metric):
 def nearest_mode(points: Tensor, means: Tensor, sigma: float, radius: float = 3.0) -> Tensor:
     """The Gaussian that each point belongs to, by the Mahalanobis distance, which is here |point - mean| / sigma.
 
-    Of a perfect model in the plane, 1 - exp(-radius^2 / 2) of the points belong to one, 98.9 % for 3.
+    For a perfect model in the plane, the share of points that belong to one is 1 - exp(-radius^2 / 2), 98.9 % for 3.
 
     Args:
         points: (N, D), in the units of ``means``: `Gaussians.to_plane` makes them from images.

@@ -1,4 +1,4 @@
-"""What a score was measured by: scores of unlike protocols do not compare."""
+"""The protocol that a score was measured by: scores of different protocols cannot be compared."""
 
 import json
 from dataclasses import asdict, dataclass, fields
@@ -13,15 +13,15 @@ RESIZE = "bicubic, antialiased, on uint8"
 
 @dataclass(frozen=True)
 class Protocol:
-    """The card that goes with every score.
+    """The settings that a score was measured with; they go with every score.
 
     Args:
-        data: the set that was compared with, and what decides its pixels, e.g. ``CelebA 3x64x64 crop=178``.
-        split: of it.
-        real: how many real images.
-        fake: how many generated ones.
+        data: the data set, and what decides its pixels, e.g. ``CelebA 3x64x64 crop=178``.
+        split: the split of the real images.
+        real: number of real images.
+        fake: number of generated images.
         features: the network's name.
-        resize: how images were brought to their size.
+        resize: how images were resized.
         averaged: whether the averaged generator drew them.
         seed: of the drawing.
     """
@@ -38,7 +38,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores, where they are from, and their card.
+    """Scores, where they are from, and their protocol.
 
     Args:
         values: by name, e.g. ``fid``.
@@ -83,7 +83,7 @@ def comparable(scores: list[Scores]) -> None:
     """Refuses to compare scores of unlike protocols.
 
     Raises:
-        UsageError: if any two cards differ, saying in what; the seed may.
+        UsageError: if any two protocols differ in anything but the seed, saying in what.
     """
     first = scores[0]
     for other in scores[1:]:

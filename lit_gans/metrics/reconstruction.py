@@ -1,4 +1,4 @@
-"""How near a generator comes to given images."""
+"""Reconstruction error: how near a generator comes to given images."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,20 +14,20 @@ from lit_gans.latents.inversion import invert_images
 class ReconstructionError(Metric):
     """Mean over images of the smallest error with which a generator draws them: min over z of the mean of (G(z) - x)^2.
 
-    What a generator cannot draw at all, a dropped mode say, raises it; what it draws besides does not. Metz et al. 2017
-    (unrolled GAN, arXiv:1611.02163) use it as "inference via optimization", Xiang & Li 2017 (arXiv:1704.03971) to
+    Images that a generator cannot draw, of a dropped mode say, raise it; what it draws besides does not. Metz et al.
+    2017 (unrolled GAN, arXiv:1611.02163) use it as "inference via optimization", Xiang & Li 2017 (arXiv:1704.03971) to
     compare normalisations. Values depend on the images, the steps and the restarts, so compare only equal settings.
 
     Args:
         latent_dim: size of the noise.
-        steps: moves of each latent point.
+        steps: gradient steps of each latent point.
         restarts: starts of each image.
-        learning_rate: of the first move.
+        learning_rate: of the first step.
         count: images to invert, the first that come; more are ignored, since each costs ``steps * restarts`` passes.
         seed: of the starts.
-        clip: as in `invert_images`. Where the latent space is large an early generator is fitted by points that no
-            training draws; with ``clip=1`` such fits do not count, and the error follows the training.
-        origin: as in `invert_images`; ``**RUNNING`` from `lit_gans.latents.inversion` gives all the arguments of Xiang
+        clip: as in `invert_images`. In a large latent space an early generator is fitted by points that training
+            never draws; with ``clip=1`` such fits do not count, and the error follows the training.
+        origin: as in `invert_images`; ``**XIANG_LI`` from `lit_gans.latents.inversion` gives all the arguments of Xiang
             & Li.
         optimizer: as in `invert_images`.
         kwargs: arguments of `Metric`.

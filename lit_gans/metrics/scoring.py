@@ -15,13 +15,13 @@ from lit_gans.images.shape import to_float, to_uint8
 from lit_gans.metrics.checkerboard import Checkerboard
 from lit_gans.metrics.classification import ConditionalAccuracy
 from lit_gans.metrics.features import AT_ONCE, Classifier, Features, features_of
-from lit_gans.metrics.frechet import FrechetDistance, Given
+from lit_gans.metrics.frechet import FrechetDistance, PassThrough
 from lit_gans.metrics.manifold import DensityCoverage, PrecisionRecall
 from lit_gans.metrics.sharpness import Sharpness
 from lit_gans.metrics.sliced_wasserstein import SlicedWasserstein
 
 OF_PIXELS = ("swd", "sharpness", "checkerboard")  # these need no network
-#: what is logged of each score
+#: the names of the values that each score logs
 VALUES = {
     "fid": ("fid", "fid_normalised"),
     "kid": ("kid",),
@@ -36,12 +36,12 @@ VALUES = {
 SCORES = tuple(VALUES)
 OF_COVERAGE = ("modes", "kl", "high_quality", "confidence")
 LOWER_IS_BETTER = ("fid", "fid_normalised", "kid", "swd", "ppl", "kl")
-_MANIFOLD = 5_000  # samples of each kind that precision and the like look at: their cost is the square of it
-_LEAST_KID = 10  # of a few images its error is many times its value
+_MANIFOLD = 5_000  # samples of each kind that precision and the like look at: their cost grows with its square
+_LEAST_KID = 10  # images; with fewer its error is many times its value
 
 
 class Part(NamedTuple):
-    """What scores need of some images: features, the images as uint8 if a score is of pixels, classes."""
+    """Features, images as uint8 (if a score is of pixels) and classes of some images, on the CPU."""
 
     features: Tensor | None
     images: Tensor | None
@@ -50,10 +50,10 @@ class Part(NamedTuple):
 
 
 class Scoring:
-    """Gathers what some scores need; real features stay over `reset`, so that they are computed once.
+    """Gathers what some scores need; `reset` keeps the real features, so that they are computed once.
 
     Images are rounded to uint8 first, as a picture file would, so that a score of files is the same. On several devices
-    each looks at its share of the images, `look`, and all take in all of it, `take`: the metrics themselves exchange
+    each calls `look` for its share of the images, and all call `take` for all parts: the metrics themselves exchange
     nothing, and their values are those of one device.
 
     Args:
@@ -74,14 +74,14 @@ class Scoring:
                 raise UsageError(
                     f"{name!r} needs the classes that a classifier tells apart; train one with 'lit-gans features'"
                 )
-        # with the chunks, a quarter of the time on a CPU
+        # this layout and parts of `AT_ONCE` images take a quarter of the time on a CPU
         self.features = None if features is None else features.to(memory_format=torch.channels_last)
         self.strict = strict
         self.metrics: dict[str, Any] = {name: self._make(name) for name in scores}
-        # what says something about images by themselves is measured on the real ones too
+        # scores that do not compare with real images are measured on the real ones too
         self.of_real = {name: self._make(name) for name in scores if name in ("sharpness", "checkerboard", "accuracy")}
         self.counts = {True: 0, False: 0}
-        #: why scores are missing that could not be computed, by name
+        #: the reasons for scores that could not be computed, by name
         self.missing: dict[str, str] = {}
 
     def _make(self, name: str) -> Metric:
@@ -98,10 +98,10 @@ class Scoring:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*will save all extracted features")  # as they must
             if name == "kid":
-                return KernelInceptionDistance(feature=Given(width), reset_real_features=False, **alone)
+                return KernelInceptionDistance(feature=PassThrough(width), reset_real_features=False, **alone)
             if name == "is":
                 assert isinstance(self.features, Classifier)
-                return InceptionScore(feature=Given(self.features.num_classes), **alone)
+                return InceptionScore(feature=PassThrough(self.features.num_classes), **alone)
             if name == "accuracy":
                 assert isinstance(self.features, Classifier)
                 return ConditionalAccuracy(cast(Classifier, _Head(self.features)), **alone)
@@ -115,7 +115,7 @@ class Scoring:
         return self
 
     def add(self, images: Tensor, real: bool, label: Tensor | None = None) -> None:
-        """Adds (N, C, H, W) images in [-1, 1], for ``accuracy`` with their (N,) classes, of which -1 is none.
+        """Adds (N, C, H, W) images in [-1, 1], for ``accuracy`` with their classes (N,), -1 where there is none.
 
         Raises:
             UsageError: if a value is not finite, or the network does not take such images.
@@ -124,7 +124,7 @@ class Scoring:
 
     @torch.no_grad()
     def look(self, images: Tensor, real: bool, label: Tensor | None = None) -> Part:
-        """What `take` needs of images, which are as `add` has them; on the CPU, to be handed to other devices."""
+        """Computes the part that `take` needs of images, given as to `add`; it can be sent to other devices."""
         kind = "real" if real else "generated"
         refuse_shape(images.shape)
         if not bool(torch.isfinite(images).all()):
@@ -143,7 +143,7 @@ class Scoring:
 
     @torch.no_grad()
     def take(self, part: Part, real: bool) -> None:
-        """Adds what `look` has found."""
+        """Adds a part that `look` computed."""
         for start in range(0, part.size, AT_ONCE):
             features, images, label = (
                 None if rows is None else rows[start : start + AT_ONCE].to(self._device)
@@ -180,10 +180,10 @@ class Scoring:
             metric.update(features, real)
 
     def compute(self) -> dict[str, Tensor]:
-        """All scores by name, 0-dim; those of two parts have two names.
+        """All values by name, 0-dim; some scores have several, see `VALUES`.
 
         Raises:
-            UsageError: if there are too few images; unless ``strict``, such a score is in ``missing`` instead.
+            UsageError: if there are too few images; unless ``strict``, the reason is in ``missing`` instead.
         """
         values: dict[str, Tensor] = {}
         self.missing = {}
@@ -199,7 +199,7 @@ class Scoring:
         return values
 
     def _compute(self, name: str) -> dict[str, Tensor]:
-        """One score."""
+        """The values of one score."""
         metric, fewest = self.metrics[name], min(self.counts.values())
         if name == "accuracy":
             return self._accuracy()
@@ -220,9 +220,9 @@ class Scoring:
         return values
 
     def _splits(self) -> int:
-        """The parts that the Inception Score is a mean over: ten if each has ten images a class, else fewer.
+        """The number of parts that the Inception Score is a mean over: ten if each has ten images a class, else fewer.
 
-        The score of n images is n at most, so that small parts bound it.
+        The score of n images is n at most, so that small parts would limit it.
         """
         assert isinstance(self.features, Classifier)
         classes, count = self.features.num_classes, self.counts[False]
@@ -231,7 +231,7 @@ class Scoring:
         return max(1, min(10, count // (10 * classes)))
 
     def _accuracy(self) -> dict[str, Tensor]:
-        """How many show their class: of the samples, of the worst class of them, and of the real ones, if labelled."""
+        """The shares of images that show their class: of samples, of the worst class, and of real ones, if labelled."""
         found = self.metrics["accuracy"].compute()
         values = {"accuracy": found["accuracy"], "accuracy_worst": found["worst_class"]}
         real = self.of_real["accuracy"]
@@ -245,7 +245,7 @@ class Scoring:
 
 
 class _Head(nn.Module):
-    """A classifier of the features that its own lower layers gave."""
+    """The last layer of a classifier, which maps its features to logits."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
@@ -256,7 +256,7 @@ class _Head(nn.Module):
 
 
 def refuse_unknown(scores: Sequence[str]) -> None:
-    """Refuses names that are no score.
+    """Refuses names that are not those of scores.
 
     Raises:
         UsageError: with the names that there are.

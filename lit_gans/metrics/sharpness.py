@@ -13,12 +13,12 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 class Sharpness(Metric):
-    """Variance of the Laplacian of the luma, in the mean over images.
+    """Variance of the Laplacian of the luma, averaged over images.
 
     A measure of focus (Pech-Pacheco et al. 2000, doi:10.1109/ICPR.2000.903548). The Laplacian is the sum of the four
     neighbours less four times the pixel, at all pixels that have four neighbours; the luma is that of ITU-R BT.601.
     Images are in [-1, 1], so white noise of variance v has 20 v. Blurred samples have less than real data, noisy ones
-    or such with a checkerboard more: compare with real images of the same size.
+    and those with a checkerboard more: compare with real images of the same size.
 
     Args:
         kwargs: arguments of `Metric`.

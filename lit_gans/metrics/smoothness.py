@@ -1,4 +1,4 @@
-"""How smoothly images change with the latent point: torchmetrics' perceptual path length on our features."""
+"""Perceptual path length, torchmetrics' on our features: how smoothly images change with the latent point."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from torchmetrics.functional.image.perceptual_path_length import GeneratorType
 from lit_gans.errors import UsageError
 from lit_gans.metrics.features import Features
 
-_ROWS = 64  # of attributes that points are drawn with
+_ROWS = 64  # of attributes that points are drawn with, if the model draws no classes
 
 
 class _Generator(GeneratorType):
@@ -24,7 +24,7 @@ class _Generator(GeneratorType):
 
     @property
     def num_classes(self) -> int:
-        """Of how many conditions torchmetrics draws one for a pair."""
+        """The number of conditions, from which torchmetrics draws one for each pair of points."""
         return 0 if self.conditions is None else len(self.conditions)
 
     def sample(self, num_samples: int) -> Tensor:
@@ -50,12 +50,12 @@ def path_length(model: Any, features: Features, count: int = 2_000, seed: int = 
     """The perceptual path length of Karras et al. 2019, arXiv:1812.04948.
 
     Mean squared change of the features for a step of 1e-4 along the arc between two latent points, over the square of
-    the step. Of a model that is told a label both points of a pair have the same one.
+    the step. If the model is told a label, both points of a pair have the same one.
 
     Args:
         model: a game whose fakes are made from noise.
-        features: what images are compared by.
-        count: how many pairs of latent points.
+        features: the network that images are compared by.
+        count: pairs of latent points.
         seed: of the points.
 
     Raises:

@@ -1,6 +1,6 @@
-"""Several devices measure together: each does its share, and all get the same numbers as one device would.
+"""Several devices measure together: each does its share, and all get the numbers that one device would get.
 
-Every device must call these functions, and equally often: they exchange.
+Every device must call these functions, and equally often, since each call waits for all devices.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,10 +23,10 @@ def gathered(value: T) -> list[T]:
 
 
 def shared(parts: Iterable[T]) -> Iterator[T]:
-    """All devices' parts on every device: the first of each, in the order of the devices, then the second of each.
+    """Yields all devices' parts on every device: the first of each, in the order of devices, then the second of each.
 
-    Where part k is made by device k modulo their number, that is the order in which one device would make them all.
-    Devices may have unequally many.
+    If devices make parts in turns, this is the order in which one device would make them all. Some devices may have
+    fewer parts than others.
 
     Raises:
         UsageError: on all devices, if a part of any of them cannot be made.

@@ -1,4 +1,4 @@
-"""Training a classifier: for features of one's own, and to see what generated images are worth as training data."""
+"""Trains classifiers: for features of your own, and to test generated images as training data."""
 
 import torch
 import torch.nn.functional as F
@@ -26,10 +26,10 @@ def train_classifier(
     Args:
         images: (N, C, H, W) uint8, or float in [-1, 1].
         targets: (N,) int64 classes, of which those below 0 are left out; or (N, K) bool attributes.
-        num_classes: how many classes or attributes there are.
+        num_classes: number of classes or attributes.
         epochs: passes over the images.
         seed: of the weights, the order and the dropout.
-        name: of the network, for protocol cards.
+        name: of the network, for the protocol of a score.
         batch_size: images a step.
 
     Raises:
@@ -63,7 +63,7 @@ def train_classifier(
 
 @torch.no_grad()
 def accuracy(network: Classifier, images: Tensor, label: Tensor) -> float:
-    """The share of images that a classifier names rightly."""
+    """The share of images whose class a classifier finds."""
     guesses = in_parts(lambda part: network.logits(_floats(part)), images, like=images).argmax(1)
     return float(multiclass_accuracy(guesses, label, network.num_classes, average="micro"))
 

@@ -9,7 +9,7 @@ from lit_gans import DCGAN, WeightNormGAN
 from lit_gans.callbacks import Reconstruction
 from lit_gans.cli.main import main
 from lit_gans.core.game import BaseGAN
-from lit_gans.latents.inversion import RUNNING, invert_images
+from lit_gans.latents.inversion import XIANG_LI, invert_images
 from lit_gans.metrics import ReconstructionError
 
 
@@ -53,10 +53,10 @@ def test_running_is_the_papers_descent():
         (grad,) = torch.autograd.grad(error, z)
         square = 0.9 * square + 0.1 * grad**2
         z = (z - 0.01 * grad / (square.sqrt() + 1e-6)).detach()
-    found = invert_images(generator, image, 5, **RUNNING)
+    found = invert_images(generator, image, 5, **XIANG_LI)
     assert found.errors.item() == pytest.approx(min(errors), rel=1e-3)
     assert min(errors) < 0.9 * errors[0]
-    metric = ReconstructionError(5, **RUNNING)
+    metric = ReconstructionError(5, **XIANG_LI)
     metric.update(image, generator)
     assert float(metric.compute()) == pytest.approx(found.errors.item())
 
@@ -64,13 +64,13 @@ def test_running_is_the_papers_descent():
 def test_it_stays_near_the_origin_and_needs_no_seed():
     generator = Linear(orthonormal())
     images = generator(torch.full((3, 6), 9.0)).detach()
-    found = invert_images(generator, images, 6, **RUNNING)
+    found = invert_images(generator, images, 6, **XIANG_LI)
     assert 0.4 < found.noise.abs().max() < 0.7
-    assert torch.equal(found.noise, invert_images(generator, images, 6, **RUNNING, seed=7).noise)
+    assert torch.equal(found.noise, invert_images(generator, images, 6, **XIANG_LI, seed=7).noise)
 
 
 def test_one_start_from_the_origin():
-    refused(lambda: invert_images(Linear(orthonormal()), torch.zeros(1, *SHAPE), 6, **{**RUNNING, "restarts": 2}), 2)
+    refused(lambda: invert_images(Linear(orthonormal()), torch.zeros(1, *SHAPE), 6, **{**XIANG_LI, "restarts": 2}), 2)
 
 
 # -------------------------------------------------------------------- the callback
@@ -106,7 +106,7 @@ def test_it_falls_when_the_generator_can_draw_the_images(tmp_path):
     low, high = measured(tmp_path / "a", able), measured(tmp_path / "b", unable)
     assert float(high) == pytest.approx(float(images.square().mean()), rel=1e-3)  # z = 0 is its best
     assert low < 0.1 * high
-    expected = invert_images(able, images.view(-1, *SHAPE), 6, **RUNNING).errors.mean()
+    expected = invert_images(able, images.view(-1, *SHAPE), 6, **XIANG_LI).errors.mean()
     assert float(low) == pytest.approx(float(expected), rel=1e-4)
     more = measured(tmp_path / "c", able, Reconstruction(images=6, steps=100))
     assert more < low

@@ -142,7 +142,7 @@ def says(folder, capsys):
     ("options", "words"),
     [
         (["--model.backbone.width=0"], "width must be at least 1, got 0"),
-        (["--trainer.devices=99999"], "trainer.devices=99999 starts as many processes"),
+        (["--trainer.devices=99999"], "trainer.devices=99999 starts that many processes"),
         (["--model.backbone.width=-3"], "width must be at least 1, got -3"),
         (["--model.latent_dim=0"], "latent_dim must be at least 1, got 0"),
         (["--model.latent_dim=-1"], "latent_dim must be at least 1, got -1"),
@@ -171,7 +171,7 @@ def says(folder, capsys):
         (["--samples.count=1000000000000"], "draws at least one sample, at most 10000"),
         (["--ckpt_path="], "--ckpt_path is empty"),
         (["--quality.scores=[is]"], "more is better of 'is'"),
-        (["--quality.scores=[]"], "quality.scores has no score that tells the best checkpoint by being small"),
+        (["--quality.scores=[]"], "quality.scores has no score of which less is better"),
         (["--trainer.barebones=true"], "trainer.barebones allows no logger, checkpoint or callback"),
         (["--trainer.check_val_every_n_epoch=0"], "check_val_every_n_epoch must be at least 1, got 0"),
         (["--trainer.logger=MLFlowLogger"], "MLFlowLogger cannot be made with these options: Requirement 'mlflow"),

@@ -432,7 +432,7 @@ def test_several_attributes_of_celeba(tmp_path):
     refused(
         lambda: ready(CelebA(str(tmp_path), attribute=["Male", "smilin"])), "'smilin'", "did you mean Smiling? it has"
     )
-    refused(lambda: CelebA(str(tmp_path), attribute=[]), "attribute names none")
+    refused(lambda: CelebA(str(tmp_path), attribute=[]), "attribute is an empty list")
     for hidden in ({"labels_per_class": 2}, {"label_fraction": 0.5}):
         refused(lambda h=hidden: CelebA(str(tmp_path), attribute=["Male"], **h), "several attributes are no classes")
 

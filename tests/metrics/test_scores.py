@@ -9,7 +9,7 @@ from torch import nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from lit_gans.metrics.features import Classifier, Features, feature_network, load_classifier
-from lit_gans.metrics.frechet import FrechetDistance, Given, frechet_distance
+from lit_gans.metrics.frechet import FrechetDistance, PassThrough, frechet_distance
 from lit_gans.metrics.protocol import Protocol, Scores, comparable
 from lit_gans.metrics.scoring import Scoring
 from lit_gans.metrics.training import accuracy, train_classifier
@@ -33,7 +33,7 @@ def by_numpy(real, fake):
 @pytest.mark.parametrize("width, count", [(2, 50), (16, 400), (64, 100)])
 def test_frechet_distance_is_torchmetrics_and_the_definition(width, count):
     real, fake = sets(width, count)
-    ours, theirs = FrechetDistance(width), FrechetInceptionDistance(feature=Given(width))
+    ours, theirs = FrechetDistance(width), FrechetInceptionDistance(feature=PassThrough(width))
     for metric in (ours, theirs):
         for part in real.split(33):
             metric.update(part, real=True)
