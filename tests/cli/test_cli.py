@@ -325,7 +325,7 @@ def test_the_help_of_a_model_explains_its_options(folder, capsys):
     for option, explained in (
         ("--model.r1 R1", "gamma of the penalty"),
         ("--model.augment AUGMENT", "names of `Augment`'s policies"),
-        ("--model.backbone BACKBONE", "the kind of network that both players are where none are given"),
+        ("--model.backbone BACKBONE", "makes the networks that are not given"),
     ):
         assert f"{option} {explained}" in re.sub(rf", {option.split()[0]}\+ \S+", "", help), option
     assert "one of BEGAN, DCGAN, MLP, R3, ResNet, SemiSupervised, Style, WeightNorm, or the dotted name" in help
