@@ -101,3 +101,9 @@ def test_the_citation_is_of_this_version():
 def test_security_says_how_to_report_and_invents_no_address():
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     assert "Report a vulnerability" in text and "weights_only=True" in text and "@" not in text
+
+
+def test_the_readme_says_how_to_run_the_tests():
+    """`.ci/run` runs that line."""
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert [line for line in lines if re.fullmatch(r"pip install .*&& pytest.*", line)]
