@@ -62,6 +62,8 @@ class Recorded(ABCMeta):
             except TypeError as error:
                 _explain_moved(cls, error)
                 raise
+            if (finish := getattr(made, "was_made", None)) is not None:
+                finish()
             return made
 
     @property

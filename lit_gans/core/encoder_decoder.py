@@ -4,7 +4,6 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Literal, get_args
-from weakref import ref
 
 import torch
 from torch import Tensor, nn
@@ -78,7 +77,6 @@ class EncoderDecoder(JointModel):
         self.set_generator(self.made_drawing(self.make_generator() if generator is None else generator))
         self.latent_dim = noise_size(self._decoder(self.generator), latent_dim)
         self.encoder = self.make_encoder() if encoder is None else encoder
-        self._made.update(generator=ref(self.generator), encoder=ref(self.encoder))
         self.encoder_ema = ExponentialAverage(self.encoder, self.ema_decay) if self.ema_decay else None
         if likelihood == "bernoulli":
             refuse_without_logits(self._decoder(self.generator), "likelihood='bernoulli' needs the generator's logits")

@@ -1,6 +1,7 @@
 """The part that all models share: an averaged generator to sample from, exact resume, self-describing checkpoints."""
 
 from typing import Any, ClassVar
+from uuid import uuid4
 
 import torch
 from torch import Tensor
@@ -71,7 +72,7 @@ class GenerativeModel(Saving, metaclass=Recorded):
         self.text_shape = shape_of("text_shape", text_shape)
         self.num_classes = num_classes
         self.generator_ema = None
-        self._made = {}  # weak references to the networks that the model was made with
+        self._mark = uuid4().hex
         self.clip_norm, self.ema_decay = clip_norm, ema_decay
         self._inspected, self._shown = set(), {}
         self._watched = Watched()

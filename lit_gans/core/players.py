@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
-from weakref import ref
 
 import torch
 from torch import nn
@@ -39,7 +38,6 @@ class Players(GenerativeModel):
                 self.set_generator(network)
             else:
                 setattr(self, player, network)
-            self._made[player] = ref(network)
 
     def make_generator(self) -> nn.Module:
         """The generator that is made where none is given."""

@@ -13,6 +13,8 @@ from lit_gans.errors import UsageError
 from lit_gans.networks.base import evaluating, in_parts
 from lit_gans.optim import ExponentialAverage
 
+_MARK = "_made_for_lit_gans"  # attribute of a network
+
 
 class Sampling(HeldOut):
     """Keeps the averaged generator, draws from it, and says what it can draw."""
@@ -32,7 +34,7 @@ class Sampling(HeldOut):
     image_shape: tuple[int, ...] | None
     ema_decay: float
     given_networks: dict[str, str]
-    _made: dict[str, Any]
+    _mark: str
 
     def set_generator(self, network: nn.Module) -> None:
         """Makes a network the generator, with an average that begins at its weights."""
@@ -55,10 +57,17 @@ class Sampling(HeldOut):
         average.updates = old.updates
         average.n_averaged.copy_(old.n_averaged)
 
+    def was_made(self) -> None:
+        """Leaves a mark on the networks that the model was made with, which copies and pickles of it keep."""
+        for player in self.players:
+            if (network := self._modules.get(player)) is not None:
+                network.__dict__[_MARK] = self._mark
+
     def _take_over(self) -> None:
         """Notices networks that were replaced or have grown since the model was made."""
-        for player, made in self._made.items():
-            if (network := getattr(self, player)) is not made():
+        for player in self.players:
+            network = getattr(self, player)
+            if getattr(network, _MARK, None) != self._mark:  # a compiled network passes the question on
                 self.given_networks[player] = class_path(type(network))
         if self.generator_ema is not None:
             shapes = [[p.shape for p in net.parameters()] for net in (self.generator, self.generator_ema.module)]

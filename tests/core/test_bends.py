@@ -1,5 +1,7 @@
 """Games that are not two networks drawing images from noise: each bends the base in one place, by a few lines."""
 
+import copy
+import pickle
 from dataclasses import dataclass
 from math import prod
 
@@ -264,6 +266,18 @@ def test_a_network_may_be_replaced_between_runs(tmp_path):
     refused(lambda: lit_gans.load(path), "generator passed as an object")
     again = lit_gans.load(path, generator=DCGANBackbone(width=8).generator((1, 16, 16), 8))
     assert torch.equal(again.sample(2, seed=0), model.sample(2, seed=0))
+
+
+@pytest.mark.parametrize(
+    "duplicate", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["deepcopy", "pickle"]
+)
+def test_a_copy_of_a_model_needs_no_network_again(duplicate, tmp_path):
+    """Nor does one whose network was compiled since."""
+    model = duplicate(seeded(Hinge))
+    model.discriminator = torch.compile(model.discriminator, backend="eager")
+    fit(tmp_path, model, max_steps=2, limit_val_batches=0)
+    loaded = lit_gans.load(tmp_path / "checkpoints" / "last.ckpt")
+    assert model.given_networks == {} and torch.equal(loaded.sample(2, seed=0), model.sample(2, seed=0))
 
 
 # -------------------------------------------------------------------- discriminators
