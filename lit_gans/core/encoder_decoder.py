@@ -87,9 +87,7 @@ class EncoderDecoder(JointModel):
         """The backbone of the default networks: the one that was given, else DCGAN's or an MLP."""
         if self._backbone is not None:
             return self._backbone
-        sides = self.shape[1:]
-        suits = len(sides) == 2 and min(sides) >= self.default_backbone.smallest
-        return self.default_backbone if suits else _SMALL
+        return self.default_backbone if self.default_backbone.suits(self.shape) else _SMALL
 
     def make_generator(self) -> nn.Module:
         """The backbone's generator, read as a decoder: the sigmoid of its outputs, in [-1, 1]."""

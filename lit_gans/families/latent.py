@@ -67,9 +67,7 @@ class LatentGAN(BaseGAN):
 
     def own_backbone(self) -> Backbone:
         """The paper's backbone, or an MLP for samples that are too small for it or are not images."""
-        sides = self.shape[1:]
-        suits = len(sides) == 2 and min(sides) >= self.default_backbone.smallest
-        if suits or self.default_backbone.smallest == 1:
+        if self.default_backbone.suits(self.shape) or self.default_backbone.smallest == 1:
             return self.default_backbone
         return replace(_POINTS, latent_dim=self.default_backbone.latent_dim)
 

@@ -81,8 +81,7 @@ class InfoGAN(LatentGAN):
 
     def make_generator(self) -> nn.Module:
         """The backbone's generator, which gets the code together with the noise."""
-        plain = self.backbone.generator(self.shape, self.noise_size + self.code_dim)
-        return ConditionalGenerator(plain, self.code_dim, "input")
+        return ConditionalGenerator(self.drawing_from(self.noise_size + self.code_dim), self.code_dim, "input")
 
     def make_discriminator(self) -> nn.Module:
         """The backbone's discriminator, with a second head that reads the codes by a hidden layer."""

@@ -149,6 +149,10 @@ class Backbone(ABC):
     def discriminator(self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None) -> nn.Module:
         """A network that gives images ``outputs`` scores; ``norm`` is used where the backbone's options say none."""
 
+    def suits(self, shape: Sequence[int]) -> bool:
+        """Whether a shape is that of an image whose sides are not below ``smallest``."""
+        return len(shape) == 3 and min(shape[1:]) >= self.smallest
+
     def encoder(self, image_shape: Sequence[int], outputs: int) -> nn.Module:
         """A network that gives images codes (N, outputs): a discriminator with as many scores."""
         discriminator = self.discriminator(image_shape, outputs)

@@ -383,3 +383,12 @@ def test_a_code_is_no_point_of_the_latent_space(tmp_path):
     fit(tmp_path, small(InfoGAN), max_steps=1, limit_val_batches=0)
     refused(lambda: load_latent(str(tmp_path / "checkpoints" / "last.ckpt")), "InfoGAN", "latent space alone")
     refused(lambda: Reconstruction().setup(None, small(InfoGAN), "fit"), "InfoGAN", "noise alone")
+
+
+def test_a_backbones_generator_need_not_say_how_long_its_noise_is():
+    class Plain(DCGANBackbone):
+        def generator(self, image_shape, inputs):
+            return nn.Sequential(nn.Linear(inputs, 256), nn.Unflatten(1, image_shape), nn.Tanh())
+
+    model = InfoGAN(image_shape=(1, 16, 16), backbone=Plain(width=4))
+    assert model.latent_dim == 100 and model.sample(2, seed=0).shape == (2, 1, 16, 16)
