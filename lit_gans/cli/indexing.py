@@ -124,11 +124,12 @@ def _options(parser: Any) -> dict[str, Any]:
         name = action.dest
         if not action.option_strings or name == "help" or name.endswith(".help"):
             continue
-        found[name] = _option(name, action)
+        found[name] = option(name, action)
     return found
 
 
-def _option(name: str, action: Any) -> dict[str, Any]:
+def option(name: str, action: Any) -> dict[str, Any]:
+    """One option as it is stored."""
     hint = getattr(action, "_typehint", None)
     kinds, values, of = _taken(hint) if hint is not None else (_without_type(action), [], "")
     stored: dict[str, Any] = {"kinds": " ".join(kinds)}

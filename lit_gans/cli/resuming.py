@@ -96,7 +96,7 @@ def _refuse_foreign(config: Path, units: Sequence[Unit]) -> None:
     trusted = {name.partition(".")[0] for u in units if u.name == "trust" for v in u.values for name in v.split(",")}
     for name in _dotted(settings.read(config)):
         package = name.partition(".")[0]
-        if package not in {*_SAFE, *typed, *trusted} and _is_module(package):
+        if package not in {*_SAFE, *typed, *trusted} and is_module(package):
             raise UsageError(
                 f"{config} names {name}, and importing {package} would run its code; if you trust it, add --trust "
                 f"{package}"
@@ -111,7 +111,7 @@ def _dotted(value: Any) -> Iterator[str]:
         yield value
 
 
-def _is_module(name: str) -> bool:
+def is_module(name: str) -> bool:
     """Whether a package can be imported, from the working folder too; found without importing it."""
     if str(Path.cwd()) not in sys.path:
         return True

@@ -5,7 +5,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import torch
 import yaml
@@ -26,7 +26,7 @@ from lit_gans.checkpoints.loading import named_class, was_restoring
 from lit_gans.checkpoints.place import RUN, find
 from lit_gans.checkpoints.resume import nothing_left, tell
 from lit_gans.checkpoints.trust import class_path, import_class
-from lit_gans.cli.arguments import in_order
+from lit_gans.cli.arguments import in_order, split
 from lit_gans.cli.classes import our_rules, spelled_out
 from lit_gans.cli.making import Making, make
 from lit_gans.cli.parser import OF_RUN, Parser
@@ -78,6 +78,7 @@ class TrainCLI(LightningCLI):
     def run(cls, arguments: Sequence[str]) -> None:
         """Parses ``arguments``, builds the model, the data and the trainer, and runs."""
         cls.asked = arguments[0] if arguments and arguments[0] in TRAINING else ""
+        Parser.typed = {unit.key: " ".join(unit.values) for unit in split(arguments) if unit.name}
         try:
             cls(
                 GenerativeModel,
@@ -115,7 +116,7 @@ class TrainCLI(LightningCLI):
             "--trust", nargs="+", type=str, default=NOBODY, help="packages of yours that a checkpoint names classes of"
         )
         parser.add_argument(
-            "--name", type=Optional[str], default=None, help="the name of the run's folder in place of MODEL-DATA"
+            "--name", type=str | None, default=None, help="the name of the run's folder in place of MODEL-DATA"
         )
         for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
@@ -228,9 +229,8 @@ class TrainCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Tells loggers where the run is; refuses options that cannot be written to a file."""
         config = self.config[self.config["subcommand"]]
-        name = "-".join(config[key]["class_path"].rpartition(".")[2] for key in ("model", "data"))
-        if (name := config["name"] or name) != Path(name).name or name in (".", ".."):
-            raise UsageError(f"--name is the name of a folder, without slashes; got {name}; --output says where it lies")
+        usual = "-".join(config[key]["class_path"].rpartition(".")[2] for key in ("model", "data"))
+        name = config["name"] or usual
         for logger in _as_list(config["trainer"]["logger"]):
             for option, value in (("save_dir", config["trainer"]["default_root_dir"] or "runs"), ("name", name)):
                 if isinstance(logger, Namespace) and logger.get(f"init_args.{option}") == OF_RUN:
