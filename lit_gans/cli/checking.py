@@ -177,6 +177,7 @@ def _class(unit: Unit, path: str, option: Option, scope: Scope) -> list[Unit]:
         return _described(unit, path, option, scope, words[0])
     if len(words) == 1 and Path(words[0]).suffix in YAML:
         if path not in ("model", "data"):
+            settings.read(words[0])
             return [unit]
         if {"model", "data", "trainer"} & settings.read(words[0]).keys():
             raise UsageError(f"{words[0]} is the configuration of a whole run: --config {words[0]}")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
+import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
@@ -60,33 +61,17 @@ class Parser(LightningArgumentParser):
                 if nested.search(name) or (value[:1] == "{" and "class_path" not in value)
             }
             namespace = self._begun(partial, namespace)
-        if self.of is not None:
-            args = [self._spelled(word) for word in args]
         parsed = super().parse_args(args, namespace, *arguments, **options)
         if command := parsed.get("subcommand"):  # not while the options of one class are looked at
             refuse_odd_numbers(parsed[command])
         return parsed
 
-    def _spelled(self, word: str) -> str:
-        """A list without brackets, ``--shape=1,16,16``, with them; for classes that the index does not know."""
-        name, _, value = word.removeprefix("--").partition("=")
-        action = next((action for action in self._actions if action.dest == name), None)
-        if "," not in value or value[0] in "[{" or action is None:
-            return word
-        from lit_gans.cli.index import Option
-        from lit_gans.cli.indexing import option
-        from lit_gans.cli.values import Wrong, spelled
-
-        try:
-            return f"--{name}={spelled(Option(name, tuple(option(name, action)['kinds'].split())), [value])[0]}"
-        except Wrong:
-            return word
-
     def parse_object(self, obj: Any, namespace: Any = None, *arguments: Any, **options: Any) -> Any:
         """Reads the options in a file; options without a class are those of the class that is the default there."""
-        if not self._reads_a_model:
-            return super().parse_object(obj, namespace, *arguments, **options)
         given = dict(obj.items(branches=True, nested=False)) if isinstance(obj, Namespace) else dict(obj)
+        given = {name: self._listed(name, value) for name, value in given.items()}
+        if not self._reads_a_model:
+            return super().parse_object(given, namespace, *arguments, **options)
         refuse_moved(given, self._names, MOVED)
         partial = {
             name: given.pop(name)
@@ -97,6 +82,20 @@ class Parser(LightningArgumentParser):
         if not partial:
             return parsed
         return super().parse_object(partial, self._begun(partial, parsed), *arguments, **options)
+
+    def _listed(self, name: str, value: Any) -> Any:
+        """A list that is spelled without brackets, ``1,16,16``; the index has done it for the classes that it knows."""
+        action = next((action for action in self._actions if action.dest == name), None)
+        if action is None or not isinstance(value, str) or "," not in value or value[0] in "[{":
+            return value
+        from lit_gans.cli.index import Option
+        from lit_gans.cli.indexing import option
+        from lit_gans.cli.values import Wrong, spelled
+
+        try:
+            return yaml.safe_load(spelled(Option(name, tuple(option(name, action)["kinds"].split())), [value])[0])
+        except Wrong:
+            return value
 
     @property
     def _reads_a_model(self) -> bool:
