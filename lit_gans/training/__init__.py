@@ -1,0 +1,1 @@
+"""Runs from Python with what runs from the command line have."""
