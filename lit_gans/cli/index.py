@@ -7,8 +7,7 @@ With others the first call makes an index for them, in the user's cache.
 import functools
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +64,9 @@ class Entry:
         card: the page that describes a model.
         configs: files in ``examples/configs``.
         bases: the names of this library's classes above it.
+        good: what a model is good at.
+        bad: what it is bad at.
+        weights: the number of weights of each of its own networks for colour images of 64x64.
     """
 
     name: str
@@ -78,6 +80,28 @@ class Entry:
     card: str = ""
     configs: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
+    good: str = ""
+    bad: str = ""
+    weights: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Config:
+    """A file in ``examples/configs``.
+
+    Args:
+        file: its path in the repository.
+        model: the name of the model's class.
+        data: the name of the data's class.
+        about: the comment that it begins with, without the command.
+        minutes: how long the comment says that it takes on one core or two; "" if it does not say.
+    """
+
+    file: str
+    model: str
+    data: str
+    about: str
+    minutes: str
 
 
 @dataclass(frozen=True)
@@ -88,11 +112,13 @@ class Index:
         versions: of the packages that it was made with.
         commands: the options of fit, validate, test and predict by name.
         classes: by kind, and then by the name of the class.
+        configs: the configurations of the repository.
     """
 
     versions: dict[str, str]
     commands: dict[str, dict[str, Option]]
     classes: dict[str, dict[str, Entry]]
+    configs: tuple[Config, ...] = ()
 
     def find(self, kind: str, name: str) -> Entry | None:
         """The class of a kind by its name, its short name or its dotted name, in any case."""
@@ -167,60 +193,40 @@ def _keep(file: Path, text: str) -> None:
 
 def parsed(stored: dict[str, Any]) -> Index:
     """Reads what `indexing.written` has written."""
-    shared = {key: _option(key.partition("~")[0], value) for key, value in stored["shared"].items()}
+    shared = {key: as_option(key.partition("~")[0], value) for key, value in stored["shared"].items()}
 
     def options(named: dict[str, Any]) -> dict[str, Option]:
-        return {name: shared[at] if isinstance(at, str) else _option(name, at) for name, at in named.items()}
+        return {name: shared[at] if isinstance(at, str) else as_option(name, at) for name, at in named.items()}
 
-    backbones = {name: options(entry["options"]) for name, entry in stored["classes"]["backbone"].items()}
-    return Index(
+    made = Index(
         stored["versions"],
         {command: options(named) for command, named in stored["commands"].items()},
-        {
-            kind: {name: _entry(name, kind, entry, options, backbones) for name, entry in entries.items()}
-            for kind, entries in stored["classes"].items()
-        },
+        {kind: {} for kind in stored["classes"]},
+        tuple(Config(**config) for config in stored.get("configs", ())),
     )
+    for kind in sorted(made.classes, key=lambda kind: kind != "backbone"):  # those of models are among them
+        for name, entry in stored["classes"][kind].items():
+            known = made.classes.get("backbone", {})
+            made.classes[kind][name] = as_entry(name, kind, entry, options(entry["options"]), known)
+    return made
 
 
-def _option(name: str, stored: dict[str, Any]) -> Option:
-    return Option(
-        name,
-        tuple(stored["kinds"].split()),
-        tuple(stored.get("choices", ())),
-        stored.get("default"),
-        stored.get("required", False),
-        stored.get("help", ""),
-        stored.get("of", ""),
-    )
+def as_option(name: str, stored: dict[str, Any]) -> Option:
+    """Reads one option."""
+    kinds, choices = tuple(stored["kinds"].split()), tuple(stored.get("choices", ()))
+    default, required = stored.get("default"), stored.get("required", False)
+    return Option(name, kinds, choices, default, required, stored.get("help", ""), stored.get("of", ""))
 
 
-def _entry(
-    name: str,
-    kind: str,
-    stored: dict[str, Any],
-    options: Callable[[dict[str, Any]], dict[str, Option]],
-    backbones: dict[str, dict[str, Option]],
+def as_entry(
+    name: str, kind: str, stored: dict[str, Any], options: dict[str, Option], backbones: dict[str, Entry]
 ) -> Entry:
+    """Reads one class; a model's own backbone is one of ``backbones``."""
     standing = None
-    if own := stored.get("backbone"):
-        known = backbones[own["name"]]
-        changed = {n: _with_default(known[n], value) for n, value in own["options"].items()}
+    if (own := stored.get("backbone")) and own["name"] in backbones:
+        known = backbones[own["name"]].options
+        changed = {n: replace(known[n], default=value) for n, value in own["options"].items()}
         standing = Standing(own["name"], {**known, **changed})
-    return Entry(
-        name,
-        stored["short"],
-        stored["path"],
-        kind,
-        stored["summary"],
-        options(stored["options"]),
-        stored.get("open", False),
-        standing,
-        stored.get("card", ""),
-        tuple(stored.get("configs", ())),
-        tuple(stored["bases"]),
-    )
-
-
-def _with_default(option: Option, default: Any) -> Option:
-    return Option(option.name, option.kinds, option.choices, default, option.required, option.help, option.of)
+    tuples = {each: tuple(stored.get(each, ())) for each in ("configs", "bases")}
+    rest = {each: stored[each] for each in ("summary", "open", "card", "good", "bad", "weights") if each in stored}
+    return Entry(name, stored["short"], stored["path"], kind, options=options, backbone=standing, **tuples, **rest)

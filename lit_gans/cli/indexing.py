@@ -5,34 +5,28 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
+from itertools import takewhile
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+import torch
+import yaml
 from jsonargparse import Namespace
 from jsonargparse import _typehints as jsonargparse
 
+from lit_gans.checkpoints.trust import import_class
 from lit_gans.cli.classes import KINDS, choices, kind_of, our_rules
-from lit_gans.cli.index import installed
+from lit_gans.cli.index import Entry, as_entry, as_option, index, installed
 from lit_gans.cli.parser import Parser
+from lit_gans.cli.told import OURS
 from lit_gans.cli.train import TrainCLI
 from lit_gans.cli.words import TRAINING
 
 _SIMPLE = {int: "int", float: "float", bool: "bool", str: "str", type(None): "null"}
 _CONFIGS = Path("examples/configs")
-_OURS: dict[str, str] = {  # in place of a text of Lightning's or jsonargparse's
-    "config": "a file with options; options after it change what it says",
-    "print_config": "prints all options with their values and ends",
-    "seed_everything": "the seed of all random numbers; true draws one",
-    "ckpt_path": "a checkpoint to go on from, or to look at",
-    "best": "a file with options",
-    "collapse": "a file with options",
-    "last": "a file with options",
-    "quality": "a file with options",
-    "samples": "a file with options",
-    "trainer": "a file with options",
-    "weights_only": "has no use here: checkpoints are always read without running code",
-}
+_NUMBER = r"(?:about )?(?:\d+|two and a half|two|three|four|five)"
+_SHAPE = (3, 64, 64)
 
 
 class _Looking(TrainCLI):
@@ -58,8 +52,14 @@ def made(shipped: Mapping[str, Any] | None = None) -> dict[str, Any]:
         for kind in KINDS:
             found = choices(kind.base)
             classes.setdefault(kind.word, {}).update({name: entry(cls) for name, cls in found.items()})
-    _add_configs(classes["model"], (shipped or {}).get("classes", {}).get("model", {}))
-    return {"versions": installed(), "shared": {}, "commands": commands, "classes": classes}
+    before = (shipped or {}).get("classes", {}).get("model", {})
+    configs = _configs() or (shipped or {}).get("configs", [])
+    for name, stored in classes["model"].items():
+        # the same for all versions, and slow
+        stored["weights"] = before.get(name, {}).get("weights") or _weights(import_class(stored["path"]))
+        if own := [config["file"] for config in configs if config["model"] == name]:
+            stored["configs"] = own
+    return {"versions": installed(), "commands": commands, "classes": classes, "configs": configs}
 
 
 def _parser(command: str) -> Parser:
@@ -73,10 +73,9 @@ def _parser(command: str) -> Parser:
 def entry(cls: type) -> dict[str, Any]:
     """One class as it is stored."""
     kind = kind_of(cls)
-    assert kind is not None
     parser = Parser()
     # the first argument of these is the model's to give
-    skip = {1} if kind.word in ("optimizer", "scheduler") else None
+    skip = {1} if kind and kind.word in ("optimizer", "scheduler") else None
     parser.add_class_arguments(cls, None, skip=skip, fail_untyped=False)
     options = _options(parser)
     declared = {
@@ -88,7 +87,7 @@ def entry(cls: type) -> dict[str, Any]:
     # some hand options on to a package that may or may not be there: WandbLogger to wandb
     own = {name: option for name, option in options.items() if name.partition(".")[0] in declared}
     made: dict[str, Any] = {
-        "short": kind.short(cls.__name__),
+        "short": kind.short(cls.__name__) if kind else cls.__name__,
         "path": jsonargparse.get_import_path(cls),
         "summary": _first_line(cls),
         "bases": [base.__name__ for base in cls.__mro__[1:-1] if base.__module__.partition(".")[0] == "lit_gans"],
@@ -99,9 +98,30 @@ def entry(cls: type) -> dict[str, Any]:
     backbone = getattr(cls, "default_backbone", None)
     if is_dataclass(backbone) and not isinstance(backbone, type):
         made["backbone"] = _standing(backbone)
+    for key, words in (("good", r"Good at: (.+?)\.? Bad at:"), ("bad", r"Bad at: (.+?)\.?(?:\n\s*\n|$)")):
+        if said := re.search(words, inspect.getdoc(cls) or "", re.DOTALL):
+            made[key] = text(said[1])
     if card := re.search(r"Card: (\S+\.md)", cls.__doc__ or ""):
         made["card"] = card[1]
     return made
+
+
+def own_entry(path: str) -> Entry:
+    """A user's own class, read as those of the index are."""
+    cls = import_class(path)
+    with our_rules():
+        stored = entry(cls)
+        backbones = dict(index().classes["backbone"])
+        if (own := stored.get("backbone")) and own["name"] not in backbones:
+            standing = type(cls.default_backbone)
+            backbones[own["name"]] = _read(standing, entry(standing), {})
+    return _read(cls, stored, backbones)
+
+
+def _read(cls: type, stored: dict[str, Any], backbones: dict[str, Entry]) -> Entry:
+    kind = kind_of(cls)
+    options = {name: as_option(name, option) for name, option in stored["options"].items()}
+    return as_entry(cls.__name__, kind.word if kind else "", stored, options, backbones)
 
 
 def _standing(backbone: Any) -> dict[str, Any]:
@@ -111,8 +131,16 @@ def _standing(backbone: Any) -> dict[str, Any]:
     return {"name": type(backbone).__name__, "options": changed}
 
 
+def _weights(model: type) -> dict[str, int]:
+    """The weights of the networks that a model makes by itself, which are not filled here."""
+    with torch.device("meta"):
+        made = model(image_shape=_SHAPE, source_shape=_SHAPE, num_classes=10)
+    return {name: sum(weight.numel() for weight in getattr(made, name).parameters()) for name in made.players}
+
+
 def _first_line(cls: type) -> str:
-    return text((inspect.getdoc(cls) or "").strip().partition("\n\n")[0])
+    own = cls.__doc__ or getattr(vars(cls).get("__init__"), "__doc__", None) or ""
+    return text(inspect.cleandoc(own).partition("\n\n")[0])
 
 
 # -------------------------------------------------------------------- options
@@ -142,7 +170,7 @@ def option(name: str, action: Any) -> dict[str, Any]:
         stored["default"] = default
     if action.required:
         stored["required"] = True
-    if said := _OURS.get(name) or text(action.help or ""):
+    if said := OURS.get(name) or text(action.help or ""):
         stored["help"] = said
     return stored
 
@@ -224,27 +252,29 @@ def _short(path: str) -> str:
 def text(said: str) -> str:
     """A description on one line, without the marks of reStructuredText and without its default."""
     said = re.split(r"\n\s*\.\. (?:warning|note|code|deprecated|versionadded|versionchanged|seealso)", said)[0]
-    said = re.sub(r"`([^`<]+) <[^`>]+>`_+", r"\1", said)
-    said = re.sub(r":\w+(?::\w+)?:`~?\.?([^`]+)`", r"\1", said).replace("``", "")
-    said = " ".join(said.split())
+    said = re.sub(r"`?([^`<]+?) <http[^`>]+>(?:`_+)?", r"\1", said)
+    said = re.sub(r":\w+(?::\w+)?:`~?\.?([^`]+)`", r"\1", said).replace("`", "")
+    said = re.sub(r"\blightning(?:\.\w+)+\.(\w+)", r"\1", " ".join(said.split()))
     return re.sub(r"\s*\(?\b[Dd]efaults?(?:\s+(?:to|is)|:)\s+[^.;)]*?\)?\.?$", "", said).strip()
 
 
 # -------------------------------------------------------------------- examples, and the file
 
 
-def _add_configs(models: dict[str, Any], shipped: Mapping[str, Any]) -> None:
-    """Adds the configurations of each model, from the sources or else as the shipped index has them."""
-    import yaml
-
-    found: dict[str, list[str]] = {}
+def _configs() -> list[dict[str, str]]:
+    """The configurations in the sources; none if only the package is installed."""
+    found = []
     for file in sorted((Path(__file__).parents[2] / _CONFIGS).glob("*.yaml")):
-        path = yaml.safe_load(file.read_text("utf-8"))["model"]["class_path"]
-        found.setdefault(path.rpartition(".")[2], []).append((_CONFIGS / file.name).as_posix())
-    for name, stored in models.items():
-        configs = found.get(name) if found else shipped.get(name, {}).get("configs")
-        if configs:
-            stored["configs"] = configs
+        lines = file.read_text("utf-8").splitlines()
+        comment = [line.removeprefix("#") for line in takewhile(lambda line: line.startswith("#"), lines)][1:]
+        about = " ".join(" ".join(comment).split())
+        parsed = yaml.safe_load("\n".join(lines))
+        names = {key: parsed[key]["class_path"].rpartition(".")[2] for key in ("model", "data")}
+        took = re.search(rf"{_NUMBER} minutes?|half a minute", about)
+        found.append(
+            {"file": (_CONFIGS / file.name).as_posix(), **names, "about": about, "minutes": took[0] if took else ""}
+        )
+    return found
 
 
 def written(stored: dict[str, Any]) -> str:
@@ -284,9 +314,10 @@ def written(stored: dict[str, Any]) -> str:
             rest = _line({key: value for key, value in entry.items() if key != "options"})[:-1]
             lines.append(f'   {_line(name)}: {rest}, "options": {listed(entry["options"], "    ")}}}')
         kinds.append(f"  {_line(kind)}: {{\n" + ",\n".join(lines) + "}")
+    configs = ",\n".join(f"  {_line(config)}" for config in stored["configs"])
     return (
         f'{{"versions": {_line(stored["versions"])},\n "shared": {{\n{shared}}},\n'
-        f' "commands": {{\n{commands}}},\n "classes": {{\n' + ",\n".join(kinds) + "}}\n"
+        f' "commands": {{\n{commands}}},\n "classes": {{\n' + ",\n".join(kinds) + f'}},\n "configs": [\n{configs}]}}\n'
     )
 
 

@@ -4,19 +4,24 @@ Slow imports are delayed until they are needed, so that help answers at once.
 """
 
 import os
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from signal import SIGINT
+from signal import SIGINT, SIGPIPE
 from typing import Any
 
-from lit_gans import signals
+from lit_gans import __version__, signals
+from lit_gans.cli import help
 from lit_gans.cli.cache import cache
 from lit_gans.cli.cite import cite
 from lit_gans.cli.colorize import colorize
+from lit_gans.cli.completion import ASK, answer, completion
+from lit_gans.cli.doctor import doctor
 from lit_gans.cli.evaluate import compare, evaluate, features
 from lit_gans.cli.explore import arithmetic, interpolate
 from lit_gans.cli.invert import invert
+from lit_gans.cli.lists import list_all
 from lit_gans.cli.plot import plot
 from lit_gans.cli.sample import sample
 from lit_gans.cli.translate import translate
@@ -49,12 +54,19 @@ from what the others have written:
   cite         the papers of a run or a model, as BibTeX:  lit-gans cite runs/DCGAN-MNIST/version_0
   cache        decoded pictures on the disk:  lit-gans cache list, lit-gans cache clear
 
+about lit-gans itself:
+  list         models, backbones, data and configurations, and what they cost:  lit-gans list models
+  help         of a command or of anything that has a name:  lit-gans help fit, lit-gans help DCGAN
+  doctor       what is installed, what this machine is good for, what is missing
+  completion   commands and options by the tab key:  eval "$(lit-gans completion bash)"
+  version      of this package
+
 models: {models}
 data:   {data}
 A class of your own, in the working directory or installed, goes by its dotted name: --model my_project.MyGAN
 
-'lit-gans COMMAND --help' lists a command's options, 'lit-gans fit --model.help DCGAN' a model's and
-'lit-gans fit --data.help MNIST' a data set's; 'lit-gans --version' prints the version.
+'lit-gans COMMAND --help' lists a command's options, 'lit-gans fit --model DCGAN --help' a model's and
+'lit-gans fit --data MNIST --help' a data set's.
 """
 
 
@@ -71,6 +83,13 @@ COMMANDS: dict[str, Any] = {
     "plot": plot,
     "cite": cite,
     "cache": cache,
+}
+ABOUT: dict[str, Callable[..., None]] = {
+    "list": list_all,
+    "help": lambda name="": _of(name),
+    "doctor": doctor,
+    "completion": completion,
+    "version": lambda: print(__version__),
 }
 _CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
 _CHATTER = ("litlogger", "litmodels", "TPU available", "`weights_only` was not set")
@@ -91,16 +110,45 @@ def main(args: Sequence[str] | None = None) -> None:
         arguments[0] = ALIASES.get(arguments[0], arguments[0])
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help(), end="")
-    elif arguments[0] == "--version":
-        from lit_gans import __version__
-
+    elif arguments[0] in ("-v", "-V", "--version"):
         print(__version__)
+    elif arguments[0] == ASK:
+        answer(arguments[1:], COMMANDS, ABOUT)
+    elif arguments[0] in ABOUT:
+        _run(lambda: _about(arguments[0], arguments[1:]), args is None)
     elif arguments[0] in COMMANDS:
         _run(lambda: _call(arguments[0], arguments[1:]), args is None)
-    elif arguments[0] in TRAINING or arguments[0].startswith("-"):
+    elif arguments[0] in TRAINING and help.asks(arguments[1:]):
+        _run(lambda: help.show(arguments[0], arguments[1:]) or _train(arguments), args is None)
+    elif arguments[0] in TRAINING or (arguments[0][0] == "-" and not {*TRAINING}.isdisjoint(arguments)):
         _run(lambda: _train(arguments), args is None)
+    elif arguments[0].startswith("-"):
+        fail(f"name a command first: lit-gans fit {shlex.join(arguments)}", 2)
     else:
-        fail(f"unknown command {arguments[0]!r}{nearest(arguments[0], [*TRAINING, *COMMANDS])}", 2)
+        fail(f"unknown command {arguments[0]!r}{nearest(arguments[0], [*TRAINING, *COMMANDS, *ABOUT])}", 2)
+
+
+def _about(name: str, words: list[str]) -> None:
+    """Runs a command that has no options and takes one word at most."""
+    if words and words[0] in ("-h", "--help"):
+        print(next(line.strip() for line in HELP.splitlines() if line.startswith(f"  {name} ")))
+        return
+    most = 0 if name in ("doctor", "version") else 1
+    if len(words) > most or any(word.startswith("-") for word in words):
+        fail(f"{name} takes {'one word' if most else 'no further words'}, got {shlex.join(words)}", 2)
+    ABOUT[name](*words)
+
+
+def _of(name: str) -> None:
+    """Prints the help of a command, or of a topic or a class, which is fit's."""
+    if not name:
+        print(_help(), end="")
+    elif name in ABOUT:
+        _about(name, ["--help"])
+    elif name in COMMANDS:
+        _call(name, ["--help"])
+    else:
+        help.show(name if name in TRAINING else "fit", ["--help", *([] if name in TRAINING else [name])])
 
 
 def _help() -> str:
@@ -165,6 +213,9 @@ def _run(command: Any, to_the_end: bool) -> None:
         with signals.noticed(to_the_end):
             command()
         return
+    except BrokenPipeError:  # whoever read the output has seen enough: lit-gans list | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
+        raise SystemExit(128 + SIGPIPE) from None
     except BaseException as error:
         if number := signals.ended_by(error):
             if number == SIGINT:
