@@ -164,7 +164,7 @@ def _named(rest: Sequence[str], command: str) -> dict[str, Entry]:
                 found[kind] = entry
     for name, option in dict(found["model"].options).items() if "model" in found else ():
         path = f"model.{name}"
-        if option.of and (entry := known.find(option.of, said.get(path) or str(option.default))):
+        if option.of and (entry := known.find(option.of, said.get(path) or str(option.default), found["model"])):
             found[path] = entry
     return found
 

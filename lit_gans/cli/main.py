@@ -6,6 +6,7 @@ Slow imports are delayed until they are needed, so that help answers at once.
 import os
 import shlex
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from signal import SIGINT, SIGPIPE
@@ -39,12 +40,12 @@ train:
   predict      write one sample for every entry of the test data
 
 from a checkpoint alone:
-  sample       draw images:  lit-gans sample runs/.../last.ckpt --count 64 --seed 1 --output grid.png
-  interpolate  draw what lies between latent points:  lit-gans interpolate runs/.../last.ckpt --output between.webp
-  arithmetic   smiling woman - woman + man:  lit-gans arithmetic runs/.../last.ckpt --expression "7 - 1 + 4"
-  invert       project pictures onto what a generator draws:  lit-gans invert runs/.../last.ckpt digit.png
-  translate    make pictures of pictures:  lit-gans translate runs/.../last.ckpt horses --output zebras
-  colorize     give a grey photo colours:  lit-gans colorize runs/.../last.ckpt grey.jpg --hint 60,80,#c08040
+  sample       draw images:  lit-gans sample runs/.../last.ckpt --output grid.png
+  interpolate  draw what lies between latent points:  lit-gans interpolate runs/.../last.ckpt
+  arithmetic   smiling woman - woman + man:  lit-gans arithmetic last.ckpt --expression "7 - 1 + 4"
+  invert       project pictures onto what a generator draws:  lit-gans invert last.ckpt digit.png
+  translate    make pictures of pictures:  lit-gans translate last.ckpt horses --output zebras
+  colorize     give a grey photo colours:  lit-gans colorize last.ckpt grey.jpg
   evaluate     score against a data set:  lit-gans evaluate runs/.../best.ckpt --metrics fid kid
 
 from what the others have written:
@@ -61,12 +62,13 @@ about lit-gans itself:
   completion   commands and options by the tab key:  eval "$(lit-gans completion bash)"
   version      of this package
 
-models: {models}
-data:   {data}
-A class of your own, in the working directory or installed, goes by its dotted name: --model my_project.MyGAN
+{models}
+{data}
+A class of your own, in the working directory or installed, goes by its dotted
+name: --model my_project.MyGAN
 
-'lit-gans COMMAND --help' lists a command's options, 'lit-gans fit --model DCGAN --help' a model's and
-'lit-gans fit --data MNIST --help' a data set's.
+'lit-gans COMMAND --help' lists a command's options, 'lit-gans fit --model DCGAN --help'
+a model's and 'lit-gans fit --data MNIST --help' a data set's.
 """
 
 
@@ -119,7 +121,7 @@ def main(args: Sequence[str] | None = None) -> None:
     elif arguments[0] in COMMANDS:
         _run(lambda: _call(arguments[0], arguments[1:]), args is None)
     elif arguments[0] in TRAINING and help.asks(arguments[1:]):
-        _run(lambda: help.show(arguments[0], arguments[1:]) or _train(arguments), args is None)
+        _run(lambda: None if help.show(arguments[0], arguments[1:]) else _train(arguments), args is None)
     elif arguments[0] in TRAINING or (arguments[0][0] == "-" and not {*TRAINING}.isdisjoint(arguments)):
         _run(lambda: _train(arguments), args is None)
     elif arguments[0].startswith("-"):
@@ -152,7 +154,9 @@ def _of(name: str) -> None:
 
 
 def _help() -> str:
-    return HELP.format(models=", ".join(known("lit_gans.models")), data=", ".join(known("lit_gans.data")))
+    lists = (f"{name}: {', '.join(known(f'lit_gans.{name}'))}" for name in ("models", "data"))
+    models, data = (textwrap.fill(text, 80, subsequent_indent="  ") for text in lists)
+    return HELP.format(models=models, data=data)
 
 
 def _call(name: str, arguments: list[str]) -> None:
