@@ -161,7 +161,7 @@ class Call:
 
 def _is_flag(word: str) -> bool:
     """Whether a word begins like an option and is no number, and no expression with spaces."""
-    return word[:1] == "-" and word != "-" and " " not in word and not re.match(r"-[\d.]", word)
+    return re.match(r"--?[A-Za-z]", word) is not None and (word.startswith("--") or " " not in word)
 
 
 def _goes_on(parameter: Parameter, word: str) -> bool:

@@ -58,7 +58,7 @@ def invert(
     from lit_gans.files import refuse_taken, replacing
 
     target = picture_file(output)
-    at_least(1, batch_size=batch_size, steps=steps, restarts=restarts, crop=crop)
+    at_least(1, batch_size=batch_size, crop=crop)
     at_least(0, max_megapixels=max_megapixels)
     usable_seed(seed=seed)
     if latents is not None and Path(latents).suffix != ".safetensors":

@@ -298,7 +298,7 @@ def test_arithmetic_is_wired(checkpoint, folder, monkeypatch, capsys):
         return lambda x: (x.mean((1, 2, 3)) - x.mean())[:, None] * torch.tensor([1e6, -1e6]), torch.ones(1)
 
     monkeypatch.setattr("lit_gans.cli.recognise.learn", darker_and_lighter)
-    main(["arithmetic", checkpoint, "--expression", "0 - 1 + 0", "--samples=50", "--output=sum.png"])
+    main(["arithmetic", checkpoint, "--expression", "0 - 1 + 0", "--count=50", "--output=sum.png"])
     assert (folder / "sum.png").is_file() and "of the 9 in the picture show 0" in capsys.readouterr().out
 
 
