@@ -46,7 +46,8 @@ class Call:
             raise SystemExit(0)
         self._sort([*words])
         self._place()
-        values = {name: self._value(self.parameters[name], texts) for name, texts in self.given.items()}
+        last = sorted(self.given, key=lambda name: self.parameters[name].required)  # wrong options come before files
+        values = {name: self._value(self.parameters[name], self.given[name]) for name in last}
         if self.data:
             values["data_options"] = self.data
         refuse_odd_numbers(values)
@@ -134,7 +135,8 @@ class Call:
 
     def fail(self, message: str) -> NoReturn:
         """Ends with one sentence."""
-        fail(f"{message}; 'lit-gans {self.name} --help' lists the options", 2)
+        joined = f"{message} " if message.endswith("?") else f"{message}; "
+        fail(f"{joined}'lit-gans {self.name} --help' lists the options", 2)
 
     # ---------------------------------------------------------------- help
 

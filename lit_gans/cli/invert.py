@@ -93,7 +93,7 @@ def invert(
     for file, error in zip(files, result.errors.tolist(), strict=True):
         print(f"{error:.5f}  {file}")
     print(f"mean squared error a pixel, of values in [-1, 1], on average: {float(result.errors.mean()):.5f}")
-    tell(len(files), skipped, f"{target}, above what the generator draws", "inverted")
+    tell(len(files), skipped, output, "inverted", ", each above its reconstruction,")
 
 
 def _read(
