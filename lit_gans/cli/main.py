@@ -20,7 +20,7 @@ from lit_gans.cli.invert import invert
 from lit_gans.cli.plot import plot
 from lit_gans.cli.sample import sample
 from lit_gans.cli.translate import translate
-from lit_gans.cli.words import TRAINING, fail, known
+from lit_gans.cli.words import ALIASES, TRAINING, fail, known
 from lit_gans.errors import nearest
 
 HELP = """usage: lit-gans COMMAND [options]
@@ -87,6 +87,8 @@ def main(args: Sequence[str] | None = None) -> None:
     folder = str(Path.cwd())
     if folder not in sys.path:  # a console script does not look there by itself; last, so that nothing is shadowed
         sys.path.append(folder)
+    if arguments:
+        arguments[0] = ALIASES.get(arguments[0], arguments[0])
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help(), end="")
     elif arguments[0] == "--version":
@@ -112,6 +114,9 @@ def _call(name: str, arguments: list[str]) -> None:
 
 
 def _train(arguments: list[str]) -> None:
+    from lit_gans.cli.reading import ready
+
+    arguments = ready(arguments)
     import logging
     import warnings
 
