@@ -270,12 +270,13 @@ def test_a_list_of_augmentations_or_one(model, policies, folder):
         (["fit", "--trainer.accumulate_grad_batches=2"], "use a larger --data.batch_size", 1),
         (["fit", "--trainer.strategy=ddp_spawn", "--trainer.devices=1"], "leave trainer.strategy at 'auto'", 1),
         (["sample", "x.ckpt", "--count=many"], "count", 2),
-        (["evaluate", "x.ckpt", "--data.root=data"], "--data.root is an option of fit; evaluate has none", 2),
+        (["sample", "x.ckpt", "--data.root=data"], "--data.root is an option of fit; sample has none", 2),
         (["sample", "x.ckpt", "--count=0"], "count must be at least 1", 1),
-        (["sample", "x.ckpt", "--output=x.jpg"], ".png", 1),
+        (["sample", "x.ckpt", "--output=x.tif"], ".png", 1),
     ],
 )
 def test_errors_are_one_sentence(arguments, words, code, folder):
+    (folder / "x.ckpt").touch()
     assert words in fails(*arguments, code=code)
 
 
@@ -344,7 +345,8 @@ def test_two_draws_do_not_mix(run, folder, capsys):
 @pytest.mark.parametrize("command", ["sample", "interpolate", "arithmetic", "invert", "colorize"])
 def test_no_picture_is_replaced_unasked(command, run, folder):
     (folder / "photo.png").write_bytes(b"my own")
-    words = {"invert": ["photo.png"], "colorize": ["photo.png"]}.get(command, [])
+    (folder / "given.png").write_bytes(b"another")
+    words = {"invert": ["photo.png"], "colorize": ["given.png"]}.get(command, [])
     checkpoint = str(run[0] / "checkpoints" / "last.ckpt")
     for flag in ([], ["--force=false"]):
         error = fails(command, checkpoint, *words, "--output=photo.png", *flag)
