@@ -13,8 +13,8 @@ _NAMES = {
     "lit_gans.core.game": "BaseGAN",
     "lit_gans.families": "LabelGAN LatentGAN PairedGAN UnpairedGAN",
     "lit_gans.core.encoder_decoder": "EncoderDecoder",
-    "lit_gans.checkpoints": "load",
-    "lit_gans.training": "Trainer fit",
+    "lit_gans.checkpoints": "load save",
+    "lit_gans.training": "Trainer fit score",
     "lit_gans.errors": "UsageError",
     "lit_gans.models.references": "citation",
     "lit_gans.models": """

@@ -53,11 +53,11 @@ def evaluate(
         trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
     from lit_gans.checkpoints import load, read
-    from lit_gans.cli.evaluation import Evaluation
     from lit_gans.cli.models import domain, usable
     from lit_gans.cli.results import keep_scores
     from lit_gans.cli.run_data import open_data
     from lit_gans.files import refuse_taken
+    from lit_gans.metrics.evaluation import Evaluation
     from lit_gans.metrics.protocol import Scores
 
     _refuse(metrics, count, real_count, reference, output)
