@@ -17,6 +17,7 @@ from lightning.pytorch.trainer.connectors.accelerator_connector import _LITERAL_
 from lightning.pytorch.trainer.connectors.accelerator_connector import _PRECISION_INPUT
 from lit_gans.checkpoints import load as load
 from lit_gans.checkpoints import save as save
+from lit_gans.cli.own import CLI as CLI
 from lit_gans.core.encoder_decoder import EncoderDecoder as _EncoderDecoder
 from lit_gans.core.encoder_decoder import Likelihood
 from lit_gans.core.game import BaseGAN as _BaseGAN
@@ -114,6 +115,7 @@ __all__ = [
     "fit",
     "score",
     "UsageError",
+    "CLI",
     "citation",
     "ACGAN",
     "AutoEncoder",

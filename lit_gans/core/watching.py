@@ -4,14 +4,14 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lit_gans.core.exploring import Exploring
 from lit_gans.core.gradients import CURE, Watched
 from lit_gans.core.hooks import keep_hooks
-from lit_gans.core.sampling import Sampling
 from lit_gans.errors import NonFiniteLoss
 from lit_gans.losses import Terms
 
 
-class Watching(Sampling):
+class Watching(Exploring):
     """Logs terms, and stops a run whose losses or gradients are not finite."""
 
     clip_norm: float | None

@@ -743,3 +743,32 @@ def test_checkpoints_within_an_epoch_come_without_advice(tmp_path):
         saver = ModelCheckpoint(every_n_train_steps=2, dirpath=tmp_path)
         trainer(tmp_path, callbacks=[saver], enable_checkpointing=True).fit(small(DCGAN), glyphs())
     assert not [each for each in said if "pre-optimization" in str(each.message)]
+
+
+def test_models_have_the_words_of_the_commands():
+    model = small(DCGAN)
+    drawn = model.sample(2, seed=1)
+    found = model.invert(drawn, steps=60, restarts=2)
+    assert found.noise.shape == (2, 8) and float(found.errors.max()) < float((drawn - drawn.mean()).square().mean())
+    between = model.interpolate(3, 4, seed=0)
+    assert between.shape == (3, 4, *SHAPE) and torch.equal(between, model.interpolate(3, 4, seed=0))
+    assert small(CGAN).interpolate(2, 3, label=1).shape == (2, 3, *SHAPE)
+    assert small(CGAN).invert(drawn, label=1, steps=2).noise.shape == (2, 8)
+    assert small(VAE).encode(drawn).shape == (2, 8)
+
+
+@pytest.mark.parametrize(
+    "call, parts",
+    [
+        (lambda: small(DCGAN).encode(torch.zeros(1, *SHAPE)), ["does not have an encoder", "invert"]),
+        (lambda: small(DCGAN).translate(torch.zeros(1, *SHAPE)), ["does not translate", "Pix2Pix"]),
+        (lambda: small(CycleGAN).invert(torch.zeros(1, *SHAPE)), ["CycleGAN", "from noise"]),
+        (lambda: small(CycleGAN).interpolate(), ["CycleGAN", "from noise"]),
+        (lambda: small(DCGAN).invert(torch.zeros(SHAPE)), ["(N, channels, height, width)", "(1, 16, 16)"]),
+        (lambda: small(DCGAN).invert(torch.zeros(1, 1, 8, 8)), ["(1, 8, 8)"]),
+        (lambda: small(CGAN).invert(torch.zeros(1, *SHAPE)), ["label="]),
+        (lambda: small(DCGAN).interpolate(steps=1), ["steps"]),
+    ],
+)
+def test_what_a_model_cannot_do_it_says(call, parts):
+    refused(call, *parts)
