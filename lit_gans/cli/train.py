@@ -4,7 +4,8 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Optional
 
 import torch
 import yaml
@@ -30,7 +31,7 @@ from lit_gans.cli.classes import our_rules, spelled_out
 from lit_gans.cli.making import Making, make
 from lit_gans.cli.parser import OF_RUN, Parser
 from lit_gans.cli.reasons import causes
-from lit_gans.cli.words import NOBODY, known
+from lit_gans.cli.words import NOBODY, TRAINING, known
 from lit_gans.core.checks import refuse_strategy
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.errors import UsageError, at_least, own_line, reason
@@ -62,9 +63,17 @@ class SaveConfig(SaveConfigCallback):
 class TrainCLI(LightningCLI):
     """The training commands."""
 
+    asked = ""  #: the command; a parser for each of the others would take as long to build as its own
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """The commands that a parser is built for."""
+        every = LightningCLI.subcommands()
+        return {name: skip for name, skip in every.items() if self.asked in ("", name)}
+
     @classmethod
     def run(cls, arguments: Sequence[str]) -> None:
         """Parses ``arguments``, builds the model, the data and the trainer, and runs."""
+        cls.asked = arguments[0] if arguments and arguments[0] in TRAINING else ""
         try:
             cls(
                 GenerativeModel,
@@ -100,6 +109,9 @@ class TrainCLI(LightningCLI):
         )
         parser.add_argument(
             "--trust", nargs="+", type=str, default=NOBODY, help="packages of yours that a checkpoint names classes of"
+        )
+        parser.add_argument(
+            "--name", type=Optional[str], default=None, help="the name of the run's folder in place of MODEL-DATA"
         )
         for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
@@ -162,7 +174,7 @@ class TrainCLI(LightningCLI):
         trainer = self._get(self.config_init, "trainer", default={})
         if endless(**trainer):
             trainer["max_epochs"] = EPOCHS
-        name = f"{type(self.model).__name__}-{type(self.datamodule).__name__}"
+        name = self._get(self.config_init, "name") or f"{type(self.model).__name__}-{type(self.datamodule).__name__}"
         trainer["logger"] = run_loggers(trainer["logger"], trainer["default_root_dir"], name)
         trainer["plugins"], callbacks = safe_plugins(trainer["plugins"]), as_list(trainer["callbacks"])
         if trainer["enable_progress_bar"] is not False and not any(isinstance(c, AnyProgressBar) for c in callbacks):
@@ -209,6 +221,10 @@ class TrainCLI(LightningCLI):
         """Tells loggers where the run is; refuses options that cannot be written to a file."""
         config = self.config[self.config["subcommand"]]
         name = "-".join(config[key]["class_path"].rpartition(".")[2] for key in ("model", "data"))
+        if (name := config["name"] or name) != Path(name).name or name in (".", ".."):
+            raise UsageError(
+                f"--name is the name of a folder, without slashes; got {name}; --output says where it lies"
+            )
         for logger in as_list(config["trainer"]["logger"]):
             for option, value in (("save_dir", config["trainer"]["default_root_dir"] or ROOT), ("name", name)):
                 if isinstance(logger, Namespace) and logger.get(f"init_args.{option}") == OF_RUN:
