@@ -177,22 +177,16 @@ def _described(unit: Unit, path: str, option: Option, scope: Scope, text: str) -
 def _named(word: str, path: str, option: Option, scope: Scope) -> str:
     """The name of a class as the parser knows it."""
     low = word.lower()
-    if (low in ("null", "none", "") and "null" in option.kinds) or (
-        low in ("true", "false") and "bool" in option.kinds
-    ):
+    if (low in ("null", "none", "") and "null" in option.kinds) or (low in ("true", "false") and "bool" in option.kinds):
         scope.name(path, "")
         return "null" if low in ("none", "") else low
     if entry := _entry(word, path, option, scope):
         scope.name(path, entry.short)
         return word if word in (entry.short, entry.name, entry.path) else entry.short
     if word.endswith(".py"):
-        raise UsageError(
-            f"--{path} names a class, not a file: {Path(word).stem}.MyClass is the class MyClass in {word}"
-        )
+        raise UsageError(f"--{path} names a class, not a file: {Path(word).stem}.MyClass is the class MyClass in {word}")
     if "/" in word:
-        raise UsageError(
-            f"--{path} takes {_a(option.of)}, got {word}; choose from {', '.join(index().names(option.of))}"
-        )
+        raise UsageError(f"--{path} takes {_a(option.of)}, got {word}; choose from {', '.join(index().names(option.of))}")
     if "." in word:
         scope.name(path, "")
         return word

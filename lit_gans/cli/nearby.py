@@ -22,9 +22,7 @@ def suggestion(error: Unknown, scope: Scope) -> str:
     if last in REAL and not (error.prefix and _same(plain, everywhere)):
         short = REAL[last]
         flag = short.flag.replace(" and ", " and --")
-        return (
-            f"; did you mean --{short.name}, which is --{flag}?" if short.name != flag else f"; did you mean --{flag}?"
-        )
+        return f"; did you mean --{short.name}, which is --{flag}?" if short.name != flag else f"; did you mean --{flag}?"
     if found := _same(plain, everywhere):
         return _meant(found, error.owner)
     if last in FOREIGN:

@@ -14,8 +14,8 @@ def CLI(model: type | None = None, data: type | None = None, args: Sequence[str]
     """Runs every command of ``lit-gans``, with classes of yours in place of DCGAN and Glyphs.
 
     At the end of a script, ``lit_gans.CLI(MyGAN, MyData)`` is what ``LightningCLI(MyGAN, MyData)`` is to Lightning:
-    the script trains by ``python train.py fit --model.width 8 --data.batch_size 32``, with a run folder, scores and
-    checkpoints. ``image_shape``, ``num_classes`` and so on go from the data to the model. ``--model`` and ``--data`` still name
+    ``python train.py fit --model.width 8 --data.batch_size 32`` trains, with a run folder, scores and checkpoints.
+    ``image_shape``, ``num_classes`` and so on go from the data to the model. ``--model`` and ``--data`` still name
     others.
 
     Args:
