@@ -16,6 +16,8 @@ from lightning.pytorch.strategies import Strategy
 from lightning.pytorch.trainer.connectors.accelerator_connector import _LITERAL_WARN
 from lightning.pytorch.trainer.connectors.accelerator_connector import _PRECISION_INPUT
 from lit_gans.checkpoints import load as load
+from lit_gans.checkpoints import save as save
+from lit_gans.cli.own import CLI as CLI
 from lit_gans.core.encoder_decoder import EncoderDecoder as _EncoderDecoder
 from lit_gans.core.encoder_decoder import Likelihood
 from lit_gans.core.game import BaseGAN as _BaseGAN
@@ -89,6 +91,7 @@ from lit_gans.models.references import citation as citation
 from lit_gans.networks.base import Backbone
 from lit_gans.optim import Adam
 from lit_gans.training import fit as fit
+from lit_gans.training import score as score
 from lit_gans.training.trainer import Trainer as _Trainer
 from torch import nn
 from typing import Optional
@@ -107,9 +110,12 @@ __all__ = [
     "UnpairedGAN",
     "EncoderDecoder",
     "load",
+    "save",
     "Trainer",
     "fit",
+    "score",
     "UsageError",
+    "CLI",
     "citation",
     "ACGAN",
     "AutoEncoder",

@@ -142,7 +142,7 @@ class Quality(Callback):
 
         An epoch may take hours, so that this is not left to the first scoring.
         """
-        refuse_without_samples(pl_module, self)
+        refuse_without_samples(pl_module, type(self).__name__)
         if self.records:
             self.run = run_of(trainer)
         pl_module = seen(pl_module)

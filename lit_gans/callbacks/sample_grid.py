@@ -56,7 +56,7 @@ class SampleGrid(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Finds the run's folder (on every device, since they have to agree on it)."""
-        refuse_without_samples(pl_module, self)
+        refuse_without_samples(pl_module, type(self).__name__)
         self.folder = run_of(trainer).samples
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:

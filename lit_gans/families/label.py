@@ -97,6 +97,12 @@ class LabelGAN(LatentGAN):
 
     # ---------------------------------------------------------------- samples
 
+    def _asked(self, batch: Any) -> dict[str, Any]:
+        """The labels to draw by, if the batch gives one for every sample."""
+        label = batch[1] if isinstance(batch, (tuple, list)) and len(batch) > 1 else None
+        label = batch.get("label") if isinstance(batch, dict) else label
+        return {} if label is None or int(label.min()) < 0 else {"label": label}
+
     def forward(self, noise: Tensor, label: Label | None = None) -> Tensor:
         """Images (N, C, H, W) by the averaged generator in evaluation mode, with a gradient.
 

@@ -127,6 +127,20 @@ class LatentGAN(BaseGAN):
         """
         return self.draw(n, seed, noise, truncation=truncation)
 
+    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Samples: from the noise that the loader gives, rows that are no images; else as many as the batch has."""
+        first = batch[0] if isinstance(batch, (tuple, list)) else batch
+        rows = first.get("noise") if isinstance(first, dict) else first
+        size = (self.latent_dim,)
+        if isinstance(rows, Tensor) and rows.shape[1:] == size != self.image_shape:
+            return self.sample(noise=rows.to(self.device), **self._asked(batch))
+        batch = self.receive(batch)
+        return self.sample(len(next(iter(batch.values()))), seed=batch_idx, **self._asked(batch))
+
+    def _asked(self, batch: Any) -> dict[str, Any]:
+        """The further arguments of `sample` that a batch to predict for gives."""
+        return {}
+
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
         """Draws as many fakes as the batch has real samples, the same ones at every validation."""
         return {"fake": self.sample(len(self.receive(batch)[self.subject]), seed=self.number(batch_idx))}
