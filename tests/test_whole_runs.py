@@ -5,14 +5,13 @@ import os
 import random
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import assert_equal, run_cli
+from warm import Command
 
 CHECKED = str(Path(__file__).parent / "checked")
 SMALL = ["--data.size=16", "--quality.count=60", "--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"]
@@ -114,20 +113,17 @@ def cut(name, folder, *flags):
     folder.mkdir()
     words = [f"--model={name}", *FAMILIES[name], *SMALL, "--trainer.devices=2", f"--trainer.default_root_dir={folder}"]
     log = folder / "log.txt"
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "lit_gans", "fit", *words, *flags], cwd=folder, stdout=file, stderr=file
-        )
-        try:
-            for _ in range(6000):
-                if list(folder.glob("*/version_0/samples/real.png")):
-                    break
-                assert process.poll() is None, log.read_text()
-                time.sleep(0.05)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=300) == 143, log.read_text()
-        finally:
-            process.kill()
+    process = Command(["fit", *words, *flags], folder, [log, log], {**os.environ, "OMP_NUM_THREADS": "1"})
+    try:
+        for _ in range(6000):
+            if list(folder.glob("*/version_0/samples/real.png")):
+                break
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(300) == 143, log.read_text()
+    finally:
+        process.kill()
     assert re.search("SIGTERM: stopped after batch", log.read_text())
     (path,) = folder.glob("*/version_0/checkpoints/last.ckpt")
     return path

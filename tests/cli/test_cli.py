@@ -170,7 +170,7 @@ def test_a_class_in_the_working_directory_is_found(folder):
     done = run_cli("fit", "--model=my_project.Mine", *network, *flags, cwd=folder)
     assert done.returncode == 0, done.stderr
     (last,) = folder.glob("runs/Mine-Glyphs/version_0/checkpoints/last.ckpt")
-    done = run_cli("sample", last, "--output=mine.png", "--trust=my_project", cwd=folder)
+    done = run_cli("sample", last, "--output=mine.png", "--trust=my_project", cwd=folder, cold=True)
     assert done.returncode == 0 and (folder / "mine.png").is_file(), done.stderr
 
 
@@ -301,7 +301,7 @@ def test_a_nan_loss_stops_the_run(folder):
 
 
 def test_help_and_version_import_nothing_heavy():
-    done = run_cli("--help", cwd="/")
+    done = run_cli("--help", cwd="/", cold=True)
     assert done.returncode == 0 and "lit-gans fit --model DCGAN --data MNIST" in done.stdout
     assert "models: ACGAN, AutoEncoder, BEGAN, CGAN" in done.stdout
     for flag in ("--help", "--version", "sample --help"):
