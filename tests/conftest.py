@@ -133,7 +133,10 @@ def training_state(checkpoint):
 
 
 def run_cli(*arguments, cwd, timeout=300, cold=False, **environment):
-    """The command line in a process of its own, as a user has it; ``cold``: one that makes its imports itself."""
+    """The command line in a process of its own, as a user has it; ``cold``: one that makes its imports itself.
+
+    A script in the place of the command is run instead of ``lit-gans``.
+    """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
     if cold:
         command = [sys.executable, "-m", "lit_gans", *map(str, arguments)]

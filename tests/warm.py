@@ -5,13 +5,20 @@ session imports them, and every command begins as a fork of it: with its own fol
 """
 
 import atexit
+import json
 import os
 import runpy
 import signal
 import subprocess
 import sys
+import time
+import traceback
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
+
+from lightning.pytorch.strategies.launchers import subprocess_script
 
 _FORKS = get_context("forkserver")
 _FORKS.set_forkserver_preload(["lit_gans.cli.train", "torch.distributed", "torchvision"])
@@ -74,10 +81,98 @@ def _become(words, folder, output, environment):
     if str(checked) in environment.get("PYTHONPATH", ""):
         runpy.run_path(str(checked / "sitecustomize.py"))
     sys.path.insert(0, folder)
-    sys.argv[1:] = words
+    with _Second.at_hand():
+        _run(words)
+
+
+def _run(words):
+    """A script if the first word is one; else a command of ``lit-gans``."""
     try:
-        runpy.run_module("lit_gans", run_name="__main__", alter_sys=True)
+        if words[0].endswith(".py"):
+            sys.argv[:] = words
+            runpy.run_path(words[0], run_name="__main__")
+        else:
+            sys.argv[1:] = words
+            runpy.run_module("lit_gans", run_name="__main__", alter_sys=True)
     finally:
         atexit._run_exitfuncs()
         sys.stdout.flush()
+        sys.stderr.flush()
+
+
+class _Second:
+    """The second process of a run, which Lightning starts; a `subprocess.Popen` in its eyes.
+
+    It is a fork of the first from before that one did anything, which waits until it is wanted.
+    """
+
+    def __init__(self):
+        self.returncode, (begin, self.end) = None, os.pipe()
+        self.pid = os.fork()
+        if not self.pid:
+            os.close(self.end)
+            os._exit(_code_of(lambda: self.follow(begin)))
+        os.close(begin)
+
+    @staticmethod
+    @contextmanager
+    def at_hand():
+        """Gives Lightning's launcher the process that waits here, and ends it if nobody has wanted it."""
+        second, process = _Second(), subprocess_script.subprocess
+        subprocess_script.subprocess = SimpleNamespace(Popen=second.start)
+        try:
+            yield
+        finally:
+            subprocess_script.subprocess = process
+            with suppress(OSError):
+                os.close(second.end)
+
+    def start(self, command, env, cwd=None):
+        """What Lightning calls."""
+        words = command[3:] if command[1] == "-m" else command[1:]
+        os.write(self.end, json.dumps([words, env]).encode())
+        os.close(self.end)
+        return self
+
+    def follow(self, begin):
+        """Waits for a command, in the fork, and runs it."""
+        with os.fdopen(begin) as file:
+            content = file.read()
+        if content:
+            words, environment = json.loads(content)
+            os.environ.clear()
+            os.environ.update(environment)
+            _run(words)
+
+    def poll(self):
+        if self.returncode is None and (status := os.waitpid(self.pid, os.WNOHANG))[0]:
+            self.returncode = os.waitstatus_to_exitcode(status[1])
+        return self.returncode
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+    def wait(self, timeout=None):
+        while self.poll() is None:
+            time.sleep(0.05)
+        return self.returncode
+
+
+def _code_of(run):
+    """The exit code that Python would end with."""
+    try:
+        run()
+        return 0
+    except SystemExit as error:
+        if isinstance(error.code, str):
+            print(error.code, file=sys.stderr)
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    finally:
         sys.stderr.flush()
