@@ -86,9 +86,9 @@ class TrainCLI(LightningCLI):
         finally:
             remove_unused()
 
-    def __init__(self, *classes: Any, args: Sequence[str], **options: Any) -> None:
-        self._asked = next(iter(args), "")
-        super().__init__(*classes, args=args, **options)
+    def __init__(self, model: type[LightningModule], data: type[LightningDataModule], **options: Any) -> None:
+        self._asked = next(iter(options["args"]), "")
+        super().__init__(model, data, **options)
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
         """The command that was asked for; all of them, whose options take time to make, if it is not the first word."""
