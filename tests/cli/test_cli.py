@@ -10,10 +10,11 @@ import pytest
 import torch
 import yaml
 from conftest import fails, run_cli
+from lightning.pytorch.cli import LightningCLI
 from PIL import Image
 
 from lit_gans import load
-from lit_gans.cli.main import main
+from lit_gans.cli.main import TRAINING, main
 
 TINY = [
     "--data.size=16",
@@ -273,6 +274,19 @@ def test_a_list_of_augmentations_or_one(model, policies, folder):
 )
 def test_errors_are_one_sentence(arguments, words, code, folder):
     assert words in fails(*arguments, code=code)
+
+
+@pytest.mark.parametrize(("words", "made"), [(["fit"], ["fit"]), (["--seed_everything=1", "test"], TRAINING)])
+def test_a_command_makes_its_own_options_alone(words, made, monkeypatch):
+    """They take a while to make, and the other commands have as many."""
+    found, make = [], LightningCLI._prepare_subcommand_parser
+    monkeypatch.setattr(
+        LightningCLI,
+        "_prepare_subcommand_parser",
+        lambda self, k, name, **o: (found.append(name), make(self, k, name, **o))[1],
+    )
+    fails(*words, "--model=DCGN", code=2)
+    assert found == [*made]
 
 
 def test_an_unknown_name_in_a_config_is_named_too(folder):
