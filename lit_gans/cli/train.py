@@ -90,6 +90,15 @@ class TrainCLI(LightningCLI):
         finally:
             remove_unused()
 
+    def __init__(self, model: type[LightningModule], data: type[LightningDataModule], **options: Any) -> None:
+        self._asked = next(iter(options["args"]), "")
+        super().__init__(model, data, **options)
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """The command that was asked for; all of them, whose options take time to make, if it is not the first word."""
+        known = super().subcommands()
+        return {self._asked: known[self._asked]} if self._asked in known else known
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds the callbacks of every run, and passes the shapes of the data on to the model."""
         parser.add_lightning_class_args(SampleGrid, "samples")

@@ -10,10 +10,11 @@ import pytest
 import torch
 import yaml
 from conftest import fails, run_cli
+from lightning.pytorch.cli import LightningCLI
 from PIL import Image
 
 from lit_gans import load
-from lit_gans.cli.main import main
+from lit_gans.cli.main import TRAINING, main
 
 TINY = [
     "--data.size=16",
@@ -170,7 +171,7 @@ def test_a_class_in_the_working_directory_is_found(folder):
     done = run_cli("fit", "--model=my_project.Mine", *network, *flags, cwd=folder)
     assert done.returncode == 0, done.stderr
     (last,) = folder.glob("runs/Mine-Glyphs/version_0/checkpoints/last.ckpt")
-    done = run_cli("sample", last, "--output=mine.png", "--trust=my_project", cwd=folder)
+    done = run_cli("sample", last, "--output=mine.png", "--trust=my_project", cwd=folder, cold=True)
     assert done.returncode == 0 and (folder / "mine.png").is_file(), done.stderr
 
 
@@ -280,6 +281,19 @@ def test_errors_are_one_sentence(arguments, words, code, folder):
     assert words in fails(*arguments, code=code)
 
 
+@pytest.mark.parametrize(("words", "made"), [(["fit"], ["fit"]), (["--seed_everything=1", "test"], TRAINING)])
+def test_a_command_makes_its_own_options_alone(words, made, monkeypatch):
+    """They take a while to make, and the other commands have as many."""
+    found, make = [], LightningCLI._prepare_subcommand_parser
+    monkeypatch.setattr(
+        LightningCLI,
+        "_prepare_subcommand_parser",
+        lambda self, k, name, **o: (found.append(name), make(self, k, name, **o))[1],
+    )
+    fails(*words, "--model=DCGN", code=2)
+    assert found == [*made]
+
+
 def test_an_unknown_name_in_a_config_is_named_too(folder):
     (folder / "x.yaml").write_text("model: DCGN\ndata: Glyphs\n")
     assert "unknown model 'DCGN'; did you mean DCGAN?" in fails("fit", "--config=x.yaml", code=2)
@@ -306,7 +320,7 @@ def test_a_nan_loss_stops_the_run(folder):
 
 
 def test_help_and_version_import_nothing_heavy():
-    done = run_cli("--help", cwd="/")
+    done = run_cli("--help", cwd="/", cold=True)
     assert done.returncode == 0 and "lit-gans fit --model DCGAN --data MNIST" in done.stdout
     assert "models: ACGAN, AutoEncoder, BEGAN, CGAN" in done.stdout
     for flag in ("--help", "--version", "sample --help"):
