@@ -13,7 +13,8 @@ _NAMES = {
     "lit_gans.core.game": "BaseGAN",
     "lit_gans.families": "LabelGAN LatentGAN PairedGAN UnpairedGAN",
     "lit_gans.core.encoder_decoder": "EncoderDecoder",
-    "lit_gans.checkpoints": "load",
+    "lit_gans.checkpoints": "load take",
+    "lit_gans.errors": "UsageError",
     "lit_gans.models.references": "citation",
     "lit_gans.models": """
         ACGAN AutoEncoder BEGAN CGAN Colorizer CycleGAN DCGAN DRAGAN EBGAN GAN HingeGAN InfoGAN LSGAN PacGAN Pix2Pix

@@ -193,7 +193,7 @@ class EncoderDecoder(JointModel):
         """The averages of the decoder and of the encoder, with the networks that they follow."""
         return super().averages() + ([] if self.encoder_ema is None else [(self.encoder_ema, self.encoder)])
 
-    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Logs the variant's terms of held-out images, and the mean squared error of their reconstructions.
 
         In a validation the names begin with ``val/``, in a test with ``test/``; ``val/mse`` is a mean over pixels, of

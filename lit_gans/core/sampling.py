@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lit_gans.checkpoints import class_path
 from lit_gans.core.held_out import HeldOut
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, usable_seed
 from lit_gans.networks.base import evaluating, in_parts
 from lit_gans.optim import ExponentialAverage
 
@@ -135,6 +135,22 @@ class Sampling(HeldOut):
         device = self.device if rng is None else torch.device("cpu")
         return torch.randn(n, self.latent_dim or 0, generator=rng, device=device)
 
+    def usable_noise(self, noise: Any) -> Tensor:
+        """Noise that a user gives, as a tensor (n, latent_dim).
+
+        Raises:
+            UsageError: if it has another size.
+        """
+        noise = torch.as_tensor(noise)
+        own = type(self).draw_noise is not Sampling.draw_noise
+        if not own and self.latent_dim and (noise.ndim != 2 or noise.shape[1] != self.latent_dim):
+            one = "; for one sample give noise[None]" if noise.shape == (self.latent_dim,) else ""
+            raise UsageError(
+                f"noise for this {type(self).__name__} must be (n, latent_dim), that is (n, {self.latent_dim}), got "
+                f"{tuple(noise.shape)}{one}"
+            )
+        return noise
+
     @torch.no_grad()
     def draw(self, n: int, seed: int | None, noise: Tensor | None, *inputs: Tensor, **options: Any) -> Tensor:
         """Samples of the averaged generator, in float32.
@@ -147,7 +163,11 @@ class Sampling(HeldOut):
             options: further arguments of the generator's forward.
         """
         if noise is None:
+            _refuse_count(n)
+            usable_seed(seed=seed)
             noise = self.draw_noise(n, None if seed is None else torch.Generator().manual_seed(seed))
+        else:
+            noise = self.usable_noise(noise)
         with self.inference_generator() as generator:
             return in_parts(self.drawing(generator), noise, *inputs, like=self._like(), **options)
 
@@ -198,12 +218,23 @@ class Sampling(HeldOut):
         return None
 
 
+def _refuse_count(n: Any) -> None:
+    if isinstance(n, bool) or not isinstance(n, int) or n < 0:
+        given = f"a {type(n).__name__} of shape {tuple(n.shape)}" if isinstance(n, Tensor) else repr(n)
+        cure = "; give noise by its name: noise=..." if isinstance(n, Tensor) else ""
+        raise UsageError(f"sample takes the number of samples, a whole number from 0, got {given}{cure}")
+
+
 def noise_size(generator: nn.Module, asked: int | None = None) -> int:
     """The size of a generator's noise: its own ``latent_dim``, or what was asked for.
 
     Raises:
         UsageError: if neither says it, or they differ.
     """
+    if not isinstance(generator, nn.Module):
+        given = f"the class {generator.__name__}" if isinstance(generator, type) else repr(generator)
+        cure = f"; write {generator.__name__}(...), with brackets" if isinstance(generator, type) else ""
+        raise UsageError(f"the generator must be a network, an nn.Module, got {given}{cure}")
     own = getattr(generator, "latent_dim", None)
     if isinstance(own, int) and asked not in (None, own):
         raise UsageError(
