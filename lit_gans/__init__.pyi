@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from lightning.pytorch.cli import LRSchedulerCallable
 from lightning.pytorch.cli import OptimizerCallable
 from lit_gans.checkpoints import load as load
+from lit_gans.checkpoints import take as take
 from lit_gans.core.encoder_decoder import EncoderDecoder as _EncoderDecoder
 from lit_gans.core.encoder_decoder import Likelihood
 from lit_gans.core.game import BaseGAN as _BaseGAN
@@ -41,6 +42,7 @@ from lit_gans.data import Ukiyoe2Photo as Ukiyoe2Photo
 from lit_gans.data import Unpaired as Unpaired
 from lit_gans.data import UnpairedGlyphs as UnpairedGlyphs
 from lit_gans.data import VanGogh2Photo as VanGogh2Photo
+from lit_gans.errors import UsageError as UsageError
 from lit_gans.families import LabelGAN as LabelGAN
 from lit_gans.families import LatentGAN as LatentGAN
 from lit_gans.families import PairedGAN as PairedGAN
@@ -91,6 +93,8 @@ __all__ = [
     "UnpairedGAN",
     "EncoderDecoder",
     "load",
+    "take",
+    "UsageError",
     "citation",
     "ACGAN",
     "AutoEncoder",
@@ -170,6 +174,7 @@ class EncoderDecoder(_EncoderDecoder, metaclass=ABCMeta):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class BaseGAN(_BaseGAN, metaclass=ABCMeta):
@@ -196,4 +201,5 @@ class BaseGAN(_BaseGAN, metaclass=ABCMeta):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...

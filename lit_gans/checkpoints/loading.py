@@ -137,7 +137,7 @@ def _construct(cls: type, earlier: dict[str, Any], built: dict[str, Any], argume
         unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error.__cause__))
         if unknown and unknown[1] in arguments:
             raise UsageError(
-                f"{cls.__name__} has no argument {unknown[1]!r} to load {where} with; help({cls.__name__}) lists them"
+                f"{cls.__name__} has no argument {unknown[1]!r} to load {where} with; {str(error).partition('; ')[2]}"
             ) from None
         raise
 

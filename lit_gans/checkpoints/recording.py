@@ -58,6 +58,10 @@ class Recorded(ABCMeta):
         return own.replace(parameters=list(own.parameters.values())[1:], return_annotation=inspect.Signature.empty)
 
 
+# Lightning names it where it is given a class in place of a model: "`model` must be a `LightningModule`, got ..."
+Recorded.__qualname__ = "a class, of which an object must be made first, as in DCGAN(...)"
+
+
 def _bound(cls: type, made: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a call by name, with the defaults of the class itself; positional extras as ``*name``."""
     try:

@@ -47,6 +47,14 @@ def refuse_backbone(model: Any, backbone: Any, kind: type, **networks: nn.Module
         )
 
 
+def refuse_no_network(role: str, network: Any) -> None:
+    """Raises a `UsageError` for a player that is given as something else than a network."""
+    if network is not None and not isinstance(network, nn.Module):
+        given = f"the class {network.__name__}" if isinstance(network, type) else repr(network)
+        cure = f"; write {network.__name__}(...), with brackets" if isinstance(network, type) else ""
+        raise UsageError(f"the {role} must be a network, an nn.Module, got {given}{cure}")
+
+
 def refuse_inputs(network: nn.Module, role: str, inputs: Sequence[str], cure: str) -> None:
     """Raises a `UsageError` for a network that cannot be called with so many inputs."""
     try:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from lit_gans.core.checks import refuse_backbone
+from lit_gans.core.checks import refuse_backbone, refuse_no_network
 from lit_gans.core.generative import Batch
 from lit_gans.core.joint import JointModel
 from lit_gans.core.sampling import noise_size, with_latent_dim
@@ -73,6 +73,8 @@ class EncoderDecoder(JointModel):
         refuse_backbone(self, backbone, Backbone, encoder=encoder, generator=generator)
         if likelihood not in get_args(Likelihood):
             raise UsageError(f"likelihood must be 'gaussian' or 'bernoulli', got {likelihood!r}")
+        refuse_no_network("generator", generator)
+        refuse_no_network("encoder", encoder)
         # the decoder is made first, then the encoder, then both averages
         self.set_generator(self.made_drawing(self.make_generator() if generator is None else generator))
         self.latent_dim = noise_size(self._decoder(self.generator), latent_dim)

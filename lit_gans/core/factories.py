@@ -70,8 +70,8 @@ def _usable(name: str, factory: Any) -> Callable[..., Any]:
         kind = type(factory).__name__
         example = f"partial({kind}, lr={factory.defaults.get('lr', 2e-4):g})"
         raise UsageError(
-            f"{name} must make an optimizer, since the model gives each player its own, got a {kind} that is made "
-            f"already; write {name}=functools.{example}"
+            f"{name} must make an optimizer, since each player gets its own, got {_article(type(factory))} that is "
+            f"made already; write {name}=functools.{example}"
         )
     if isinstance(factory, (LRScheduler, torch.optim.lr_scheduler.ReduceLROnPlateau)):
         kind = type(factory).__name__

@@ -1,4 +1,4 @@
-"""Mistakes that only a player's first move shows: a sigmoid at the end, shapes that broadcast, an impatient optimizer."""
+"""Mistakes that only a player's first move shows: a sigmoid at the end, shapes that broadcast, an odd optimizer."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -56,8 +56,8 @@ def _refuse_sigmoid(name: str) -> Callable[..., None]:
     def look(network: nn.Module, inputs: Any, verdict: Any) -> None:
         if _made_by_sigmoid(verdict[0] if isinstance(verdict, tuple) and verdict else verdict):
             raise UsageError(
-                f"the discriminator {type(network).__name__} ends with a sigmoid, but the losses of {name} take logits; "
-                "leave the sigmoid out"
+                f"the discriminator {type(network).__name__} ends with a sigmoid, but the losses of {name} take logits;"
+                " leave the sigmoid out"
             )
 
     return look

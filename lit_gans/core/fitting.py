@@ -8,6 +8,7 @@ from typing import Any
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_warn
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
@@ -32,6 +33,11 @@ def refuse_data(trainer: Any, model: Any) -> None:
     """Raises a `UsageError` for data that Lightning or the model would misunderstand."""
     if trainer.state.fn == "fit":
         loaders = trainer.fit_loop._data_source.instance
+        if loaders is None or (loaders is model and not is_overridden("train_dataloader", model)):
+            raise UsageError(
+                "trainer.fit(model) has no data; give it a data module, trainer.fit(model, lit_gans.MNIST()) for "
+                "example, or a DataLoader"
+            )
         _refuse_loader(loaders, "fit")
         if isinstance(loaders, (list, tuple)) and len(loaders) > 1:
             _refuse_several(model, loaders)
@@ -52,7 +58,9 @@ def _refuse_loader(source: Any, function: str) -> None:
         raise UsageError(f"{call} was given the text {text}; give it data, such as lit_gans.ImageFolder(root={text})")
     if isinstance(source, (Tensor, Dataset)) and not isinstance(source, LightningDataModule):
         kind = type(source).__name__
-        raise UsageError(f"{call} was given a {kind}; put it into a loader: DataLoader({kind}(...), batch_size=64)")
+        raise UsageError(
+            f"{call} was given a {kind}; put it into a loader: DataLoader(data, batch_size=64, shuffle=True)"
+        )
     for loader in source if isinstance(source, (list, tuple)) else [source]:
         if isinstance(loader, DataLoader) and _gives_pictures(loader):
             raise UsageError(

@@ -126,7 +126,7 @@ class JointModel(GenerativeModel):
         if isinstance(scheduler, ReduceLROnPlateau) and "monitor" not in self.scheduler_options:
             raise UsageError(
                 f"{type(self).__name__} steps its schedule after every batch, and ReduceLROnPlateau waits for a score; "
-                "use lit_gans.optim.LinearDecay or another one of fixed length, or say which score in Lightning's dict: "
+                "use lit_gans.optim.LinearDecay or another one of fixed length, or name the score in Lightning's dict: "
                 "scheduler={'scheduler': ..., 'monitor': 'val/fid'}"
             )
         return {

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lit_gans.core.checks import refuse_idle
+from lit_gans.core.checks import refuse_idle, refuse_no_network
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.core.gradients import all_reduce_mean, parameters_of
 from lit_gans.errors import UsageError
@@ -35,6 +35,7 @@ class Players(GenerativeModel):
         """Sets every player to the network that was given, or else to the one that its hook makes."""
         for player in self.players:
             network = given.get(player)
+            refuse_no_network(player, network)
             if network is None:
                 network = getattr(self, f"make_{player}")()
             if player == "generator":

@@ -231,10 +231,6 @@ def noise_size(generator: nn.Module, asked: int | None = None) -> int:
     Raises:
         UsageError: if neither says it, or they differ.
     """
-    if not isinstance(generator, nn.Module):
-        given = f"the class {generator.__name__}" if isinstance(generator, type) else repr(generator)
-        cure = f"; write {generator.__name__}(...), with brackets" if isinstance(generator, type) else ""
-        raise UsageError(f"the generator must be a network, an nn.Module, got {given}{cure}")
     own = getattr(generator, "latent_dim", None)
     if isinstance(own, int) and asked not in (None, own):
         raise UsageError(

@@ -109,8 +109,8 @@ class TranslationGAN(BaseGAN):
                 if "channels" not in str(error):
                     raise
                 raise UsageError(
-                    f"this {type(self).__name__} does not translate images of shape {tuple(images.shape[1:])} (channels, "
-                    f"height, width): {reason(error)}"
+                    f"this {type(self).__name__} does not translate images of shape {tuple(images.shape[1:])} "
+                    f"(channels, height, width): {reason(error)}"
                 ) from error
 
     def _usable_images(self, images: Any) -> Tensor:
