@@ -11,7 +11,7 @@ from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from lit_gans.checkpoints.recording import MOVED
+from lit_gans.checkpoints.mistakes import MOVED
 from lit_gans.cli import settings
 from lit_gans.cli.classes import own_backbone
 from lit_gans.cli.moved import refuse_moved

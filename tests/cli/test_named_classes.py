@@ -11,7 +11,7 @@ import yaml
 from jsonargparse import ArgumentParser, _typehints
 
 from lit_gans import DCGAN, VAE, WGAN, WGANGP, BaseGAN, CycleGAN, InfoGAN, StyleGAN2, load, optim
-from lit_gans.checkpoints import recording
+from lit_gans.checkpoints import mistakes, recording
 from lit_gans.cli.arguments import in_order
 from lit_gans.cli.main import main
 
@@ -329,7 +329,7 @@ def test_a_file_of_0_1_is_told_what_it_is_now(tmp_path, refusal):
     assert said.endswith(
         ": --model.backbone.width 32 --model.backbone DCGAN --model.backbone.generator_hidden [3,4] (docs/from-0.1.md)"
     )
-    assert {"width", "residual"} <= set(recording.MOVED)
+    assert {"width", "residual"} <= set(mistakes.MOVED)
 
 
 # -------------------------------------------------------------------- the order of words
