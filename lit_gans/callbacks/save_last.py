@@ -13,6 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from lightning.pytorch.utilities import rank_zero_info
 
+from lit_gans.callbacks.loggers import upload_last
 from lit_gans.callbacks.run_folder import run_of
 from lit_gans.errors import at_least
 from lit_gans.signals import Terminated, is_first
@@ -68,7 +69,7 @@ class SaveLast(Callback):
             self._save(trainer)
         due = trainer.strategy.root_device.type == "cpu" or trainer.global_step % _ASK_EVERY == 0
         if due and (number := self._agreed(trainer)) != 0:
-            self._save(trainer)
+            self._save(trainer, ended=True)
             trainer._logger_connector.update_train_step_metrics()  # Lightning's next step, which is not reached
             self._leave(trainer, number)
 
@@ -77,8 +78,10 @@ class SaveLast(Callback):
         self._save(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stops if a signal came after the last batch, say during the last validation."""
+        """Uploads what was saved last, and stops if a signal came after the last batch, say in the last validation."""
         self._restore()
+        if self.saves and not trainer.fast_dev_run and self.path.is_file():  # type: ignore[attr-defined]
+            self._upload(trainer, ended=True)
         number = self._agreed(trainer)
         self.received = 0
         if number:  # all processes leave or none: one alone would wait for the others
@@ -119,9 +122,14 @@ class SaveLast(Callback):
         dist.all_reduce(flag, dist.ReduceOp.MAX)
         return int(flag)
 
-    def _save(self, trainer: Trainer) -> None:
+    def _save(self, trainer: Trainer, ended: bool = False) -> None:
         if self.saves and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             trainer.save_checkpoint(self.path)
+            self._upload(trainer, ended)
+
+    def _upload(self, trainer: Trainer, ended: bool) -> None:
+        if trainer.is_global_zero:
+            upload_last(trainer, self.path, ended)
 
     def _leave(self, trainer: Trainer, number: int) -> None:
         trainer.strategy.barrier()

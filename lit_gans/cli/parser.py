@@ -8,11 +8,11 @@ from typing import Any, NoReturn
 
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from lit_gans.checkpoints.recording import MOVED
 from lit_gans.cli import settings
 from lit_gans.cli.classes import own_backbone
+from lit_gans.cli.loggers import left_to_the_run
 from lit_gans.cli.reasons import causes, is_own
 from lit_gans.cli.words import OWN, fail
 from lit_gans.core.generative import GenerativeModel
@@ -21,7 +21,6 @@ from lit_gans.errors import UsageError, refuse_odd_numbers
 _KINDS = {"": "", "int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "NoneType": ""}
 _BACKBONE = "backbone"
 _BOTH = {f"{player}_{kind}": kind for player in ("generator", "discriminator") for kind in ("optimizer", "scheduler")}
-OF_RUN = ""  # where a logger writes: with the run
 _PAGE = "docs/from-0.1.md"
 
 
@@ -31,11 +30,10 @@ class Parser(LightningArgumentParser):
     of: Any = None  #: the class whose options these are
 
     def add_class_arguments(self, theclass: type, *arguments: Any, **options: Any) -> Any:
-        """Also remembers the class, and gives a logger the folder of the runs as its default."""
+        """Also remembers the class, and leaves it to the run where a logger writes."""
         self.of = theclass
         added = super().add_class_arguments(theclass, *arguments, **options)
-        if isinstance(theclass, type) and issubclass(theclass, (CSVLogger, TensorBoardLogger)):
-            self.set_defaults({"save_dir": OF_RUN, **({"name": OF_RUN} if issubclass(theclass, CSVLogger) else {})})
+        self.set_defaults(left_to_the_run(theclass))
         return added
 
     def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:

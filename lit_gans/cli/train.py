@@ -4,22 +4,20 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
-from jsonargparse import Namespace
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import CSVLogger, WandbLogger
+from lightning.pytorch.loggers import Logger
 
 from lit_gans import checkpoints
 from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
-from lit_gans.callbacks.run_folder import RunLogger, remove_unused
+from lit_gans.callbacks.loggers import tell_options
+from lit_gans.callbacks.run_folder import remove_unused
 from lit_gans.callbacks.stopping import StoppingCheck
 from lit_gans.checkpoints.changes import LINKED
 from lit_gans.checkpoints.loading import named_class, was_restoring
@@ -27,9 +25,11 @@ from lit_gans.checkpoints.place import RUN, find
 from lit_gans.checkpoints.resume import nothing_left, tell
 from lit_gans.checkpoints.trust import class_path, import_class
 from lit_gans.cli.arguments import in_order
+from lit_gans.cli.artifacts import fetched
 from lit_gans.cli.classes import our_rules, spelled_out
+from lit_gans.cli.loggers import Loggers
 from lit_gans.cli.making import Making, make
-from lit_gans.cli.parser import OF_RUN, Parser
+from lit_gans.cli.parser import Parser
 from lit_gans.cli.reasons import causes
 from lit_gans.cli.words import NOBODY, known
 from lit_gans.core.checks import refuse_strategy
@@ -46,7 +46,7 @@ class SaveConfig(SaveConfigCallback):
     """Writes ``config.yaml`` into the run's own folder, which no other run shares."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Writes it, unless the run has no folder of its own, and sends it to W&B.
+        """Writes it, unless the run has no folder of its own, and gives it to the loggers.
 
         The checkpoint that a run was resumed from is left out: from the beginning, the run ends at the same weights. A
         backbone that the user did not name is written out, too.
@@ -58,10 +58,8 @@ class SaveConfig(SaveConfigCallback):
             self.config["model.init_args.backbone"] = spelled_out(pl_module.hparams.get("backbone"))
         if trainer.log_dir is not None and stage == "fit":
             super().setup(trainer, pl_module, stage)
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger) and trainer.is_global_zero and stage == "fit":
-                options = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
-                logger.experiment.config.update(options, allow_val_change=True)
+        if trainer.is_global_zero and stage == "fit":
+            tell_options(trainer, self.parser.dump(self.config, skip_none=False))
 
 
 class TrainCLI(LightningCLI):
@@ -120,6 +118,8 @@ class TrainCLI(LightningCLI):
             warnings.simplefilter("ignore", DeprecationWarning)  # what replaces it came with jsonargparse 4.49
             for key, kind in (("model", GenerativeModel), ("data", LightningDataModule)):
                 self.parser.add_instantiator(Making(self, key), kind)
+            self.loggers = Loggers(self.config[self.config["subcommand"]])
+            self.parser.add_instantiator(self.loggers.make, Logger)
             self.parser.add_instantiator(make, object)
 
     def _set_seed(self) -> None:
@@ -134,6 +134,7 @@ class TrainCLI(LightningCLI):
         config = self.config[self.config["subcommand"]]
         if (path := config.get("ckpt_path")) == "":
             raise UsageError("--ckpt_path is empty; name a checkpoint, or leave the option out")
+        config["ckpt_path"] = path = fetched(path)
         if path is None:
             if self.config["subcommand"] != "fit":
                 print("note: without --ckpt_path this looks at an untrained model", file=sys.stderr)
@@ -167,8 +168,7 @@ class TrainCLI(LightningCLI):
         trainer = self._get(self.config_init, "trainer", default={})
         if _endless(trainer):
             trainer["max_epochs"] = _EPOCHS
-        name = f"{type(self.model).__name__}-{type(self.datamodule).__name__}"
-        trainer["logger"] = _loggers(trainer["logger"], trainer["default_root_dir"], name)
+        trainer["logger"] = self.loggers.all(trainer["logger"])
         plugins, callbacks = _as_list(trainer["plugins"]), _as_list(trainer["callbacks"])
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             trainer["plugins"] = [*plugins, checkpoints.AtomicCheckpointIO()]
@@ -215,13 +215,7 @@ class TrainCLI(LightningCLI):
         return super()._instantiate_trainer(config, callbacks)
 
     def before_instantiate_classes(self) -> None:
-        """Tells loggers where the run is; refuses options that cannot be written to a file."""
-        config = self.config[self.config["subcommand"]]
-        name = "-".join(config[key]["class_path"].rpartition(".")[2] for key in ("model", "data"))
-        for logger in _as_list(config["trainer"]["logger"]):
-            for option, value in (("save_dir", config["trainer"]["default_root_dir"] or "runs"), ("name", name)):
-                if isinstance(logger, Namespace) and logger.get(f"init_args.{option}") == OF_RUN:
-                    logger[f"init_args.{option}"] = value
+        """Refuses options that cannot be written to a file."""
         try:
             self._dump_config()
         except Exception as error:
@@ -241,15 +235,6 @@ class TrainCLI(LightningCLI):
         """Says where the results are."""
         if (folder := self.trainer.log_dir) and self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             print(f"config, metrics.csv, samples and checkpoints are in {folder}", flush=True)
-
-
-def _loggers(given: Any, root: Any, name: str) -> list[Any]:
-    """First the CSV logger, whose folder is the run's own and never another run's, then what the user asked for."""
-    loggers = [] if given is True else _as_list(given)
-    loggers = [RunLogger.like(logger) if type(logger) is CSVLogger else logger for logger in loggers]
-    if not any(isinstance(logger, CSVLogger) for logger in loggers):
-        loggers.append(RunLogger(Path(root or "runs"), name))
-    return sorted(loggers, key=lambda logger: not isinstance(logger, CSVLogger))
 
 
 def _as_list(given: Any) -> list[Any]:
