@@ -97,8 +97,11 @@ def tell_options(trainer: Trainer, text: str) -> None:
     """Gives the options of the run, as YAML, to the loggers that hold them."""
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
-            options = {**yaml.safe_load(text), "run_folder": trainer.log_dir}
-            logger.experiment.config.update(options, allow_val_change=True)
+            config = logger.experiment.config
+            options = yaml.safe_load(text)
+            swept = {name for name in options if isinstance(config.get(name), (str, int, float))}  # a sweep's own stay
+            told = {name: options[name] for name in options.keys() - swept} | {"run_folder": trainer.log_dir}
+            config.update(told, allow_val_change=True)
         elif isinstance(logger, TensorBoardLogger):
             logger.experiment.add_text("config", _as_code(text))
         elif isinstance(logger, MLFlowLogger):
