@@ -125,7 +125,9 @@ def test_an_agent_goes_through_a_sweep_of_which_a_run_is_stopped_early(tmp_path)
     assert server.unknown == [] and server.stopped == ["trial3"]
     assert [*server.runs] == [f"trial{n}" for n in range(6)]
     for (name, run), trial in zip(server.runs.items(), trials, strict=True):
-        assert run.exit_code == 0 and run.sweep == "sweep0", name  # also of the one that was stopped, which is no failure
+        assert run.exit_code == 0 and run.sweep == "sweep0", (
+            name
+        )  # also of the one that was stopped, which is no failure
         assert run.project == "lit_gans" and all(value > 0 for value in run.values("val/fid"))
         assert run.config["protocol"]["fake"] == 100 and run.config["data"]["class_path"] == "lit_gans.Glyphs"
         folder = tmp_path / run.config["run_folder"]

@@ -37,19 +37,19 @@ def fetched(given: Any) -> Any:
     except UsageError:
         raise
     except OSError as error:
-        raise UsageError(f"{name} cannot be kept in the cache ({reason(error)}); LIT_GANS_CACHE names another") from None
+        raise UsageError(
+            f"{name} cannot be kept in the cache ({reason(error)}); LIT_GANS_CACHE names another"
+        ) from None
     except Exception as error:  # wandb's own errors have no common class, and those of HTTP come through
         raise UsageError(f"{name} cannot be downloaded from Weights & Biases: {_told(error, name)}") from error
 
 
 def _downloaded(name: str, parts: "re.Match[str]") -> Path:
     """The checkpoint of an artifact, in the cache; the server says which version an alias is of now."""
+    import wandb
+
     from lit_gans.data.cache_folder import cache_folder
 
-    try:
-        import wandb
-    except ImportError:
-        raise UsageError(f"{name} is kept by Weights & Biases: pip install wandb") from None
     artifact = wandb.Api(timeout=20).artifact(name)
     files = [entry for entry in artifact.manifest.entries if entry.endswith(".ckpt")]
     if len(files) != 1:
@@ -77,6 +77,9 @@ def _told(error: Exception, name: str) -> str:
     text = reason(error)
     if "api key" in text.lower() or "401" in text or "login" in text.lower():
         return "there is no valid key; 'wandb login' keeps one, WANDB_API_KEY holds one"
+    if any(word in text.lower() for word in ("busy", "timed out", "refused", "connect")):
+        return "the server does not answer; try again, or give a checkpoint on this machine"
     if "not found" in text.lower() or type(error).__name__ == "ValueError":
-        return f"there is none of this name, or it is not yours to read; W&B's page of {name.partition(':')[0]} lists its aliases"
+        page = name.partition(":")[0]
+        return f"there is none of this name, or it is not yours to read; W&B's page of {page} lists its aliases"
     return f"{text}; try again, or give a checkpoint on this machine"
