@@ -125,18 +125,16 @@ def test_an_agent_goes_through_a_sweep_of_which_a_run_is_stopped_early(tmp_path)
     assert server.unknown == [] and server.stopped == ["trial3"]
     assert [*server.runs] == [f"trial{n}" for n in range(6)]
     for (name, run), trial in zip(server.runs.items(), trials, strict=True):
-        assert run.exit_code == 0 and run.sweep == "sweep0", (
-            name
-        )  # also of the one that was stopped, which is no failure
+        assert run.exit_code == 0 and run.sweep == "sweep0", name  # also of the one that was stopped: no failure
         assert run.project == "lit_gans" and all(value > 0 for value in run.values("val/fid"))
         assert run.config["protocol"]["fake"] == 100 and run.config["data"]["class_path"] == "lit_gans.Glyphs"
         folder = tmp_path / run.config["run_folder"]
         model = load(folder / "checkpoints" / "last.ckpt")
         assert model.backbone.width == trial["model.backbone.width"]
         rates = [o.param_groups[0] for o in model.configure_optimizers()[0]]
-        assert rates[0]["lr"] == trial["model.discriminator_optimizer.lr"]
-        assert rates[1]["lr"] == trial["model.generator_optimizer.lr"]
-        assert list(rates[1]["betas"]) == trial["model.generator_optimizer.betas"]
+        assert rates[0]["lr"] == trial["model.generator_optimizer.lr"]
+        assert rates[1]["lr"] == trial["model.discriminator_optimizer.lr"]
+        assert list(rates[0]["betas"]) == trial["model.generator_optimizer.betas"]
         assert {file.rpartition("/")[2].partition("_")[0] for file in run.files if file.endswith(".png")} >= {"samples"}
         assert (folder / "wandb").is_dir()
     stopped = tmp_path / server.runs["trial3"].config["run_folder"]

@@ -46,7 +46,7 @@ def in_run_folder(kind: type[Logger], run: CSVLogger) -> dict[str, Any]:
     if issubclass(kind, WandbLogger):
         names = {"project": ("WANDB_PROJECT", _PROJECT), "name": ("WANDB_NAME", f"{folder.parent.name}/{folder.name}")}
         own = {argument: name for argument, (variable, name) in names.items() if not os.environ.get(variable)}
-        return {"save_dir": os.environ.get("WANDB_DIR") or run.log_dir, **own}
+        return {"save_dir": _chosen_for_wandb() or run.log_dir, **own}
     if issubclass(kind, MLFlowLogger):
         named = {"experiment_name": folder.parent.name, "run_name": folder.name}
         if os.environ.get("MLFLOW_TRACKING_URI"):
@@ -55,6 +55,13 @@ def in_run_folder(kind: type[Logger], run: CSVLogger) -> dict[str, Any]:
         artifacts = (store / "mlartifacts" / folder.parent.name).as_uri()
         return {"tracking_uri": f"sqlite:///{store / 'mlflow.db'}", "artifact_location": artifacts, **named}
     return {}
+
+
+def _chosen_for_wandb() -> str | None:
+    """The folder that the user has chosen for W&B; an agent of a sweep chooses the working directory by itself."""
+    chosen = os.environ.get("WANDB_DIR")
+    by_agent = chosen and os.environ.get("WANDB_SWEEP_ID") and Path(chosen).resolve() == Path.cwd()
+    return None if by_agent else chosen
 
 
 def refuse_missing(kind: type) -> None:

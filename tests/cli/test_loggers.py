@@ -101,6 +101,8 @@ def test_mlflow_gets_pictures_options_protocol_and_checkpoints():
     calls = []
 
     class Client:
+        __isabstractmethod__ = False
+
         def __getattr__(self, name):
             return lambda *given, **more: calls.append((name, given, more))
 

@@ -7,7 +7,9 @@ import torch
 from conftest import refused
 from PIL import Image
 
-from lit_gans.cli.plot import panels, plot, read_metrics, running_mean
+from lit_gans.cli.curves import panels, running_mean
+from lit_gans.cli.plot import plot
+from lit_gans.cli.records import read_metrics
 from lit_gans.errors import UsageError
 from lit_gans.images.photos import write_picture
 
@@ -28,7 +30,7 @@ def run(tmp_path):
 
 
 def test_plot(run, capsys):
-    plot(str(run))
+    plot([str(run)])
     assert sorted(p.name for p in run.iterdir()) == ["metrics.csv", "plot.png", "plot.webp", "samples"]
     picture = Image.open(run / "plot.png").convert("RGB")
     colours = {colour for _, colour in picture.getcolors(2**20)}
@@ -45,7 +47,7 @@ def test_plot(run, capsys):
 
 @pytest.mark.parametrize("ending", ["svg", "pdf", "png"])
 def test_output(run, ending, tmp_path):
-    plot(str(run), str(tmp_path / "new" / f"x.{ending}"))
+    plot([str(run)], str(tmp_path / "new" / f"x.{ending}"))
     assert {p.name for p in (tmp_path / "new").iterdir()} == {f"x.{ending}", "x.webp"}
 
 
@@ -89,20 +91,20 @@ def test_panels():
 def test_a_long_run_is_smoothed(run):
     lines = [f"0.5,{1 + (i % 2)},0.5,0,2.0,{i},\n" for i in range(400)]
     (run / "metrics.csv").write_text(HEADER + "".join(lines))
-    plot(str(run))
+    plot([str(run)])
     assert running_mean([0.0, 2.0, float("nan"), 4.0], 3) == [1.0, 1.0, 3.0, 4.0]
 
 
 def test_without_samples(run, capsys):
     for path in (run / "samples").iterdir():
         path.unlink()
-    plot(str(run))
+    plot([str(run)])
     assert "no animation" in capsys.readouterr().out and not (run / "plot.webp").exists()
 
 
 def test_a_broken_grid_is_left_out(run, capsys):
     (run / "samples" / "step_0000030.png").write_bytes((run / "samples" / "step_0000020.png").read_bytes()[:50])
-    plot(str(run))
+    plot([str(run)])
     assert "step_0000030.png is left out" in capsys.readouterr().err
     assert Image.open(run / "plot.webp").n_frames == 2
 
@@ -115,29 +117,29 @@ def test_wrong_input(run, tmp_path, monkeypatch):
     ]
     for folder, output, words in cases:
         with pytest.raises(UsageError, match=words):
-            plot(str(folder), output)
+            plot([str(folder)], output)
     for text, words in (("", "no values yet"), (HEADER, "no values yet"), ("a,b\n1,2\n", "no column 'step'")):
         (run / "metrics.csv").write_text(text)
         with pytest.raises(UsageError, match=words):
-            plot(str(run))
+            plot([str(run)])
     (run / "metrics.csv").write_text(HEADER + ROWS)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(UsageError, match=r"pip install 'lit_gans\[plot\]'"):
-        plot(str(run))
+        plot([str(run)])
     assert not (run / "plot.png").exists()
 
 
 def test_the_runs_own_plot_is_drawn_anew_and_no_other_file(tmp_path):
     (tmp_path / "metrics.csv").write_text("step,val/fid\n0,1.0\n1,2.0\n")
-    plot(str(tmp_path))
+    plot([str(tmp_path)])
     first = (tmp_path / "plot.png").read_bytes()
     (tmp_path / "metrics.csv").write_text("step,val/fid\n0,1.0\n1,2.0\n2,9.0\n")
-    plot(str(tmp_path))
+    plot([str(tmp_path)])
     assert (tmp_path / "plot.png").read_bytes() != first
     mine = tmp_path / "mine.webp"
     mine.write_bytes(b"mine")
-    refused(lambda: plot(str(tmp_path), str(tmp_path / "mine.png")), mine, "--force")
-    refused(lambda: plot(str(tmp_path), str(tmp_path / "plot.png")), "plot.png is there already")
+    refused(lambda: plot([str(tmp_path)], str(tmp_path / "mine.png")), mine, "--force")
+    refused(lambda: plot([str(tmp_path)], str(tmp_path / "plot.png")), "plot.png is there already")
     assert mine.read_bytes() == b"mine" and not (tmp_path / "mine.png").exists()
-    plot(str(tmp_path), str(tmp_path / "mine.png"), force=True)
+    plot([str(tmp_path)], str(tmp_path / "mine.png"), force=True)
     assert (tmp_path / "mine.png").exists()
