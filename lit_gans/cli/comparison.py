@@ -218,7 +218,7 @@ class Scale:
         self.digits = 3
         there = [value for value in values if value is not None]
         self.numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in there)
-        self.values = sorted(set(there)) if self.numbers else sorted({said(value) for value in there})
+        self.values: list[Any] = sorted(set(there)) if self.numbers else sorted({said(value) for value in there})
         self.log = self.numbers and self.values[0] > 0 and self.values[-1] / self.values[0] > _WIDE
 
     def __call__(self, value: Any) -> float:

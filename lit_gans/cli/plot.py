@@ -62,7 +62,7 @@ def _plot_one(record: Record, output: str | None, force: bool) -> None:
     target = Path(output) if output else folder / "plot.png"
     refuse_taken(target, target.with_suffix(".webp"), force=force or output is None)
     draw_curves(record.curves, target, "/".join(folder.resolve().parts[-2:]))
-    print(f"{len(record.curves)} curves in {target}")
+    print(f"{len(record.curves)} curve{'s' * (len(record.curves) != 1)} in {target}")
     samples = record.run.samples
     grids = sorted(samples.glob("step_*.png"), key=step_of)
     if not grids:

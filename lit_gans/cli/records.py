@@ -40,10 +40,11 @@ def find_runs(paths: Sequence[str]) -> list[Run]:
         paths: folders of runs, folders with such folders in them, checkpoints, or files that a run has written.
 
     Returns:
-        Each run once, in the order of the paths.
+        Each run once, in the order of the paths. Of several paths those that lead to none are left out, since
+        ``runs/*`` also names what else lies there.
 
     Raises:
-        UsageError: if a path leads to none.
+        UsageError: if a path is not there, or all lead to none.
     """
     found: dict[Path, Run] = {}
     for path in map(Path, paths):
@@ -51,17 +52,21 @@ def find_runs(paths: Sequence[str]) -> list[Run]:
             raise UsageError(f"there is no {path}; name a run, for example runs/DCGAN-MNIST/version_0, or runs/*")
         for run in _runs_at(path):
             found.setdefault(run.folder.resolve(), run)
+    if not found:
+        raise UsageError(f"there is no run in {', '.join(paths)}; name one, for example runs/DCGAN-MNIST/version_0")
     return list(found.values())
 
 
 def _runs_at(path: Path) -> list[Run]:
-    if path.is_file():
-        return [Run.of(path) if path.suffix == ".ckpt" else Run(path.parent)]
     names = (Run(path).metrics.name, Run(path).scores.name, Run(path).config.name)
+    if path.is_file():
+        return [Run.of(path)] if path.suffix == ".ckpt" else [Run(path.parent)] if path.name in names else []
+    if path.name == Run(path).checkpoints.name:
+        return _runs_at(path.parent)
     if any((path / name).is_file() for name in names):
         return [Run(path)]
     folders = {file.parent for name in names for file in path.glob(f"**/{name}") if "wandb" not in file.parts}
-    return [Run(folder) for folder in sorted(folders, key=_in_order)] or [Run(path)]
+    return [Run(folder) for folder in sorted(folders, key=_in_order)]
 
 
 def _in_order(folder: Path) -> list[tuple[str, int]]:
