@@ -156,8 +156,8 @@ def _draw(figure_of: Any, runs: Sequence[Compared], score: str | None, names: Se
     scored = bool(names) and any(run.best for run in runs)
     down = -(-len(panels) // 2)
     figure = figure_of(figsize=(13, 3 * down + 3.6 * scored + 0.4), layout="constrained")
-    parts = figure.subfigures(2, 1, height_ratios=(3 * down, 3.6)) if scored else (figure,)
-    grid = parts[0].subplots(down, min(2, len(panels)), squeeze=False).flatten()
+    above, below = figure.subfigures(2, 1, height_ratios=(3 * down, 3.6)) if scored else (figure, figure)
+    grid = above.subplots(down, min(2, len(panels)), squeeze=False).flatten()
     for axes, name in zip(grid, panels, strict=False):
         for place in reversed(range(len(runs))):  # the best is drawn last, over the others
             if curve := runs[place].record.curves.get(name):
@@ -171,9 +171,9 @@ def _draw(figure_of: Any, runs: Sequence[Compared], score: str | None, names: Se
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     handles, labels = grid[0].get_legend_handles_labels()
-    parts[0].legend(handles[::-1], labels[::-1], loc="outside right upper", frameon=False, fontsize="small")
+    above.legend(handles[::-1], labels[::-1], loc="outside right upper", frameon=False, fontsize="small")
     if scored:
-        _draw_parallel(parts[1].subplots(), runs, [*names, f"best {score}"], colours)
+        _draw_parallel(below.subplots(), runs, [*names, f"best {score}"], colours)
     with replacing(path) as temporary:
         figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=120)
 

@@ -9,6 +9,8 @@ from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoa
 from lit_gans.callbacks.loggers import in_run_folder, refuse_missing
 from lit_gans.callbacks.run_folder import RunLogger
 from lit_gans.cli.making import make
+from lit_gans.errors import UsageError
+from lit_gans.training.defaults import ROOT, as_list
 
 OF_RUN = ""  # the value of an option that is left to the run: where a logger writes
 _DEFAULTS: dict[type[Logger], tuple[str, ...]] = {  # what is left to the run, unless the user says it
@@ -34,13 +36,19 @@ class Loggers:
 
     Args:
         options: of the command.
+
+    Raises:
+        UsageError: if the name of the run is no name of a folder.
     """
 
     def __init__(self, options: Namespace) -> None:
-        name = "-".join(options[key]["class_path"].rpartition(".")[2] for key in ("model", "data"))
-        self.place = {"save_dir": options["trainer"]["default_root_dir"] or "runs", "name": name}
-        given = options["trainer"]["logger"]
-        asked = [each for each in (given if isinstance(given, list) else [given]) if isinstance(each, Namespace)]
+        classes = "-".join(options[key]["class_path"].rpartition(".")[2] for key in ("model", "data"))
+        if (name := options["name"] or classes) != Path(name).name or name in (".", ".."):
+            raise UsageError(
+                f"--name is the name of a folder, without slashes; got {name}; --output says where it lies"
+            )
+        self.place = {"save_dir": options["trainer"]["default_root_dir"] or ROOT, "name": name}
+        asked = [each for each in as_list(options["trainer"]["logger"]) if isinstance(each, Namespace)]
         csv = next(
             (each for each in asked if each["class_path"].rpartition(".")[2] in ("CSVLogger", "RunLogger")), None
         )
@@ -75,8 +83,8 @@ class Loggers:
 
     def all(self, given: Any) -> list[Logger]:
         """The run's own logger, then what the user asked for."""
-        loggers = list(given) if isinstance(given, (list, tuple)) else [given] if isinstance(given, Logger) else []
-        return [self.own, *(logger for logger in loggers if logger is not self.own)]
+        others = (logger for logger in as_list(given) if isinstance(logger, Logger) and logger is not self.own)
+        return [self.own, *others]
 
     def _filled(self, options: dict[str, Any]) -> dict[str, Any]:
         """The options, with the folder of all runs and the run's name where they are left open."""

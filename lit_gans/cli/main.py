@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGINT
-from typing import Any, NoReturn
+from typing import Any
 
 from lit_gans import signals
 from lit_gans.cli.cache import cache
@@ -20,7 +20,7 @@ from lit_gans.cli.invert import invert
 from lit_gans.cli.plot import plot
 from lit_gans.cli.sample import sample
 from lit_gans.cli.translate import translate
-from lit_gans.cli.words import TRAINING, fail, known
+from lit_gans.cli.words import ALIASES, TRAINING, fail, known
 from lit_gans.errors import nearest
 
 HELP = """usage: lit-gans COMMAND [options]
@@ -87,6 +87,8 @@ def main(args: Sequence[str] | None = None) -> None:
     folder = str(Path.cwd())
     if folder not in sys.path:  # a console script does not look there by itself; last, so that nothing is shadowed
         sys.path.append(folder)
+    if arguments:
+        arguments[0] = ALIASES.get(arguments[0], arguments[0])
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help(), end="")
     elif arguments[0] == "--version":
@@ -106,82 +108,15 @@ def _help() -> str:
 
 
 def _call(name: str, arguments: list[str]) -> None:
-    from jsonargparse import ArgumentParser, auto_cli
+    from lit_gans.cli.calling import Call
 
-    from lit_gans.cli import settings
-    from lit_gans.errors import refuse_odd_numbers
-
-    class Parser(ArgumentParser):
-        def parse_args(self, *arguments: Any, **options: Any) -> Any:
-            parsed = super().parse_args(*arguments, **options)
-            refuse_odd_numbers(parsed)
-            return parsed
-
-        def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:
-            with settings.opened(path) as text:
-                return self.parse_string(text, os.fspath(path), *arguments, **options)
-
-        def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-            fail(f"{' '.join(str(message).split())}; 'lit-gans {name} --help' lists the options", 2)
-
-    flags = (word.partition("=")[0] for word in arguments if word.startswith("--"))
-    if nested := next((flag for flag in flags if "." in flag), None):
-        fail(f"{nested} is an option of fit; {name} has none with a dot, 'lit-gans {name} --help' lists its own", 2)
-    arguments = _lists(COMMANDS[name], _switches(COMMANDS[name], arguments))
-    auto_cli(COMMANDS[name], args=arguments, prog=f"lit-gans {name}", as_positional=True, parser_class=Parser)
-
-
-def _switches(command: Any, arguments: list[str]) -> list[str]:
-    """Adds the value that the parser wants to an option that is on or off, ``--force``."""
-    from typing import get_type_hints
-
-    switches = {f"--{name}" for name, kind in get_type_hints(command).items() if kind is bool}
-    following = [*arguments, ""][1:]
-    return [
-        f"{word}=true" if word in switches and after.lower() not in ("true", "false") else word
-        for word, after in zip(arguments, following, strict=True)
-    ]
-
-
-def _lists(command: Any, arguments: list[str]) -> list[str]:
-    """Joins the words of an argument that is a list, ``--metrics fid kid``, into one."""
-    import json
-    from typing import get_type_hints
-
-    def as_list(name: str, words: list[str]) -> str:
-        """Quoted, unless they are numbers or somebody wrote the brackets."""
-        if len(words) == 1 and words[0][:1] + words[0][-1:] == "[]":
-            return words[0]
-        return json.dumps(words, ensure_ascii=False) if lists[name] == list[str] else f"[{', '.join(words)}]"
-
-    kinds = (list[str], list[int] | None)
-    lists = {name: kind for name, kind in get_type_hints(command).items() if kind in kinds}
-    joined: list[str] = []
-    open_list = next((name for name in lists if command.__code__.co_varnames[0] == name), None)  # a positional one
-    words: list[str] = []
-    for word in [*arguments, "--"]:
-        if word.startswith("-"):
-            if open_list is not None:
-                positional = open_list == command.__code__.co_varnames[0]
-                joined += [] if positional else [f"--{open_list}"]
-                # without a word the parser says that one is missing
-                joined += [as_list(open_list, words)] if words else []
-            words, open_list = [], None
-            flag, _, value = word.removeprefix("--").partition("=")
-            if flag in lists and not value:
-                open_list = flag
-            elif flag in lists:
-                joined.append(f"--{flag}={as_list(flag, [value])}")
-            elif word != "--":
-                joined.append(word)
-        elif open_list is not None:
-            words.append(word)
-        else:
-            joined.append(word)
-    return joined
+    Call(name, COMMANDS[name]).run(arguments)
 
 
 def _train(arguments: list[str]) -> None:
+    from lit_gans.cli.reading import ready
+
+    arguments = ready(arguments)
     import logging
     import warnings
 
