@@ -8,10 +8,10 @@ from time import monotonic
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 
+from lit_gans.callbacks import loggers
 from lit_gans.callbacks.pace import Pace
 from lit_gans.callbacks.progress import ProgressBar
 from lit_gans.callbacks.run_folder import run_of
@@ -424,9 +424,7 @@ class Quality(Callback):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as file:
             file.write(json.dumps(asdict(record)) + "\n")
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.experiment.config.update({"protocol": asdict(card)}, allow_val_change=True)
+        loggers.tell_protocol(trainer, asdict(card))
 
 
 def _shape(trainer: Trainer, model: Any) -> tuple[int, ...] | None:

@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import yaml
-from jsonargparse import Namespace
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.loggers import Logger
 
 from lit_gans import checkpoints
 from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
 from lit_gans.callbacks.best import AUTO, BEST, automatic
+from lit_gans.callbacks.loggers import tell_options
 from lit_gans.callbacks.run_folder import remove_unused
 from lit_gans.callbacks.stopping import StoppingCheck
 from lit_gans.checkpoints.changes import LINKED
@@ -26,22 +25,24 @@ from lit_gans.checkpoints.place import RUN, find
 from lit_gans.checkpoints.resume import nothing_left, tell
 from lit_gans.checkpoints.trust import class_path, import_class
 from lit_gans.cli.arguments import in_order, split
+from lit_gans.cli.artifacts import fetched
 from lit_gans.cli.classes import our_rules, spelled_out
+from lit_gans.cli.loggers import Loggers
 from lit_gans.cli.making import Making, make
-from lit_gans.cli.parser import OF_RUN, Parser
+from lit_gans.cli.parser import Parser
 from lit_gans.cli.reasons import causes
-from lit_gans.cli.words import NOBODY, TRAINING, known
+from lit_gans.cli.words import NOBODY, known
 from lit_gans.core.checks import refuse_strategy
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.errors import UsageError, at_least, own_line, reason
-from lit_gans.training.defaults import EPOCHS, ROOT, as_list, endless, run_loggers, safe_plugins
+from lit_gans.training.defaults import EPOCHS, ROOT, as_list, endless, safe_plugins
 
 
 class SaveConfig(SaveConfigCallback):
     """Writes ``config.yaml`` into the run's own folder, which no other run shares."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Writes it, unless the run has no folder of its own, and sends it to W&B.
+        """Writes it, unless the run has no folder of its own, and gives it to the loggers.
 
         The checkpoint that a run was resumed from is left out: from the beginning, the run ends at the same weights. A
         backbone that the user did not name is written out, too.
@@ -53,26 +54,16 @@ class SaveConfig(SaveConfigCallback):
             self.config["model.init_args.backbone"] = spelled_out(pl_module.hparams.get("backbone"))
         if trainer.log_dir is not None and stage == "fit":
             super().setup(trainer, pl_module, stage)
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger) and trainer.is_global_zero and stage == "fit":
-                options = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
-                logger.experiment.config.update(options, allow_val_change=True)
+        if trainer.is_global_zero and stage == "fit":
+            tell_options(trainer, self.parser.dump(self.config, skip_none=False))
 
 
 class TrainCLI(LightningCLI):
     """The training commands."""
 
-    asked = ""  #: the command; a parser for each of the others would take as long to build as its own
-
-    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
-        """The commands that a parser is built for."""
-        every = LightningCLI.subcommands()
-        return {name: skip for name, skip in every.items() if self.asked in ("", name)}
-
     @classmethod
     def run(cls, arguments: Sequence[str]) -> None:
         """Parses ``arguments``, builds the model, the data and the trainer, and runs."""
-        cls.asked = arguments[0] if arguments and arguments[0] in TRAINING else ""
         Parser.typed = {unit.key: " ".join(unit.values) for unit in split(arguments) if unit.name}
         try:
             cls(
@@ -136,6 +127,8 @@ class TrainCLI(LightningCLI):
             warnings.simplefilter("ignore", DeprecationWarning)  # what replaces it came with jsonargparse 4.49
             for key, kind in (("model", GenerativeModel), ("data", LightningDataModule)):
                 self.parser.add_instantiator(Making(self, key), kind)
+            self.loggers = Loggers(self.config[self.config["subcommand"]])
+            self.parser.add_instantiator(self.loggers.make, Logger)
             self.parser.add_instantiator(make, object)
 
     def _set_seed(self) -> None:
@@ -150,6 +143,7 @@ class TrainCLI(LightningCLI):
         config = self.config[self.config["subcommand"]]
         if (path := config.get("ckpt_path")) == "":
             raise UsageError("--ckpt_path is empty; name a checkpoint, or leave the option out")
+        config["ckpt_path"] = path = fetched(path)
         if path is None:
             if self.config["subcommand"] != "fit":
                 print("note: without --ckpt_path this looks at an untrained model", file=sys.stderr)
@@ -183,8 +177,7 @@ class TrainCLI(LightningCLI):
         trainer = self._get(self.config_init, "trainer", default={})
         if endless(**trainer):
             trainer["max_epochs"] = EPOCHS
-        name = self._get(self.config_init, "name") or f"{type(self.model).__name__}-{type(self.datamodule).__name__}"
-        trainer["logger"] = run_loggers(trainer["logger"], trainer["default_root_dir"], name)
+        trainer["logger"] = self.loggers.all(trainer["logger"])
         trainer["plugins"], callbacks = safe_plugins(trainer["plugins"]), as_list(trainer["callbacks"])
         if trainer["enable_progress_bar"] is not False and not any(isinstance(c, AnyProgressBar) for c in callbacks):
             trainer["callbacks"] = [*callbacks, ProgressBar()]
@@ -227,14 +220,7 @@ class TrainCLI(LightningCLI):
         return super()._instantiate_trainer(config, callbacks)
 
     def before_instantiate_classes(self) -> None:
-        """Tells loggers where the run is; refuses options that cannot be written to a file."""
-        config = self.config[self.config["subcommand"]]
-        usual = "-".join(config[key]["class_path"].rpartition(".")[2] for key in ("model", "data"))
-        name = config["name"] or usual
-        for logger in as_list(config["trainer"]["logger"]):
-            for option, value in (("save_dir", config["trainer"]["default_root_dir"] or ROOT), ("name", name)):
-                if isinstance(logger, Namespace) and logger.get(f"init_args.{option}") == OF_RUN:
-                    logger[f"init_args.{option}"] = value
+        """Refuses options that cannot be written to a file."""
         try:
             self._dump_config()
         except Exception as error:

@@ -130,7 +130,7 @@ class LatentGAN(BaseGAN):
         """
         return self.draw(n, seed, noise, truncation=truncation)
 
-    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
+    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Samples: from the noise that the loader gives, rows that are no images; else as many as the batch has."""
         first = batch[0] if isinstance(batch, (tuple, list)) else batch
         rows = first.get("noise") if isinstance(first, dict) else first

@@ -133,30 +133,6 @@ def test_other_commands_take_a_checkpoint(command, run, folder, capsys):
         assert re.search(r"(val|test)/fid", capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("logger", ["WandbLogger", "TensorBoardLogger"])
-def test_loggers_get_the_pictures(logger, folder, monkeypatch):
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("WANDB_SILENT", "true")
-    place = [f"--trainer.logger.save_dir={folder}"] if logger == "TensorBoardLogger" else []
-    main(["fit", *TINY, "--trainer.max_epochs=1", f"--trainer.logger={logger}", *place])
-    if logger == "WandbLogger":
-        import wandb
-
-        wandb.finish()
-        (logged,) = folder.glob("wandb/offline-run-*/files/media/images/*.png")
-        low, high = Image.open(logged).convert("L").getextrema()
-        assert high - low > 50
-        (run_folder,) = folder.glob("runs/*/*")
-    else:
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-        (events,) = folder.rglob("events.out.tfevents.*")
-        accumulator = EventAccumulator(str(events.parent)).Reload()
-        assert [e.step for e in accumulator.Images("samples")] == [10]
-        (run_folder,) = (p for p in folder.glob("runs/*/*") if (p / "config.yaml").is_file())
-    assert {"samples", "checkpoints", "config.yaml"} <= {p.name for p in run_folder.iterdir()}
-
-
 @pytest.mark.slow
 def test_a_class_in_the_working_directory_is_found(folder):
     (folder / "my_project.py").write_text(

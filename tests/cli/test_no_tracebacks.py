@@ -165,7 +165,7 @@ def says(folder, capsys):
         (["--quality.scores=[]"], "quality.scores has no score of which less is better"),
         (["--trainer.barebones=true"], "trainer.barebones allows no logger, checkpoint or callback"),
         (["--trainer.check_val_every_n_epoch=0"], "check_val_every_n_epoch must be at least 1, got 0"),
-        (["--trainer.logger=MLFlowLogger"], "MLFlowLogger cannot be made with these options: Requirement 'mlflow"),
+        (["--trainer.logger=MLFlowLogger"], "the logger mlflow needs the package mlflow: pip install mlflow"),
         (["--trainer.callbacks=Timer"], "these options cannot be written to the run's config.yaml"),
         (["--trainer.callbacks=LearningRateFinder"], "When using the learning rate finder"),
         (["--trainer.callbacks=BackboneFinetuning"], "'DCGANBackbone' object has no attribute 'modules'"),
