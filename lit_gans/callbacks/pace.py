@@ -6,6 +6,8 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
+from lit_gans.callbacks.length import all_batches
+
 _SHARE = 0.1  # of a run's time that scores may take
 
 
@@ -22,6 +24,7 @@ class Pace:
     def __init__(self, every: int | None) -> None:
         self.given, self.fixed = every, every
         self.validations = 0
+        self.seconds = 0.0  #: that the last scoring took
         self._since, self._batch = monotonic(), 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -43,6 +46,16 @@ class Pace:
         self.validations += 1
         self._trained = _training_time(trainer, monotonic() - self._since, self._batch)
         return self.fixed is None or self.validations % self.fixed == 0 or _is_last(trainer)
+
+    def left(self, trainer: Trainer) -> float:
+        """Seconds that the rest of a run's scorings will take, as far as steps and epochs tell."""
+        between = _between(trainer)
+        rest = (all_batches(trainer) - trainer.global_step) // between if isfinite(between) else 0.0
+        if not isfinite(rest) or not rest:
+            return 0.0
+        done = self.validations // (every := self.fixed or 1)
+        times = (self.validations + rest) // every - done
+        return self.seconds * (times + ((self.validations + rest) % every > 0))
 
     def fix(self, trainer: Trainer, seconds: float) -> str:
         """Fixes the pace by the time that a scoring took on the first device; returns a sentence that says so."""

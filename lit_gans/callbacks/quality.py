@@ -1,7 +1,7 @@
 """Scores samples while a run goes on, and records how they were measured."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
@@ -13,7 +13,6 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
 from lit_gans.callbacks.pace import Pace
-from lit_gans.callbacks.progress import ProgressBar
 from lit_gans.callbacks.run_folder import run_of
 from lit_gans.data.base import ImageData
 from lit_gans.data.order import repeated
@@ -100,6 +99,10 @@ class Quality(Callback):
         self.run = Run(Path())
         self.due = True  # whether this validation is to be scored
         self.fresh = False  # whether it has been
+        #: what it has done, how many of how many; a progress bar sets it
+        self.watcher: Callable[[str, float, float], None] = _nobody
+        #: whether scores are written to the run's folder
+        self.records = True
         self._network: Features | None = None
         # of the translations of this validation, real and fake
         self._parts: dict[bool, list[Part]] = {True: [], False: []}
@@ -122,6 +125,11 @@ class Quality(Callback):
             )
         return f"val/{chosen}"
 
+    @property
+    def network_name(self) -> str | None:
+        """The feature network, once a run has begun; None if no score needs one."""
+        return None if self._network is None else self._network.name
+
     def names(self, trainer: Trainer, pl_module: Any) -> list[str]:
         """The names of the values that a validation may log."""
         scores = self._chosen(pl_module, _shape(trainer, pl_module))
@@ -136,7 +144,7 @@ class Quality(Callback):
 
         An epoch may take hours, so that this is not left to the first scoring.
         """
-        self.run = run_of(trainer)
+        self.run = run_of(trainer) if self.records else Run(Path())
         shape = _shape(trainer, pl_module)
         unused = trainer.limit_test_batches == 0 if stage == "test" else trainer.limit_val_batches == 0
         if stage not in ("fit", "validate", "test") or unused:
@@ -230,8 +238,6 @@ class Quality(Callback):
 
     def measure(self, trainer: Trainer, pl_module: Any, stage: str, split: str) -> None:
         """Scores the model as it is and logs the scores as ``<stage>/<name>``."""
-        if isinstance(bar := trainer.progress_bar_callback, ProgressBar):
-            bar.say(f"computing {stage} scores")
         try:
             scoring = self._scoring(trainer, pl_module, split)
             self._take_real(scoring, trainer, pl_module, split)
@@ -239,8 +245,11 @@ class Quality(Callback):
                 raise UsageError("there are no real images")
             began = monotonic()
             scoring.reset()
-            for part in shared(self._fakes(scoring, trainer, pl_module, stage)):
+            count = min(self.count, _limit(trainer, stage))
+            for part in shared(self._fakes(scoring, trainer, pl_module, count)):
                 scoring.take(part, real=False)
+                self.watcher("scoring", scoring.counts[False], count if pl_module.draws else 0)
+            self.watcher("comparing", 0, 0)
             if not min(scoring.counts.values()):
                 return  # a translator whose validation gives nothing to compare
             values = scoring.compute()
@@ -250,13 +259,14 @@ class Quality(Callback):
         self._doubt(scoring, stage)
         values = values if "accuracy" in self.scores else drop_unreliable_accuracy(values)
         if pl_module.draws:
-            count, data = min(self.count, _limit(trainer, stage)), trainer.datamodule  # type: ignore[attr-defined]
+            data = trainer.datamodule  # type: ignore[attr-defined]
             values |= measure_coverage(pl_module, data, self.seed, count, trainer.global_rank, trainer.world_size)
         pl_module.log_dict({f"{stage}/{name}": value for name, value in values.items()})
         self.fresh = bool(values)
         self._record(trainer, pl_module, scoring, split, values)
+        self.pace.seconds = monotonic() - began
         if trainer.state.fn == "fit" and self.pace.fixed is None:
-            rank_zero_info(self.pace.fix(trainer, monotonic() - began))
+            rank_zero_info(self.pace.fix(trainer, self.pace.seconds))
 
     def _compare(self, model: Any, outputs: Any, split: str) -> None:
         """Gathers the features of a batch of translations and, in the first pass, of the real images beside them."""
@@ -289,18 +299,18 @@ class Quality(Callback):
         try:
             for part in shared(looked if pl_module.draws else self._kept(True)):
                 scoring.take(part, real=True)
+                self.watcher("reading real images", scoring.counts[True], 0)
         except UsageError:
             del self.scorings[split]  # it has only some of them
             raise
         if scoring.counts[True]:
             self.complete.add(split)
 
-    def _fakes(self, scoring: Scoring, trainer: Trainer, pl_module: Any, stage: str) -> Iterator[Part]:
+    def _fakes(self, scoring: Scoring, trainer: Trainer, pl_module: Any, count: int) -> Iterator[Part]:
         """This device's share of the samples or translations."""
         if not pl_module.draws:
             yield from self._kept(False)
             return
-        count = min(self.count, _limit(trainer, stage))
         for images in drawn(pl_module, count, self.seed, trainer.global_rank, trainer.world_size):
             yield scoring.look(images, False, classes_in_turn(pl_module, len(images)))
 
@@ -370,7 +380,7 @@ class Quality(Callback):
         self, trainer: Trainer, pl_module: Any, scoring: Scoring, split: str, values: dict[str, Tensor]
     ) -> None:
         """Adds a line with the scores and their protocol to the run's ``scores.jsonl``."""
-        if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if not trainer.is_global_zero or trainer.fast_dev_run or not self.records:  # type: ignore[attr-defined]
             return
         data = trainer.datamodule  # type: ignore[attr-defined]
         known = isinstance(data, ImageData)
@@ -392,6 +402,10 @@ class Quality(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.experiment.config.update({"protocol": asdict(card)}, allow_val_change=True)
+
+
+def _nobody(what: str, done: float, whole: float) -> None:
+    """Watches nothing."""
 
 
 def _shape(trainer: Trainer, model: Any) -> tuple[int, ...] | None:

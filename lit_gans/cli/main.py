@@ -73,7 +73,7 @@ COMMANDS: dict[str, Any] = {
     "cache": cache,
 }
 _CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
-_CHATTER = ("litlogger", "litmodels", "TPU available", "`weights_only` was not set")
+_CHATTER = ("`Trainer.fit` stopped", "litlogger", "litmodels", "TPU available", "`weights_only` was not set")
 
 
 def main(args: Sequence[str] | None = None) -> None:

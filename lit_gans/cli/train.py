@@ -18,7 +18,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
 
 from lit_gans import checkpoints
-from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
+from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, RateCheck, RunReport, SampleGrid, SaveLast
 from lit_gans.callbacks.run_folder import RunLogger, remove_unused
 from lit_gans.callbacks.stopping import StoppingCheck
 from lit_gans.checkpoints.changes import LINKED
@@ -26,6 +26,7 @@ from lit_gans.checkpoints.loading import named_class, was_restoring
 from lit_gans.checkpoints.place import RUN, find
 from lit_gans.checkpoints.resume import nothing_left, tell
 from lit_gans.checkpoints.trust import class_path, import_class
+from lit_gans.cli import switches
 from lit_gans.cli.arguments import in_order
 from lit_gans.cli.classes import our_rules, spelled_out
 from lit_gans.cli.making import Making, make
@@ -35,6 +36,7 @@ from lit_gans.cli.words import NOBODY, known
 from lit_gans.core.checks import refuse_strategy
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.errors import UsageError, at_least, own_line, reason
+from lit_gans.runs import Run
 
 _EPOCHS = 10  # of a run whose length nobody has set
 _AUTO = "auto"  # a monitor: the first score of which less is better
@@ -56,7 +58,7 @@ class SaveConfig(SaveConfigCallback):
             self.config["ckpt_path"] = None
         if self.config.get("model.init_args.backbone", "no such option") is None:
             self.config["model.init_args.backbone"] = spelled_out(pl_module.hparams.get("backbone"))
-        if trainer.log_dir is not None and stage == "fit":
+        if trainer.loggers and trainer.log_dir is not None and stage == "fit":
             super().setup(trainer, pl_module, stage)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger) and trainer.is_global_zero and stage == "fit":
@@ -81,7 +83,7 @@ class TrainCLI(LightningCLI):
                 subclass_mode_model=True,
                 subclass_mode_data=True,
                 auto_configure_optimizers=False,
-                args=in_order(arguments),
+                args=in_order(switches.spelled_out(arguments)),
             )
         finally:
             remove_unused()
@@ -103,6 +105,8 @@ class TrainCLI(LightningCLI):
                 "best.enable_version_counter": False,
             }
         )
+        for part, gone in switches.PARTS.items():
+            parser.add_argument(f"--off.{part}", type=bool, default=False, help=f"{gone}; --{part} false says the same")
         parser.add_argument(
             "--trust", nargs="+", type=str, default=NOBODY, help="packages of yours that a checkpoint names classes of"
         )
@@ -168,7 +172,8 @@ class TrainCLI(LightningCLI):
         if _endless(trainer):
             trainer["max_epochs"] = _EPOCHS
         name = f"{type(self.model).__name__}-{type(self.datamodule).__name__}"
-        trainer["logger"] = _loggers(trainer["logger"], trainer["default_root_dir"], name)
+        if trainer["logger"] is not False:
+            trainer["logger"] = _loggers(trainer["logger"], trainer["default_root_dir"], name)
         plugins, callbacks = _as_list(trainer["plugins"]), _as_list(trainer["callbacks"])
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             trainer["plugins"] = [*plugins, checkpoints.AtomicCheckpointIO()]
@@ -196,7 +201,7 @@ class TrainCLI(LightningCLI):
             raise UsageError(f"the trainer cannot be made: {error}") from None
         refuse_strategy(made.strategy)
         best, quality = (self._get(self.config_init, name) for name in ("best", "quality"))
-        if best.monitor in (None, _AUTO):
+        if best.monitor in (None, _AUTO) and "best" not in self._off():
             # a user's own data module may not give its images' shape, and a model with given networks may not either
             shape = getattr(self.datamodule, "image_shape", None) or self.model.image_shape or _USUAL
             best.monitor = quality.monitor(shape)
@@ -205,18 +210,35 @@ class TrainCLI(LightningCLI):
         return made
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Any]) -> Trainer:
-        """Adds `StoppingCheck`; leaves out the callbacks that save checkpoints, if the user wants none."""
-        callbacks = [*callbacks, StoppingCheck()]
-        if config["enable_checkpointing"] is False:
-            callbacks = [c for c in callbacks if not isinstance(c, ModelCheckpoint)]
-            for callback in callbacks:
-                if isinstance(callback, SaveLast):
-                    callback.saves = False
+        """Adds what watches every run; leaves out the parts that the user has switched off."""
+        off = self._off()
+        if config["logger"] is False:
+            _write_nothing(callbacks)
+        callbacks = [*without(callbacks, off), StoppingCheck(), RateCheck(), RunReport()]
+        if not any(isinstance(c, ModelCheckpoint) for c in (*callbacks, *_as_list(config["callbacks"]))):
+            config["enable_checkpointing"] = False  # or Lightning would add one of its own
         return super()._instantiate_trainer(config, callbacks)
+
+    def _off(self) -> set[str]:
+        """The parts of the run that are switched off, each by its own word or by another that leaves it nothing."""
+        config = self.config[self.config["subcommand"]]
+        off = {part for part in switches.PARTS if config[f"off.{part}"]}
+        if not config["quality.scores"]:
+            off.add("quality")
+        if config["trainer.logger"] is False:
+            off |= {"samples", "last", "best"}
+        unscored = "quality" in off and config["best.monitor"] in (None, _AUTO)
+        if config["trainer.enable_checkpointing"] is False or unscored:
+            off.add("best")
+        if config["trainer.enable_checkpointing"] is False:
+            off.add("last")
+        return off
 
     def before_instantiate_classes(self) -> None:
         """Tells loggers where the run is; refuses options that cannot be written to a file."""
         config = self.config[self.config["subcommand"]]
+        if config["quality.count"] == 0:  # as a word for no scores; the class itself wants something to count
+            config["off.quality"], config["quality.count"] = True, Quality().count
         name = "-".join(config[key]["class_path"].rpartition(".")[2] for key in ("model", "data"))
         for logger in _as_list(config["trainer"]["logger"]):
             for option, value in (("save_dir", config["trainer"]["default_root_dir"] or "runs"), ("name", name)):
@@ -228,19 +250,50 @@ class TrainCLI(LightningCLI):
             reason = str(list(causes(error))[-1])
             raise UsageError(f"these options cannot be written to the run's config.yaml: {reason}") from error
 
-    def before_fit(self) -> None:
-        """Says what is trained and where the run is."""
-        folder = self.trainer.log_dir
-        if self.trainer.is_global_zero:
-            players = {name: getattr(self.model, name).parameters() for name in self.model.players}
-            sizes = [f"{name} {sum(w.numel() for w in weights):,} weights" for name, weights in players.items()]
-            print(f"{type(self.model).__name__} on {type(self.datamodule).__name__}: {', '.join(sizes)}")
-            print(f"run folder: {folder}" if folder else "no run folder: logging is off", flush=True)
+    def after_validate(self) -> None:
+        """Says where the scores are."""
+        self._say_where("scores")
 
-    def after_fit(self) -> None:
-        """Says where the results are."""
-        if (folder := self.trainer.log_dir) and self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
-            print(f"config, metrics.csv, samples and checkpoints are in {folder}", flush=True)
+    def after_test(self) -> None:
+        """Says where the scores are."""
+        self._say_where("scores")
+
+    def after_predict(self) -> None:
+        """Says where the pictures are."""
+        self._say_where("predictions")
+
+    def _say_where(self, what: str) -> None:
+        """Says where the results of a command are, if there are any."""
+        run = Run(Path(self.trainer.log_dir)) if self.trainer.loggers and self.trainer.log_dir else None
+        if run is None or not self.trainer.is_global_zero:
+            return
+        found = sorted(run.samples.glob("predict_*")) if what == "predictions" else [run.scores, run.metrics]
+        if what == "predictions" and found:
+            print(f"{len(found)} grid{'s' * (len(found) != 1)} of predictions in {run.samples}", flush=True)
+        elif there := [path.name for path in found if path.is_file()]:
+            print(f"{' and '.join(there)} in {run.folder}", flush=True)
+        else:
+            print(f"there are no {what} to write", flush=True)
+
+
+def without(callbacks: list[Any], off: set[str]) -> list[Any]:
+    """The callbacks of a run less those of the parts that are switched off.
+
+    Without ``last`` its callback stays, and saves nothing: it also ends a run that gets a signal between two batches.
+    """
+    kinds = {"samples": SampleGrid, "quality": Quality, "collapse": CollapseMonitor, "best": ModelCheckpoint}
+    gone = tuple(kind for part, kind in kinds.items() if part in off)
+    for callback in callbacks:
+        if isinstance(callback, SaveLast):
+            callback.saves = callback.saves and "last" not in off
+    return [callback for callback in callbacks if not isinstance(callback, gone)]
+
+
+def _write_nothing(callbacks: list[Any]) -> None:
+    """Keeps scores out of a folder that the run does not have."""
+    for callback in callbacks:
+        if isinstance(callback, Quality):
+            callback.records = False
 
 
 def _loggers(given: Any, root: Any, name: str) -> list[Any]:

@@ -1,0 +1,59 @@
+"""The length of a run in batches, and the time that is left of it."""
+
+import math
+from typing import Any
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Timer
+
+
+def all_batches(trainer: Trainer) -> float:
+    """The batches that a run has when it ends, counted from its first start; infinity if nothing says it."""
+    epochs = trainer.max_epochs if trainer.max_epochs is not None and trainer.max_epochs >= 0 else math.inf
+    steps = trainer.max_steps if trainer.max_steps >= 0 else math.inf
+    return min(steps, epochs * trainer.num_training_batches)
+
+
+def first_validation(trainer: Trainer) -> float:
+    """The number of batches before the first validation."""
+    if trainer.limit_val_batches == 0 or not trainer.enable_validation:
+        return math.inf
+    within = trainer.val_check_batch or trainer.num_training_batches
+    return ((trainer.check_val_every_n_epoch or 1) - 1) * trainer.num_training_batches + within
+
+
+def by_epochs(trainer: Trainer) -> bool:
+    """Whether it is the number of epochs that ends a run, and not one of batches."""
+    return trainer.max_steps < 0 or all_batches(trainer) < trainer.max_steps
+
+
+def seconds_allowed(trainer: Trainer) -> float:
+    """The seconds that ``max_time`` leaves; infinity without it."""
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
+    left = [c.time_remaining() for c in callbacks if isinstance(c, Timer)]
+    return min((seconds for seconds in left if seconds is not None), default=math.inf)
+
+
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds.
+
+    Examples:
+        >>> clock(5), clock(754.2), clock(90_000)
+        ('0:05', '12:34', '25:00:00')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def words(seconds: float) -> str:
+    """About how long something takes, in words.
+
+    Examples:
+        >>> words(2), words(200), words(100_000)
+        ('2 seconds', '3 minutes', '28 hours')
+    """
+    for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= (2 if unit != "day" else 3) * size:
+            return f"{seconds / size:.0f} {unit}s"
+    return "1 second" if round(seconds) == 1 else f"{seconds:.0f} seconds"
