@@ -41,7 +41,8 @@ def first(trainer: Trainer, kind: type[Kind]) -> Kind | None:
 def _model(model: Any) -> Rows:
     networks = {name: getattr(model, name, None) for name in getattr(model, "players", ())}
     backbone = getattr(model, "backbone", None)
-    yield "model", type(model).__name__ + ("" if backbone is None else f", {type(backbone).__name__}")
+    by = "" if backbone is None else f", networks of the backbone {type(backbone).__name__.removesuffix('Backbone')}"
+    yield "model", f"{type(model).__name__}{by}"
     if networks:
         sizes = [f"{name} {sum(w.numel() for w in network.parameters()):,}" for name, network in networks.items()]
         yield "weights", ", ".join(sizes)
@@ -78,7 +79,11 @@ def _batches(trainer: Trainer, model: Any) -> Rows:
     epoch, whole, done = trainer.num_training_batches, all_batches(trainer), trainer.global_step
     size = getattr(trainer.datamodule, "batch_size", None) or getattr(trainer.train_dataloader, "batch_size", None)  # type: ignore[attr-defined]
     each = "" if size is None else f" of {size}"
-    length = f"{epoch:,} batches{each} an epoch" if isfinite(epoch) else f"batches{each} without an end"
+    length = (
+        f"{epoch:,} {'batch' if epoch == 1 else 'batches'}{each} an epoch"
+        if isfinite(epoch)
+        else f"batches{each} without an end"
+    )
     if isfinite(whole):
         epochs = f"{trainer.max_epochs} epoch{'s' * (trainer.max_epochs != 1)}, " if by_epochs(trainer) else ""
         length = f"{epochs}{whole:,.0f} batches in all; {length}"
@@ -127,7 +132,7 @@ def _scores(trainer: Trainer, model: Any) -> str:
         return f"none, since the first validation would be after batch {start:,.0f}"
     names = [name.removeprefix("val/") for name in quality.names(trainer, model)]
     by = "" if quality.network_name is None else f" by {quality.network_name}"
-    often = "after the first validation, then as often as a tenth of the time allows"
+    often = "as often as a tenth of the time allows, and at the end"
     if quality.pace.fixed is not None:
         often = f"after {_each(quality.pace.fixed)} validation"
     return f"{_some(names)}{by}, {often}"

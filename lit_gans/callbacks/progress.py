@@ -17,7 +17,7 @@ from lit_gans.callbacks.standing import Standing
 from lit_gans.data.order import size_of
 from lit_gans.errors import at_least
 
-_NARROW = 60  # columns below which the bar itself is not worth its place
+_NARROW = 8  # columns below which the bar itself is not worth its place
 
 
 class ProgressBar(LightningBar):
@@ -113,7 +113,7 @@ class ProgressBar(LightningBar):
             place = f"epoch {trainer.current_epoch + 1}{f'/{trainer.max_epochs}' if isfinite(whole) else ''}"
         else:
             inside, length, place = done, trainer.max_steps, f"batch {done}/{trainer.max_steps}"
-        said = [" ".join(f"{name} {value:.3g}" for name, value in losses(outputs).items())]
+        said = [" ".join(f"{name} {value:<5.3g}" for name, value in losses(outputs).items()).strip()]
         if size := size_of(batch):
             said.append(f"{_short(self._speed * size * trainer.world_size)} img/s")
         left = (whole - done) / self._speed if self._speed and isfinite(whole) else float("inf")
@@ -214,11 +214,12 @@ class ProgressBar(LightningBar):
         self._due = monotonic() + self.seconds
         columns = shutil.get_terminal_size().columns
         if self._bar is None:
-            self._bar = tqdm(leave=False, file=sys.stdout, bar_format="{desc}")
+            self._bar = tqdm(leave=False, file=sys.stdout, bar_format="{desc}", ncols=columns - 1, nrows=2)
         self._bar.ncols = columns - 1  # a full last column would break the line on some terminals
         self._bar.total, self._bar.n = whole if whole and isfinite(whole) else None, done
-        bar = "|{bar}| " if self._bar.total and columns >= _NARROW else ""
-        percent = "{percentage:.0f}% " if self._bar.total else ""
+        room = columns - len(place) - len(right) - 10
+        bar = "|{bar}| " if self._bar.total and room >= _NARROW else ""
+        percent = "{percentage:2.0f}% " if self._bar.total else ""
         left, right = (text.replace("{", "{{").replace("}", "}}") for text in (place, right))
         self._bar.bar_format = f"{left} {percent}{bar}{right}"
         self._bar.refresh()
@@ -227,6 +228,12 @@ class ProgressBar(LightningBar):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def make_room() -> None:
+    """Removes the lines of open bars, so that a message begins a line of its own; they come back when redrawn."""
+    for bar in list(getattr(tqdm, "_instances", ())):
+        bar.clear()
 
 
 def losses(outputs: Any) -> dict[str, float]:

@@ -34,6 +34,9 @@ from lit_gans.metrics.scoring import (
 from lit_gans.metrics.together import shared
 from lit_gans.runs import Run
 
+_MOST, _FEWEST, _TIMES = 10_000, 1_000, 10  # samples to draw, and how many times the real images if these are few
+_SOME = 64  # samples by which the time is guessed
+
 
 class Quality(Callback):
     """Scores samples after validations, as ``val/fid`` and so on, and after a test, as ``test/fid`` and so on.
@@ -42,9 +45,9 @@ class Quality(Callback):
     scoring adds a line to ``<run>/scores.jsonl``: the values and the protocol that they were measured by. Several
     devices share the work, and the scores are those of one device.
 
-    The first validation is scored and timed. After it, one of every n validations is scored, so that scores take a
-    tenth of the run's time at most, and the last one. If a callback other than `Best` watches a score, say Lightning's
-    ``EarlyStopping``, every validation is scored.
+    The first scoring is timed. After it, one of every n validations is scored, so that scores take a tenth of the run's
+    time at most, and the last one; where drawing alone takes longer, the first scoring waits, too. If a callback other
+    than `Best` watches a score, say Lightning's ``EarlyStopping``, every validation is scored.
 
     Models that translate are scored by their translations of all validation images, which are compared with the
     validation images of the target domain.
@@ -61,7 +64,8 @@ class Quality(Callback):
             ``checkerboard`` and ``accuracy``.
         features: ``digits`` (shipped: a small classifier of MNIST), ``inception``, ``dinov2``, or a file that
             'lit-gans features' wrote.
-        count: samples to draw; fewer if the trainer limits the validation batches.
+        count: samples to draw, by default 10,000, or ten times as many as there are real images if these are few (but
+            1,000 at least); fewer if the trainer limits the validation batches.
         reference: the split that the real images are from; in a test it is always ``test``.
         real_count: most real images to compare with.
         seed: of the samples' noise.
@@ -77,13 +81,13 @@ class Quality(Callback):
         self,
         scores: Sequence[str] = ("fid", "density_coverage"),
         features: str = "digits",
-        count: int = 10_000,
+        count: int | None = None,
         reference: str = "train",
         real_count: int = 60_000,
         seed: int = 0,
         every: int | None = None,
     ) -> None:
-        if count < 2 or real_count < 2:
+        if (count is not None and count < 2) or real_count < 2:
             raise UsageError(f"Quality compares at least 2 images, got count={count}, real_count={real_count}")
         if reference not in ("train", "val", "test"):
             raise UsageError(f"reference must be 'train', 'val' or 'test', got {reference!r}")
@@ -184,8 +188,24 @@ class Quality(Callback):
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Decides whether this validation is scored."""
         fitting = trainer.state.fn == "fit"
-        self.due = not trainer.sanity_checking and (not fitting or self.pace.validate(trainer))
+        self.due = not trainer.sanity_checking and (
+            not fitting or self.pace.validate(trainer, lambda: self._guess(pl_module))
+        )
         self._begin()
+
+    def _guess(self, model: Any) -> float:
+        """The seconds that it takes to draw the samples, from the time that a few take."""
+        if not model.draws:
+            return 0.0
+        began = monotonic()
+        model.sample(_SOME, seed=0)
+        return (monotonic() - began) * (self.count or _MOST) / _SOME
+
+    def _wanted(self, scoring: Scoring) -> int:
+        """The number of samples to draw."""
+        if self.count is not None:
+            return self.count
+        return min(_MOST, max(_FEWEST, _TIMES * scoring.counts[True]))
 
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forgets what an interrupted test has left."""
@@ -245,7 +265,7 @@ class Quality(Callback):
                 raise UsageError("there are no real images")
             began = monotonic()
             scoring.reset()
-            count = min(self.count, _limit(trainer, stage))
+            count = min(self._wanted(scoring), _limit(trainer, stage))
             for part in shared(self._fakes(scoring, trainer, pl_module, count)):
                 scoring.take(part, real=False)
                 self.watcher("scoring", scoring.counts[False], count if pl_module.draws else 0)

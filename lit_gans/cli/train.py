@@ -238,7 +238,7 @@ class TrainCLI(LightningCLI):
         """Tells loggers where the run is; refuses options that cannot be written to a file."""
         config = self.config[self.config["subcommand"]]
         if config["quality.count"] == 0:  # as a word for no scores; the class itself wants something to count
-            config["off.quality"], config["quality.count"] = True, Quality().count
+            config["off.quality"], config["quality.count"] = True, None
         name = "-".join(config[key]["class_path"].rpartition(".")[2] for key in ("model", "data"))
         for logger in _as_list(config["trainer"]["logger"]):
             for option, value in (("save_dir", config["trainer"]["default_root_dir"] or "runs"), ("name", name)):

@@ -173,15 +173,21 @@ class ImageData(LightningDataModule, metaclass=Recorded):
         found = {"data": type(self).__name__}
         if self.splits:
             found["samples"] = facts.split_sizes(self.splits, stands_for)
-        label = self.splits["train"].values("label") if "train" in self.splits else None
-        if isinstance(label, Tensor) and label.ndim == 1:
-            found["classes"] = facts.class_counts(label, self.class_names, self.num_classes)
+        if said := self._classes_in_words():
+            found["classes"] = said
         channels, height, width = self.image_shape
         kind = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
         found["size"] = f"{height}x{width} pixels, {kind}{', half of them mirrored' if self.flip else ''}"
         if height == width == 1:
             found["size"] = f"{channels} numbers each"
         return found
+
+    def _classes_in_words(self) -> str:
+        """The classes of the training samples; empty if there is nothing to say."""
+        label = self.splits["train"].values("label") if "train" in self.splits else None
+        if not isinstance(label, Tensor) or label.ndim != 1:
+            return ""
+        return facts.class_counts(label, self.class_names, self.num_classes)
 
     @property
     def class_names(self) -> Sequence[str] | None:

@@ -52,20 +52,19 @@ class ImageFolder(PictureData):
         return self.classes
 
     def facts(self) -> dict[str, str]:
-        """Also where the pictures are, and why they have no classes."""
-        found = super().facts()
-        found["data"] += f" {self.place}"
-        if not self.classes:
-            found["classes"] = self._no_classes()
-        return found
+        """Also where the pictures are."""
+        return {name: f"{said} {self.place}" if name == "data" else said for name, said in super().facts().items()}
 
-    def _no_classes(self) -> str:
+    def _classes_in_words(self) -> str:
+        """Also why there are no classes."""
+        if self.classes:
+            return super()._classes_in_words()
         names = [name for name, _ in self.parts["train"]]
         loose = [name for name in names if not _kind(name)]
         if len(loose) == len(names):
             return "none, since no picture is in a folder of a class"
         if loose:
-            return f"none, since {len(loose):,} of {len(names):,} pictures are in no folder, {loose[0]} for one"
+            return f"none, since {loose[0]} is in no folder (as {len(loose):,} of {len(names):,} pictures)"
         return f"none, since all pictures are in one folder, {_kind(names[0])}"
 
     def unread(self) -> Counter[str]:
