@@ -8,7 +8,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 
-from lit_gans.callbacks.length import all_batches, by_epochs, first_validation, seconds_allowed, words
+from lit_gans.callbacks.length import all_batches, by_epochs, counted, first_validation, seconds_allowed, words
 from lit_gans.callbacks.quality import Quality
 from lit_gans.callbacks.run_folder import run_of
 from lit_gans.callbacks.sample_grid import SampleGrid
@@ -23,7 +23,8 @@ def lines(trainer: Trainer, model: Any) -> list[tuple[str, str]]:
 
     To be called on all processes, since they have to agree on the run's folder.
     """
-    folder = run_of(trainer).folder if trainer.loggers else None
+    silent = not trainer.loggers or trainer.fast_dev_run  # type: ignore[attr-defined]
+    folder = None if silent else run_of(trainer).folder
     return [
         *_model(model),
         *_data(trainer),
@@ -85,8 +86,8 @@ def _batches(trainer: Trainer, model: Any) -> Rows:
         else f"batches{each} without an end"
     )
     if isfinite(whole):
-        epochs = f"{trainer.max_epochs} epoch{'s' * (trainer.max_epochs != 1)}, " if by_epochs(trainer) else ""
-        length = f"{epochs}{whole:,.0f} batches in all; {length}"
+        epochs = f"{counted(trainer.max_epochs or 0, 'epoch')}, " if by_epochs(trainer, whole) else ""
+        length = f"{epochs}{counted(whole, 'batch')} in all; {length}"
     if isfinite(limit := seconds_allowed(trainer)):
         length += f"; {words(limit)} at most"
     yield "training", length
@@ -111,7 +112,7 @@ def _watched(trainer: Trainer, model: Any) -> Rows:
         yield "pictures", f"{grid.count} samples after {' and '.join(often) or 'the last batch'}"
     yield "checkpoints", ", ".join(_checkpoints(trainer)) or "off"
     others = [type(logger).__name__ for logger in trainer.loggers if not isinstance(logger, CSVLogger)]
-    if others:
+    if others and not trainer.fast_dev_run:  # type: ignore[attr-defined]
         yield "loggers", f"CSV, {', '.join(others)}"
 
 
@@ -146,7 +147,10 @@ def _checkpoints(trainer: Trainer) -> Iterator[str]:
     last = first(trainer, SaveLast)
     if last is not None and last.saves:
         yield "the last" + (f", also each {last.every_n_steps:,} batches" if last.every_n_steps else "")
+    scored = first_validation(trainer) <= all_batches(trainer)
     for saver in trainer.checkpoint_callbacks:
+        if not scored and getattr(saver, "monitor", None) is not None:
+            continue
         if isinstance(saver, ModelCheckpoint) and saver.save_top_k != 0:
             by = "" if saver.monitor is None else f" by {saver.monitor}"
             yield f"the {'best' if saver.save_top_k == 1 else f'{saver.save_top_k} best'}{by}"

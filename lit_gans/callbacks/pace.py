@@ -7,8 +7,6 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-from lit_gans.callbacks.length import all_batches
-
 _SHARE = 0.1  # of a run's time that scores may take
 
 
@@ -62,11 +60,11 @@ class Pace:
         cost = seconds * (1 - _SHARE) / _SHARE / self._trained if self._trained > 0 else 1
         return int(trainer.strategy.broadcast(max(1, ceil(cost))))
 
-    def left(self, trainer: Trainer) -> float:
-        """Seconds that the rest of a run's scorings will take, as far as steps and epochs tell."""
+    def left(self, trainer: Trainer, batches: float) -> float:
+        """Seconds that the rest of a run's scorings will take, if so many batches are left."""
         between = _between(trainer)
-        rest = (all_batches(trainer) - trainer.global_step) // between if isfinite(between) else 0.0
-        if not isfinite(rest) or not rest:
+        rest = ceil(batches / between) if isfinite(between) and isfinite(batches) else 0
+        if rest <= 0:
             return 0.0
         done = self.validations // (every := self.fixed or 1)
         times = (self.validations + rest) // every - done

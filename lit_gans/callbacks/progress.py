@@ -45,6 +45,7 @@ class ProgressBar(LightningBar):
         self._due = 0.0  # when the line is redrawn, on a clock that never goes back
         self._since, self._from = 0.0, 0  # the time and the batch since which the speed is measured
         self._speed = 0.0  # batches a second
+        self._whole = 0.0  # batches of the run
 
     # ---------------------------------------------------------------- what Lightning asks of a bar
 
@@ -77,6 +78,7 @@ class ProgressBar(LightningBar):
             if isinstance(callback, Quality):
                 callback.watcher = self.show
         self._restart(trainer)
+        self._whole = all_batches(trainer)
         self._due = monotonic() + (self.seconds if _is_live() else self.lines / 6)
 
     def on_train_batch_end(
@@ -107,8 +109,8 @@ class ProgressBar(LightningBar):
             self._restart(trainer)
 
     def _redraw(self, trainer: Trainer, outputs: Any, batch: Any) -> None:
-        done, whole = trainer.global_step, all_batches(trainer)
-        if by_epochs(trainer):
+        done, whole = trainer.global_step, self._whole
+        if by_epochs(trainer, whole):
             inside, length = trainer.fit_loop.epoch_loop.batch_progress.current.ready, trainer.num_training_batches
             place = f"epoch {trainer.current_epoch + 1}{f'/{trainer.max_epochs}' if isfinite(whole) else ''}"
         else:
@@ -117,7 +119,7 @@ class ProgressBar(LightningBar):
         if size := size_of(batch):
             said.append(f"{_short(self._speed * size * trainer.world_size)} img/s")
         left = (whole - done) / self._speed if self._speed and isfinite(whole) else float("inf")
-        if isfinite(left := min(left + _scoring(trainer), seconds_allowed(trainer))):
+        if isfinite(left := min(left + _scoring(trainer, whole - done), seconds_allowed(trainer))):
             said.append(f"{clock(left)} left")
         if self.standing.last is not None and self.standing.name is not None:
             name = self.standing.name.rpartition("/")[2]
@@ -250,10 +252,10 @@ def losses(outputs: Any) -> dict[str, float]:
     return {name[:1].upper(): found[name] for name in sorted(found)}
 
 
-def _scoring(trainer: Trainer) -> float:
-    """Seconds that the scores of a run will still take."""
+def _scoring(trainer: Trainer, batches: float) -> float:
+    """Seconds that the scores of a run will still take, if so many batches are left."""
     callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
-    return sum(callback.pace.left(trainer) for callback in callbacks if isinstance(callback, Quality))
+    return sum(callback.pace.left(trainer, batches) for callback in callbacks if isinstance(callback, Quality))
 
 
 def _short(number: float) -> str:

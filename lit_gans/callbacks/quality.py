@@ -197,9 +197,9 @@ class Quality(Callback):
         """The seconds that it takes to draw the samples, from the time that a few take."""
         if not model.draws:
             return 0.0
-        began = monotonic()
-        model.sample(_SOME, seed=0)
-        return (monotonic() - began) * (self.count or _MOST) / _SOME
+        began, count = monotonic(), self.count or _MOST
+        model.sample(some := min(count, _SOME), seed=0)
+        return (monotonic() - began) * count / some
 
     def _wanted(self, scoring: Scoring) -> int:
         """The number of samples to draw."""

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lit_gans.callbacks import opening
-from lit_gans.callbacks.length import all_batches, words
+from lit_gans.callbacks.length import all_batches, by_epochs, counted, words
 from lit_gans.callbacks.quality import Quality
 from lit_gans.callbacks.run_folder import begun, run_of
 from lit_gans.callbacks.standing import Standing
@@ -35,13 +35,13 @@ class RunReport(Callback):
     def __init__(self) -> None:
         self.standing = Standing()
         self._began, self._start, self._done = 0.0, 0, False
-        self._timed = 0.0
+        self._timed = self._whole = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints the table."""
         rows = opening.lines(trainer, pl_module)
         self.standing.begin(trainer, pl_module)
-        self._began, self._start = monotonic(), trainer.global_step
+        self._began, self._start, self._whole = monotonic(), trainer.global_step, all_batches(trainer)
         if trainer.is_global_zero:
             table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
             table.add_column(style="bold", no_wrap=True)
@@ -73,7 +73,7 @@ class RunReport(Callback):
                 self._say_time(trainer, pl_module, (monotonic() - self._timed) / (_TIMED - _FIRST))
 
     def _say_time(self, trainer: Trainer, pl_module: LightningModule, seconds: float) -> None:
-        left = all_batches(trainer) - trainer.global_step
+        left = self._whole - trainer.global_step
         if _SHORT < seconds * left < float("inf"):
             besides = " and the scores besides" if opening.first(trainer, Quality) else ""
             pl_module.print(
@@ -109,8 +109,9 @@ class RunReport(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, CSVLogger):
                 logger.save()  # it would write its last rows a moment later
-        took, number = words(monotonic() - self._began), trainer.global_step
-        print(f"done: {number:,} batches, {trainer.current_epoch} epochs{_why(trainer)}; {took}")
+        epochs = f", {counted(trainer.current_epoch, 'epoch')}" if by_epochs(trainer, self._whole) else ""
+        took = words(monotonic() - self._began)
+        print(f"done: {counted(trainer.global_step, 'batch')}{epochs}{_why(trainer)}; {took}")
         print(self._scores(trainer))
         if trainer.loggers and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             print("\n".join(results(Path(trainer.log_dir or run_of(trainer).folder), pl_module)))

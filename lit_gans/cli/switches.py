@@ -1,7 +1,10 @@
 """Parts of a run that one word switches off: ``--quality false``, or ``quality: false`` in a configuration."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+from lit_gans.errors import UsageError
 
 #: the parts, each with what is gone without it
 PARTS = {
@@ -29,6 +32,8 @@ def spelled_out(arguments: Sequence[str]) -> list[str]:
             continue
         value = value if given or not words else words[0]
         if value.lower() not in (*_OFF, *_ON):
+            if value and not value.startswith("-") and value[0] != "{" and not Path(value).is_file():
+                raise UsageError(f"{flag} is true, false or a file of its settings, got {value!r}")
             found.append(f"{flag}{given}{value}" if given else flag)
             continue
         if not given:

@@ -57,7 +57,7 @@ def class_counts(label: Any, classes: Sequence[Any] | None, number: int | None) 
 
     Examples:
         >>> class_counts(torch.tensor([0, 1, 1, -1]), ["cat", "dog"], 2)
-        '2: cat 1, dog 2; 1 without a label'
+        '2: cat (1), dog (2); 1 without a label'
     """
     counts = torch.bincount(label[label >= 0], minlength=number or 0).tolist()
     if classes is None or len(classes) != len(counts):
@@ -66,9 +66,10 @@ def class_counts(label: Any, classes: Sequence[Any] | None, number: int | None) 
     hidden = int((label < 0).sum())
     rest = f"; {hidden:,} without a label" if hidden else ""
     if len(counts) <= _NAMED:
-        return f"{len(counts)}: {', '.join(f'{n} {c:,}' for n, c in zip(names, counts, strict=True))}{rest}"
+        return f"{len(counts)}: {', '.join(f'{n} ({c:,})' for n, c in zip(names, counts, strict=True))}{rest}"
     shown = f"{', '.join(names[:3])}, ... {names[-1]}"
-    return f"{len(counts)}: {shown}; {min(counts):,} to {max(counts):,} of each{rest}"
+    span = f"{min(counts):,} to {max(counts):,}" if min(counts) < max(counts) else f"{counts[0]:,}"
+    return f"{len(counts)}: {shown}; {span} of each{rest}"
 
 
 def unread(place: Path) -> Counter[str]:
