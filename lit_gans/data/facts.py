@@ -89,7 +89,7 @@ def unread(place: Path) -> Counter[str]:
         if any(part.startswith((".", "__")) for part in path.parts):
             kinds["hidden"] += picture
         elif not picture:
-            kinds[path.suffix.lower() or "no ending"] += 1
+            kinds[path.suffix.lower() or "without ending"] += 1
     return +kinds
 
 
