@@ -117,9 +117,7 @@ def _watched(trainer: Trainer, model: Any) -> Rows:
 
 
 def _each(number: int) -> str:
-    return (
-        "each" if number == 1 else f"each {number}th" if number > 3 else f"each {('', '', 'second', 'third')[number]}"
-    )
+    return {1: "each", 2: "every second", 3: "every third"}.get(number, f"every {number}th")
 
 
 def _scores(trainer: Trainer, model: Any) -> str:
