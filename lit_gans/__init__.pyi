@@ -189,6 +189,7 @@ class Trainer(_Trainer):
         checkpoints: bool = True,
         folder: bool = True,
         monitor: bool = True,
+        report: bool = True,
         seed: int | None = 0,
         accelerator: Union[str, Accelerator] = "auto",
         strategy: Union[str, Strategy] = "auto",

@@ -11,7 +11,7 @@ from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
 from lit_gans.checkpoints.mistakes import MOVED
-from lit_gans.cli import settings
+from lit_gans.cli import settings, switches
 from lit_gans.cli.classes import own_backbone
 from lit_gans.cli.loggers import left_to_the_run
 from lit_gans.cli.moved import refuse_moved
@@ -41,6 +41,10 @@ class Parser(LightningArgumentParser):
     def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:
         """Reads a configuration file with `settings`, as all commands do."""
         with settings.opened(path) as text:
+            if "off" in self._names:  # of a whole run, not of one class
+                given = settings.read(Path(path).name)
+                if (said := switches.spelled_out_in(given)) is not given:
+                    text = yaml.safe_dump(said, sort_keys=False)
             return self.parse_string(text, os.fspath(path), *arguments, **options)
 
     def save(self, cfg: Any, path: Any, *arguments: Any, **options: Any) -> None:

@@ -34,7 +34,8 @@ class Trainer(LightningTrainer):
         checkpoints: keep the last checkpoint and, with scores, the best.
         folder: keep a run folder. Without, nothing is written: scores are logged, there are no pictures and no
             checkpoints.
-        monitor: watch for a collapse.
+        monitor: watch for a collapse and for learning rates that are far too high.
+        report: print what the run finds and does before it begins, and what there is at its end.
         seed: of all random numbers from here on; None leaves them as they are. Make the Trainer before the model, and
             the model's first weights are of this seed, too.
         trainer: arguments of Lightning's Trainer: max_epochs, max_steps, accelerator, devices, precision, logger,
@@ -58,6 +59,7 @@ class Trainer(LightningTrainer):
         checkpoints: bool = True,
         folder: bool = True,
         monitor: bool = True,
+        report: bool = True,
         seed: int | None = 0,
         **trainer: Any,
     ) -> None:
@@ -81,6 +83,7 @@ class Trainer(LightningTrainer):
             pictures=pictures and folder,
             checkpoints=checkpoints,
             monitor=monitor,
+            report=report,
             bar=trainer.get("enable_progress_bar") is not False,
             own=given,
         )

@@ -300,11 +300,16 @@ def test_several_best_checkpoints_have_names_of_their_own(folder):
 
 def test_the_batch_size_finder_ends_with_the_data(folder):
     finder = ["--trainer.callbacks=BatchSizeFinder", "--trainer.callbacks.steps_per_trial=1"]
-    with pytest.warns(UserWarning, match="batch_size=64 is more than the 40 training samples: 40 are taken"):
+    with pytest.warns(UserWarning, match="batch_size=64 is more than the 40 training samples: batches of 40 are taken"):
         main(["fit", *[o for o in TINY if "batch_size" not in o], "--data.batch_size=32", *finder])
+
+
+def test_too_few_samples_for_a_batch_make_a_smaller_one():
     data = Glyphs(size=16, count=40, batch_size=64)
     data.setup("fit")
-    refused(data.train_dataloader, "batch_size=64", "there are 40")  # a user's own number is not changed
+    with pytest.warns(UserWarning, match="batch_size=64 is more than the 40 training samples: batches of 40 are taken"):
+        (batch,) = data.train_dataloader()
+    assert len(batch["image"]) == 40
 
 
 # -------------------------------------------------------------------- numbers, from Python
