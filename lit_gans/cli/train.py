@@ -79,7 +79,7 @@ class TrainCLI(LightningCLI):
                 subclass_mode_model=True,
                 subclass_mode_data=True,
                 auto_configure_optimizers=False,
-                args=in_order(switches.spelled_out(arguments)),
+                args=in_order(arguments),
             )
         finally:
             remove_unused()

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Callback, LightningDataModule, seed_everything
+from lightning.pytorch import LightningDataModule, seed_everything
 from lightning.pytorch import Trainer as LightningTrainer
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader, Subset
 
 from lit_gans.callbacks import Quality, SampleGrid, default
@@ -87,7 +86,6 @@ class Trainer(LightningTrainer):
             bar=trainer.get("enable_progress_bar") is not False,
             own=given,
         )
-        trainer["callbacks"].append(_Tells())
         trainer.setdefault("default_root_dir", ROOT)
         trainer["logger"] = run_loggers(trainer.get("logger"), trainer["default_root_dir"], None) if folder else False
         trainer["plugins"] = safe_plugins(trainer.get("plugins"))
@@ -168,14 +166,6 @@ class Trainer(LightningTrainer):
                 return call(*arguments, **options)
         finally:
             remove_unused()
-
-
-class _Tells(Callback):
-    """Says where the run is."""
-
-    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        run = trainer.run
-        rank_zero_info(f"run folder: {run.folder}" if run else "no run folder: nothing is written")
 
 
 def _name_of(data: Any) -> list[str]:
