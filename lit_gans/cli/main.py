@@ -119,7 +119,7 @@ def main(args: Sequence[str] | None = None) -> None:
     elif arguments[0] in COMMANDS:
         _run(lambda: _call(arguments[0], arguments[1:]), args is None)
     elif arguments[0] in TRAINING and help.asks(arguments[1:]):
-        _run(lambda: None if help.show(arguments[0], arguments[1:]) else _train(arguments), args is None)
+        _run(lambda: _show_or_train(arguments), args is None)
     elif arguments[0] in TRAINING:
         _run(lambda: _train(arguments), args is None)
     elif arguments[0].startswith("-"):
@@ -231,6 +231,13 @@ def _lists(command: Any, arguments: list[str]) -> list[str]:
         else:
             joined.append(word)
     return joined
+
+
+def _show_or_train(arguments: list[str]) -> NoReturn:
+    """Prints the help that a training command asks for; its parser knows what the index does not."""
+    if not help.show(arguments[0], arguments[1:]):
+        _train(arguments)
+    raise SystemExit(0)
 
 
 def _train(arguments: list[str]) -> None:
