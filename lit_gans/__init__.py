@@ -14,6 +14,8 @@ _NAMES = {
     "lit_gans.families": "LabelGAN LatentGAN PairedGAN UnpairedGAN",
     "lit_gans.core.encoder_decoder": "EncoderDecoder",
     "lit_gans.checkpoints": "load",
+    "lit_gans.training": "Trainer fit",
+    "lit_gans.errors": "UsageError",
     "lit_gans.models.references": "citation",
     "lit_gans.models": """
         ACGAN AutoEncoder BEGAN CGAN Colorizer CycleGAN DCGAN DRAGAN EBGAN GAN HingeGAN InfoGAN LSGAN PacGAN Pix2Pix
@@ -26,11 +28,14 @@ _NAMES = {
         VanGogh2Photo
     """,
 }
+_ROOMS = "augment callbacks checkpoints cli data errors latents losses metrics models networks optim penalties training"
 _HOME = {name: home for home, names in _NAMES.items() for name in names.split()}
 __all__ = ["__version__", *_HOME]
 
 
 def __getattr__(name: str) -> object:
+    if name in _ROOMS.split():
+        return import_module(f"lit_gans.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'lit_gans' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}")
     return getattr(import_module(_HOME[name]), name)

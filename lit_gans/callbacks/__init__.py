@@ -7,5 +7,6 @@ from lit_gans.callbacks.quality import Quality
 from lit_gans.callbacks.reconstruction import Reconstruction
 from lit_gans.callbacks.sample_grid import SampleGrid
 from lit_gans.callbacks.save_last import SaveLast
+from lit_gans.callbacks.usual import default
 
-__all__ = ["Best", "CollapseMonitor", "ProgressBar", "Quality", "Reconstruction", "SampleGrid", "SaveLast"]
+__all__ = ["Best", "CollapseMonitor", "ProgressBar", "Quality", "Reconstruction", "SampleGrid", "SaveLast", "default"]

@@ -47,7 +47,8 @@ class SaveLast(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Finds the run's folder (on every device, since they have to agree on it)."""
-        self.path = run_of(trainer).last
+        if self.saves:
+            self.path = run_of(trainer).last
         if stage == "fit":
             self.received = 0
             self._before = {number: signal.getsignal(number) or signal.SIG_DFL for number in _SIGNALS}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from lit_gans.cli.options import Trust
 from lit_gans.cli.words import NOBODY
 from lit_gans.runs import Run
 
@@ -13,7 +14,7 @@ from lit_gans.runs import Run
 _KID, _INCEPTION_SCORE = ["arXiv:1801.01401"], ["arXiv:1606.03498"]
 
 
-def cite(run: str, trust: list[str] = NOBODY) -> None:
+def cite(run: str, trust: Trust = NOBODY) -> None:
     """Prints the BibTeX of the papers that a run or a model stands on.
 
     They are those of the model with its networks and options, for a run also those of its data and its scores, and the
@@ -21,7 +22,6 @@ def cite(run: str, trust: list[str] = NOBODY) -> None:
 
     Args:
         run: a run's folder, one of its checkpoints, or a model's name, say DCGAN or my_project.MyGAN.
-        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
     from lit_gans.models.references import OWN, bibtex, papers
 

@@ -4,29 +4,26 @@ Slow imports are delayed until they are needed, so that help answers at once.
 """
 
 import os
+import re
 import shlex
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGINT, SIGPIPE
 from typing import Any, NoReturn
 
 from lit_gans import __version__, signals
-from lit_gans.cli import help
 from lit_gans.cli.cache import cache
 from lit_gans.cli.cite import cite
 from lit_gans.cli.colorize import colorize
-from lit_gans.cli.completion import ASK, answer, completion
-from lit_gans.cli.doctor import doctor
 from lit_gans.cli.evaluate import compare, evaluate, features
 from lit_gans.cli.explore import arithmetic, interpolate
 from lit_gans.cli.invert import invert
-from lit_gans.cli.lists import list_all
 from lit_gans.cli.plot import plot
 from lit_gans.cli.sample import sample
 from lit_gans.cli.translate import translate
-from lit_gans.cli.words import TRAINING, fail, known
+from lit_gans.cli.words import ALIASES, TRAINING, fail, known
 from lit_gans.errors import nearest
 
 HELP = """usage: lit-gans COMMAND [options]
@@ -86,13 +83,15 @@ COMMANDS: dict[str, Any] = {
     "cite": cite,
     "cache": cache,
 }
-ABOUT: dict[str, Callable[..., None]] = {
-    "list": list_all,
-    "help": lambda name="": _of(name),
-    "doctor": doctor,
-    "completion": completion,
-    "version": lambda: print(__version__),
+ABOUT = {  # a command about lit-gans itself, and the most words that it takes
+    "list": 1,
+    "help": 1,
+    "doctor": 0,
+    "completion": 1,
+    "version": 0,
 }
+_ASK = "__complete"  # what the scripts of shells call
+_HELP = re.compile(r"-h|--([\w.-]+\.)?help(=.*)?")
 _CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
 _CHATTER = ("litlogger", "litmodels", "TPU available", "`weights_only` was not set")
 
@@ -108,17 +107,21 @@ def main(args: Sequence[str] | None = None) -> None:
     folder = str(Path.cwd())
     if folder not in sys.path:  # a console script does not look there by itself; last, so that nothing is shadowed
         sys.path.append(folder)
+    if arguments:
+        arguments[0] = ALIASES.get(arguments[0], arguments[0])
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help(), end="")
     elif arguments[0] in ("-v", "-V", "--version"):
         print(__version__)
-    elif arguments[0] == ASK:
+    elif arguments[0] == _ASK:
+        from lit_gans.cli.completion import answer
+
         answer(arguments[1:], COMMANDS, ABOUT)
     elif arguments[0] in ABOUT:
         _run(lambda: _about(arguments[0], arguments[1:]), args is None)
     elif arguments[0] in COMMANDS:
         _run(lambda: _call(arguments[0], arguments[1:]), args is None)
-    elif arguments[0] in TRAINING and help.asks(arguments[1:]):
+    elif arguments[0] in TRAINING and any(map(_HELP.fullmatch, arguments[1:])):
         _run(lambda: _show_or_train(arguments), args is None)
     elif arguments[0] in TRAINING:
         _run(lambda: _train(arguments), args is None)
@@ -129,18 +132,32 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def _about(name: str, words: list[str]) -> None:
-    """Runs a command that has no options and takes one word at most."""
+    """Runs a command that has no options."""
     if words and words[0] in ("-h", "--help"):
         print(next(line.strip() for line in HELP.splitlines() if line.startswith(f"  {name} ")))
-        return
-    most = 0 if name in ("doctor", "version") else 1
-    if len(words) > most or any(word.startswith("-") for word in words):
-        fail(f"{name} takes {'one word' if most else 'no further words'}, got {shlex.join(words)}", 2)
-    ABOUT[name](*words)
+    elif len(words) > ABOUT[name] or any(word.startswith("-") for word in words):
+        fail(f"{name} takes {'one word' if ABOUT[name] else 'no further words'}, got {shlex.join(words)}", 2)
+    elif name == "version":
+        print(__version__)
+    elif name == "help":
+        _help_on(*words)
+    elif name == "list":
+        from lit_gans.cli.lists import list_all
+
+        list_all(*words)
+    elif name == "doctor":
+        from lit_gans.cli.doctor import doctor
+
+        doctor()
+    else:
+        from lit_gans.cli.completion import script
+
+        print(script(*words), end="")
 
 
-def _of(name: str) -> None:
+def _help_on(name: str = "") -> None:
     """Prints the help of a command, or of a topic or a class, which is fit's."""
+    name = ALIASES.get(name, name)
     if not name:
         print(_help(), end="")
     elif name in ABOUT:
@@ -148,7 +165,9 @@ def _of(name: str) -> None:
     elif name in COMMANDS:
         _call(name, ["--help"])
     else:
-        help.show(name if name in TRAINING else "fit", ["--help", *([] if name in TRAINING else [name])])
+        from lit_gans.cli.help import show
+
+        show(name if name in TRAINING else "fit", ["--help", *([] if name in TRAINING else [name])])
 
 
 def _help() -> str:
@@ -158,89 +177,24 @@ def _help() -> str:
 
 
 def _call(name: str, arguments: list[str]) -> None:
-    from jsonargparse import ArgumentParser, auto_cli
+    from lit_gans.cli.calling import Call
 
-    from lit_gans.cli import settings
-    from lit_gans.errors import refuse_odd_numbers
-
-    class Parser(ArgumentParser):
-        def parse_args(self, *arguments: Any, **options: Any) -> Any:
-            parsed = super().parse_args(*arguments, **options)
-            refuse_odd_numbers(parsed)
-            return parsed
-
-        def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:
-            with settings.opened(path) as text:
-                return self.parse_string(text, os.fspath(path), *arguments, **options)
-
-        def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-            fail(f"{' '.join(str(message).split())}; 'lit-gans {name} --help' lists the options", 2)
-
-    flags = (word.partition("=")[0] for word in arguments if word.startswith("--"))
-    if nested := next((flag for flag in flags if "." in flag), None):
-        fail(f"{nested} is an option of fit; {name} has none with a dot, 'lit-gans {name} --help' lists its own", 2)
-    arguments = _lists(COMMANDS[name], _switches(COMMANDS[name], arguments))
-    auto_cli(COMMANDS[name], args=arguments, prog=f"lit-gans {name}", as_positional=True, parser_class=Parser)
-
-
-def _switches(command: Any, arguments: list[str]) -> list[str]:
-    """Adds the value that the parser wants to an option that is on or off, ``--force``."""
-    from typing import get_type_hints
-
-    switches = {f"--{name}" for name, kind in get_type_hints(command).items() if kind is bool}
-    following = [*arguments, ""][1:]
-    return [
-        f"{word}=true" if word in switches and after.lower() not in ("true", "false") else word
-        for word, after in zip(arguments, following, strict=True)
-    ]
-
-
-def _lists(command: Any, arguments: list[str]) -> list[str]:
-    """Joins the words of an argument that is a list, ``--metrics fid kid``, into one."""
-    import json
-    from typing import get_type_hints
-
-    def as_list(name: str, words: list[str]) -> str:
-        """Quoted, unless they are numbers or somebody wrote the brackets."""
-        if len(words) == 1 and words[0][:1] + words[0][-1:] == "[]":
-            return words[0]
-        return json.dumps(words, ensure_ascii=False) if lists[name] == list[str] else f"[{', '.join(words)}]"
-
-    kinds = (list[str], list[int] | None)
-    lists = {name: kind for name, kind in get_type_hints(command).items() if kind in kinds}
-    joined: list[str] = []
-    open_list = next((name for name in lists if command.__code__.co_varnames[0] == name), None)  # a positional one
-    words: list[str] = []
-    for word in [*arguments, "--"]:
-        if word.startswith("-"):
-            if open_list is not None:
-                positional = open_list == command.__code__.co_varnames[0]
-                joined += [] if positional else [f"--{open_list}"]
-                # without a word the parser says that one is missing
-                joined += [as_list(open_list, words)] if words else []
-            words, open_list = [], None
-            flag, _, value = word.removeprefix("--").partition("=")
-            if flag in lists and not value:
-                open_list = flag
-            elif flag in lists:
-                joined.append(f"--{flag}={as_list(flag, [value])}")
-            elif word != "--":
-                joined.append(word)
-        elif open_list is not None:
-            words.append(word)
-        else:
-            joined.append(word)
-    return joined
+    Call(name, COMMANDS[name]).run(arguments)
 
 
 def _show_or_train(arguments: list[str]) -> NoReturn:
     """Prints the help that a training command asks for; its parser knows what the index does not."""
-    if not help.show(arguments[0], arguments[1:]):
+    from lit_gans.cli.help import show
+
+    if not show(arguments[0], arguments[1:]):
         _train(arguments)
     raise SystemExit(0)
 
 
 def _train(arguments: list[str]) -> None:
+    from lit_gans.cli.reading import ready
+
+    arguments = ready(arguments)
     import logging
     import warnings
 

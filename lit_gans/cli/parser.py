@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lit_gans.checkpoints.recording import MOVED
 from lit_gans.cli import settings
 from lit_gans.cli.classes import own_backbone
+from lit_gans.cli.moved import refuse_moved
 from lit_gans.cli.reasons import causes, is_own
 from lit_gans.cli.words import OWN, fail
 from lit_gans.core.generative import GenerativeModel
@@ -22,7 +23,6 @@ _KINDS = {"": "", "int": "a whole number", "float": "a number", "bool": "true or
 _BACKBONE = "backbone"
 _BOTH = {f"{player}_{kind}": kind for player in ("generator", "discriminator") for kind in ("optimizer", "scheduler")}
 OF_RUN = ""  # where a logger writes: with the run
-_PAGE = "docs/from-0.1.md"
 
 
 class Parser(LightningArgumentParser):
@@ -51,7 +51,7 @@ class Parser(LightningArgumentParser):
         """Also refuses options of 0.1 and numbers that no option can take, and completes options without a class."""
         if self._reads_a_model:
             words = [word.removeprefix("--").partition("=") for word in args]
-            refuse_moved({name: value for name, _, value in words}, self._names)
+            refuse_moved({name: value for name, _, value in words}, self._names, MOVED)
             nested = re.compile(r"\.(?!class_path$)")
             partial = {
                 name.partition(".")[0]
@@ -69,7 +69,7 @@ class Parser(LightningArgumentParser):
         if not self._reads_a_model:
             return super().parse_object(obj, namespace, *arguments, **options)
         given = dict(obj.items(branches=True, nested=False)) if isinstance(obj, Namespace) else dict(obj)
-        refuse_moved(given, self._names)
+        refuse_moved(given, self._names, MOVED)
         partial = {
             name: given.pop(name)
             for name, value in list(given.items())
@@ -124,29 +124,6 @@ class Parser(LightningArgumentParser):
         if choice := _choice(text):
             fail(f"{key[1] if key else 'an option'} must be {choice}", 2)
         fail(text, 2)
-
-
-def refuse_moved(given: dict[str, Any], names: set[str]) -> None:
-    """Refuses arguments of 0.1 that are a backbone's now.
-
-    Raises:
-        UsageError: with what to write in their place.
-    """
-    moved = [name for name in given if name in MOVED and name not in names]
-    if not moved:
-        return
-    now = [_now(name, given[name]) for name in moved if given[name] not in (None, "null")]
-    flags = " and ".join(", ".join(f"--model.{name}" for name in moved).rsplit(", ", 1))
-    what = "is an option" if len(moved) == 1 else "are options"
-    raise UsageError(f"{flags} {what} of the backbone since 0.2: {' '.join(now) or 'leave out what is null'} ({_PAGE})")
-
-
-def _now(name: str, value: Any) -> str:
-    """An option of 0.1 as it is written now."""
-    if name == "residual":
-        return f"--model.backbone {'ResNet' if str(value).lower() == 'true' else 'DCGAN'}"
-    shown = str(list(value) if isinstance(value, tuple) else value).replace(" ", "")
-    return f"--model.backbone.{name} {shown}"
 
 
 def _choice(text: str) -> str:

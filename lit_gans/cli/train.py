@@ -5,21 +5,21 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import torch
 import yaml
 from jsonargparse import Namespace
-from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import CSVLogger, WandbLogger
+from lightning.pytorch.loggers import WandbLogger
 
 from lit_gans import checkpoints
 from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
-from lit_gans.callbacks.run_folder import RunLogger, remove_unused
+from lit_gans.callbacks.best import AUTO, BEST, automatic
+from lit_gans.callbacks.run_folder import remove_unused
 from lit_gans.callbacks.stopping import StoppingCheck
 from lit_gans.checkpoints.changes import LINKED
 from lit_gans.checkpoints.loading import named_class, was_restoring
@@ -31,15 +31,11 @@ from lit_gans.cli.classes import our_rules, spelled_out
 from lit_gans.cli.making import Making, make
 from lit_gans.cli.parser import OF_RUN, Parser
 from lit_gans.cli.reasons import causes
-from lit_gans.cli.words import NOBODY, known
+from lit_gans.cli.words import NOBODY, TRAINING, known
 from lit_gans.core.checks import refuse_strategy
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.errors import UsageError, at_least, own_line, reason
-
-_EPOCHS = 10  # of a run whose length nobody has set
-_AUTO = "auto"  # a monitor: the first score of which less is better
-_BEST = "best"
-_USUAL = (3, 64, 64)  # the image shape, if neither the data nor the model gives one
+from lit_gans.training.defaults import EPOCHS, ROOT, as_list, endless, run_loggers, safe_plugins
 
 
 class SaveConfig(SaveConfigCallback):
@@ -67,15 +63,23 @@ class SaveConfig(SaveConfigCallback):
 class TrainCLI(LightningCLI):
     """The training commands."""
 
+    asked = ""  #: the command; a parser for each of the others would take as long to build as its own
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """The commands that a parser is built for."""
+        every = LightningCLI.subcommands()
+        return {name: skip for name, skip in every.items() if self.asked in ("", name)}
+
     @classmethod
     def run(cls, arguments: Sequence[str]) -> None:
         """Parses ``arguments``, builds the model, the data and the trainer, and runs."""
+        cls.asked = arguments[0] if arguments and arguments[0] in TRAINING else ""
         try:
             cls(
                 GenerativeModel,
                 LightningDataModule,
                 save_config_callback=SaveConfig,
-                trainer_defaults={"default_root_dir": "runs", "enable_model_summary": False},
+                trainer_defaults={"default_root_dir": ROOT, "enable_model_summary": False},
                 seed_everything_default=0,
                 parser_class=Parser,
                 subclass_mode_model=True,
@@ -97,14 +101,17 @@ class TrainCLI(LightningCLI):
             {
                 "model": {"class_path": "lit_gans.DCGAN"},
                 "data": {"class_path": "lit_gans.Glyphs"},
-                "best.monitor": _AUTO,
+                "best.monitor": AUTO,
                 "best.mode": "min",
-                "best.filename": _BEST,
+                "best.filename": BEST,
                 "best.enable_version_counter": False,
             }
         )
         parser.add_argument(
             "--trust", nargs="+", type=str, default=NOBODY, help="packages of yours that a checkpoint names classes of"
+        )
+        parser.add_argument(
+            "--name", type=Optional[str], default=None, help="the name of the run's folder in place of MODEL-DATA"
         )
         for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
@@ -165,13 +172,11 @@ class TrainCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Adds the run folder, the safe checkpoint writer and the progress bar to what the user asked for."""
         trainer = self._get(self.config_init, "trainer", default={})
-        if _endless(trainer):
-            trainer["max_epochs"] = _EPOCHS
-        name = f"{type(self.model).__name__}-{type(self.datamodule).__name__}"
-        trainer["logger"] = _loggers(trainer["logger"], trainer["default_root_dir"], name)
-        plugins, callbacks = _as_list(trainer["plugins"]), _as_list(trainer["callbacks"])
-        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
-            trainer["plugins"] = [*plugins, checkpoints.AtomicCheckpointIO()]
+        if endless(**trainer):
+            trainer["max_epochs"] = EPOCHS
+        name = self._get(self.config_init, "name") or f"{type(self.model).__name__}-{type(self.datamodule).__name__}"
+        trainer["logger"] = run_loggers(trainer["logger"], trainer["default_root_dir"], name)
+        trainer["plugins"], callbacks = safe_plugins(trainer["plugins"]), as_list(trainer["callbacks"])
         if trainer["enable_progress_bar"] is not False and not any(isinstance(c, AnyProgressBar) for c in callbacks):
             trainer["callbacks"] = [*callbacks, ProgressBar()]
         at_least(1, check_val_every_n_epoch=trainer["check_val_every_n_epoch"])
@@ -196,10 +201,8 @@ class TrainCLI(LightningCLI):
             raise UsageError(f"the trainer cannot be made: {error}") from None
         refuse_strategy(made.strategy)
         best, quality = (self._get(self.config_init, name) for name in ("best", "quality"))
-        if best.monitor in (None, _AUTO):
-            # a user's own data module may not give its images' shape, and a model with given networks may not either
-            shape = getattr(self.datamodule, "image_shape", None) or self.model.image_shape or _USUAL
-            best.monitor = quality.monitor(shape)
+        if best.monitor in (None, AUTO):
+            best.monitor = automatic(quality, self.model, self.datamodule)
         if best.save_top_k not in (0, 1) and "{" not in (best.filename or "{"):
             best.filename += "_{step}"  # several cannot have one name
         return made
@@ -218,8 +221,10 @@ class TrainCLI(LightningCLI):
         """Tells loggers where the run is; refuses options that cannot be written to a file."""
         config = self.config[self.config["subcommand"]]
         name = "-".join(config[key]["class_path"].rpartition(".")[2] for key in ("model", "data"))
-        for logger in _as_list(config["trainer"]["logger"]):
-            for option, value in (("save_dir", config["trainer"]["default_root_dir"] or "runs"), ("name", name)):
+        if (name := config["name"] or name) != Path(name).name or name in (".", ".."):
+            raise UsageError(f"--name is the name of a folder, without slashes; got {name}; --output says where it lies")
+        for logger in as_list(config["trainer"]["logger"]):
+            for option, value in (("save_dir", config["trainer"]["default_root_dir"] or ROOT), ("name", name)):
                 if isinstance(logger, Namespace) and logger.get(f"init_args.{option}") == OF_RUN:
                     logger[f"init_args.{option}"] = value
         try:
@@ -243,20 +248,6 @@ class TrainCLI(LightningCLI):
             print(f"config, metrics.csv, samples and checkpoints are in {folder}", flush=True)
 
 
-def _loggers(given: Any, root: Any, name: str) -> list[Any]:
-    """First the CSV logger, whose folder is the run's own and never another run's, then what the user asked for."""
-    loggers = [] if given is True else _as_list(given)
-    loggers = [RunLogger.like(logger) if type(logger) is CSVLogger else logger for logger in loggers]
-    if not any(isinstance(logger, CSVLogger) for logger in loggers):
-        loggers.append(RunLogger(Path(root or "runs"), name))
-    return sorted(loggers, key=lambda logger: not isinstance(logger, CSVLogger))
-
-
-def _as_list(given: Any) -> list[Any]:
-    """The value of a Trainer argument that may be nothing, one thing or several, as a list."""
-    return [] if given in (None, False) else list(given) if isinstance(given, (list, tuple)) else [given]
-
-
 def _end_if_done(saved: dict[str, Any], trainer: Any, path: Any) -> None:
     """Ends the process with 0, before it has a run folder, if a limit of the command is reached already."""
     limit = 1.0 if trainer["limit_train_batches"] is None else trainer["limit_train_batches"]
@@ -267,12 +258,7 @@ def _end_if_done(saved: dict[str, Any], trainer: Any, path: Any) -> None:
     ):
         return  # the length of an epoch is not known before the data is there
     timer = None if trainer["max_time"] is None else Timer(trainer["max_time"])
-    epochs = _EPOCHS if _endless(trainer) else trainer["max_epochs"]
+    epochs = EPOCHS if endless(**trainer) else trainer["max_epochs"]
     if notes := nothing_left(find(saved), saved, trainer["max_steps"], epochs, timer, path):
         tell(notes)
         raise SystemExit(0)
-
-
-def _endless(trainer: Any) -> bool:
-    """Whether no option limits the length of a run."""
-    return trainer["max_epochs"] is None and trainer["max_steps"] == -1 and trainer["max_time"] is None

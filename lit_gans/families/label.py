@@ -120,7 +120,13 @@ class LabelGAN(LatentGAN):
 
     @torch.no_grad()
     def sample(
-        self, n: int = 64, *, seed: int | None = None, noise: Tensor | None = None, label: Label | None = None
+        self,
+        n: int = 64,
+        *,
+        seed: int | None = None,
+        noise: Tensor | None = None,
+        label: Label | None = None,
+        truncation: float = 1.0,
     ) -> Tensor:
         """Draws images from the averaged generator (the plain one if ``ema_decay=0``).
 
@@ -130,6 +136,8 @@ class LabelGAN(LatentGAN):
             noise: (n, latent_dim) noise to use in place of a draw; ``n`` and ``seed`` are then ignored.
             label: a class, classes that take turns, or conditions (n, num_classes), which may be mixtures. By default
                 all classes that training has shown take turns, or the last rows of attributes.
+            truncation: below 1 images are more typical and less varied: a factor on the distance of the styles from
+                their mean where the generator has styles, and on the noise elsewhere.
 
         Returns:
             (n, C, H, W) float32 in [-1, 1].
@@ -138,7 +146,13 @@ class LabelGAN(LatentGAN):
             UsageError: if a class is unknown, or had no example in training.
         """
         n = n if noise is None else len(noise)
-        return self.draw(n, seed, noise, self.conditions(label, n))
+        return self.draw(n, seed, noise, self.conditions(label, n), truncation=truncation)
+
+    def rows(
+        self, n: int, *, seed: int | None = None, noise: Tensor | None = None, label: Label | None = None
+    ) -> dict[str, Tensor]:
+        """The inputs of n samples, also their conditions (n, num_classes) as ``label``."""
+        return {**super().rows(n, seed=seed, noise=noise), "label": self.conditions(label, n)}
 
     def conditions(self, label: Label | None, n: int) -> Tensor:
         """Turns a label, as `sample` takes it, into ``n`` conditions (n, num_classes)."""

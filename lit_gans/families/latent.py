@@ -110,18 +110,22 @@ class LatentGAN(BaseGAN):
         noise = self.draw_noise(len(batch[self.subject])).to(self.device)
         return noise.to(self.dtype) if noise.is_floating_point() else noise
 
-    def sample(self, n: int = 64, *, seed: int | None = None, noise: Tensor | None = None) -> Tensor:
+    def sample(
+        self, n: int = 64, *, seed: int | None = None, noise: Tensor | None = None, truncation: float = 1.0
+    ) -> Tensor:
         """Draws samples from the averaged generator (the plain one if ``ema_decay=0``).
 
         Args:
             n: how many samples.
             seed: makes the draw repeatable, on any device; without it the global random state is used.
             noise: (n, latent_dim) noise to use in place of a draw; ``n`` and ``seed`` are then ignored.
+            truncation: below 1 images are more typical and less varied: a factor on the distance of the styles from
+                their mean where the generator has styles, and on the noise elsewhere.
 
         Returns:
             (n, C, H, W) float32 in [-1, 1], or whatever else the generator draws.
         """
-        return self.draw(n, seed, noise)
+        return self.draw(n, seed, noise, truncation=truncation)
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
         """Draws as many fakes as the batch has real samples, the same ones at every validation."""
