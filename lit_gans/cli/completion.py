@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from lit_gans.cli import pages
+from lit_gans.cli.guesses import SHORT
 from lit_gans.cli.index import Entry, Option, index
 from lit_gans.cli.parameters import Parameter, parameters
 from lit_gans.cli.words import ALIASES, TRAINING
@@ -124,7 +125,7 @@ def _of_other(command: str, commands: Commands, others: list[str]) -> list[str]:
 def _flags(command: str, rest: Sequence[str], now: str) -> list[str]:
     """The flags that begin with what is typed; as long as no dot is typed, one for all that begin alike."""
     known = [name for name in _options(command, rest) if name not in (*pages.PARTS, *_FIRST, "weights_only")]
-    flags = [f"--{name}" for name in (*_FIRST, *(pages.SHORT if command == "fit" else ()), *known)]
+    flags = [f"--{name}" for name in (*_FIRST, *(short.name for short in SHORT), *known)]
     depth = now.count(".") + 1
     parts = [flag.split(".") for flag in flags]
     short = [".".join(part[:depth]) + "." for part in parts if len(part) > depth]
@@ -176,7 +177,8 @@ def _values(before: Sequence[str], flag: str, commands: Commands) -> list[str]:
     if name in ("help", "h"):
         return [*pages.PARTS, *pages.LISTS, "all"]
     path = name.removesuffix(".help").removesuffix(".class_path")
-    path = {"precision": "trainer.precision", "device": "trainer.accelerator"}.get(path, path)
+    short = next((short.flag for short in SHORT if short.name == path), path)  # of two flags the first says more
+    path = short.partition(" and ")[0]
     option = _options(command, rest).get(path)
     return [] if option is None else _of_option(option)
 
