@@ -22,7 +22,7 @@ def options(parser: Any) -> dict[str, Any]:
         name = action.dest
         if not action.option_strings or name == "help" or name.endswith(".help"):
             continue
-        found[name] = _option(name, action)
+        found[name] = option(name, action)
     return found
 
 

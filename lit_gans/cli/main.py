@@ -123,7 +123,7 @@ def main(args: Sequence[str] | None = None) -> None:
         _run(lambda: _call(arguments[0], arguments[1:]), args is None)
     elif arguments[0] in TRAINING and any(map(_HELP.fullmatch, arguments[1:])):
         _run(lambda: _show_or_train(arguments), args is None)
-    elif arguments[0] in TRAINING:
+    elif arguments[0] in TRAINING or (arguments[0][:1] == "-" and not {*TRAINING}.isdisjoint(arguments)):
         _run(lambda: _train(arguments), args is None)
     elif arguments[0].startswith("-"):
         fail(f"name a command first: lit-gans fit {shlex.join(arguments)}", 2)
