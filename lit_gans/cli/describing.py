@@ -26,7 +26,8 @@ def options(parser: Any) -> dict[str, Any]:
     return found
 
 
-def _option(name: str, action: Any) -> dict[str, Any]:
+def option(name: str, action: Any) -> dict[str, Any]:
+    """One option as it is stored."""
     hint = getattr(action, "_typehint", None)
     kinds, values, of = _taken(hint) if hint is not None else (_without_type(action), [], "")
     stored: dict[str, Any] = {"kinds": " ".join(kinds)}
