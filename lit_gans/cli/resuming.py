@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from lit_gans.errors import UsageError
 from lit_gans.runs import HOME, KINDS, Run, find_checkpoint
 
 _SAFE = ("lit_gans", "torch", "torchvision", "lightning")  # packages that a file may name
+_FOUND = "LIT_GANS_NEWEST"  # the variable that hands the newest run on to the processes of a run
 _NEWEST = ("", "true", "last", "auto")  # what is typed after --resume for the newest run
 
 
@@ -33,7 +34,7 @@ def with_its_run(units: Sequence[Unit], command: str) -> list[Unit]:
     prefer = KINDS if command != "fit" else KINDS[::-1]
     value = asked.values[0] if asked.values else ""
     if (resume is not None and value.lower() in _NEWEST) or (value in KINDS and not Path(value).exists()):
-        path = _newest(units, value if value in KINDS else prefer[0])
+        path = _same_in_all(lambda: _newest(units, value if value in KINDS else prefer[0]))
         _note(f"{'going on from' if command == 'fit' else 'looking at'} {path}")
     else:
         path = find_checkpoint(value, prefer)
@@ -50,6 +51,13 @@ def with_its_run(units: Sequence[Unit], command: str) -> list[Unit]:
     elif resume is not None and not typed & {"config", "model"}:
         raise UsageError(f"{path} has no config.yaml of its run beside it; name --model and --data as in that run")
     return [*others, Unit("ckpt_path", [str(path)])]
+
+
+def _same_in_all(find: Callable[[], Path]) -> Path:
+    """What the first process of a run has found; the others read the command later, when there may be a newer one."""
+    if os.environ.get("LOCAL_RANK", "0") == "0" or _FOUND not in os.environ:
+        os.environ[_FOUND] = str(find())
+    return Path(os.environ[_FOUND])
 
 
 def _newest(units: Sequence[Unit], kind: str) -> Path:
