@@ -74,7 +74,7 @@ def _newest(units: Sequence[Unit], kind: str) -> Path:
             return path
         config = Run.of(path).config
         held = settings.read(config) if config.is_file() else {}
-        if all(_short(held.get(part)) == name for part, name in wanted.items()):
+        if all(_short(held.get(part)).lower() == name.lower() for part, name in wanted.items()):
             return path
     what = f" of {' on '.join(wanted.values())}" if wanted else ""
     raise UsageError(f"no run{what} in {home} has a {kind}.ckpt; name a run's folder or a .ckpt file")
@@ -86,12 +86,12 @@ def _named(units: Sequence[Unit], part: str) -> str:
     for unit in units if not said else ():
         if unit.name == "config" and unit.values:
             said.append(settings.read(unit.values[0]).get(part, ""))
-    return _short(said[-1]).lower() if said else ""
+    return _short(said[-1]) if said else ""
 
 
 def _short(named: Any) -> str:
     name = named.get("class_path", "") if isinstance(named, dict) else named
-    return str(name or "").rpartition(".")[2].lower()
+    return str(name or "").rpartition(".")[2]
 
 
 def _refuse_foreign(config: Path, units: Sequence[Unit]) -> None:
