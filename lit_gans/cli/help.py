@@ -5,17 +5,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lit_gans.cli import pages
-from lit_gans.cli.index import Entry, Option, index
+from lit_gans.cli.index import Entry, index
 from lit_gans.cli.words import OWN, fail
 from lit_gans.errors import nearest
 
 _BASES = {"model": "lit_gans.GenerativeModel", "data": "lightning.LightningDataModule"}
 _HELP = re.compile(r"-h|--(?:([\w.]+)\.)?help(?:=(.*))?")
-
-
-def asks(words: Sequence[str]) -> bool:
-    """Whether the words of a training command ask for help."""
-    return any(_HELP.fullmatch(word) for word in words)
 
 
 def show(command: str, words: Sequence[str]) -> bool:
@@ -50,6 +45,8 @@ def _of_topic(topic: str, command: str, words: Sequence[str]) -> str:
         return "\n\n".join([pages.general(command), *(pages.part(part, command) for part in pages.PARTS)])
     if topic in pages.PARTS:
         return pages.part(topic, command)
+    if not topic:  # fit --model --help
+        topic = next((kind for kind, (its, _) in pages.LISTS.items() if _open(words, f"--{its}")), "")
     if topic in pages.LISTS:
         return pages.listed(topic)
     named = [_known(topic)] if topic else list(_named(words))
@@ -80,6 +77,11 @@ def _close(name: str, names: Sequence[str], lead: str = "") -> str:
     return f"; did you mean {lead}{rest.partition('?')[0]}?" if asked else ""
 
 
+def _open(words: Sequence[str], flag: str) -> bool:
+    """Whether a flag stands without its value: fit --model --help."""
+    return flag in words and words[words.index(flag) + 1 : words.index(flag) + 2] in (["-h"], ["--help"])
+
+
 def _named(words: Sequence[str]) -> Iterator[Entry]:
     """The model and the data that a command names: with their flags, without, or in a file of options."""
     alone = [word for at, word in enumerate(words) if word[:1] != "-" and (not at or words[at - 1][:1] != "-")]
@@ -90,8 +92,8 @@ def _named(words: Sequence[str]) -> Iterator[Entry]:
         for at, word in enumerate(words):
             flag, _, value = word.partition("=")
             if flag in (f"--{kind}", kind):
-                names.append(value or "".join(words[at + 1 : at + 2]).lstrip("-"))
-        if names and names[-1]:
+                names.append(value or "".join(words[at + 1 : at + 2]))
+        if names:
             yield of_kind(kind, names[-1])
 
 
@@ -106,13 +108,13 @@ def _in_file(file: str, kind: str) -> str:
         return ""
 
 
-def of_kind(kind: str, name: str) -> Entry:
+def of_kind(kind: str, name: str, model: Entry | None = None) -> Entry:
     """A class of a kind by its name; one of the user's own is imported.
 
     Raises:
         SystemExit: if there is none.
     """
-    found = index().find(kind, name) or _own(name)
+    found = index().find(kind, name, model) or _own(name)
     if found is None:
         fail(f"unknown {kind} {name!r}{nearest(name, index().names(kind))}, {OWN}", 2)
     if found.kind != kind and {found.kind, kind} & {"model", "data", ""}:
@@ -126,29 +128,24 @@ def _own(name: str) -> Entry | None:
         return None
     from lit_gans.cli.indexing import own_entry
 
-    return own_entry(name)
+    return own_entry(name, index().classes["backbone"])
 
 
 def _of_flag(path: str, topic: str, command: str, words: Sequence[str]) -> str | None:
     """The help of ``--model.optimizer.help Adam``: of a class that may stand there, or a list of them."""
     if path in pages.PARTS:
         return pages.part(path, command)
-    options = _options(path, command, words)
+    options = dict(index().commands[command])
+    home, dot, _ = path.partition(".")
+    entry = None
+    if dot and home in ("model", "data"):
+        entry = next((e for e in _named(words) if e.kind == home), None) or of_kind(home, str(options[home].default))
+        options |= {f"{home}.{name}": option for name, option in entry.options.items()}
     if path not in options:
         fail(f"--{path} is no option{_close(path, list(options), '--')}", 2)
     kind = options[path].of
     if not kind:
         return None
     if topic:
-        return pages.of_class(of_kind(kind, topic), path, command)
-    return pages.listed(next(part for part, (its, _) in pages.LISTS.items() if its == kind), path)
-
-
-def _options(path: str, command: str, words: Sequence[str]) -> dict[str, Option]:
-    """The options of a command, and those of the model or the data that a path begins with."""
-    options = dict(index().commands[command])
-    home, dot, _ = path.partition(".")
-    if dot and home in ("model", "data"):
-        entry = next((e for e in _named(words) if e.kind == home), None) or of_kind(home, str(options[home].default))
-        options |= {f"{home}.{name}": option for name, option in entry.options.items()}
-    return options
+        return pages.of_class(of_kind(kind, topic, entry), path, command)
+    return pages.listed(next(part for part, (its, _) in pages.LISTS.items() if its == kind), path, entry)

@@ -49,7 +49,7 @@ _FLAGS = {
 _FROM_DATA = ("image_shape", "source_shape", "num_classes", "text_shape")
 _OF_ONE = tuple(f"{player}_{kind}" for kind in ("optimizer", "scheduler") for player in ("generator", "discriminator"))
 # what helps nobody here, or is refused
-_UNTOLD = ("barebones", "gradient_clip_algorithm", "gradient_clip_val", "model_registry", "accumulate_grad_batches")
+UNTOLD = ("barebones", "gradient_clip_algorithm", "gradient_clip_val", "model_registry", "accumulate_grad_batches")
 _EVERY_RUN = ("Best", "CollapseMonitor", "ProgressBar", "Quality", "SampleGrid", "SaveLast")
 _ABSTRACT = ("BaseFinetuning", "BasePredictionWriter", "Checkpoint", "LambdaCallback", "ModelCheckpoint")
 _WHAT = {
@@ -61,7 +61,7 @@ _WHAT = {
 _EXAMPLES = {
     "fit": (
         "fit --data MNIST --epochs 5",
-        "fit --model StyleGAN2 --data ImageFolder --data.root photos --size 64 --name faces",
+        "fit --model StyleGAN2 --data ImageFolder --data.root photos --size 64",
         "fit --resume runs/DCGAN-MNIST/version_0",
     )
 }
@@ -75,7 +75,7 @@ def general(command: str) -> str:
     run = "runs/DCGAN-MNIST/version_0"
     examples = _EXAMPLES.get(command) or (
         f"{command} {run}",
-        f"{command} {run}/checkpoints/best.ckpt --data SVHN --size 28",
+        f"{command} {run} --ckpt_path best",
     )
     more = [
         (f"lit-gans {command} --model DCGAN --help", "the options of a model, with those of its networks"),
@@ -172,12 +172,11 @@ def of_class(entry: Entry, path: str, command: str) -> str:
     path = _FLAGS.get(path, path)
     name = entry.short if index().find(entry.kind, entry.short) else entry.path
     parts = [f"usage: lit-gans {command} --{path} {name} [options]"]
-    parts.append(paragraph(f"{entry.name}: {entry.summary}"))
-    if entry.good:
-        parts.append(paragraph(f"Good at: {entry.good}. Bad at: {entry.bad}."))
+    good = f" Good at: {entry.good}. Bad at: {entry.bad}." if entry.good else ""
+    parts.append(paragraph(f"{entry.name}: {entry.summary}{good}"))
     own = [*entry.options.values()]
     if entry.kind == "model":
-        hidden = {*_FROM_DATA, *_OF_ONE, *(["backbone"] if entry.backbone else [])}
+        hidden = {*_FROM_DATA, *_OF_ONE, "optimizer", *(["backbone"] if entry.backbone else [])}
         own = [option for option in own if option.name not in hidden]
     parts.append(option_rows(own, f"{path}.", short=True) if own else "It has no options.")
     if entry.open:
@@ -193,28 +192,24 @@ def _of_model(entry: Entry, path: str) -> list[str]:
     parts = []
     if (own := entry.backbone) is not None:
         backbone = known.classes["backbone"][own.name]
-        others = [e.short for e in known.classes["backbone"].values() if _alike(e, backbone) and e.name != own.name]
-        title = f"its networks, [{backbone.short}]; others are {', '.join(others)}:"
+        suited = [e for e in known.classes["backbone"].values() if known.suits(e, entry)]
+        others = [e.short for e in suited if e.name != own.name]
+        title = f"--{path}.backbone CLASS, its networks [{backbone.short}]; others are {', '.join(others)}:"
         options = option_rows(own.options.values(), f"{path}.backbone.", short=True)
         parts.append(f"{paragraph(title)}\n{options}")
     if "optimizer" in entry.options and (optimizer := known.find("optimizer", str(entry.options["optimizer"].default))):
-        title = f"its optimizers, [{optimizer.short}]; 'lit-gans fit --help optimizers' lists others:"
-        parts.append(
-            paragraph(title) + "\n" + option_rows(optimizer.options.values(), f"{path}.optimizer.", short=True)
-        )
+        title = f"--{path}.optimizer CLASS, of each player [{optimizer.short}]; others by 'fit --help optimizers':"
+        often = [option for option in optimizer.options.values() if option.name in ("lr", "betas")]
+        options = option_rows(often, f"{path}.optimizer.", short=True)
+        parts.append(f"{paragraph(title)}\n{options}")
     if ones := [f"--{path}.{name}" for name in _OF_ONE if name in entry.options]:
-        parts.append(paragraph(f"Where a player has another one: {', '.join(ones)}."))
+        parts.append(paragraph(f"Of one player alone: {', '.join(ones)}."))
     shapes = ", ".join(name for name in _FROM_DATA if name in entry.options)
     last = [f"The data says {shapes}."] if shapes else []
     last += [f"More is in {entry.card}."] if entry.card else []
     names = ", ".join(file.rpartition("/")[2] for file in entry.configs)
     last += [f"Configurations in examples/configs: {names}."] if names else []
     return [*parts, *([paragraph(" ".join(last))] if last else [])]
-
-
-def _alike(one: Entry, other: Entry) -> bool:
-    """Whether two backbones make networks for the same kind of game."""
-    return ("TranslationBackbone" in one.bases) == ("TranslationBackbone" in other.bases)
 
 
 # -------------------------------------------------------------------- several
@@ -224,16 +219,17 @@ def part(name: str, command: str) -> str:
     """The options of a part of a training command."""
     options = index().commands[command]
     own = [option for option in options.values() if option.name.partition(".")[0] == name and "." in option.name]
-    told = [option for option in own if option.name.partition(".")[2] not in _UNTOLD]
+    told = [option for option in own if option.name.partition(".")[2] not in UNTOLD]
     return f"{name}: {PARTS[name]}\n" + option_rows(told, short=True)
 
 
-def listed(topic: str, path: str = "") -> str:
-    """The classes of a kind, each with its first line."""
+def listed(topic: str, path: str = "", model: Entry | None = None) -> str:
+    """The classes of a kind, each with its first line; of backbones those that a model can have."""
     kind, example = LISTS[topic]
     path = path or _FLAGS.get(kind, kind)
     entries: Iterable[Entry] = index().classes[kind].values()
     entries = [entry for entry in entries if entry.name not in (*_EVERY_RUN, *_ABSTRACT)]
+    entries = [entry for entry in entries if model is None or index().suits(entry, model)]
     lines = [(entry.short, first_sentence(entry.summary).removesuffix(".")) for entry in entries]
     every = ""
     if kind == "callback":

@@ -113,7 +113,8 @@ def parameters(command: Callable[..., Any]) -> list[Parameter]:
         words = told.get(name, made.option.help)
         default = parameter.default
         if default not in (inspect.Parameter.empty, None, False) and default != []:
-            words += f" (default: {','.join(map(str, default)) if isinstance(default, list) else default})"
+            shown = ",".join(map(str, default)) if isinstance(default, list) else default
+            words = f"{words.removesuffix('.')} [{shown}]"
         found.append(replace(made, help=words))
     return found
 

@@ -88,8 +88,8 @@ class Parser(LightningArgumentParser):
         action = next((action for action in self._actions if action.dest == name), None)
         if action is None or not isinstance(value, str) or "," not in value or value[0] in "[{":
             return value
+        from lit_gans.cli.describing import option
         from lit_gans.cli.index import Option
-        from lit_gans.cli.indexing import option
         from lit_gans.cli.values import Wrong, spelled
 
         try:

@@ -55,7 +55,15 @@ def option_rows(options: Iterable[Option], prefix: str = "", short: bool = False
         prefix: what a flag begins with, ``model.``.
         short: print the first sentence of a description only.
     """
-    return rows((flag(option, prefix), described(option, short)) for option in options)
+    seen: dict[tuple[object, ...], str] = {}  # choices that stand in an earlier row
+    pairs = []
+    for option in options:
+        text = described(option, short)
+        if value(option) == "CHOICE" and option.choices in seen:
+            text = text.replace(listing(option), f"those of {seen[option.choices]}")
+        seen.setdefault(option.choices, option.name)
+        pairs.append((flag(option, prefix), text))
+    return rows(pairs)
 
 
 def flag(option: Option, prefix: str = "") -> str:
@@ -83,10 +91,15 @@ def described(option: Option, short: bool = False) -> str:
     text = first_sentence(option.help) if short else option.help
     text = text.removesuffix(".")
     if option.choices and value(option) == "CHOICE":
-        text += f": {', '.join(str(choice) for choice in option.choices)}"
+        text += f": {listing(option)}"
     if option.required:
         return f"{text} [required]"
     return text if option.default in (None, []) else f"{text} [{shown(option.default)}]"
+
+
+def listing(option: Option) -> str:
+    """The choices of an option."""
+    return ", ".join(str(choice) for choice in option.choices)
 
 
 def first_sentence(text: str) -> str:

@@ -315,27 +315,6 @@ def test_help_and_version_import_nothing_heavy():
         assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", code]) == 0
 
 
-@pytest.mark.slow
-def test_the_whole_help_of_fit(folder):
-    done = run_cli("fit", "--help", cwd=folder)
-    assert done.returncode == 0 and "--data CONFIG" in done.stdout and "--samples.every_n_epochs" in done.stdout
-
-
-def test_the_help_of_a_model_explains_its_options(folder, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["fit", "--model.help", "R3GAN"])
-    help = " ".join(capsys.readouterr().out.split())
-    assert ended.value.code == 0
-    for option, explained in (
-        ("--model.r1 R1", "gamma of the penalty"),
-        ("--model.augment AUGMENT", "names of `Augment`'s policies"),
-        ("--model.backbone BACKBONE", "makes the networks that are not given"),
-    ):
-        assert f"{option} {explained}" in re.sub(rf", {option.split()[0]}\+ \S+", "", help), option
-    assert "one of BEGAN, DCGAN, MLP, R3, ResNet, SemiSupervised, Style, WeightNorm, or the dotted name" in help
-    assert "torch.optim" not in help.replace("torch.optim.Optimizer", "") and "torch.nn" not in help
-
-
 # -------------------------------------------------------------------- nothing of a user's is replaced unasked
 
 
