@@ -169,7 +169,9 @@ def hides_arguments(value: Any) -> bool:
     """Whether this is a class whose constructor hands on what it does not name."""
     if not isinstance(value, type) or not value.__module__.startswith("lit_gans."):
         return False
-    return constructor(next(base for base in value.__mro__ if "__init__" in vars(base))).args.kwarg is not None
+    owner = next(base for base in value.__mro__ if "__init__" in vars(base))
+    written = inspect.isfunction(vars(owner)["__init__"])  # an error's is C's
+    return written and constructor(owner).args.kwarg is not None
 
 
 def refinement(cls: type, refined: list[type]) -> str:

@@ -41,7 +41,7 @@ def first(trainer: Trainer, kind: type[Kind]) -> Kind | None:
 
 
 def _model(model: Any) -> Rows:
-    networks = {name: getattr(model, name, None) for name in getattr(model, "players", ())}
+    networks = {name: getattr(model, name) for name in getattr(model, "players", ())}
     backbone = getattr(model, "backbone", None)
     by = "" if backbone is None else f", networks of the backbone {type(backbone).__name__.removesuffix('Backbone')}"
     yield "model", f"{type(model).__name__}{by}"

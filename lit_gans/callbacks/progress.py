@@ -163,7 +163,7 @@ class ProgressBar(LightningBar):
             if isinstance(callback, Quality):
                 callback.watcher = self.show
 
-    on_validation_start = on_test_start  # type: ignore[assignment]
+    on_validation_start = on_test_start
 
     def on_test_batch_end(
         self,

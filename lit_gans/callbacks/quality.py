@@ -8,19 +8,20 @@ from time import monotonic
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
-from torch import Tensor
+from torch import Tensor, nn
 
+from lit_gans.callbacks import loggers
 from lit_gans.callbacks.pace import Pace
 from lit_gans.callbacks.run_folder import run_of
+from lit_gans.callbacks.strangers import refuse_without_samples, seen
 from lit_gans.data.base import ImageData
 from lit_gans.data.order import repeated
 from lit_gans.errors import UsageError
 from lit_gans.metrics.by_class import classes_in_turn, drop_unreliable_accuracy, refuse_unlabelled, tells_classes
 from lit_gans.metrics.coverage import measure_coverage, mode_coverage
 from lit_gans.metrics.features import Features, feature_network
-from lit_gans.metrics.material import drawn, is_points, real_batches
+from lit_gans.metrics.material import drawn, is_points, own_batches, real_batches, why_not_read
 from lit_gans.metrics.protocol import Protocol, Scores, describe_data
 from lit_gans.metrics.scoring import (
     LOWER_IS_BETTER,
@@ -52,6 +53,8 @@ class Quality(Callback):
     Models that translate are scored by their translations of all validation images, which are compared with the
     validation images of the target domain.
 
+    It scores any LightningModule that has ``sample(n)``, which gives (n, channels, height, width) in [-1, 1].
+
     Points in the plane have no features: only ``swd``, the sliced Wasserstein distance, is measured. If the modes of
     the data are known, as those of `Gaussians` and `StackedMNIST` are, their coverage is measured besides,
     ``val/modes``, ``val/kl`` and so on, from the first 2,500 or 26,000 samples, or from all if there are fewer.
@@ -62,11 +65,12 @@ class Quality(Callback):
     Args:
         scores: some of ``fid``, ``kid``, ``is``, ``precision_recall``, ``density_coverage``, ``swd``, ``sharpness``,
             ``checkerboard`` and ``accuracy``.
-        features: ``digits`` (shipped: a small classifier of MNIST), ``inception``, ``dinov2``, or a file that
-            'lit-gans features' wrote.
+        features: ``digits`` (shipped: a small classifier of MNIST), ``inception``, ``dinov2``, a file that
+            'lit-gans features' wrote, or a network, see `feature_network`.
         count: samples to draw, by default 10,000, or ten times as many as there are real images if these are few (but
             1,000 at least); fewer if the trainer limits the validation batches.
-        reference: the split that the real images are from; in a test it is always ``test``.
+        reference: the split that the real images are from; in a test it is always ``test``. With loaders of one's own,
+            ``train`` are the images of the training loader, if they can be read twice, else those of validation.
         real_count: most real images to compare with.
         seed: of the samples' noise.
         every: score one of every so many validations, of which there is one an epoch unless the trainer says otherwise;
@@ -80,7 +84,7 @@ class Quality(Callback):
     def __init__(
         self,
         scores: Sequence[str] = ("fid", "density_coverage"),
-        features: str = "digits",
+        features: str | Features | nn.Module = "digits",
         count: int | None = None,
         reference: str = "train",
         real_count: int = 60_000,
@@ -136,6 +140,7 @@ class Quality(Callback):
 
     def names(self, trainer: Trainer, pl_module: Any) -> list[str]:
         """The names of the values that a validation may log."""
+        pl_module = seen(pl_module)
         scores = self._chosen(pl_module, _shape(trainer, pl_module))
         known = pl_module.draws and mode_coverage(trainer.datamodule) is not None  # type: ignore[attr-defined]
         values = [value for name in scores for value in VALUES[name]]
@@ -148,7 +153,9 @@ class Quality(Callback):
 
         An epoch may take hours, so that this is not left to the first scoring.
         """
+        refuse_without_samples(pl_module, type(self).__name__)
         self.run = run_of(trainer) if self.records else Run(Path())
+        pl_module = seen(pl_module)
         shape = _shape(trainer, pl_module)
         unused = trainer.limit_test_batches == 0 if stage == "test" else trainer.limit_val_batches == 0
         if stage not in ("fit", "validate", "test") or unused:
@@ -224,7 +231,7 @@ class Quality(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Takes in the translations of a batch, and the real images to compare them with."""
-        if not pl_module.draws and self.due:
+        if self.due and not seen(pl_module).draws:
             self._compare(pl_module, outputs, "val")
 
     def on_test_batch_end(
@@ -237,13 +244,14 @@ class Quality(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """The same in a test."""
-        if not pl_module.draws:
+        if not seen(pl_module).draws:
             self._compare(pl_module, outputs, "test")
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Measures and logs."""
         if self.due and not trainer.sanity_checking:
-            self.measure(trainer, pl_module, "val", self.reference if pl_module.draws else "val")
+            model = seen(pl_module)
+            self.measure(trainer, model, "val", self._split(trainer, "val") if model.draws else "val")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes that training goes on."""
@@ -252,7 +260,7 @@ class Quality(Callback):
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measures and logs."""
-        self.measure(trainer, pl_module, "test", "test")
+        self.measure(trainer, seen(pl_module), "test", "test")
 
     # ---------------------------------------------------------------- measuring, on all devices or on none
 
@@ -341,14 +349,39 @@ class Quality(Callback):
             for batch in real_batches(data, split, self.real_count, trainer.global_rank, trainer.world_size):
                 yield batch["image"], batch.get("label")
             return
+        for batch in self._own_batches(trainer, split):
+            yield batch["image"], batch.get("label")
+
+    def _own_batches(self, trainer: Trainer, split: str) -> Iterator[dict[str, Any]]:
+        """This device's share of the batches of a user's own loader."""
+        model, hooks = seen(trainer.lightning_module), trainer.datamodule or trainer.lightning_module  # type: ignore[attr-defined]
+        if split == "train":
+            for batch in own_batches(
+                trainer.train_dataloader, self.real_count, trainer.global_rank, trainer.world_size
+            ):
+                yield model.receive(hooks.on_after_batch_transfer(batch, 0))
+            return
         loaders = trainer.test_dataloaders if trainer.testing else trainer.val_dataloaders
         for loader in loaders if isinstance(loaders, (list, tuple)) else [loaders] if loaders else []:
             for number, batch in enumerate(loader):
-                whole, twice = trainer.lightning_module.receive(batch), repeated(loader, number)  # type: ignore[operator]
+                whole, twice = model.receive(hooks.on_after_batch_transfer(batch, 0)), repeated(loader, number)
                 own = 0 if twice is None else len(whole["image"]) - twice
                 if own:
-                    label = whole.get("label")
-                    yield whole["image"][:own], None if label is None else label[:own]
+                    yield {name: value[:own] for name, value in whole.items() if name in ("image", "label")}
+
+    def _split(self, trainer: Trainer, stage: str) -> str:
+        """The split that the real images are from: in training ``reference``, where it can be had.
+
+        The training images of a user's own loader are read once more, so the loader must be one that can be: one of a
+        data set with a length and rows. Otherwise they are those of the validation loader.
+        """
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if stage == "test" or isinstance(data, ImageData):
+            return "test" if stage == "test" else self.reference
+        if self.reference == "train" and (why := why_not_read(trainer.train_dataloader)):
+            self._say(f"scores compare with the validation images, not with those of training: {why}")
+            return "val"
+        return "train" if self.reference == "train" else "val"
 
     # ---------------------------------------------------------------- which scores, by which network
 
@@ -400,13 +433,13 @@ class Quality(Callback):
         self, trainer: Trainer, pl_module: Any, scoring: Scoring, split: str, values: dict[str, Tensor]
     ) -> None:
         """Adds a line with the scores and their protocol to the run's ``scores.jsonl``."""
-        if not trainer.is_global_zero or trainer.fast_dev_run or not self.records:  # type: ignore[attr-defined]
+        if not self.records or not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         data = trainer.datamodule  # type: ignore[attr-defined]
         known = isinstance(data, ImageData)
         card = Protocol(
             data=describe_data(data) if known else "a loader of the user",
-            split=split if known else "val",
+            split=split,
             real=scoring.counts[True],
             fake=scoring.counts[False],
             features="none" if scoring.features is None else scoring.features.name,
@@ -414,14 +447,12 @@ class Quality(Callback):
             seed=self.seed,
         )
         numbers = {name: float(value) for name, value in values.items()}
-        record = Scores(numbers, card, type(pl_module).__name__, step=trainer.global_step)
+        record = Scores(numbers, card, type(trainer.lightning_module).__name__, step=trainer.global_step)
         path = self.run.scores
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as file:
             file.write(json.dumps(asdict(record)) + "\n")
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.experiment.config.update({"protocol": asdict(card)}, allow_val_change=True)
+        loggers.tell_protocol(trainer, asdict(card))
 
 
 def _nobody(what: str, done: float, whole: float) -> None:

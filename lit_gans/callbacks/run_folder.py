@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,15 @@ class RunLogger(CSVLogger):
             self._version = self._claim(self._version)
         self._claimed = True
         return super().version
+
+    @property
+    def experiment(self) -> Any:
+        """Lightning's writer, without its warning of files that other loggers of this run have put into the folder."""
+        if self._experiment is None:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Experiment logs directory")
+                return super().experiment
+        return super().experiment
 
     def _claim(self, version: int | str | None) -> int | str:
         root = Path(self.root_dir)

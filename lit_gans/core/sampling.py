@@ -1,5 +1,6 @@
 """The generator of a model and its average: samples, and members that say what the model can draw."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from lit_gans.checkpoints import class_path
 from lit_gans.core.held_out import HeldOut
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, usable_seed
 from lit_gans.networks.base import evaluating, in_parts
 from lit_gans.optim import ExponentialAverage
 
@@ -135,8 +136,32 @@ class Sampling(HeldOut):
         device = self.device if rng is None else torch.device("cpu")
         return torch.randn(n, self.latent_dim or 0, generator=rng, device=device)
 
+    def usable_noise(self, noise: Any) -> Tensor:
+        """Noise that a user gives, as a tensor (n, latent_dim).
+
+        Raises:
+            UsageError: if it has another size.
+        """
+        noise = torch.as_tensor(noise)
+        own = type(self).draw_noise is not Sampling.draw_noise
+        if not own and self.latent_dim and (noise.ndim != 2 or noise.shape[1] != self.latent_dim):
+            one = "; for one sample give noise[None]" if noise.shape == (self.latent_dim,) else ""
+            raise UsageError(
+                f"noise for this {type(self).__name__} must be (n, latent_dim), that is (n, {self.latent_dim}), got "
+                f"{tuple(noise.shape)}{one}"
+            )
+        return noise
+
     @torch.no_grad()
-    def draw(self, n: int, seed: int | None, noise: Tensor | None, *inputs: Tensor, **options: Any) -> Tensor:
+    def draw(
+        self,
+        n: int,
+        seed: int | None,
+        noise: Tensor | None,
+        *inputs: Tensor,
+        truncation: float = 1.0,
+        **options: Any,
+    ) -> Tensor:
         """Samples of the averaged generator, in float32.
 
         Args:
@@ -144,12 +169,37 @@ class Sampling(HeldOut):
             seed: makes the draw repeatable, on any device.
             noise: rows to use in place of a draw.
             inputs: further inputs of the generator, one row for each row of the noise.
+            truncation: factor on the distance of the styles from their mean, where the generator ``truncates``, and on
+                the noise elsewhere: below 1 samples are more typical and less varied.
             options: further arguments of the generator's forward.
+
+        Raises:
+            UsageError: if ``truncation`` is not finite, or not 1 for noise of whole numbers.
+        """
+        noise = self.rows(n, seed=seed)["noise"] if noise is None else self.usable_noise(noise)
+        with self.inference_generator() as generator:
+            part = self.drawing(generator)
+            if truncation != 1 and getattr(part, "truncates", False) is True:  # also of a compiled network
+                options["truncation"] = _finite(truncation)
+            elif truncation != 1:
+                noise = _scaled(noise, truncation)
+            return in_parts(part, noise, *inputs, like=self._like(), **options)
+
+    def rows(self, n: int, *, seed: int | None = None, noise: Tensor | None = None) -> dict[str, Tensor]:
+        """The inputs of n samples: ``sample(**rows(n, seed=seed))`` draws what ``sample(n, seed=seed)`` does.
+
+        They can be drawn from a few at a time.
+
+        Returns:
+            Tensors (n, ...) by the names of `sample`'s arguments.
         """
         if noise is None:
+            _refuse_count(n)
+            usable_seed(seed=seed)
             noise = self.draw_noise(n, None if seed is None else torch.Generator().manual_seed(seed))
-        with self.inference_generator() as generator:
-            return in_parts(self.drawing(generator), noise, *inputs, like=self._like(), **options)
+        else:
+            noise = self.usable_noise(noise)
+        return {"noise": noise}
 
     def _like(self) -> Tensor:
         """An empty tensor with the device and the number type of the networks."""
@@ -196,6 +246,25 @@ class Sampling(HeldOut):
         if label is not None:
             raise UsageError(f"a {type(self).__name__} does not draw by class; leave out the label, got {label!r}")
         return None
+
+
+def _finite(truncation: float) -> float:
+    if not math.isfinite(truncation):
+        raise UsageError(f"truncation must be a finite number, say 0.7, got {truncation}")
+    return truncation
+
+
+def _scaled(noise: Tensor, truncation: float) -> Tensor:
+    if not noise.is_floating_point():
+        raise UsageError(f"noise of whole numbers cannot be scaled: leave truncation at 1, got {truncation}")
+    return noise * _finite(truncation)
+
+
+def _refuse_count(n: Any) -> None:
+    if isinstance(n, bool) or not isinstance(n, int) or n < 0:
+        given = f"a {type(n).__name__} of shape {tuple(n.shape)}" if isinstance(n, Tensor) else repr(n)
+        cure = "; give noise by its name: noise=..." if isinstance(n, Tensor) else ""
+        raise UsageError(f"sample takes the number of samples, a whole number from 0, got {given}{cure}")
 
 
 def noise_size(generator: nn.Module, asked: int | None = None) -> int:

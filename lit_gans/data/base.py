@@ -103,6 +103,12 @@ class ImageData(LightningDataModule, metaclass=Recorded):
             if split not in self.splits:
                 self.splits[split] = self._split(split)
 
+    def samples(self, split: str) -> Samples:
+        """The samples of ``train``, ``val`` or ``test``, which are loaded if `setup` has not done so."""
+        if split not in self.splits:
+            self.splits[split] = self._split(split)
+        return self.splits[split]
+
     def _split(self, split: str) -> Samples:
         """A split that the data set has, or the one that stands in for it."""
         if self.val_size and "val" in self.own_splits:
@@ -202,7 +208,7 @@ class ImageData(LightningDataModule, metaclass=Recorded):
 
     def train_dataloader(self) -> StreamLoader:
         """Shuffled whole batches, in a new order every epoch; smaller ones if there are too few samples for one."""
-        samples = self.splits["train"]
+        samples = self.samples("train")
         devices = self._share()[1]
         most = max(samples.sizes) // devices
         if self.batch_size > most > 0:
@@ -240,6 +246,8 @@ class ImageData(LightningDataModule, metaclass=Recorded):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """On the device: crops and flips, then uint8 [0, 255] to float [-1, 1]."""
+        if not isinstance(batch, dict):  # a model's example_input_array, say
+            return batch
         draws = batch.pop(DRAWS, {})
         return {
             name: to_float(self._augment(value, Draws.of(draws.get(name))))
@@ -262,7 +270,7 @@ class ImageData(LightningDataModule, metaclass=Recorded):
         return images
 
     def _in_order(self, split: str) -> StreamLoader:
-        samples = self.splits[split]
+        samples = self.samples(split)
         return self._loader(samples, InOrder(samples.sizes, self.batch_size, *self._share()))
 
     def _share(self) -> tuple[int, int]:
