@@ -222,9 +222,7 @@ class TrainCLI(LightningCLI):
         config = self.config[self.config["subcommand"]]
         name = "-".join(config[key]["class_path"].rpartition(".")[2] for key in ("model", "data"))
         if (name := config["name"] or name) != Path(name).name or name in (".", ".."):
-            raise UsageError(
-                f"--name is the name of a folder, without slashes; got {name}; --output says where it lies"
-            )
+            raise UsageError(f"--name is the name of a folder, without slashes; got {name}; --output says where it lies")
         for logger in as_list(config["trainer"]["logger"]):
             for option, value in (("save_dir", config["trainer"]["default_root_dir"] or ROOT), ("name", name)):
                 if isinstance(logger, Namespace) and logger.get(f"init_args.{option}") == OF_RUN:
