@@ -66,10 +66,10 @@ def evaluate(
     refuse_taken(target, force=True)  # what is there is kept, see `keep_scores`
 
     from lit_gans.checkpoints import load, read
-    from lit_gans.cli.evaluation import Evaluation
     from lit_gans.cli.models import domain, usable
     from lit_gans.cli.results import keep_scores
     from lit_gans.cli.run_data import open_data
+    from lit_gans.metrics.evaluation import Evaluation
     from lit_gans.metrics.protocol import Scores
     from lit_gans.networks.base import at_once
 

@@ -1,8 +1,10 @@
 """Two domains of pictures without pairs: the sets of CycleGAN, and a user's own."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from lit_gans.data import facts
 from lit_gans.data.base import Sized, find_folder, find_root
 from lit_gans.data.download import Remote, fetch, unpack
 from lit_gans.data.folders import SPELLINGS, any_case, named
@@ -70,9 +72,8 @@ class Unpaired(PictureData):
     def load(self, split: str) -> Samples:
         """The pictures of both domains, two groups."""
         if (folder := self._folder()) is None:
-            if self.official is None:
-                raise self._unlike_domains()
-            raise self.missing(self.official[0], f"it has trainA and trainB; {_PAGE} has the sets of CycleGAN")
+            name = self.official[0] if self.official else "trainA or trainB"
+            raise self.missing(name, f"it has trainA and trainB; {_PAGE} has the sets of CycleGAN")
         a, b = (self._domain(folder, split, domain) for domain in "AB")
         return a.beside(b)
 
@@ -82,15 +83,17 @@ class Unpaired(PictureData):
             raise UsageError(f"{missing} does not exist; a set of two domains has {split}A and {split}B")
         return self.decode(f"{folder.name}-{split}", split, (domain.lower(), open_source(place), {}))
 
-    def _unlike_domains(self) -> UsageError:
-        """The error for a folder of one's own whose two domains have other names."""
-        root = find_root(self.root)
-        there = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-        rename = f": rename {there[0]} to trainA and {there[1]} to trainB" if len(there) == 2 else ""
-        has = f", and this one has {', '.join(there[:5])}{' and more' * (len(there) > 5)}{rename}" if there else ""
-        return UsageError(
-            f"{root} has no trainA and trainB; a set of two domains has a folder of that name for each{has}"
-        )
+    def facts(self) -> dict[str, str]:
+        """Also the folder of pictures of somebody's own."""
+        found, folder = super().facts(), self._folder()
+        if folder is not None and self.official is None:
+            found["data"] += f" {folder}"
+        return found
+
+    def unread(self) -> Counter[str]:
+        """The endings of the files that are no pictures."""
+        folder = self._folder()
+        return Counter() if folder is None or self.official else facts.unread(folder)
 
     def _folder(self) -> Path | None:
         places = [self.official[0]] if self.official else []

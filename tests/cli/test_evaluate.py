@@ -398,7 +398,7 @@ def test_inception_score_needs_classes(checkpoint, folder, monkeypatch):
         def forward(self, images):
             return images.flatten(1)
 
-    monkeypatch.setattr("lit_gans.cli.evaluation.feature_network", lambda given: Pixels())
+    monkeypatch.setattr("lit_gans.metrics.evaluation.feature_network", lambda given: Pixels())
     assert "'is' needs the classes" in fails("evaluate", checkpoint, "--metrics", "kid", "is", "--count=20")
     assert scored(checkpoint, "--metrics=kid", "--count=20")["protocol"]["features"] == "pixels"
 
