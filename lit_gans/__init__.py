@@ -13,7 +13,7 @@ _NAMES = {
     "lit_gans.core.game": "BaseGAN",
     "lit_gans.families": "LabelGAN LatentGAN PairedGAN UnpairedGAN",
     "lit_gans.core.encoder_decoder": "EncoderDecoder",
-    "lit_gans.checkpoints": "load save",
+    "lit_gans.checkpoints": "load save take",
     "lit_gans.training": "Trainer fit score",
     "lit_gans.errors": "UsageError",
     "lit_gans.cli.own": "CLI",

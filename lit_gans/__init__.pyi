@@ -17,6 +17,7 @@ from lightning.pytorch.trainer.connectors.accelerator_connector import _LITERAL_
 from lightning.pytorch.trainer.connectors.accelerator_connector import _PRECISION_INPUT
 from lit_gans.checkpoints import load as load
 from lit_gans.checkpoints import save as save
+from lit_gans.checkpoints import take as take
 from lit_gans.cli.own import CLI as CLI
 from lit_gans.core.encoder_decoder import EncoderDecoder as _EncoderDecoder
 from lit_gans.core.encoder_decoder import Likelihood
@@ -111,6 +112,7 @@ __all__ = [
     "EncoderDecoder",
     "load",
     "save",
+    "take",
     "Trainer",
     "fit",
     "score",
@@ -187,6 +189,7 @@ class Trainer(_Trainer):
         checkpoints: bool = True,
         folder: bool = True,
         monitor: bool = True,
+        report: bool = True,
         seed: int | None = 0,
         accelerator: Union[str, Accelerator] = "auto",
         strategy: Union[str, Strategy] = "auto",
@@ -248,6 +251,7 @@ class EncoderDecoder(_EncoderDecoder, metaclass=ABCMeta):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class BaseGAN(_BaseGAN, metaclass=ABCMeta):
@@ -274,4 +278,5 @@ class BaseGAN(_BaseGAN, metaclass=ABCMeta):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...

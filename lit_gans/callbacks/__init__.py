@@ -5,7 +5,9 @@ from lit_gans.callbacks.collapse import CollapseMonitor
 from lit_gans.callbacks.learning_rates import LearningRateMonitor
 from lit_gans.callbacks.progress import ProgressBar
 from lit_gans.callbacks.quality import Quality
+from lit_gans.callbacks.rates import RateCheck
 from lit_gans.callbacks.reconstruction import Reconstruction
+from lit_gans.callbacks.report import RunReport
 from lit_gans.callbacks.sample_grid import SampleGrid
 from lit_gans.callbacks.save_last import SaveLast
 from lit_gans.callbacks.usual import default
@@ -16,7 +18,9 @@ __all__ = [
     "LearningRateMonitor",
     "ProgressBar",
     "Quality",
+    "RateCheck",
     "Reconstruction",
+    "RunReport",
     "SampleGrid",
     "SaveLast",
     "default",

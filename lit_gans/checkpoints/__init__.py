@@ -11,12 +11,14 @@ from lit_gans.checkpoints.description import (
 from lit_gans.checkpoints.file import KEY, RANDOM, AtomicCheckpointIO, plain_key, read
 from lit_gans.checkpoints.loading import load
 from lit_gans.checkpoints.saving import save
+from lit_gans.checkpoints.taking import Taken, take
 from lit_gans.checkpoints.trust import class_path, findable
 
 __all__ = [
     "KEY",
     "RANDOM",
     "AtomicCheckpointIO",
+    "Taken",
     "broken",
     "class_path",
     "describe",
@@ -29,4 +31,5 @@ __all__ = [
     "save",
     "save_hyperparameters",
     "set_random_state",
+    "take",
 ]

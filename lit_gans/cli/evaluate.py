@@ -106,14 +106,13 @@ def compare(scores: list[str]) -> None:
     """Prints scores of several checkpoints side by side, if they were measured alike.
 
     Args:
-        scores: files that 'lit-gans evaluate' wrote.
+        scores: .json files that 'lit-gans evaluate' wrote, or checkpoints or folders of runs that have such files, or
+            the scores.jsonl of runs, of which the best validation counts.
     """
-    from lit_gans.errors import UsageError
-    from lit_gans.metrics.protocol import Scores, comparable
+    from lit_gans.cli.results import scores_of
+    from lit_gans.metrics.protocol import comparable
 
-    if not scores:
-        raise UsageError("name at least one .json file that 'lit-gans evaluate' wrote")
-    loaded = [Scores.load(Path(file)) for file in scores]
+    loaded = [scores_of(Path(place)) for place in scores]
     comparable(loaded)
     _print(loaded)
 
