@@ -64,6 +64,8 @@ def _made(cls: Any, arguments: dict[str, Any], name: str) -> Any:
     try:
         read = parser.parse_object({"data": arguments}).data
         return cls(**{argument: read[argument] for argument in arguments})
+    except UsageError:
+        raise
     except (ArgumentError, TypeError, ValueError, KeyError) as error:
         raise UsageError(f"{name} cannot be opened: {' '.join(str(error).split())}") from None
 

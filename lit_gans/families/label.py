@@ -220,9 +220,9 @@ def with_whole_labels(name: str, batch: Batch) -> Batch:
             f"{name} needs labels as a tensor of whole numbers, but the batch has a {type(label).__name__} of "
             f"{type(label[0]).__name__ if label else 'nothing'}; number the classes from 0"
         )
-    if not label.is_floating_point() or label.ndim != 1:
+    if label.ndim != 1:
         return batch
-    if label.device.type == "cpu" and bool((label != label.round()).any()):
+    if label.is_floating_point() and label.device.type == "cpu" and bool((label != label.round()).any()):
         raise UsageError(
             f"{name} needs classes in whole numbers, but the batch has the label {label[label != label.round()][0]:g}; "
             "number the classes from 0, or give attributes of zeros and ones to a model with multi_label=True"

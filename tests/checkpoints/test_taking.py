@@ -72,7 +72,9 @@ def test_files_of_weights(path, tmp_path):
 
 def test_averages_come_and_go(path, tmp_path):
     plain = load(path, ema_decay=0)
-    assert plain.generator_ema is None and torch.equal(plain.generator.project.weight, load(path).generator.project.weight)
+    assert plain.generator_ema is None and torch.equal(
+        plain.generator.project.weight, load(path).generator.project.weight
+    )
     fit(tmp_path / "b", plain, max_steps=2)
     again = load(tmp_path / "b" / "checkpoints" / "last.ckpt", ema_decay=0.9)
     assert torch.equal(again.generator_ema.module.project.weight, again.generator.project.weight)
@@ -83,7 +85,11 @@ def test_averages_come_and_go(path, tmp_path):
 
 def test_frozen_parts_stay_as_they_were_taken(path, tmp_path):
     model = load(path, fit_what_fits=True, image_shape=SHAPE)
-    first = model.discriminator.layers[0] if hasattr(model.discriminator, "layers") else next(model.discriminator.children())
+    first = (
+        model.discriminator.layers[0]
+        if hasattr(model.discriminator, "layers")
+        else next(model.discriminator.children())
+    )
     first.requires_grad_(False)
     before = [weight.clone() for weight in first.parameters()]
     fit(tmp_path / "tuned", model, max_steps=2)
@@ -104,5 +110,3 @@ def test_no_gpu(path):
 
 def test_an_argument_that_does_not_exist_is_answered_as_at_the_call(path):
     refused(lambda: load(path, lr=1e-3), "DCGAN has no argument 'lr' to load", "functools.partial(lit_gans.optim.Adam")
-
-
