@@ -53,8 +53,8 @@ def function_path(name: str, function: Callable[..., Any]) -> str:
     if isinstance(function, FunctionType) and getattr(home, label, None) is function:
         return f"{main_name() if module == '__main__' else module}.{label}"
     raise UsageError(
-        f"{name} is {getattr(function, '__name__', label)!r}, which a checkpoint cannot name; write it as a function at "
-        "the top of a module, or pass a class, or a partial of one: functools.partial(torch.optim.Adam, lr=1e-3)"
+        f"{name} is {getattr(function, '__name__', label)!r}, which a checkpoint cannot name; write it as a function "
+        "at the top of a module, or pass a class, or a partial of one: functools.partial(torch.optim.Adam, lr=1e-3)"
     )
 
 

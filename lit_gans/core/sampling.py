@@ -135,12 +135,15 @@ class Sampling(HeldOut):
         device = self.device if rng is None else torch.device("cpu")
         return torch.randn(n, self.latent_dim or 0, generator=rng, device=device)
 
-    def usable_noise(self, noise: Any) -> Tensor:
-        """Noise that a user gives, as a tensor (n, latent_dim).
+    def rows(self, n: int, noise: Any) -> tuple[int, Tensor | None]:
+        """How many samples a user wants, and the noise for them, if it is given, as a tensor (n, latent_dim).
 
         Raises:
-            UsageError: if it has another size.
+            UsageError: if that is no number, or the noise has another size.
         """
+        if noise is None:
+            _refuse_count(n)
+            return n, None
         noise = torch.as_tensor(noise)
         own = type(self).draw_noise is not Sampling.draw_noise
         if not own and self.latent_dim and (noise.ndim != 2 or noise.shape[1] != self.latent_dim):
@@ -149,7 +152,7 @@ class Sampling(HeldOut):
                 f"noise for this {type(self).__name__} must be (n, latent_dim), that is (n, {self.latent_dim}), got "
                 f"{tuple(noise.shape)}{one}"
             )
-        return noise
+        return len(noise), noise
 
     @torch.no_grad()
     def draw(self, n: int, seed: int | None, noise: Tensor | None, *inputs: Tensor, **options: Any) -> Tensor:
@@ -162,12 +165,10 @@ class Sampling(HeldOut):
             inputs: further inputs of the generator, one row for each row of the noise.
             options: further arguments of the generator's forward.
         """
+        n, noise = self.rows(n, noise)
+        usable_seed(seed=seed)
         if noise is None:
-            _refuse_count(n)
-            usable_seed(seed=seed)
             noise = self.draw_noise(n, None if seed is None else torch.Generator().manual_seed(seed))
-        else:
-            noise = self.usable_noise(noise)
         with self.inference_generator() as generator:
             return in_parts(self.drawing(generator), noise, *inputs, like=self._like(), **options)
 
@@ -221,7 +222,7 @@ class Sampling(HeldOut):
 def _refuse_count(n: Any) -> None:
     if isinstance(n, bool) or not isinstance(n, int) or n < 0:
         given = f"a {type(n).__name__} of shape {tuple(n.shape)}" if isinstance(n, Tensor) else repr(n)
-        cure = "; give noise by its name: noise=..." if isinstance(n, Tensor) else ""
+        cure = "; give noise by its name" if isinstance(n, Tensor) else ""
         raise UsageError(f"sample takes the number of samples, a whole number from 0, got {given}{cure}")
 
 

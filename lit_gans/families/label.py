@@ -159,9 +159,7 @@ class LabelGAN(LatentGAN):
         Raises:
             UsageError: if a class is unknown, or had no example in training.
         """
-        if noise is not None:
-            noise = self.usable_noise(noise)
-            n = len(noise)
+        n, noise = self.rows(n, noise)
         return self.draw(n, seed, noise, self.conditions(label, n))
 
     def conditions(self, label: Label | None, n: int) -> Tensor:

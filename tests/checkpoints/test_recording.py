@@ -329,7 +329,9 @@ def test_functions_come_back_where_their_package_is_trusted(tmp_path):
     refused(plain_model.configure_optimizers, *words)
     passed = lit_gans.load(path, generator_optimizer=plain_sgd, discriminator_optimizer=Adam, scheduler=None)
     assert type(passed.configure_optimizers()[0][1]) is Adam
-    assert again(tmp_path / "again", plain_model).hparams == plain_model.hparams
+    assert dict(plain_model.hparams) == dict(
+        lit_gans.load(path, trust=[__name__]).hparams
+    )  # saved again, it is the same
 
 
 @pytest.mark.parametrize("path", ["os.system", "torch.nn.functional.torch.hub.load", "shutil.rmtree"])

@@ -72,7 +72,7 @@ def test_a_loss_of_ones_own_may_have_a_sigmoid_and_a_middle_may_too(tmp_path):
 
 def test_scores_against_targets_of_another_shape(tmp_path):
     net = Broadcast(generator=Linear(), discriminator=judge())
-    refused(lambda: fitted(tmp_path, net), "discriminator's loss compares", "(4)", "(4, 1)" if 0 else "squeeze(1)")
+    refused(lambda: fitted(tmp_path, net), "discriminator's loss compares", "[4, 1]", "squeeze(1)")
 
 
 class Sharp(torch.optim.SGD):
@@ -167,5 +167,5 @@ def test_a_slash_in_the_name_of_a_checkpoint(filename, tmp_path):
     advised = next(str(w.message) for w in caught if "makes a folder" in str(w.message))
     better = advised.partition("write filename='")[2].partition("'")[0]
     callback = ModelCheckpoint(tmp_path, better, auto_insert_metric_name=False)
-    name = callback.format_checkpoint_name({"epoch": torch.tensor(3), "val/fid": torch.tensor(12.345)})
-    assert name.startswith(str(tmp_path)) and "/" not in name.removeprefix(f"{tmp_path}/") and "fid=12.34" in name
+    name = callback.format_checkpoint_name({"epoch": torch.tensor(3), "val/fid": torch.tensor(12.3)})
+    assert name.startswith(str(tmp_path)) and "/" not in name.removeprefix(f"{tmp_path}/") and "fid=12.3" in name
