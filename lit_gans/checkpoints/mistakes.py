@@ -85,10 +85,10 @@ def explain(cls: type, error: TypeError | AttributeError, arguments: tuple[Any, 
         ) from error
     found = re.search(r"unexpected keyword argument '(\w+)'", text)
     if found and found[1] in named:
-        raise UsageError(f"{cls.__name__} has no argument {_advice(cls, found[1])}") from error
+        raise UsageError(f"{cls.__name__} has no argument {advice(cls, found[1])}") from error
 
 
-def _advice(cls: type, name: str) -> str:
+def advice(cls: type, name: str) -> str:
     """The name of an argument that does not exist, and what was meant by it."""
     choices = list(known(cls))
     is_model = hasattr(cls, "needs")
