@@ -1,7 +1,6 @@
 """The folder that a run writes to: its own, never one that holds another run."""
 
 import os
-import shutil
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -88,11 +87,8 @@ def refuse_used(folder: Path) -> None:
 def remove_unused() -> None:
     """Removes the folders that runs of this process have made and written nothing into."""
     while _made:
-        folder = _made.pop()
         with suppress(OSError):  # it is not empty
-            if not [*(folder / "wandb").glob("*run-*")]:  # W&B was refused, and left only its own messages
-                shutil.rmtree(folder / "wandb", ignore_errors=True)
-            folder.rmdir()
+            _made.pop().rmdir()
 
 
 def run_of(trainer: Trainer) -> Run:

