@@ -181,7 +181,7 @@ def _named(word: str, path: str, option: Option, scope: Scope) -> str:
         scope.name(path, "")
         return "null" if low in ("none", "") else low
     if entry := _entry(word, path, option, scope):
-        scope.name(path, entry.short)
+        scope.name(path, entry.name)  # not the short one, which two may share: ResNet is a translator, too
         return word if word in (entry.short, entry.name, entry.path) else entry.short
     if word.endswith(".py"):
         raise UsageError(f"--{path} names a class, not a file: {Path(word).stem}.MyClass is the class MyClass in {word}")
