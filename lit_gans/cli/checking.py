@@ -223,7 +223,7 @@ def _named(word: str, path: str, option: Option, scope: Scope) -> str:
         scope.name(path, "")
         return "null" if low == "none" else low
     if entry := _entry(word, path, option, scope):
-        scope.name(path, entry.name)
+        scope.name(path, entry.name)  # not the short one, which two may share: ResNet is a translator, too
         return word if word in (entry.short, entry.name, entry.path) else entry.short
     if {"str", "path"} & {*option.kinds}:  # a file of features, say
         scope.name(path, "")
