@@ -86,7 +86,7 @@ def test_the_way_is_whole():
     text = PAGE.read_text(encoding="utf-8")
     typed = [typed for block in BLOCK.finditer(text) if not block["file"] for typed, _ in commands(block["text"])]
     steps = ["pip install", "lit-gans doctor", "lit-gans fit", "lit-gans plot", "lit-gans sample", "python messy.py"]
-    steps += ["ImageFolder", "--label", "lit-gans translate", "my_loss.", "for ", "--resume", "lit-gans evaluate"]
+    steps += ["./photos", "--label", "lit-gans translate", "my_loss.", "for ", "--resume", "lit-gans evaluate"]
     place = 0
     for step in [*steps, "lit-gans compare"]:
         place += 1 + next(n for n, line in enumerate(typed[place:]) if step in line)
