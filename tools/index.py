@@ -6,7 +6,8 @@ of a constructor, of an option's description, of a configuration in ``examples/c
 """
 
 from lit_gans.cli.index import SHIPPED
-from lit_gans.cli.indexing import made, written
+from lit_gans.cli.index_file import written
+from lit_gans.cli.indexing import made
 
 if __name__ == "__main__":
     SHIPPED.write_text(written(made()), encoding="utf-8")

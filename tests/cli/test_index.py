@@ -8,13 +8,16 @@ import pytest
 
 import lit_gans
 from lit_gans.cli import index as indices
-from lit_gans.cli.index import SHIPPED, Index, index, installed, parsed
-from lit_gans.cli.indexing import made, text, written
+from lit_gans.cli.describing import text
+from lit_gans.cli.entries import installed, parsed
+from lit_gans.cli.index import SHIPPED, Index, index
+from lit_gans.cli.index_file import written
+from lit_gans.cli.indexing import made
 
 
 @pytest.fixture(scope="module")
 def fresh():
-    return written(made(json.loads(SHIPPED.read_text("utf-8"))))
+    return written(made())
 
 
 def test_the_shipped_index_is_what_the_tool_writes(fresh):
@@ -68,7 +71,7 @@ def test_with_other_versions_it_is_made_once_in_the_cache(monkeypatch, tmp_path,
 
     def counted(shipped):
         calls.append(1)
-        return {"commands": {}, "classes": {"backbone": {}}, "shared": {}}
+        return {"commands": {}, "classes": {"backbone": {}}, "configs": []}
 
     monkeypatch.setattr("lit_gans.cli.indexing.made", counted)
     for _ in range(2):
