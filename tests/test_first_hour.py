@@ -1,6 +1,6 @@
 """The page of the first hour is what it says: everything on it is typed once more, and prints the same.
 
-``python tests/test_first_hour.py`` writes down anew what is printed. Numbers may differ, and so may the width of columns.
+``python tests/test_first_hour.py`` writes down anew what is printed. Numbers and the width of columns may differ.
 """
 
 import os
@@ -49,11 +49,11 @@ def said(typed, folder):
             done = run_cli(*command[1:], cwd=folder, joined=True, **environment)
         else:
             command[0] = sys.executable if command[0] == "python" else command[0]
-            done = subprocess.run(
-                command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | environment
-            )
+            both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+            done = subprocess.run(command, cwd=folder, env=os.environ | environment, check=False, **both)
         told += done.stdout
-        assert done.returncode == 0, f"{shlex.join(command)}\n{told}"
+        assert (done.returncode == 0) != ("lit-gans: error: " in done.stdout), f"{shlex.join(command)}\n{told}"
+    told = told.replace(str(folder), "/home/ada/first").replace(sys.prefix, "/home/ada/.venv")
     return "\n".join(kept.rstrip() for line in told.splitlines() if (kept := line.rpartition("\r")[2]).strip())
 
 
@@ -68,8 +68,10 @@ def play(text, folder):
                 yield typed, printed, said(typed, folder)
 
 
-def alike(text):
-    """The lines of a text without what differs between two runs."""
+def alike(text, typed):
+    """The lines of a text without what differs between two runs; of what a computer has, only what it is about."""
+    if typed == "lit-gans doctor":
+        return [line for line in text.splitlines() if line[:1].strip() and line != "missing"]
     text = re.sub(r"\d+(?:[.,:]\d+)*(?:e[-+]?\d+)?", "#", text)
     return [re.sub(r"([ ─━-])\1+", r"\1", line).strip() for line in text.splitlines() if line.strip()]
 
@@ -77,7 +79,7 @@ def alike(text):
 @pytest.mark.slow
 def test_what_is_typed_prints_what_the_page_says(tmp_path):
     for typed, printed, found in play(PAGE.read_text(encoding="utf-8"), tmp_path):
-        for expected, line in zip_longest(alike(printed), alike(found)):
+        for expected, line in zip_longest(alike(printed, typed), alike(found, typed)):
             assert expected == line, f"$ {typed}\n{found}"
 
 
