@@ -162,3 +162,9 @@ def test_commands_answer_so(words, said, tmp_path, monkeypatch):
     (tmp_path / "x.ckpt").touch()
     (tmp_path / "y").mkdir()
     assert said in fails(*words, code=2)
+
+
+def test_a_run_that_there_is_not_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for command in ("sample", "evaluate", "interpolate"):
+        assert fails(command, "runs/a").startswith("lit-gans: error: there is no checkpoint file runs/a;")
