@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 import torch
 import yaml
-from conftest import assert_equal, fit, refused, small, trainer
+from conftest import assert_equal, fit, glyphs, refused, small, trainer
 from torch import nn
 
 import lit_gans
