@@ -244,8 +244,8 @@ def inspect_labels(
         raise UsageError(f"{name} needs labels of shape {wanted}, but the batch has {tuple(label.shape)}{cure}")
     if multi_label and bool(((label != 0) & (label != 1)).any()):
         raise UsageError(
-            f"{name} needs labels of 0 or 1, but the batch has {float(label.min()):g} to {float(label.max()):g}; if they "
-            "are -1 and 1, give (label + 1) / 2"
+            f"{name} needs labels of 0 or 1, but the batch has {float(label.min()):g} to {float(label.max()):g}; if "
+            "they are -1 and 1, give (label + 1) / 2"
         )
     least, most = int(label.min()), int(label.max())
     if least == -1 and not takes_unlabelled:
