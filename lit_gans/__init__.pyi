@@ -1,11 +1,24 @@
 """Every argument of every class by name, for editors. Written by tools/stubs.py, not by hand."""
 
 from abc import ABCMeta
+from collections.abc import Iterable
 from collections.abc import Sequence
+from datetime import timedelta
+from lightning.fabric.utilities.types import _PATH
+from lightning.pytorch.accelerators import Accelerator
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import LRSchedulerCallable
 from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.plugins import _PLUGIN_INPUT
+from lightning.pytorch.profilers import Profiler
+from lightning.pytorch.strategies import Strategy
+from lightning.pytorch.trainer.connectors.accelerator_connector import _LITERAL_WARN
+from lightning.pytorch.trainer.connectors.accelerator_connector import _PRECISION_INPUT
 from lit_gans.checkpoints import load as load
+from lit_gans.checkpoints import save as save
 from lit_gans.checkpoints import take as take
+from lit_gans.cli.own import CLI as CLI
 from lit_gans.core.encoder_decoder import EncoderDecoder as _EncoderDecoder
 from lit_gans.core.encoder_decoder import Likelihood
 from lit_gans.core.game import BaseGAN as _BaseGAN
@@ -78,7 +91,12 @@ from lit_gans.models import WeightNormGAN as WeightNormGAN
 from lit_gans.models.references import citation as citation
 from lit_gans.networks.base import Backbone
 from lit_gans.optim import Adam
+from lit_gans.training import fit as fit
+from lit_gans.training import score as score
+from lit_gans.training.trainer import Trainer as _Trainer
 from torch import nn
+from typing import Optional
+from typing import Union
 
 __version__: str
 _HOME: dict[str, str]
@@ -93,8 +111,13 @@ __all__ = [
     "UnpairedGAN",
     "EncoderDecoder",
     "load",
+    "save",
     "take",
+    "Trainer",
+    "fit",
+    "score",
     "UsageError",
+    "CLI",
     "citation",
     "ACGAN",
     "AutoEncoder",
@@ -156,6 +179,60 @@ __all__ = [
     "UnpairedGlyphs",
     "VanGogh2Photo",
 ]
+
+class Trainer(_Trainer):
+    def __init__(
+        self,
+        *,
+        scores: bool = True,
+        pictures: bool = True,
+        checkpoints: bool = True,
+        folder: bool = True,
+        monitor: bool = True,
+        report: bool = True,
+        seed: int | None = 0,
+        accelerator: Union[str, Accelerator] = "auto",
+        strategy: Union[str, Strategy] = "auto",
+        devices: Union[list[int], str, int] = "auto",
+        num_nodes: int = 1,
+        precision: Optional[_PRECISION_INPUT] = None,
+        logger: Optional[Union[Logger, Iterable[Logger], bool]] = None,
+        callbacks: Optional[Union[list[Callback], Callback]] = None,
+        fast_dev_run: Union[int, bool] = False,
+        max_epochs: Optional[int] = None,
+        min_epochs: Optional[int] = None,
+        max_steps: int = -1,
+        min_steps: Optional[int] = None,
+        max_time: Optional[Union[str, timedelta, dict[str, int]]] = None,
+        limit_train_batches: Optional[Union[int, float]] = None,
+        limit_val_batches: Optional[Union[int, float]] = None,
+        limit_test_batches: Optional[Union[int, float]] = None,
+        limit_predict_batches: Optional[Union[int, float]] = None,
+        overfit_batches: Union[int, float] = 0.0,
+        val_check_interval: Optional[Union[int, float, str, timedelta, dict[str, int]]] = None,
+        check_val_every_n_epoch: Optional[int] = 1,
+        num_sanity_val_steps: Optional[int] = None,
+        log_every_n_steps: Optional[int] = None,
+        enable_checkpointing: Optional[bool] = None,
+        enable_progress_bar: Optional[bool] = None,
+        enable_model_summary: Optional[bool] = None,
+        accumulate_grad_batches: int = 1,
+        gradient_clip_val: Optional[Union[int, float]] = None,
+        gradient_clip_algorithm: Optional[str] = None,
+        deterministic: Optional[Union[bool, _LITERAL_WARN]] = None,
+        benchmark: Optional[bool] = None,
+        inference_mode: bool = True,
+        use_distributed_sampler: bool = True,
+        profiler: Optional[Union[Profiler, str]] = None,
+        detect_anomaly: bool = False,
+        barebones: bool = False,
+        plugins: Optional[Union[_PLUGIN_INPUT, list[_PLUGIN_INPUT]]] = None,
+        sync_batchnorm: bool = False,
+        reload_dataloaders_every_n_epochs: int = 0,
+        default_root_dir: Optional[_PATH] = None,
+        enable_autolog_hparams: bool = True,
+        model_registry: Optional[str] = None,
+    ) -> None: ...
 
 class EncoderDecoder(_EncoderDecoder, metaclass=ABCMeta):
     def __init__(

@@ -1,8 +1,14 @@
-"""The folder of a run and the places of its files."""
+"""The folder of a run, the places of its files, and the checkpoint that somebody means."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from lit_gans.errors import UsageError
+
+HOME = "runs"  # where the command line keeps runs
+KINDS = ("best", "last")  # checkpoints by name, the one to use first
 
 
 @dataclass(frozen=True)
@@ -66,3 +72,52 @@ class Run:
         names = [path.name for path in (self.metrics, self.config)] + ["hparams.yaml"]
         names += [path.name for path in (self.scores, self.samples, self.checkpoints)]
         return next((name for name in names if (self.folder / name).exists()), None)
+
+
+def find_checkpoint(
+    place: str | os.PathLike[str], prefer: Sequence[str] = KINDS, home: str | os.PathLike[str] = HOME
+) -> Path:
+    """The checkpoint file that somebody means by a file, a folder, ``last`` or ``best``.
+
+    Args:
+        place: a file, which is returned as it is, also if it is not there. Or the folder of a run, its ``checkpoints``,
+            or a folder of runs, of which the newest counts. Or ``last`` or ``best``: that of the newest run that has
+            one.
+        prefer: which of a run's checkpoints to take, the first that is there; without any of them its newest one.
+        home: the folder of runs in which ``last`` and ``best`` are looked for.
+
+    Raises:
+        UsageError: if the folder has no checkpoint, or there is no run.
+    """
+    path = Path(place)
+    if path.is_dir():
+        if found := _in_run(path, prefer) or _newest(path, prefer):
+            return found
+        raise UsageError(f"the folder {path} holds no checkpoint; name a run's folder or one of its .ckpt files")
+    if str(place) not in KINDS or path.exists():
+        return path
+    if found := _newest(Path(home), [str(place)], only=True):
+        return found
+    raise UsageError(f"no run in {home} has a {place}.ckpt; name a run's folder or a .ckpt file")
+
+
+def _in_run(folder: Path, prefer: Sequence[str], only: bool = False) -> Path | None:
+    """The preferred checkpoint of one run, or, unless ``only`` these will do, its newest."""
+    kept = Run(folder).checkpoints if Run(folder).checkpoints.is_dir() else folder
+    named = (kept / f"{name}.ckpt" for name in prefer)
+    if (found := next((path for path in named if path.is_file()), None)) or only:
+        return found
+    # a score with a slash in its name makes folders in `checkpoints`
+    others = kept.rglob("*.ckpt") if kept.name == "checkpoints" else kept.glob("*.ckpt")
+    return max((path for path in others if path.is_file()), key=_age, default=None)
+
+
+def _newest(home: Path, prefer: Sequence[str], only: bool = False) -> Path | None:
+    """The preferred checkpoint of the newest run in a folder of runs, or in the folders of runs in it."""
+    runs = {path.parent for depth in ("*", "*/*") for path in home.glob(f"{depth}/checkpoints")}
+    found = [path for run in runs if (path := _in_run(run, prefer, only))]
+    return max(found, key=_age, default=None)
+
+
+def _age(path: Path) -> float:
+    return path.stat().st_mtime

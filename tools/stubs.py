@@ -170,7 +170,8 @@ def hides_arguments(value: Any) -> bool:
     if not isinstance(value, type) or not value.__module__.startswith("lit_gans."):
         return False
     owner = next(base for base in value.__mro__ if "__init__" in vars(base))
-    return owner.__module__ != "builtins" and constructor(owner).args.kwarg is not None
+    written = inspect.isfunction(vars(owner)["__init__"])  # an error's is C's
+    return written and constructor(owner).args.kwarg is not None
 
 
 def refinement(cls: type, refined: list[type]) -> str:

@@ -14,6 +14,9 @@ from lit_gans.callbacks.quality import Quality
 from lit_gans.errors import UsageError
 from lit_gans.metrics.scoring import OF_COVERAGE, VALUES
 
+AUTO = "auto"  # a monitor: the first score of which less is better
+BEST = "best"  # the file's name
+_USUAL = (3, 64, 64)  # the image shape, if neither the data nor the model gives one
 _SCORES = {f"val/{value}" for values in VALUES.values() for value in values} | {f"val/{v}" for v in OF_COVERAGE}
 _OTHERS = {"val/diversity", "val/discriminator_auroc", "val/reconstruction"}  # of this library's other callbacks
 
@@ -26,7 +29,8 @@ class Best(ModelCheckpoint):
     are named ``val/fid`` and so on; in the name of a file their slash becomes an underscore, so that
     ``best_{val/fid:.1f}`` names a file, not a file in a folder.
 
-    Its arguments are those of ``ModelCheckpoint``.
+    Its arguments are those of ``ModelCheckpoint``. ``monitor="auto"`` is the first score of `Quality` of which less is
+    better.
     """
 
     #: tells `Quality` that validations without a score do no harm
@@ -38,10 +42,14 @@ class Best(ModelCheckpoint):
         return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuses a score that `Quality` does not compute."""
-        super().setup(trainer, pl_module, stage)
+        """Chooses the score, if it is left to ``auto``; refuses one that `Quality` does not compute."""
         self._warned = False
         quality = _quality(trainer)
+        if self.monitor == AUTO and quality is None:
+            raise UsageError('Best(monitor="auto") needs scores to choose from: add Quality(), or name what to monitor')
+        if self.monitor == AUTO:
+            self.monitor = automatic(quality, pl_module, trainer.datamodule)  # type: ignore[attr-defined]
+        super().setup(trainer, pl_module, stage)
         if stage != "fit" or quality is None or trainer.limit_val_batches == 0 or self.monitor not in _SCORES:
             return
         if self.monitor not in (names := quality.names(trainer, pl_module)):
@@ -102,6 +110,17 @@ class Best(ModelCheckpoint):
             if name in metrics:
                 metrics = {**metrics, plain: metrics[name]}
         return super().format_checkpoint_name(metrics, template or None, ver, prefix)
+
+
+def automatic(quality: Any, model: Any, data: Any) -> str:
+    """The score that decides where nobody has named one: the first of which less is better.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    # a user's own data module may not give its images' shape, and a model with given networks may not either
+    shape = getattr(data, "image_shape", None) or getattr(model, "image_shape", None) or _USUAL
+    return str(quality.monitor(shape))
 
 
 def logged(trainer: Trainer, pl_module: Any) -> set[str]:

@@ -7,7 +7,8 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
-from lit_gans.errors import at_least
+from lit_gans.callbacks.strangers import Stranger, refuse_without_samples, seen
+from lit_gans.errors import UsageError, at_least
 from lit_gans.networks.base import evaluating
 
 _IMAGES = 256  # of each kind that a look takes
@@ -28,6 +29,9 @@ class CollapseMonitor(Callback):
       For models whose discriminator gives one score an image; not for energies, which a game may hold at any ratio by
       design.
     - ``<player>/gradient_norm`` of every network that an optimizer moves, whenever losses are logged.
+
+    Any LightningModule that has ``sample(n)`` is looked at; networks of it that are named ``generator`` and
+    ``discriminator`` are taken for the players.
 
     On several devices the first one looks, at what one device would see, and the others get its values.
 
@@ -56,19 +60,25 @@ class CollapseMonitor(Callback):
         """Goes on from there."""
         self.won, self.warned = dict(state_dict["won"]), set(state_dict["warned"])
 
+    def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
+        """Refuses a module without samples."""
+        refuse_without_samples(pl_module, type(self).__name__)
+
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: Any, optimizer: Any) -> None:
         """Logs the norm of every network's gradient, where one optimizer moves several."""
-        if not pl_module.automatic_optimization or not pl_module._logs_this_batch():
+        model = seen(pl_module)
+        if not model.automatic_optimization or not model._logs_this_batch():
             return
-        for player in pl_module.players:
-            parameters = getattr(pl_module, player).parameters()
+        for player in model.players:
+            parameters = getattr(model, player).parameters()
             if gradients := [p.grad for p in parameters if p.grad is not None]:
-                pl_module.log(f"{player}/gradient_norm", nn.utils.get_total_norm(gradients))
+                model.log(f"{player}/gradient_norm", nn.utils.get_total_norm(gradients))
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Logs the norm of every player's last gradient, which may be of an earlier batch: some move seldom."""
-        if pl_module._logs_this_batch() and not pl_module.automatic_optimization:
-            pl_module.log_dict({f"{player}/gradient_norm": norm for player, norm in pl_module.gradient_norms.items()})
+        model = seen(pl_module)
+        if model._logs_this_batch() and not model.automatic_optimization:
+            model.log_dict({f"{player}/gradient_norm": norm for player, norm in model.gradient_norms.items()})
 
     def on_validation_batch_end(
         self,
@@ -80,24 +90,38 @@ class CollapseMonitor(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keeps the first real images."""
-        if batch_idx == 0 and pl_module.draws and trainer.is_global_zero:
-            self.real = pl_module.receive(batch).get("image")
+        model = seen(pl_module)
+        if batch_idx or not model.draws or not trainer.is_global_zero:
+            return
+        try:
+            self.real = model.receive(batch).get("image")
+        except UsageError as error:
+            if not isinstance(model, Stranger):
+                raise
+            self._warn("images", f"no look at the samples: {error}")
 
     @torch.no_grad()
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Looks, logs and warns."""
-        if trainer.sanity_checking or not pl_module.draws:
+        model = seen(pl_module)
+        if trainer.sanity_checking or not model.draws:
             return
         # devices see other data than the first, and a value that only some of them log would be waited for in vain
-        found = self._look(trainer, pl_module) if trainer.is_global_zero else {}
-        pl_module.log_dict(trainer.strategy.broadcast(found))
+        found = self._look(trainer, model) if trainer.is_global_zero else {}
+        model.log_dict(trainer.strategy.broadcast(found))
 
     def _look(self, trainer: Trainer, pl_module: Any) -> dict[str, float]:
         """Measures, warns, and returns the values to log by name."""
         if self.real is None or self.real.ndim < 2 or len(self.real) < 2:
             return {}
         real = self.real[:_IMAGES]
-        fake = pl_module.sample(len(real), seed=0).to(real)
+        try:
+            fake = pl_module.sample(len(real), seed=0).to(real)
+        except UsageError as error:
+            if not isinstance(pl_module, Stranger):
+                raise
+            self._warn("samples", f"no look at the samples: {error}")
+            return {}
         diversity = float(_spread(fake) / _spread(real))
         found = {"val/diversity": diversity}
         if diversity < _ALIKE and trainer.global_step >= self.after:

@@ -1,27 +1,27 @@
 """Scores samples while a run goes on, and records how they were measured."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
-from torch import Tensor
+from torch import Tensor, nn
 
+from lit_gans.callbacks import loggers
 from lit_gans.callbacks.pace import Pace
-from lit_gans.callbacks.progress import ProgressBar
 from lit_gans.callbacks.run_folder import run_of
+from lit_gans.callbacks.strangers import refuse_without_samples, seen
 from lit_gans.data.base import ImageData
 from lit_gans.data.order import repeated
 from lit_gans.errors import UsageError
 from lit_gans.metrics.by_class import classes_in_turn, drop_unreliable_accuracy, refuse_unlabelled, tells_classes
 from lit_gans.metrics.coverage import measure_coverage, mode_coverage
 from lit_gans.metrics.features import Features, feature_network
-from lit_gans.metrics.material import drawn, is_points, real_batches
+from lit_gans.metrics.material import drawn, is_points, own_batches, real_batches, why_not_read
 from lit_gans.metrics.protocol import Protocol, Scores, describe_data
 from lit_gans.metrics.scoring import (
     LOWER_IS_BETTER,
@@ -35,6 +35,9 @@ from lit_gans.metrics.scoring import (
 from lit_gans.metrics.together import shared
 from lit_gans.runs import Run
 
+_MOST, _FEWEST, _TIMES = 10_000, 1_000, 10  # samples to draw, and how many times the real images if these are few
+_SOME = 64  # samples by which the time is guessed
+
 
 class Quality(Callback):
     """Scores samples after validations, as ``val/fid`` and so on, and after a test, as ``test/fid`` and so on.
@@ -43,12 +46,14 @@ class Quality(Callback):
     scoring adds a line to ``<run>/scores.jsonl``: the values and the protocol that they were measured by. Several
     devices share the work, and the scores are those of one device.
 
-    The first validation is scored and timed. After it, one of every n validations is scored, so that scores take a
-    tenth of the run's time at most, and the last one. If a callback other than `Best` watches a score, say Lightning's
-    ``EarlyStopping``, every validation is scored.
+    The first scoring is timed. After it, one of every n validations is scored, so that scores take a tenth of the run's
+    time at most, and the last one; where drawing alone takes longer, the first scoring waits, too. If a callback other
+    than `Best` watches a score, say Lightning's ``EarlyStopping``, every validation is scored.
 
     Models that translate are scored by their translations of all validation images, which are compared with the
     validation images of the target domain.
+
+    It scores any LightningModule that has ``sample(n)``, which gives (n, channels, height, width) in [-1, 1].
 
     Points in the plane have no features: only ``swd``, the sliced Wasserstein distance, is measured. If the modes of
     the data are known, as those of `Gaussians` and `StackedMNIST` are, their coverage is measured besides,
@@ -60,10 +65,12 @@ class Quality(Callback):
     Args:
         scores: some of ``fid``, ``kid``, ``is``, ``precision_recall``, ``density_coverage``, ``swd``, ``sharpness``,
             ``checkerboard`` and ``accuracy``.
-        features: ``digits`` (shipped: a small classifier of MNIST), ``inception``, ``dinov2``, or a file that
-            'lit-gans features' wrote.
-        count: samples to draw; fewer if the trainer limits the validation batches.
-        reference: the split that the real images are from; in a test it is always ``test``.
+        features: ``digits`` (shipped: a small classifier of MNIST), ``inception``, ``dinov2``, a file that
+            'lit-gans features' wrote, or a network, see `feature_network`.
+        count: samples to draw, by default 10,000, or ten times as many as there are real images if these are few (but
+            1,000 at least); fewer if the trainer limits the validation batches.
+        reference: the split that the real images are from; in a test it is always ``test``. With loaders of one's own,
+            ``train`` are the images of the training loader, if they can be read twice, else those of validation.
         real_count: most real images to compare with.
         seed: of the samples' noise.
         every: score one of every so many validations, of which there is one an epoch unless the trainer says otherwise;
@@ -77,14 +84,14 @@ class Quality(Callback):
     def __init__(
         self,
         scores: Sequence[str] = ("fid", "density_coverage"),
-        features: str = "digits",
-        count: int = 10_000,
+        features: str | Features | nn.Module = "digits",
+        count: int | None = None,
         reference: str = "train",
         real_count: int = 60_000,
         seed: int = 0,
         every: int | None = None,
     ) -> None:
-        if count < 2 or real_count < 2:
+        if (count is not None and count < 2) or real_count < 2:
             raise UsageError(f"Quality compares at least 2 images, got count={count}, real_count={real_count}")
         if reference not in ("train", "val", "test"):
             raise UsageError(f"reference must be 'train', 'val' or 'test', got {reference!r}")
@@ -100,6 +107,10 @@ class Quality(Callback):
         self.run = Run(Path())
         self.due = True  # whether this validation is to be scored
         self.fresh = False  # whether it has been
+        #: what it has done, how many of how many; a progress bar sets it
+        self.watcher: Callable[[str, float, float], None] = _nobody
+        #: whether scores are written to the run's folder
+        self.records = True
         self._network: Features | None = None
         # of the translations of this validation, real and fake
         self._parts: dict[bool, list[Part]] = {True: [], False: []}
@@ -122,8 +133,14 @@ class Quality(Callback):
             )
         return f"val/{chosen}"
 
+    @property
+    def network_name(self) -> str | None:
+        """The feature network, once a run has begun; None if no score needs one."""
+        return None if self._network is None else self._network.name
+
     def names(self, trainer: Trainer, pl_module: Any) -> list[str]:
         """The names of the values that a validation may log."""
+        pl_module = seen(pl_module)
         scores = self._chosen(pl_module, _shape(trainer, pl_module))
         known = pl_module.draws and mode_coverage(trainer.datamodule) is not None  # type: ignore[attr-defined]
         values = [value for name in scores for value in VALUES[name]]
@@ -136,7 +153,9 @@ class Quality(Callback):
 
         An epoch may take hours, so that this is not left to the first scoring.
         """
-        self.run = run_of(trainer)
+        refuse_without_samples(pl_module, type(self).__name__)
+        self.run = run_of(trainer) if self.records else Run(Path())
+        pl_module = seen(pl_module)
         shape = _shape(trainer, pl_module)
         unused = trainer.limit_test_batches == 0 if stage == "test" else trainer.limit_val_batches == 0
         if stage not in ("fit", "validate", "test") or unused:
@@ -176,8 +195,24 @@ class Quality(Callback):
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Decides whether this validation is scored."""
         fitting = trainer.state.fn == "fit"
-        self.due = not trainer.sanity_checking and (not fitting or self.pace.validate(trainer))
+        self.due = not trainer.sanity_checking and (
+            not fitting or self.pace.validate(trainer, lambda: self._guess(pl_module))
+        )
         self._begin()
+
+    def _guess(self, model: Any) -> float:
+        """The seconds that it takes to draw the samples, from the time that a few take."""
+        if not model.draws:
+            return 0.0
+        began, count = monotonic(), self.count or _MOST
+        model.sample(some := min(count, _SOME), seed=0)
+        return (monotonic() - began) * count / some
+
+    def _wanted(self, scoring: Scoring) -> int:
+        """The number of samples to draw."""
+        if self.count is not None:
+            return self.count
+        return min(_MOST, max(_FEWEST, _TIMES * scoring.counts[True]))
 
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forgets what an interrupted test has left."""
@@ -196,7 +231,7 @@ class Quality(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Takes in the translations of a batch, and the real images to compare them with."""
-        if not pl_module.draws and self.due:
+        if self.due and not seen(pl_module).draws:
             self._compare(pl_module, outputs, "val")
 
     def on_test_batch_end(
@@ -209,13 +244,14 @@ class Quality(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """The same in a test."""
-        if not pl_module.draws:
+        if not seen(pl_module).draws:
             self._compare(pl_module, outputs, "test")
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Measures and logs."""
         if self.due and not trainer.sanity_checking:
-            self.measure(trainer, pl_module, "val", self.reference if pl_module.draws else "val")
+            model = seen(pl_module)
+            self.measure(trainer, model, "val", self._split(trainer, "val") if model.draws else "val")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes that training goes on."""
@@ -224,14 +260,12 @@ class Quality(Callback):
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measures and logs."""
-        self.measure(trainer, pl_module, "test", "test")
+        self.measure(trainer, seen(pl_module), "test", "test")
 
     # ---------------------------------------------------------------- measuring, on all devices or on none
 
     def measure(self, trainer: Trainer, pl_module: Any, stage: str, split: str) -> None:
         """Scores the model as it is and logs the scores as ``<stage>/<name>``."""
-        if isinstance(bar := trainer.progress_bar_callback, ProgressBar):
-            bar.say(f"computing {stage} scores")
         try:
             scoring = self._scoring(trainer, pl_module, split)
             self._take_real(scoring, trainer, pl_module, split)
@@ -239,8 +273,11 @@ class Quality(Callback):
                 raise UsageError("there are no real images")
             began = monotonic()
             scoring.reset()
-            for part in shared(self._fakes(scoring, trainer, pl_module, stage)):
+            count = min(self._wanted(scoring), _limit(trainer, stage))
+            for part in shared(self._fakes(scoring, trainer, pl_module, count)):
                 scoring.take(part, real=False)
+                self.watcher("scoring", scoring.counts[False], count if pl_module.draws else 0)
+            self.watcher("comparing", 0, 0)
             if not min(scoring.counts.values()):
                 return  # a translator whose validation gives nothing to compare
             values = scoring.compute()
@@ -250,13 +287,14 @@ class Quality(Callback):
         self._doubt(scoring, stage)
         values = values if "accuracy" in self.scores else drop_unreliable_accuracy(values)
         if pl_module.draws:
-            count, data = min(self.count, _limit(trainer, stage)), trainer.datamodule  # type: ignore[attr-defined]
+            data = trainer.datamodule  # type: ignore[attr-defined]
             values |= measure_coverage(pl_module, data, self.seed, count, trainer.global_rank, trainer.world_size)
         pl_module.log_dict({f"{stage}/{name}": value for name, value in values.items()})
         self.fresh = bool(values)
         self._record(trainer, pl_module, scoring, split, values)
+        self.pace.seconds = monotonic() - began
         if trainer.state.fn == "fit" and self.pace.fixed is None:
-            rank_zero_info(self.pace.fix(trainer, monotonic() - began))
+            rank_zero_info(self.pace.fix(trainer, self.pace.seconds))
 
     def _compare(self, model: Any, outputs: Any, split: str) -> None:
         """Gathers the features of a batch of translations and, in the first pass, of the real images beside them."""
@@ -289,18 +327,18 @@ class Quality(Callback):
         try:
             for part in shared(looked if pl_module.draws else self._kept(True)):
                 scoring.take(part, real=True)
+                self.watcher("reading real images", scoring.counts[True], 0)
         except UsageError:
             del self.scorings[split]  # it has only some of them
             raise
         if scoring.counts[True]:
             self.complete.add(split)
 
-    def _fakes(self, scoring: Scoring, trainer: Trainer, pl_module: Any, stage: str) -> Iterator[Part]:
+    def _fakes(self, scoring: Scoring, trainer: Trainer, pl_module: Any, count: int) -> Iterator[Part]:
         """This device's share of the samples or translations."""
         if not pl_module.draws:
             yield from self._kept(False)
             return
-        count = min(self.count, _limit(trainer, stage))
         for images in drawn(pl_module, count, self.seed, trainer.global_rank, trainer.world_size):
             yield scoring.look(images, False, classes_in_turn(pl_module, len(images)))
 
@@ -311,14 +349,39 @@ class Quality(Callback):
             for batch in real_batches(data, split, self.real_count, trainer.global_rank, trainer.world_size):
                 yield batch["image"], batch.get("label")
             return
+        for batch in self._own_batches(trainer, split):
+            yield batch["image"], batch.get("label")
+
+    def _own_batches(self, trainer: Trainer, split: str) -> Iterator[dict[str, Any]]:
+        """This device's share of the batches of a user's own loader."""
+        model, hooks = seen(trainer.lightning_module), trainer.datamodule or trainer.lightning_module  # type: ignore[attr-defined]
+        if split == "train":
+            for batch in own_batches(
+                trainer.train_dataloader, self.real_count, trainer.global_rank, trainer.world_size
+            ):
+                yield model.receive(hooks.on_after_batch_transfer(batch, 0))
+            return
         loaders = trainer.test_dataloaders if trainer.testing else trainer.val_dataloaders
         for loader in loaders if isinstance(loaders, (list, tuple)) else [loaders] if loaders else []:
             for number, batch in enumerate(loader):
-                whole, twice = trainer.lightning_module.receive(batch), repeated(loader, number)  # type: ignore[operator]
+                whole, twice = model.receive(hooks.on_after_batch_transfer(batch, 0)), repeated(loader, number)
                 own = 0 if twice is None else len(whole["image"]) - twice
                 if own:
-                    label = whole.get("label")
-                    yield whole["image"][:own], None if label is None else label[:own]
+                    yield {name: value[:own] for name, value in whole.items() if name in ("image", "label")}
+
+    def _split(self, trainer: Trainer, stage: str) -> str:
+        """The split that the real images are from: in training ``reference``, where it can be had.
+
+        The training images of a user's own loader are read once more, so the loader must be one that can be: one of a
+        data set with a length and rows. Otherwise they are those of the validation loader.
+        """
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if stage == "test" or isinstance(data, ImageData):
+            return "test" if stage == "test" else self.reference
+        if self.reference == "train" and (why := why_not_read(trainer.train_dataloader)):
+            self._say(f"scores compare with the validation images, not with those of training: {why}")
+            return "val"
+        return "train" if self.reference == "train" else "val"
 
     # ---------------------------------------------------------------- which scores, by which network
 
@@ -370,13 +433,13 @@ class Quality(Callback):
         self, trainer: Trainer, pl_module: Any, scoring: Scoring, split: str, values: dict[str, Tensor]
     ) -> None:
         """Adds a line with the scores and their protocol to the run's ``scores.jsonl``."""
-        if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if not self.records or not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         data = trainer.datamodule  # type: ignore[attr-defined]
         known = isinstance(data, ImageData)
         card = Protocol(
             data=describe_data(data) if known else "a loader of the user",
-            split=split if known else "val",
+            split=split,
             real=scoring.counts[True],
             fake=scoring.counts[False],
             features="none" if scoring.features is None else scoring.features.name,
@@ -384,14 +447,16 @@ class Quality(Callback):
             seed=self.seed,
         )
         numbers = {name: float(value) for name, value in values.items()}
-        record = Scores(numbers, card, type(pl_module).__name__, step=trainer.global_step)
+        record = Scores(numbers, card, type(trainer.lightning_module).__name__, step=trainer.global_step)
         path = self.run.scores
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as file:
             file.write(json.dumps(asdict(record)) + "\n")
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.experiment.config.update({"protocol": asdict(card)}, allow_val_change=True)
+        loggers.tell_protocol(trainer, asdict(card))
+
+
+def _nobody(what: str, done: float, whole: float) -> None:
+    """Watches nothing."""
 
 
 def _shape(trainer: Trainer, model: Any) -> tuple[int, ...] | None:

@@ -5,13 +5,14 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
+from lit_gans.callbacks import loggers
 from lit_gans.callbacks.run_folder import run_of
+from lit_gans.callbacks.strangers import Stranger, refuse_without_samples, seen
 from lit_gans.errors import UsageError
-from lit_gans.images.grid import beside, grid, refuse_undrawable, to_image
+from lit_gans.images.grid import beside, grid, refuse_undrawable
 from lit_gans.images.photos import write_picture
 
 _MOST = 10_000  # samples in a picture that can still be opened
@@ -20,7 +21,7 @@ _WIDEST = 50  # classes beside each other that can still be told apart on a scre
 
 
 class SampleGrid(Callback):
-    """A grid of samples from a fixed noise: a PNG in ``<run>/samples`` always, and in W&B and TensorBoard if they log.
+    """A grid of samples from a fixed noise: a PNG in ``<run>/samples``, and in the loggers that take pictures.
 
     For a model that draws by class, each column is one class, and ``count`` is rounded down to whole rows.
 
@@ -28,7 +29,8 @@ class SampleGrid(Callback):
     Models that reconstruct also show held-out images beside their reconstructions, after every validation. Models that
     translate show held-out images beside their translations instead of samples, a row each.
 
-    Data that a picture cannot show (other than 1 or 3 channels, vectors, voxels) is not drawn; a warning says so once.
+    It draws for any LightningModule that has ``sample(n)``. Data that a picture cannot show (other than 1 or 3
+    channels, vectors, voxels) is not drawn; a warning says so once.
 
     Args:
         count: samples in the grid.
@@ -54,6 +56,7 @@ class SampleGrid(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Finds the run's folder (on every device, since they have to agree on it)."""
+        refuse_without_samples(pl_module, type(self).__name__)
         self.folder = run_of(trainer).samples
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
@@ -62,9 +65,16 @@ class SampleGrid(Callback):
         if silent or self.drawn >= 0:  # not batch_idx, which a resumed run may not begin at
             return
         self.drawn = trainer.global_step
-        images = [v for v in pl_module.receive(batch).values() if isinstance(v, Tensor) and v.ndim == 4]
+        try:
+            images = [v for v in seen(pl_module).receive(batch).values() if isinstance(v, Tensor) and v.ndim == 4]
+        except UsageError as error:
+            if not isinstance(seen(pl_module), Stranger):
+                raise
+            return self._refuse(error)  # anybody's module, which may well train on it
         if images and self._drawable(*images):
-            write_picture(grid(beside(images)[: self.count]), self.folder / "real.png")
+            picture = grid(beside(images)[: self.count])
+            write_picture(picture, self.folder / "real.png")
+            loggers.show(trainer, "real", picture, trainer.global_step)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -103,7 +113,7 @@ class SampleGrid(Callback):
         """Draws the images that were kept."""
         rows, self.rows = self.rows, []
         if rows and trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            if pl_module.draws:
+            if seen(pl_module).draws:
                 self._show(trainer, "reconstruction", grid(torch.cat(rows)), trainer.global_step)
             else:
                 self._show(trainer, "step", grid(torch.cat(rows)[:_ROWS], 1), trainer.global_step)
@@ -123,14 +133,19 @@ class SampleGrid(Callback):
 
     def draw(self, trainer: Trainer, pl_module: Any) -> None:
         """Draws one grid now, unless this step has one."""
-        step = trainer.global_step
+        step, model = trainer.global_step, seen(pl_module)
         silent = not trainer.is_global_zero or trainer.fast_dev_run  # type: ignore[attr-defined]
-        if step == self.drawn or silent or not pl_module.draws:
+        if step == self.drawn or silent or not model.draws:
             return
         self.drawn = step
-        columns = pl_module.columns if 0 < pl_module.columns <= _WIDEST else None
+        columns = model.columns if 0 < model.columns <= _WIDEST else None
         count = self.count if columns is None else max(1, self.count // columns) * columns
-        images = pl_module.sample(count, seed=self.seed)
+        try:
+            images = model.sample(count, seed=self.seed)
+        except UsageError as error:
+            if not isinstance(model, Stranger):
+                raise
+            return self._refuse(error)
         if self._drawable(images):
             self._show(trainer, "step", grid(images, columns), step)
 
@@ -140,18 +155,17 @@ class SampleGrid(Callback):
             for images in batches:
                 refuse_undrawable(images)
         except UsageError as error:
-            if not self._refused:
-                self._refused = True
-                rank_zero_warn(f"no pictures: {error}")
+            self._refuse(error)
             return False
         return True
+
+    def _refuse(self, error: UsageError) -> None:
+        """Says once in a run why there is no picture."""
+        if not self._refused:
+            self._refused = True
+            rank_zero_warn(f"no pictures: {error}")
 
     def _show(self, trainer: Trainer, kind: str, picture: Tensor, step: int) -> None:
         """Writes a picture to the run's folder and to the loggers that take pictures."""
         write_picture(picture, self.folder / f"{kind}_{step:07}.png")
-        name = "samples" if kind == "step" else kind
-        for logger in trainer.loggers:  # as uint8: wandb does not scale float images
-            if isinstance(logger, WandbLogger):
-                logger.log_image(name, [to_image(picture)], step=step)
-            elif isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image(name, picture, step)
+        loggers.show(trainer, "samples" if kind == "step" else kind, picture, step)

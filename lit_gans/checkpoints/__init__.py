@@ -10,6 +10,7 @@ from lit_gans.checkpoints.description import (
 )
 from lit_gans.checkpoints.file import KEY, RANDOM, AtomicCheckpointIO, plain_key, read
 from lit_gans.checkpoints.loading import load
+from lit_gans.checkpoints.saving import save
 from lit_gans.checkpoints.taking import Taken, take
 from lit_gans.checkpoints.trust import class_path, findable
 
@@ -27,6 +28,7 @@ __all__ = [
     "prove_loadable",
     "random_state",
     "read",
+    "save",
     "save_hyperparameters",
     "set_random_state",
     "take",

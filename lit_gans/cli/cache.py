@@ -3,10 +3,10 @@
 Slow imports are delayed until they are needed, so that help answers at once.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 
-def cache(action: str, folder: str | None = None) -> None:
+def cache(action: Literal["list", "clear"], folder: str | None = None) -> None:
     """Lists or deletes the decoded pictures that runs have kept.
 
     Only what lit_gans has decoded is deleted, never a picture of yours, and nothing that a run is using. The next run
@@ -17,10 +17,7 @@ def cache(action: str, folder: str | None = None) -> None:
         folder: the folder, if runs had another data.cache; by default $LIT_GANS_CACHE, else the user's cache folder.
     """
     from lit_gans.data.cache_folder import cache_folder, kept
-    from lit_gans.errors import UsageError
 
-    if action not in ("list", "clear"):
-        raise UsageError(f"the action must be list or clear, got {action!r}")
     place = cache_folder(folder)
     files = list(kept(place))
     if action == "list":

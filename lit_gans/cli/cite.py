@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from lit_gans.cli.options import Trust
 from lit_gans.cli.words import NOBODY
-from lit_gans.runs import Run
+from lit_gans.runs import Run, find_checkpoint
 
 # papers of torchmetrics' measures, whose docstrings name none that could be read
 _KID, _INCEPTION_SCORE = ["arXiv:1801.01401"], ["arXiv:1606.03498"]
 
 
-def cite(run: str, trust: list[str] = NOBODY) -> None:
+def cite(run: str, trust: Trust = NOBODY) -> None:
     """Prints the BibTeX of the papers that a run or a model stands on.
 
     They are those of the model with its networks and options, for a run also those of its data and its scores, and the
@@ -21,7 +22,6 @@ def cite(run: str, trust: list[str] = NOBODY) -> None:
 
     Args:
         run: a run's folder, one of its checkpoints, or a model's name, say DCGAN or my_project.MyGAN.
-        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
     from lit_gans.models.references import OWN, bibtex, papers
 
@@ -43,10 +43,10 @@ def _checkpoint(place: Path) -> Path | None:
 
     if not place.is_dir():
         return place if place.exists() or place.suffix == ".ckpt" or len(place.parts) > 1 else None
-    kept = [Run(place).last, *sorted(Run(place).checkpoints.rglob("*.ckpt")), *sorted(place.glob("*.ckpt"))]
-    if found := next((path for path in kept if path.is_file()), None):
-        return found
-    raise UsageError(f"the folder {place} has no checkpoint that says what was trained; name the model, say DCGAN")
+    try:
+        return find_checkpoint(place, prefer=["last"])
+    except UsageError as error:
+        raise UsageError(f"{error}, or the model, say DCGAN") from None
 
 
 def _model(checkpoint: Path, trust: Sequence[str]) -> Any:

@@ -29,7 +29,7 @@ from lit_gans.networks.base import Backbone, TranslationBackbone
 
 
 @dataclass(frozen=True)
-class _Kind:
+class Kind:
     """A kind of class that an option may name.
 
     Args:
@@ -49,16 +49,16 @@ class _Kind:
         return name.removesuffix(self.ending).lower() if self.base is Logger else name.removesuffix(self.ending)
 
 
-_KINDS = (  # a class is of the first that fits: a model is a network, too
-    _Kind(GenerativeModel, "model", ("lit_gans.models",)),
-    _Kind(LightningDataModule, "data", ("lit_gans.data",)),
-    _Kind(Backbone, "backbone", ("lit_gans.networks",), "Backbone"),
-    _Kind(TranslationBackbone, "backbone", ("lit_gans.networks",), "Translation"),
-    _Kind(Optimizer, "optimizer", ("lit_gans.optim", "torch.optim")),
-    _Kind(LRScheduler, "scheduler", ("lit_gans.optim", "torch.optim.lr_scheduler")),
-    _Kind(Callback, "callback", ("lit_gans.callbacks", "lightning.pytorch.callbacks")),
-    _Kind(Logger, "logger", ("lightning.pytorch.loggers",), "Logger"),
-    _Kind(nn.Module, "network", ("lit_gans.networks",)),
+KINDS = (  # a class is of the first that fits: a model is a network, too
+    Kind(GenerativeModel, "model", ("lit_gans.models",)),
+    Kind(LightningDataModule, "data", ("lit_gans.data",)),
+    Kind(Backbone, "backbone", ("lit_gans.networks",), "Backbone"),
+    Kind(TranslationBackbone, "backbone", ("lit_gans.networks",), "Translation"),
+    Kind(Optimizer, "optimizer", ("lit_gans.optim", "torch.optim")),
+    Kind(LRScheduler, "scheduler", ("lit_gans.optim", "torch.optim.lr_scheduler")),
+    Kind(Callback, "callback", ("lit_gans.callbacks", "lightning.pytorch.callbacks")),
+    Kind(Logger, "logger", ("lightning.pytorch.loggers",), "Logger"),
+    Kind(nn.Module, "network", ("lit_gans.networks",)),
 )
 
 
@@ -101,7 +101,7 @@ def _replaced(owner: Any, name: str, by: Any) -> Iterator[None]:
 
 def choices(base: type) -> dict[str, type]:
     """The classes that may stand where ``base`` is asked for, by the names that need no module."""
-    kind = _kind(base)
+    kind = kind_of(base)
     found: dict[str, type] = {}
     for home in kind.homes if kind is not None else ():
         module = import_module(home)
@@ -126,25 +126,26 @@ def _path(bases: Any, name: str, theirs: Any) -> str:
     for base in bases:  # a class of the user's own that is imported already
         if "." in (own := theirs(base, name)):
             return str(own)
-    if (kind := _kind(bases[0])) is None:
+    if (kind := kind_of(bases[0])) is None:
         return name
     raise ValueError(f"unknown {kind.word} {name!r}{nearest(name, _names(bases[0]))}, {OWN}")
 
 
 def _named(name: str, known: dict[str, type], base: type) -> type | None:
-    kind = _kind(base)
+    kind = kind_of(base)
     short = {} if kind is None else {kind.short(each): cls for each, cls in known.items()}
     return known.get(name) or short.get(name)
 
 
 def _names(base: type) -> list[str]:
     """The short names that may be typed where a class is asked for."""
-    kind = _kind(base)
+    kind = kind_of(base)
     return [] if kind is None else [kind.short(name) for name in choices(base)]
 
 
-def _kind(base: type) -> _Kind | None:
-    return next((kind for kind in _KINDS if issubclass(base, kind.base)), None)
+def kind_of(base: type) -> Kind | None:
+    """The kind that a class is of; None if it is none that an option may name."""
+    return next((kind for kind in KINDS if issubclass(base, kind.base)), None)
 
 
 def _forget(before: Any, now: Any) -> str:

@@ -5,8 +5,9 @@ Slow imports are delayed until they are needed, so that help answers at once.
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
+from lit_gans.cli.options import Checkpoint, Device, Force, Megapixels, Option, Pictures, Trust
 from lit_gans.cli.words import NOBODY
 
 if TYPE_CHECKING:
@@ -20,56 +21,90 @@ _SIDE = 256  # of a model that was not told the size of its images
 
 
 def colorize(
-    checkpoint: str,
-    image: str,
-    hint: list[str] = _NO_HINTS,
-    output: str = "colorized.png",
+    checkpoint: Checkpoint,
+    pictures: Pictures,
+    hint: Annotated[list[str], Option(shown="X,Y,COLOUR", separate=False)] = _NO_HINTS,
+    output: str = "colorized",
     size: int | None = None,
-    device: str = "cpu",
-    force: bool = False,
-    trust: list[str] = NOBODY,
+    max_megapixels: Megapixels = 179.0,
+    device: Device = "auto",
+    force: Force = False,
+    trust: Trust = NOBODY,
 ) -> None:
-    """Gives a grey photograph colours.
+    """Gives a grey photograph colours, or every picture of a folder and of the folders in it.
 
-    The photograph keeps its size and its lightness. The colours are found at about the size of the images that the
-    model was trained on, and enlarged.
+    Photographs keep their names, the folders that they are in, their sizes and their lightness. The colours are found
+    at about the size of the images that the model was trained on, and enlarged. Names that begin with a dot are passed
+    over; what cannot be coloured is skipped and named at the end.
 
     Args:
-        checkpoint: a checkpoint file of a Colorizer.
-        image: a picture, grey or in colour; only its lightness counts.
-        hint: known colours as x,y,colour: pixels of the picture from the left and from the top, and a colour such as
+        hint: known colours of one picture as x,y,colour: pixels from the left and from the top, and a colour such as
             #c08040 or brown. Several are given one after another.
-        output: a .png file.
+        output: a picture file for one picture; else a folder for files of the same names.
         size: short side, in pixels, of the picture when its colours are found; larger pictures are reduced to it. By
             default that of the images that the model was trained on.
-        device: where to compute, for example cpu or cuda.
-        force: replace a file that is there.
-        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
-    from lit_gans.checkpoints import load
-    from lit_gans.cli.models import usable
-    from lit_gans.errors import UsageError
-    from lit_gans.files import refuse_taken
-    from lit_gans.images.photos import read_picture, write_picture
-    from lit_gans.images.shape import to_uint8
-    from lit_gans.models import Colorizer
+    from lit_gans.errors import UsageError, at_least
 
-    if Path(output).suffix.lower() != ".png":
-        raise UsageError(f"output must end in .png, got {output}")
+    at_least(0, max_megapixels=max_megapixels)
     if size is not None and size < 8:
         raise UsageError(f"size must be at least 8 pixels, got {size}")
-    refuse_taken(output, force=force)
+    if hint and Path(pictures).is_dir():
+        raise UsageError(f"a hint is a place in one picture, but {pictures} is a folder; name one picture in it")
+
     hints = [parse_hint(text) for text in hint]
-    photo = read_picture(image)
+
+    from lit_gans.checkpoints import load
+    from lit_gans.cli.models import usable
+    from lit_gans.cli.pictures import places, tell
+    from lit_gans.files import refuse_taken
+    from lit_gans.models import Colorizer
+
+    files = places(Path(pictures), Path(output), output.endswith("/"))
+    refuse_taken(*(target for _, target in files), force=force)
     model = load(checkpoint, usable(device), trust=trust)
     if not isinstance(model, Colorizer):
         raise UsageError(
             f"{checkpoint} holds a {type(model).__name__}, which does not colour pictures; use one of a Colorizer"
         )
     side = size or (min(model.image_shape[1:]) if model.image_shape else _SIDE)
-    write_picture(to_uint8(in_colour(model, photo, hints, side))[0], output)
+    skipped = _colour_all(model, files, hints, side, max_megapixels)
     told = f"{len(hints)} hint{'s' * (len(hints) != 1)}" if hints else "without hints"
-    print(f"{photo.shape[3]}x{photo.shape[2]} pixels in {output}, {told}")
+    single = files[0][1] if len(files) == 1 else output
+    tell(len(files) - len(skipped), skipped, f"{single}, {told}", "coloured")
+
+
+def _colour_all(
+    model: "Colorizer", files: list[tuple[Path, Path]], hints: "list[Hint]", side: int, megapixels: float
+) -> list[str]:
+    """Colours and writes all pictures; returns which were skipped, and why."""
+    from tqdm import tqdm
+
+    from lit_gans.cli.pictures import unwritable
+    from lit_gans.errors import UsageError
+    from lit_gans.images.photos import read_picture, write_picture
+    from lit_gans.images.shape import to_uint8
+
+    skipped: list[str] = []
+    for file, target in tqdm(files, unit=" pictures", disable=None if len(files) > 1 else True):
+        try:
+            photo = read_picture(file, megapixels=megapixels)
+        except UsageError as error:
+            skipped.append(str(error))
+            continue
+        refuse_outside(photo, hints)
+        try:
+            made: Any = to_uint8(in_colour(model, photo, hints, side))[0]
+        except (RuntimeError, ValueError, MemoryError) as error:
+            size = f"{photo.shape[3]}x{photo.shape[2]} pixels"
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            skipped.append(f"{file}: {size} cannot be coloured ({reason})")
+            continue
+        try:
+            write_picture(made, target, drawn=False)
+        except (OSError, ValueError) as error:
+            skipped.append(unwritable(file, target, error))
+    return skipped
 
 
 def parse_hint(text: str) -> "Hint":
@@ -98,6 +133,20 @@ def parse_hint(text: str) -> "Hint":
     return x, y, colour
 
 
+def refuse_outside(photo: "Tensor", hints: "list[Hint]") -> None:
+    """Refuses hints that are outside of a photograph (1, 3, H, W).
+
+    Raises:
+        UsageError: naming the first of them.
+    """
+    from lit_gans.errors import UsageError
+
+    height, width = photo.shape[2:]
+    for x, y, _ in hints:
+        if not (0 <= x < width and 0 <= y < height):
+            raise UsageError(f"the hint at x={x:g}, y={y:g} is outside the picture of {width}x{height} pixels")
+
+
 def in_colour(model: "Colorizer", photo: "Tensor", hints: "list[Hint]", side: int) -> "Tensor":
     """Colours a photograph; the colours are found at a smaller size.
 
@@ -115,14 +164,11 @@ def in_colour(model: "Colorizer", photo: "Tensor", hints: "list[Hint]", side: in
     """
     from torch.nn.functional import interpolate
 
-    from lit_gans.errors import UsageError
     from lit_gans.images.hints import place_hints
     from lit_gans.images.lab import with_colours
 
+    refuse_outside(photo, hints)
     height, width = photo.shape[2:]
-    for x, y, _ in hints:
-        if not (0 <= x < width and 0 <= y < height):
-            raise UsageError(f"the hint at x={x:g}, y={y:g} is outside the picture of {width}x{height} pixels")
     scale = min(1.0, side / min(height, width))
     shape = max(1, round(height * scale)), max(1, round(width * scale))
     small = photo if scale == 1 else interpolate(photo, shape, mode="bilinear", antialias=True)

@@ -1,32 +1,40 @@
 """``lit-gans evaluate``, ``compare`` and ``features``: scores, their protocol, and networks to score by."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from lit_gans.cli.options import BatchSize, Checkpoint, Data, DataOptions, Device, Force, Option, Root, Trust
 from lit_gans.cli.words import NOBODY
 from lit_gans.runs import Run
 
 if TYPE_CHECKING:
     from lit_gans.metrics.protocol import Scores
 
+#: every score that can be asked for
+ALL = [
+    *["fid", "kid", "is", "precision_recall", "density_coverage", "swd", "sharpness", "checkerboard"],
+    *["accuracy", "class_coverage", "cas", "ppl", "modes"],
+]
 _METRICS = ["fid", "kid", "is", "precision_recall", "density_coverage"]
 
 
 def evaluate(
-    checkpoint: str,
-    data: str | None = None,
-    root: str | None = None,
-    metrics: list[str] = _METRICS,
+    checkpoint: Checkpoint,
+    data: Data = None,
+    root: Root = None,
+    metrics: Annotated[list[str], Option(shown="A,B")] = _METRICS,
     features: str = "digits",
-    reference: str = "train",
+    reference: Literal["train", "val", "test"] = "train",
     count: int = 10_000,
     real_count: int = 60_000,
     seed: int = 0,
     direction: Literal["AtoB", "BtoA"] = "AtoB",
     output: str | None = None,
-    device: str = "cpu",
-    force: bool = False,
-    trust: list[str] = NOBODY,
+    batch_size: BatchSize = None,
+    device: Device = "auto",
+    force: Force = False,
+    trust: Trust = NOBODY,
+    data_options: DataOptions = None,
 ) -> None:
     """Scores a checkpoint's samples against a data set, and prints the protocol.
 
@@ -34,9 +42,6 @@ def evaluate(
     target domain.
 
     Args:
-        checkpoint: a checkpoint file.
-        data: a data set's name, or a .yaml file with a data section; by default what the run was trained on.
-        root: the folder that holds the data.
         metrics: some of fid, kid, is, precision_recall, density_coverage, swd, sharpness, checkerboard, ppl, modes if
             those of the data are known, and for models that draw by class accuracy, class_coverage and cas (a
             classifier learns from samples, which takes minutes). By default what suits the model and the data.
@@ -48,28 +53,34 @@ def evaluate(
         direction: BtoA scores the translations back, of a model that translates both ways.
         output: a .json file for the scores with their protocol; by default beside the checkpoint. Earlier scores of
             this checkpoint by the same protocol are added to; if the file holds others, a new one gets the next number.
-        device: where to compute, for example cpu or cuda.
         force: replace what the file holds.
-        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
+    from lit_gans.errors import at_least, usable_seed
+    from lit_gans.files import refuse_taken
+
+    metrics = [metric.lower() for metric in metrics]
+    _refuse(metrics, count, real_count, output)
+    at_least(1, batch_size=batch_size)
+    usable_seed(seed=seed)
+    target = Path(checkpoint).with_suffix(".json") if output is None else Path(output)
+    refuse_taken(target, force=True)  # what is there is kept, see `keep_scores`
+
     from lit_gans.checkpoints import load, read
-    from lit_gans.cli.evaluation import Evaluation
     from lit_gans.cli.models import domain, usable
     from lit_gans.cli.results import keep_scores
     from lit_gans.cli.run_data import open_data
-    from lit_gans.files import refuse_taken
+    from lit_gans.metrics.evaluation import Evaluation
     from lit_gans.metrics.protocol import Scores
+    from lit_gans.networks.base import at_once
 
-    _refuse(metrics, count, real_count, reference, output)
     model = load(checkpoint, usable(device), trust=trust)
-    target = Path(checkpoint).with_suffix(".json") if output is None else Path(output)
-    refuse_taken(target, force=True)  # what is there is kept, see `keep_scores`
     to = domain(model, direction)
-    module = open_data(checkpoint, data, root, model.image_shape, trust)
+    module = open_data(checkpoint, data, root, model.image_shape, trust, data_options)
     asked = Evaluation(model, module, reference, count, real_count, seed, to)
     asked.choose(metrics, features, by_default=metrics == _METRICS)
-    scoring = asked.gather()
-    values = asked.measure(scoring)
+    with at_once(batch_size):
+        scoring = asked.gather()
+        values = asked.measure(scoring)
     step = int(read(checkpoint).get("global_step", 0))
     scores = Scores(values, asked.protocol(scoring), type(model).__name__, str(checkpoint), step)
     place = keep_scores(scores, target, force)
@@ -77,16 +88,16 @@ def evaluate(
     print(f"scores and protocol in {place}")
 
 
-def _refuse(metrics: list[str], count: int, real_count: int, reference: str, output: str | None) -> None:
+def _refuse(metrics: list[str], count: int, real_count: int, output: str | None) -> None:
     """Refuses options that are wrong for every checkpoint."""
-    from lit_gans.errors import UsageError
+    from lit_gans.errors import UsageError, nearest
 
     if not metrics:
         raise UsageError(f"metrics names no score; the default is {', '.join(_METRICS)}")
     if count < 2 or real_count < 2:
         raise UsageError(f"evaluate compares at least 2 images, got count={count} and real_count={real_count}")
-    if reference not in ("train", "val", "test"):
-        raise UsageError(f"reference must be train, val or test, got {reference!r}")
+    if unknown := next((metric for metric in metrics if metric not in ALL), None):
+        raise UsageError(f"there is no score {unknown!r}{nearest(unknown, ALL)}")
     if output is not None and Path(output).suffix != ".json":
         raise UsageError(f"output must end in .json, got {output}")
 
@@ -95,37 +106,35 @@ def compare(scores: list[str]) -> None:
     """Prints scores of several checkpoints side by side, if they were measured alike.
 
     Args:
-        scores: files that 'lit-gans evaluate' wrote.
+        scores: .json files that 'lit-gans evaluate' wrote, or checkpoints or folders of runs that have such files, or
+            the scores.jsonl of runs, of which the best validation counts.
     """
-    from lit_gans.errors import UsageError
-    from lit_gans.metrics.protocol import Scores, comparable
+    from lit_gans.cli.results import scores_of
+    from lit_gans.metrics.protocol import comparable
 
-    if not scores:
-        raise UsageError("name at least one .json file that 'lit-gans evaluate' wrote")
-    loaded = [Scores.load(Path(file)) for file in scores]
+    loaded = [scores_of(Path(place)) for place in scores]
     comparable(loaded)
     _print(loaded)
 
 
 def features(
     data: str,
-    root: str | None = None,
+    root: Root = None,
     epochs: int = 5,
     seed: int = 0,
     output: str = "features.safetensors",
-    force: bool = False,
-    trust: list[str] = NOBODY,
+    force: Force = False,
+    trust: Trust = NOBODY,
+    data_options: DataOptions = None,
 ) -> None:
     """Trains a small classifier on a labelled data set, to score by its features.
 
     Args:
-        data: a data set's name, or a .yaml file with a data section.
-        root: the folder that holds the data.
+        data: a data set's name, a folder of pictures in a folder for each class, or a .yaml file with a data section.
+            Its options are as in fit, say --data.size 32.
         epochs: passes over the training images.
         seed: of the weights and the order.
         output: a .safetensors file for the network.
-        force: replace a file that is there.
-        trust: packages of yours that the .yaml file names classes of; they are imported, which runs their code.
     """
     from lit_gans.cli.run_data import open_data
     from lit_gans.errors import UsageError, at_least
@@ -138,7 +147,7 @@ def features(
     if target.suffix != ".safetensors":
         raise UsageError(f"output must end in .safetensors, got {output}")
     refuse_taken(target, force=force)
-    module = open_data("", data, root, None, trust)
+    module = open_data("", data, root, None, trust, data_options)
     module.setup()
     train, test = module.splits["train"], module.splits["test"]
     name = f"{describe_data(module)} epochs={epochs} seed={seed}"  # scores of other networks do not compare

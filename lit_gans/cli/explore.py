@@ -6,62 +6,72 @@ Slow imports are delayed until they are needed, so that help answers at once.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lit_gans.cli.options import BatchSize, Checkpoint, Data, DataOptions, Device, Force, Root, Trust
 from lit_gans.cli.words import NOBODY
 
 if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
+    from lit_gans.cli.recognise import Labelled
     from lit_gans.latents.arithmetic import Result
     from lit_gans.latents.concepts import Term, Wanted
 
+_STRIPS, _ANIMATED = (".png", ".jpg", ".jpeg"), (".gif", ".webp")
 _FRAME, _REST = 80, 600  # milliseconds of a frame between the ends, and at the ends
 
 
 def interpolate(
-    checkpoint: str,
+    checkpoint: Checkpoint,
     count: int = 8,
     steps: int = 10,
     mode: Literal["spherical", "linear"] = "spherical",
     seed: int | None = None,
     label: list[int] | None = None,
+    truncation: float = 1.0,
     output: str = "interpolation.png",
-    device: str = "cpu",
-    force: bool = False,
-    trust: list[str] = NOBODY,
+    batch_size: BatchSize = None,
+    device: Device = "auto",
+    force: Force = False,
+    trust: Trust = NOBODY,
 ) -> None:
     """Draws the images between pairs of latent points, or between two classes.
 
     Args:
-        checkpoint: a checkpoint file of a model that draws from noise.
         count: how many pairs.
         steps: images from one end to the other, both included.
         mode: spherical turns from one point to the other, linear takes the straight line.
         seed: makes the draw repeatable; without it every call draws anew.
         label: two classes, say 3 8, for a model that draws by class (or two attributes): each row goes from the first
             to the second, at one latent point. Without it each row goes between two latent points, with one label.
-        output: a .png for a row of images a pair, or a .gif or .webp that goes to and fro between them for ever.
-        device: where to compute, for example cpu or cuda.
-        force: replace a file that is there.
-        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
+        truncation: below 1, say 0.7, images are more typical and less varied, see 'lit-gans sample --help'.
+        output: a .png or .jpg for a row of images a pair, or a .gif or .webp that goes to and fro between them for
+            ever.
     """
-    from lit_gans.cli.models import load_latent
-    from lit_gans.errors import UsageError
+    from lit_gans.errors import UsageError, at_least, usable_seed
     from lit_gans.files import refuse_taken
-    from lit_gans.images.grid import grid, to_image
-    from lit_gans.images.photos import write_picture
-    from lit_gans.images.sheet import ANIMATED, write_animation
 
     kind = Path(output).suffix.lower()
-    if count < 1:
-        raise UsageError(f"count must be at least 1, got {count}")
-    if kind not in (".png", *ANIMATED):
-        raise UsageError(f"output must end in .png (strips) or {' or '.join(ANIMATED)} (an animation), got {output}")
+    at_least(1, count=count, batch_size=batch_size)
+    usable_seed(seed=seed)
+    if kind not in (*_STRIPS, *_ANIMATED):
+        raise UsageError(
+            f"output must end in {', '.join(_STRIPS)} (strips), {' or '.join(_ANIMATED)} (an animation), got {output}"
+        )
     if steps < 2:
         raise UsageError(f"steps counts the images from end to end and must be at least 2, got {steps}")
     refuse_taken(output, force=force)
-    images = _between(load_latent(checkpoint, device, trust), count, steps, mode, seed, label)
-    if kind == ".png":
+
+    from lit_gans.cli.models import load_latent
+    from lit_gans.images.grid import grid, to_image
+    from lit_gans.images.photos import write_picture
+    from lit_gans.images.sheet import write_animation
+    from lit_gans.networks.base import at_once
+
+    model = load_latent(checkpoint, device, trust)
+    with at_once(batch_size):
+        images = _between(model, count, steps, mode, seed, label, {} if truncation == 1 else {"truncation": truncation})
+    if kind in _STRIPS:
         write_picture(grid(images, steps), output)
     else:
         frames = [to_image(grid(images[step::steps])) for step in range(steps)]
@@ -71,7 +81,13 @@ def interpolate(
 
 
 def _between(
-    model: Any, count: int, steps: int, mode: Literal["spherical", "linear"], seed: int | None, label: list[int] | None
+    model: Any,
+    count: int,
+    steps: int,
+    mode: Literal["spherical", "linear"],
+    seed: int | None,
+    label: list[int] | None,
+    options: dict[str, float],
 ) -> "Tensor":
     """The images of one row after another, (count * steps, C, H, W)."""
     from lit_gans.cli.models import labels, rows
@@ -82,28 +98,30 @@ def _between(
         start, end = draw(2 * count, model.latent_dim, seed).chunk(2)
         by_strip = model.conditions(None, count)
         given = {} if by_strip is None else {"label": by_strip.repeat_interleave(steps, 0)}
-        return model.sample(noise=path(start, end, steps, mode).flatten(0, 1), **given)
+        return model.sample(noise=path(start, end, steps, mode).flatten(0, 1), **given, **options)
     labels(model, label)  # refuses them for a model that takes none
     if len(label) != 2:
         raise UsageError(f"label must be two numbers, where to begin and where to end, got {len(label)}")
     first, last = rows(model, label).split(1)
     conditions = path(first, last, steps, "linear").flatten(0, 1).repeat(count, 1)
     noise = draw(count, model.latent_dim, seed).repeat_interleave(steps, 0)
-    return model.sample(noise=noise, label=conditions)
+    return model.sample(noise=noise, label=conditions, **options)
 
 
 def arithmetic(
-    checkpoint: str,
-    expression: str = "Smiling&~Male - ~Smiling&~Male + ~Smiling&Male",
-    data: str | None = None,
-    root: str | None = None,
+    checkpoint: Checkpoint,
+    expression: str | None = None,
+    data: Data = None,
+    root: Root = None,
     exemplars: int = 3,
-    samples: int = 5000,
+    count: int = 5000,
     seed: int = 0,
     output: str = "arithmetic.png",
-    device: str = "cpu",
-    force: bool = False,
-    trust: list[str] = NOBODY,
+    batch_size: BatchSize = None,
+    device: Device = "auto",
+    force: Force = False,
+    trust: Trust = NOBODY,
+    data_options: DataOptions = None,
 ) -> None:
     """Adds and subtracts concepts in latent space: smiling woman - neutral woman + neutral man.
 
@@ -112,45 +130,64 @@ def arithmetic(
     the result in the middle of eight neighbours; the command prints how many results show what they should.
 
     Args:
-        checkpoint: a checkpoint file of a model that draws from noise.
         expression: concepts joined by + and -. A concept is a class ("7 - 1 + 4") or an attribute, ~ before it means
-            without, & joins several: "Smiling&~Male" is a smiling woman. In quotes, or the shell reads it.
-        data: name of a labelled data set (MNIST, CelebA, ...), or a run's config.yaml with all its options; by default
-            what the checkpoint's run was trained on.
-        root: the folder that holds the data; by default as in training.
+            without, & joins several: "Smiling&~Male" is a smiling woman. In quotes, or the shell reads it. By
+            default smiling woman - neutral woman + neutral man for faces, else the data's first class - second + third.
         exemplars: samples whose latent points are averaged for a concept.
-        samples: how many to draw in the search for exemplars.
+        count: how many samples to draw in the search for exemplars.
         seed: of all draws and of the network that recognises concepts.
-        output: a .png file.
-        device: where to compute, for example cpu or cuda.
-        force: replace a file that is there.
-        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
+        output: a .png, .jpg or .webp file.
     """
+    from lit_gans.cli.writing import picture_file
+    from lit_gans.errors import at_least, usable_seed
+    from lit_gans.files import refuse_taken
+
+    target = picture_file(output)
+    at_least(1, batch_size=batch_size, count=count, exemplars=exemplars)
+    usable_seed(seed=seed)
+    refuse_taken(target, force=force)
+
     from lit_gans.cli.models import load_latent
     from lit_gans.cli.recognise import labelled, learn
-    from lit_gans.errors import UsageError
-    from lit_gans.files import refuse_taken
     from lit_gans.images.photos import write_picture
     from lit_gans.latents.arithmetic import calculate
     from lit_gans.latents.concepts import Wanted, parse
+    from lit_gans.networks.base import at_once
 
-    if Path(output).suffix.lower() != ".png":
-        raise UsageError(f"output must end in .png, got {output}")
-    refuse_taken(output, force=force)
     model = load_latent(checkpoint, device, trust)
     shape = tuple(model.sample(1, seed=0).shape[1:])
-    known = labelled(checkpoint, data, root, shape, seed, trust)
+    known = labelled(checkpoint, data, root, shape, seed, trust, data_options)
+    expression = _expression(known) if expression is None else expression
     terms = parse(expression, known.names)
     wanted = Wanted(terms, known.names, known.exclusive)
-    recognise, accuracy = learn(known.images.to(device), known.targets.to(device), len(known.names), seed)
+    place = model.device
+    recognise, accuracy = learn(known.images.to(place), known.targets.to(place), len(known.names), seed)
     asked = accuracy if known.exclusive else accuracy[sorted({k for term in terms for k in term.literals})]
     print(f"recogniser: {float(asked.mean()):.1%} right on real images that it did not learn from")
-    result = calculate(
-        lambda noise: model.sample(noise=noise), model.latent_dim, terms, wanted, recognise, exemplars, samples, seed
-    )
-    write_picture(_sheet(model, terms, wanted, result), output)
-    print("\n".join(_report(terms, wanted, result, samples)))
+    print(f"expression: {expression}")
+    with at_once(batch_size):
+        result = calculate(
+            lambda noise: model.sample(noise=noise), model.latent_dim, terms, wanted, recognise, exemplars, count, seed
+        )
+    write_picture(_sheet(model, terms, wanted, result), target)
+    print("\n".join(_report(terms, wanted, result, count)))
     print(f"picture: {output}")
+
+
+def _expression(known: "Labelled") -> str:
+    """An expression of what the data knows: of faces the smiling woman, else of its first names.
+
+    Raises:
+        UsageError: if the data has fewer than two names.
+    """
+    from lit_gans.errors import UsageError
+
+    if {"Smiling", "Male"} <= {*known.names} and not known.exclusive:
+        return "Smiling&~Male - ~Smiling&~Male + ~Smiling&Male"
+    if len(known.names) < 2:
+        raise UsageError(f"an expression needs two names at least, and the data has {', '.join(known.names) or 'none'}")
+    first, second, *more = known.names
+    return f"{first} - {second} + {more[0] if more else first}"
 
 
 def _sheet(model: Any, terms: "list[Term]", wanted: "Wanted", result: "Result") -> "Image.Image":

@@ -6,6 +6,7 @@ Slow imports are delayed until they are needed, so that help answers at once.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lit_gans.cli.options import BatchSize, Checkpoint, Device, Force, Megapixels, Pictures, Trust
 from lit_gans.cli.words import NOBODY
 
 if TYPE_CHECKING:
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _ACROSS = 8  # images in a row of the picture
+_AT_ONCE = 512  # latent points that are moved together
 
 
 def invert(
-    checkpoint: str,
-    image: str,
+    checkpoint: Checkpoint,
+    pictures: Pictures,
     steps: int = 200,
     restarts: int = 8,
     learning_rate: float = 0.1,
@@ -27,18 +29,19 @@ def invert(
     output: str = "inversion.png",
     latents: str | None = None,
     seed: int = 0,
-    device: str = "cpu",
-    force: bool = False,
-    trust: list[str] = NOBODY,
+    batch_size: BatchSize = None,
+    max_megapixels: Megapixels = 179.0,
+    device: Device = "auto",
+    force: Force = False,
+    trust: Trust = NOBODY,
 ) -> None:
     """Projects images onto what a generator can draw.
 
     Looks for the latent point whose picture has the smallest squared error, shows every image above its
-    reconstruction and prints the mean squared error a pixel, of values in [-1, 1].
+    reconstruction and prints the mean squared error a pixel, of values in [-1, 1]. Pictures are cut and resized to the
+    generator's shape; those that cannot be read are skipped and named at the end.
 
     Args:
-        checkpoint: a checkpoint file of a model that draws from noise.
-        image: a picture, or a folder of them; they are cut and resized to the generator's shape.
         steps: gradient steps of every latent point.
         restarts: number of latent points to start from, for each image.
         learning_rate: of the first step; it falls to 0.
@@ -46,48 +49,61 @@ def invert(
         crop: side of the middle square that is cut out of every image first, as in training on CelebA, where it is 178
             by default.
         label: class to draw, for a conditional model.
-        output: a .png file.
-        latents: a .safetensors file for the latent points (noise) and errors.
+        output: a .png, .jpg or .webp file.
+        latents: a .safetensors file for the latent points (noise) and errors; 'lit-gans sample --noise' draws them.
         seed: of the starts.
-        device: where to compute, for example cpu or cuda.
-        force: replace files that are there.
-        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
-    from lit_gans.cli.models import labels, load_latent
-    from lit_gans.errors import UsageError
+    from lit_gans.cli.writing import picture_file
+    from lit_gans.errors import UsageError, at_least, usable_seed
     from lit_gans.files import refuse_taken, replacing
+
+    target = picture_file(output)
+    at_least(1, batch_size=batch_size, crop=crop)
+    at_least(0, max_megapixels=max_megapixels)
+    usable_seed(seed=seed)
+    if latents is not None and Path(latents).suffix != ".safetensors":
+        raise UsageError(f"latents must end in .safetensors, got {latents}")
+    refuse_taken(target, *([] if latents is None else [latents]), force=force)
+
+    from lit_gans.cli.models import labels, load_latent
+    from lit_gans.cli.pictures import tell
     from lit_gans.images.photos import find_pictures, write_picture
     from lit_gans.latents.inversion import invert_images
 
-    if Path(output).suffix.lower() != ".png":
-        raise UsageError(f"output must end in .png, got {output}")
-    if latents is not None and Path(latents).suffix != ".safetensors":
-        raise UsageError(f"latents must end in .safetensors, got {latents}")
-    refuse_taken(output, *([] if latents is None else [latents]), force=force)
-    files = find_pictures(image)
+    found = find_pictures(pictures)
     model = load_latent(checkpoint, device, trust)
     if label is None and model.known_classes is not None:
         raise UsageError("the generator is conditional: add --label, the class to draw")
     given = labels(model, None if label is None else [label]).get("label")
+    files, images, skipped = _read(found, model.shape, crop, max_megapixels)
+    if not files:
+        tell(0, skipped, output, "inverted")
+    images = images.to(model.device)
     conditions = model.conditions(given, len(files))
-    images = _read(files, model.shape, crop).to(device)
     with model.inference_generator() as generator:
         network, how = model.drawing(generator), (steps, restarts, learning_rate, seed)
-        found = invert_images(network, images, model.latent_dim, *how, conditions, clip)
-    write_picture(_sheet(images, found.reconstructions), output)
+        together = _AT_ONCE if batch_size is None else batch_size * restarts
+        result = invert_images(network, images, model.latent_dim, *how, conditions, clip, at_once=together)
+    write_picture(_sheet(images, result.reconstructions), target)
     if latents is not None:
         from safetensors.torch import save_file
 
         with replacing(latents) as temporary:
-            save_file({"noise": found.noise.cpu(), "errors": found.errors.cpu()}, temporary)
-    for file, error in zip(files, found.errors.tolist(), strict=True):
+            save_file({"noise": result.noise.cpu(), "errors": result.errors.cpu()}, temporary)
+    for file, error in zip(files, result.errors.tolist(), strict=True):
         print(f"{error:.5f}  {file}")
-    print(f"mean squared error a pixel, of values in [-1, 1], on average: {float(found.errors.mean()):.5f}")
-    print(f"{len(files)} images, each above its reconstruction, in {output}")
+    print(f"mean squared error a pixel, of values in [-1, 1], on average: {float(result.errors.mean()):.5f}")
+    tell(len(files), skipped, output, "inverted", ", each above its reconstruction,")
 
 
-def _read(files: list[Path], shape: tuple[int, int, int], crop: int | None) -> "Tensor":
-    """Pictures (N, C, H, W) in [-1, 1], cut and resized to (channels, height, width) as the data modules do it."""
+def _read(
+    files: list[Path], shape: tuple[int, int, int], crop: int | None, megapixels: float
+) -> "tuple[list[Path], Tensor, list[str]]":
+    """Reads pictures, cut and resized to (channels, height, width) as the data modules do it.
+
+    Returns:
+        The files that could be read, (N, C, H, W) in [-1, 1], and which were skipped, and why.
+    """
     import torch
 
     from lit_gans.errors import UsageError
@@ -96,7 +112,14 @@ def _read(files: list[Path], shape: tuple[int, int, int], crop: int | None) -> "
     channels, height, width = shape
     if channels not in (1, 3):
         raise UsageError(f"pictures have 1 or 3 channels, but the generator draws {channels}")
-    return torch.cat([read_picture(file, channels, (height, width), crop) for file in files])
+    read, images, skipped = [], [], []
+    for file in files:
+        try:
+            images.append(read_picture(file, channels, (height, width), crop, megapixels))
+            read.append(file)
+        except UsageError as error:
+            skipped.append(str(error))
+    return read, torch.cat(images) if images else torch.empty(0, *shape), skipped
 
 
 def _sheet(images: "Tensor", reconstructions: "Tensor") -> "Image.Image":

@@ -4,23 +4,29 @@ Slow imports are delayed until they are needed, so that help answers at once.
 """
 
 import os
+import shlex
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from signal import SIGINT
-from typing import Any, NoReturn
+from signal import SIGINT, SIGPIPE
+from typing import Any
 
-from lit_gans import signals
+from lit_gans import __version__, signals
+from lit_gans.cli import help
 from lit_gans.cli.cache import cache
 from lit_gans.cli.cite import cite
 from lit_gans.cli.colorize import colorize
+from lit_gans.cli.completion import ASK, answer, completion
+from lit_gans.cli.doctor import doctor
 from lit_gans.cli.evaluate import compare, evaluate, features
 from lit_gans.cli.explore import arithmetic, interpolate
 from lit_gans.cli.invert import invert
+from lit_gans.cli.lists import list_all
 from lit_gans.cli.plot import plot
 from lit_gans.cli.sample import sample
 from lit_gans.cli.translate import translate
-from lit_gans.cli.words import TRAINING, fail, known
+from lit_gans.cli.words import ALIASES, TRAINING, fail, known
 from lit_gans.errors import nearest
 
 HELP = """usage: lit-gans COMMAND [options]
@@ -34,12 +40,12 @@ train:
   predict      write one sample for every entry of the test data
 
 from a checkpoint alone:
-  sample       draw images:  lit-gans sample runs/.../last.ckpt --count 64 --seed 1 --output grid.png
-  interpolate  draw what lies between latent points:  lit-gans interpolate runs/.../last.ckpt --output between.webp
-  arithmetic   smiling woman - woman + man:  lit-gans arithmetic runs/.../last.ckpt --expression "7 - 1 + 4"
-  invert       project pictures onto what a generator draws:  lit-gans invert runs/.../last.ckpt digit.png
-  translate    make pictures of pictures:  lit-gans translate runs/.../last.ckpt horses --output zebras
-  colorize     give a grey photo colours:  lit-gans colorize runs/.../last.ckpt grey.jpg --hint 60,80,#c08040
+  sample       draw images:  lit-gans sample runs/.../last.ckpt --output grid.png
+  interpolate  draw what lies between latent points:  lit-gans interpolate runs/.../last.ckpt
+  arithmetic   smiling woman - woman + man:  lit-gans arithmetic last.ckpt --expression "7 - 1 + 4"
+  invert       project pictures onto what a generator draws:  lit-gans invert last.ckpt digit.png
+  translate    make pictures of pictures:  lit-gans translate last.ckpt horses --output zebras
+  colorize     give a grey photo colours:  lit-gans colorize last.ckpt grey.jpg
   evaluate     score against a data set:  lit-gans evaluate runs/.../best.ckpt --metrics fid kid
 
 from what the others have written:
@@ -49,12 +55,20 @@ from what the others have written:
   cite         the papers of a run or a model, as BibTeX:  lit-gans cite runs/DCGAN-MNIST/version_0
   cache        decoded pictures on the disk:  lit-gans cache list, lit-gans cache clear
 
-models: {models}
-data:   {data}
-A class of your own, in the working directory or installed, goes by its dotted name: --model my_project.MyGAN
+about lit-gans itself:
+  list         models, backbones, data and configurations, and what they cost:  lit-gans list models
+  help         of a command or of anything that has a name:  lit-gans help fit, lit-gans help DCGAN
+  doctor       what is installed, what this machine is good for, what is missing
+  completion   commands and options by the tab key:  eval "$(lit-gans completion bash)"
+  version      of this package
 
-'lit-gans COMMAND --help' lists a command's options, 'lit-gans fit --model.help DCGAN' a model's and
-'lit-gans fit --data.help MNIST' a data set's; 'lit-gans --version' prints the version.
+{models}
+{data}
+A class of your own, in the working directory or installed, goes by its dotted
+name: --model my_project.MyGAN
+
+'lit-gans COMMAND --help' lists a command's options, 'lit-gans fit --model DCGAN --help'
+a model's and 'lit-gans fit --data MNIST --help' a data set's.
 """
 
 
@@ -72,8 +86,22 @@ COMMANDS: dict[str, Any] = {
     "cite": cite,
     "cache": cache,
 }
+ABOUT: dict[str, Callable[..., None]] = {
+    "list": list_all,
+    "help": lambda name="": _of(name),
+    "doctor": doctor,
+    "completion": completion,
+    "version": lambda: print(__version__),
+}
 _CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
-_CHATTER = ("litlogger", "litmodels", "TPU available", "`weights_only` was not set")
+_CHATTER = (
+    "`Trainer.fit` stopped",
+    "GPU available: ",
+    "litlogger",
+    "litmodels",
+    "TPU available",
+    "`weights_only` was not set",
+)
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -87,105 +115,72 @@ def main(args: Sequence[str] | None = None) -> None:
     folder = str(Path.cwd())
     if folder not in sys.path:  # a console script does not look there by itself; last, so that nothing is shadowed
         sys.path.append(folder)
+    if arguments:
+        arguments[0] = ALIASES.get(arguments[0], arguments[0])
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help(), end="")
-    elif arguments[0] == "--version":
-        from lit_gans import __version__
-
+    elif arguments[0] in ("-v", "-V", "--version"):
         print(__version__)
+    elif arguments[0] == ASK:
+        answer(arguments[1:], COMMANDS, ABOUT)
+    elif arguments[0] in ABOUT:
+        _run(lambda: _about(arguments[0], arguments[1:]), args is None)
     elif arguments[0] in COMMANDS:
         _run(lambda: _call(arguments[0], arguments[1:]), args is None)
-    elif arguments[0] in TRAINING or arguments[0].startswith("-"):
+    elif arguments[0] in TRAINING and help.asks(arguments[1:]):
+        _run(lambda: None if help.show(arguments[0], arguments[1:]) else _train(arguments), args is None)
+    elif arguments[0] in TRAINING or (arguments[0][0] == "-" and not {*TRAINING}.isdisjoint(arguments)):
         _run(lambda: _train(arguments), args is None)
+    elif arguments[0].startswith("-"):
+        fail(f"name a command first: lit-gans fit {shlex.join(arguments)}", 2)
     else:
-        fail(f"unknown command {arguments[0]!r}{nearest(arguments[0], [*TRAINING, *COMMANDS])}", 2)
+        fail(f"unknown command {arguments[0]!r}{nearest(arguments[0], [*TRAINING, *COMMANDS, *ABOUT])}", 2)
+
+
+def _about(name: str, words: list[str]) -> None:
+    """Runs a command that has no options and takes one word at most."""
+    if words and words[0] in ("-h", "--help"):
+        print(next(line.strip() for line in HELP.splitlines() if line.startswith(f"  {name} ")))
+        return
+    most = 0 if name in ("doctor", "version") else 1
+    if len(words) > most or any(word.startswith("-") for word in words):
+        fail(f"{name} takes {'one word' if most else 'no further words'}, got {shlex.join(words)}", 2)
+    ABOUT[name](*words)
+
+
+def _of(name: str) -> None:
+    """Prints the help of a command, or of a topic or a class, which is fit's."""
+    if not name:
+        print(_help(), end="")
+    elif name in ABOUT:
+        _about(name, ["--help"])
+    elif name in COMMANDS:
+        _call(name, ["--help"])
+    else:
+        help.show(name if name in TRAINING else "fit", ["--help", *([] if name in TRAINING else [name])])
 
 
 def _help() -> str:
-    return HELP.format(models=", ".join(known("lit_gans.models")), data=", ".join(known("lit_gans.data")))
+    lists = (f"{name}: {', '.join(known(f'lit_gans.{name}'))}" for name in ("models", "data"))
+    models, data = (textwrap.fill(text, 80, subsequent_indent="  ") for text in lists)
+    return HELP.format(models=models, data=data)
 
 
 def _call(name: str, arguments: list[str]) -> None:
-    from jsonargparse import ArgumentParser, auto_cli
+    from lit_gans.cli.calling import Call
 
-    from lit_gans.cli import settings
-    from lit_gans.errors import refuse_odd_numbers
-
-    class Parser(ArgumentParser):
-        def parse_args(self, *arguments: Any, **options: Any) -> Any:
-            parsed = super().parse_args(*arguments, **options)
-            refuse_odd_numbers(parsed)
-            return parsed
-
-        def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:
-            with settings.opened(path) as text:
-                return self.parse_string(text, os.fspath(path), *arguments, **options)
-
-        def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-            fail(f"{' '.join(str(message).split())}; 'lit-gans {name} --help' lists the options", 2)
-
-    flags = (word.partition("=")[0] for word in arguments if word.startswith("--"))
-    if nested := next((flag for flag in flags if "." in flag), None):
-        fail(f"{nested} is an option of fit; {name} has none with a dot, 'lit-gans {name} --help' lists its own", 2)
-    arguments = _lists(COMMANDS[name], _switches(COMMANDS[name], arguments))
-    auto_cli(COMMANDS[name], args=arguments, prog=f"lit-gans {name}", as_positional=True, parser_class=Parser)
-
-
-def _switches(command: Any, arguments: list[str]) -> list[str]:
-    """Adds the value that the parser wants to an option that is on or off, ``--force``."""
-    from typing import get_type_hints
-
-    switches = {f"--{name}" for name, kind in get_type_hints(command).items() if kind is bool}
-    following = [*arguments, ""][1:]
-    return [
-        f"{word}=true" if word in switches and after.lower() not in ("true", "false") else word
-        for word, after in zip(arguments, following, strict=True)
-    ]
-
-
-def _lists(command: Any, arguments: list[str]) -> list[str]:
-    """Joins the words of an argument that is a list, ``--metrics fid kid``, into one."""
-    import json
-    from typing import get_type_hints
-
-    def as_list(name: str, words: list[str]) -> str:
-        """Quoted, unless they are numbers or somebody wrote the brackets."""
-        if len(words) == 1 and words[0][:1] + words[0][-1:] == "[]":
-            return words[0]
-        return json.dumps(words, ensure_ascii=False) if lists[name] == list[str] else f"[{', '.join(words)}]"
-
-    kinds = (list[str], list[int] | None)
-    lists = {name: kind for name, kind in get_type_hints(command).items() if kind in kinds}
-    joined: list[str] = []
-    open_list = next((name for name in lists if command.__code__.co_varnames[0] == name), None)  # a positional one
-    words: list[str] = []
-    for word in [*arguments, "--"]:
-        if word.startswith("-"):
-            if open_list is not None:
-                positional = open_list == command.__code__.co_varnames[0]
-                joined += [] if positional else [f"--{open_list}"]
-                # without a word the parser says that one is missing
-                joined += [as_list(open_list, words)] if words else []
-            words, open_list = [], None
-            flag, _, value = word.removeprefix("--").partition("=")
-            if flag in lists and not value:
-                open_list = flag
-            elif flag in lists:
-                joined.append(f"--{flag}={as_list(flag, [value])}")
-            elif word != "--":
-                joined.append(word)
-        elif open_list is not None:
-            words.append(word)
-        else:
-            joined.append(word)
-    return joined
+    Call(name, COMMANDS[name]).run(arguments)
 
 
 def _train(arguments: list[str]) -> None:
+    from lit_gans.cli.reading import ready
+
+    arguments = ready(arguments)
     import logging
     import warnings
 
     def short(message: Any, *_: Any, **__: Any) -> str:
+        make_room()
         return f"warning: {' '.join(str(message).split())}\n"
 
     warnings.formatwarning = short  # the line of code that warns tells a user nothing
@@ -201,9 +196,15 @@ def _train(arguments: list[str]) -> None:
         "manual optimization",
     ):
         warnings.filterwarnings("ignore", f".*{noise}")
+    from lit_gans.callbacks.progress import make_room
+
+    def said(record: logging.LogRecord) -> bool:
+        make_room()
+        return not any(noise in record.getMessage() for noise in _CHATTER)
+
     zero = "utilities.rank_zero"
     for logger in (f"lightning.pytorch.{zero}", f"lightning.fabric.{zero}", f"lightning_{zero}", _CONNECTOR):
-        logging.getLogger(logger).addFilter(lambda r: not any(n in r.getMessage() for n in _CHATTER))
+        logging.getLogger(logger).addFilter(said)
 
     from lit_gans.cli.processes import ending_together
     from lit_gans.cli.train import TrainCLI
@@ -230,6 +231,9 @@ def _run(command: Any, to_the_end: bool) -> None:
         with signals.noticed(to_the_end):
             command()
         return
+    except BrokenPipeError:  # whoever read the output has seen enough: lit-gans list | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
+        raise SystemExit(128 + SIGPIPE) from None
     except BaseException as error:
         if number := signals.ended_by(error):
             if number == SIGINT:

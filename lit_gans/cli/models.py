@@ -9,7 +9,7 @@ from torch import Tensor
 from lit_gans.errors import UsageError
 
 
-def load_latent(checkpoint: str, device: str = "cpu", trust: Sequence[str] = ()) -> Any:
+def load_latent(checkpoint: str, device: str = "auto", trust: Sequence[str] = ()) -> Any:
     """Loads the model of a checkpoint that draws from points of a latent space.
 
     Raises:
@@ -27,16 +27,24 @@ def load_latent(checkpoint: str, device: str = "cpu", trust: Sequence[str] = ())
 
 
 def usable(device: str) -> str:
-    """Returns ``device``, if it can be computed on.
+    """The device that a word names, if it can be computed on.
+
+    Args:
+        device: as PyTorch names it, or ``auto``: the GPU if there is one, else the CPU.
 
     Raises:
         UsageError: if it is unknown or not there.
     """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    device = f"cuda:{device}" if device.isdecimal() else "cuda" if device == "gpu" else device
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"device {device!r} cannot be used ({reason}); use cpu, or cuda if there is a GPU") from None
+        reason = str(error).splitlines()[0].partition(". ")[0]
+        raise UsageError(
+            f"device {device!r} cannot be used ({reason}); use auto, cpu, or cuda if there is a GPU"
+        ) from None
     return device
 
 
@@ -81,3 +89,20 @@ def domain(model: Any, direction: str) -> str:
     if not model.domains and direction != "AtoB":
         raise UsageError(f"a {type(model).__name__} translates nothing; leave out --direction")
     return to
+
+
+def refuse_other_than_drawing(model: Any, checkpoint: str) -> None:
+    """Refuses a model that does not draw from noise, and says which command it is for.
+
+    Raises:
+        UsageError: if it does not.
+    """
+    if model.draws:
+        return
+    name = type(model).__name__
+    does, command = (
+        ("makes pictures of pictures", f"use 'lit-gans translate {checkpoint} FOLDER'")
+        if model.domains
+        else ("draws no images", "use a checkpoint of a model that draws from noise")
+    )
+    raise UsageError(f"{checkpoint} holds a {name}, which {does} and does not draw from noise; {command}")

@@ -40,6 +40,7 @@ def labelled(
     shape: tuple[int, ...],
     seed: int,
     trust: Sequence[str] = (),
+    options: dict[str, str] | None = None,
 ) -> Labelled:
     """Loads at most 10,000 training images with their labels, as large as the generator's.
 
@@ -50,11 +51,12 @@ def labelled(
         shape: (channels, height, width) that the generator draws.
         seed: of the choice.
         trust: packages whose data sets may be imported because the configuration names them.
+        options: of the data, as somebody has typed them.
 
     Raises:
         UsageError: if there is no such data, or it has no labels or another shape.
     """
-    module = open_data(checkpoint, data, root, shape, trust)
+    module = open_data(checkpoint, data, root, shape, trust, options)
     module.setup("fit")
     name = type(module).__name__
     samples = module.splits["train"]

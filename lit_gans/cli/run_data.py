@@ -1,9 +1,11 @@
 """Opens the data that a run was trained on, or that the user names instead."""
 
-import inspect
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from lit_gans.cli import settings
 from lit_gans.cli.words import known
@@ -12,28 +14,43 @@ from lit_gans.runs import Run
 
 
 def open_data(
-    checkpoint: str, data: str | None, root: str | None, shape: tuple[int, ...] | None, trust: Sequence[str] = ()
+    checkpoint: str,
+    data: str | None,
+    root: str | None,
+    shape: tuple[int, ...] | None,
+    trust: Sequence[str] = (),
+    options: dict[str, str] | None = None,
 ) -> Any:
     """Makes and prepares a data module with images as large as the generator's.
 
     Args:
         checkpoint: says by the ``config.yaml`` of its run what it was trained on.
-        data: a data set's name, or a .yaml file with a ``data`` section; by default that of the run.
+        data: a data set's name, a folder of pictures, or a .yaml file with a ``data`` section; by default that of the
+            run.
         root: the folder that holds the data.
         shape: (channels, height, width) that the generator draws; None leaves the size to the settings.
         trust: packages whose data sets may be imported because a file names them; what ``data`` names may be anyway.
+        options: of the data, as somebody has typed them.
 
     Raises:
         UsageError: if there is no such data, or it has another shape.
     """
+    if data is not None and Path(data).is_dir() and data not in known("lit_gans.data"):
+        paired = (Path(data) / "trainA").is_dir() and (Path(data) / "trainB").is_dir()
+        data, root = "Unpaired" if paired else "ImageFolder", data if root is None else root
     name, arguments, file = _settings(checkpoint, data)
     cls = _data_class(name, file, trust)
-    accepted = inspect.signature(cls).parameters
-    if shape is not None and "size" in accepted:
-        arguments["size"] = tuple(shape[1:])
+    parser, accepted = _parser(cls)
+    like = {} if shape is None else {"size": tuple(shape[1:]), "channels": shape[0]}
+    arguments |= {option: value for option, value in like.items() if option in accepted}
+    typed = {option: _value(text) for option, text in (options or {}).items()}
     if root is not None:
-        arguments["root"] = root
-    module = _made(cls, arguments, name)
+        typed["root"] = root
+    short = name.removeprefix("lit_gans.")
+    if unknown := next((option for option in typed if option not in accepted), None):
+        whose = ", the data of the run (--data names other data)" if data is None else ""
+        raise UsageError(f"--data.{unknown} is no option of {short}{whose}{nearest(unknown, accepted)}")
+    module = _made(parser, cls, {**arguments, **typed}, short)
     if shape is not None and tuple(module.image_shape) != tuple(shape):
         raise UsageError(
             f"{name} has images of shape {tuple(module.image_shape)} (channels, height, width), but the generator "
@@ -53,21 +70,40 @@ def data_class(checkpoint: str, trust: Sequence[str] = ()) -> type:
     return _data_class(name, file, trust)
 
 
-def _made(cls: Any, arguments: dict[str, Any], name: str) -> Any:
-    """Makes the data module; its arguments are read and checked as in ``fit``."""
-    from argparse import ArgumentError
-
+def _parser(cls: Any) -> tuple[Any, list[str]]:
+    """A parser of a data module's arguments, as ``fit`` reads and checks them, and their names."""
     from jsonargparse import ArgumentParser
 
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(cls, "data", sub_configs=False)
+    return parser, [action.dest.partition(".")[2] for action in parser._actions if action.dest.startswith("data.")]
+
+
+def _made(parser: Any, cls: Any, arguments: dict[str, Any], name: str) -> Any:
+    """Makes the data module of a class."""
+    from argparse import ArgumentError
+
     try:
         read = parser.parse_object({"data": arguments}).data
         return cls(**{argument: read[argument] for argument in arguments})
     except UsageError:
         raise
     except (ArgumentError, TypeError, ValueError, KeyError) as error:
-        raise UsageError(f"{name} cannot be opened: {' '.join(str(error).split())}") from None
+        said = " ".join(str(error).split())
+        if found := re.search(r'[Pp]arser key "data\.(\w+)', said):  # the parser's own words are about its insides
+            raise UsageError(f"{name} cannot be opened with {found[1]}={arguments.get(found[1])!r}") from None
+        raise UsageError(f"{name} cannot be opened: {said}") from None
+
+
+def _value(text: str) -> Any:
+    """The value that somebody has typed for an option: a number, a list (``32,48``), a text."""
+    from jsonargparse import get_loader
+
+    listed = re.fullmatch(r"[-\d.]+(,[-\d.]+)+", text)
+    try:
+        return get_loader("yaml")(f"[{text}]" if listed else text)
+    except yaml.YAMLError:
+        return text
 
 
 def _settings(checkpoint: str, data: str | None) -> tuple[str, dict[str, Any], Path | None]:

@@ -3,29 +3,32 @@
 Slow imports are delayed until they are needed, so that help answers at once.
 """
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lit_gans.cli.options import BatchSize, Checkpoint, Device, Force, Megapixels, Pictures, Trust
 from lit_gans.cli.words import NOBODY
+from lit_gans.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+_SMALL = 16  # pixels of a short side; a picture of fewer that cannot be translated is too small
 _LARGE = 1024  # pixels of a short side; a picture of more that cannot be translated may be too large
 
 
 def translate(
-    checkpoint: str,
-    pictures: str,
+    checkpoint: Checkpoint,
+    pictures: Pictures,
     output: str = "translated",
     direction: Literal["AtoB", "BtoA"] = "AtoB",
     size: int | None = None,
-    batch: int = 8,
     seed: int = 0,
-    device: str = "cpu",
-    force: bool = False,
-    trust: list[str] = NOBODY,
+    batch_size: BatchSize = 8,
+    max_megapixels: Megapixels = 179.0,
+    device: Device = "auto",
+    force: Force = False,
+    trust: Trust = NOBODY,
 ) -> None:
     """Translates a picture, or every picture of a folder and of the folders in it.
 
@@ -33,28 +36,26 @@ def translate(
     over; pictures that cannot be translated are skipped and named at the end.
 
     Args:
-        checkpoint: a checkpoint file of a model that makes images from images, say a CycleGAN or a Pix2Pix.
-        pictures: a picture, or a folder of them.
         output: a picture file for one picture; else a folder for files of the same names.
         direction: BtoA translates back, if the model translates both ways.
         size: short side, in pixels, to which larger pictures are reduced for the translation, and from which the result
             is enlarged again; by default they are translated as large as they are.
-        batch: how many pictures of equal size are translated at once.
         seed: of the noise, if the model draws any.
-        device: where to compute, for example cpu or cuda.
-        force: replace files that are there.
-        trust: packages of yours that the checkpoint names classes of; they are imported, which runs their code.
     """
-    from lit_gans.checkpoints import load
-    from lit_gans.cli.models import domain, usable
-    from lit_gans.errors import UsageError
-    from lit_gans.files import refuse_taken
+    from lit_gans.errors import at_least, usable_seed
 
-    if batch < 1:
-        raise UsageError(f"batch must be at least 1 picture, got {batch}")
+    at_least(1, batch_size=batch_size)
+    at_least(0, max_megapixels=max_megapixels)
+    usable_seed(seed=seed)
     if size is not None and size < 8:
         raise UsageError(f"size must be at least 8 pixels, got {size}")
-    files = _places(Path(pictures), Path(output))
+
+    from lit_gans.checkpoints import load
+    from lit_gans.cli.models import domain, usable
+    from lit_gans.cli.pictures import places, tell
+    from lit_gans.files import refuse_taken
+
+    files = places(Path(pictures), Path(output), output.endswith("/"))
     refuse_taken(*(target for _, target in files), force=force)
     model = load(checkpoint, usable(device), trust=trust)
     if not model.domains:
@@ -62,43 +63,17 @@ def translate(
             f"{checkpoint} holds a {type(model).__name__}, which draws from noise and translates nothing; use "
             "'lit-gans sample', or a checkpoint of a Pix2Pix, CycleGAN, CUT or Colorizer"
         )
-    skipped = _translate_all(model, files, {"to": domain(model, direction), "seed": seed}, size, batch)
-    for reason in skipped:
-        print(f"skipped {reason}", file=sys.stderr)
-    if len(skipped) == len(files):
-        raise UsageError(f"no picture was translated: {skipped[0]}")
-    done = len(files) - len(skipped)
-    print(f"{done} picture{'s' * (done != 1)} in {output}")
-
-
-def _places(given: Path, output: Path) -> list[tuple[Path, Path]]:
-    """Every picture with the file that its translation goes to."""
-    from lit_gans.errors import UsageError
-    from lit_gans.images.photos import SUFFIXES, find_pictures
-
-    into = given.is_dir() or output.suffix.lower() not in SUFFIXES
-    if given.is_dir():
-        if output.suffix.lower() in SUFFIXES or output.is_file():
-            raise UsageError(f"{given} is a folder, so output must be one too, got {output}")
-        pairs = [(file, output / file.relative_to(given)) for file in find_pictures(given)]
-        if output.resolve() != given.resolve():  # translations of an earlier call are not translated
-            pairs = [pair for pair in pairs if output.resolve() not in pair[0].resolve().parents]
-        if not pairs:
-            raise UsageError(f"all pictures in {given} are in {output}, where the translations go; name another output")
-    else:
-        pairs = [(file, output / file.name if into else output) for file in find_pictures(given)]
-    if same := [str(file) for file, target in pairs if target.resolve() == file.resolve()]:
-        raise UsageError(f"the translation would replace {same[0]}; name another output")
-    return pairs
+    how = {"to": domain(model, direction), "seed": seed}
+    skipped = _translate_all(model, files, how, size, batch_size or 1, max_megapixels)
+    tell(len(files) - len(skipped), skipped, output, "translated")
 
 
 def _translate_all(
-    model: Any, files: list[tuple[Path, Path]], how: dict[str, Any], size: int | None, batch: int
+    model: Any, files: list[tuple[Path, Path]], how: dict[str, Any], size: int | None, batch: int, megapixels: float
 ) -> list[str]:
     """Translates and writes all pictures; returns which were skipped, and why."""
     from tqdm import tqdm
 
-    from lit_gans.errors import UsageError
     from lit_gans.images.photos import read_picture
 
     waiting: list[tuple[Tensor, Path, Path]] = []
@@ -106,7 +81,7 @@ def _translate_all(
     channels = _channels(model, how["to"])
     for file, target in tqdm(files, unit=" pictures", disable=None if len(files) > 1 else True):
         try:
-            photo = read_picture(file, channels)
+            photo = read_picture(file, channels, megapixels=megapixels)
         except UsageError as error:
             skipped.append(str(error))
             continue
@@ -120,7 +95,7 @@ def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str
     """Translates and writes pictures of one size, one by one if need be; returns which were skipped, and why."""
     import torch
 
-    from lit_gans.errors import UsageError
+    from lit_gans.cli.pictures import unwritable
     from lit_gans.images.photos import write_picture
     from lit_gans.images.shape import to_uint8
 
@@ -137,19 +112,23 @@ def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str
         if len(pictures) > 1:
             return [reason for picture in pictures for reason in _flush(model, [picture], how, size)]
         photo, file, _ = pictures[0]
-        height, width = photo.shape[2:]
-        smaller = "; make it smaller for the translation with --size" if min(height, width) >= _LARGE else ""
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        return [f"{file}: {width}x{height} pixels cannot be translated ({reason}){smaller}"]
+        return [f"{file}: {_reason(photo.shape[3], photo.shape[2], error)}"]
     skipped = []
     for image, (_, file, target) in zip(made, pictures, strict=True):
         try:
             write_picture(to_uint8(image), target, drawn=False)
         except (OSError, ValueError) as error:
-            if getattr(error, "errno", None):  # the disk's fault; the others are of a format that cannot hold it
-                raise
-            skipped.append(f"{file}: it cannot be written as {target.suffix} ({error})")
+            skipped.append(unwritable(file, target, error))
     return skipped
+
+
+def _reason(width: int, height: int, error: Exception) -> str:
+    """Why a picture cannot be translated, in words."""
+    if min(width, height) < _SMALL and not isinstance(error, UsageError):  # PyTorch tells of its own insides
+        return f"{width}x{height} pixels are too few for the networks; enlarge it"
+    smaller = "; make it smaller for the translation with --size" if min(height, width) >= _LARGE else ""
+    said = next(iter(str(error).splitlines()), type(error).__name__)
+    return f"{width}x{height} pixels cannot be translated ({said}){smaller}"
 
 
 def _channels(model: Any, to: str) -> int:

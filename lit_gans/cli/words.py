@@ -4,6 +4,7 @@ import sys
 from typing import NoReturn
 
 TRAINING = ("fit", "validate", "test", "predict")
+ALIASES = {"train": "fit", "eval": "validate", "val": "validate"}  # what other tools call a command
 OWN = "or the dotted name of a class of yours"  # ends every list of names to choose from
 NOBODY: list[str] = []  # the default of every --trust
 

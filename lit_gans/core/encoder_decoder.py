@@ -144,18 +144,21 @@ class EncoderDecoder(JointModel):
         """Images (N, C, H, W) in [-1, 1], encoded and decoded again."""
         return self.decode(self.encode(images))
 
-    def sample(self, n: int = 64, *, seed: int | None = None, noise: Tensor | None = None) -> Tensor:
+    def sample(
+        self, n: int = 64, *, seed: int | None = None, noise: Tensor | None = None, truncation: float = 1.0
+    ) -> Tensor:
         """Draws images from the averaged decoder (the plain one if ``ema_decay=0``).
 
         Args:
             n: how many images.
             seed: makes the draw repeatable, on any device; without it the global random state is used.
             noise: (n, latent_dim) noise to use in place of a draw; ``n`` and ``seed`` are then ignored.
+            truncation: a factor on the noise; below 1 images are more typical and less varied.
 
         Returns:
             (n, C, H, W) float32 in [-1, 1], without the likelihood's noise.
         """
-        return self.draw(n, seed, noise)
+        return self.draw(n, seed, noise, truncation=truncation)
 
     def encoded(self, encoder: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
         """Runs the encoder and splits its output into ``outputs`` float32 tensors (N, latent_dim).

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 import torch
+from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from lit_gans import checkpoints
@@ -82,6 +83,24 @@ class GenerativeModel(Saving, metaclass=Recorded):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         keep_hooks(cls, GenerativeModel)
+
+    @property
+    def trainer(self) -> Any:
+        """The Trainer that trains this model.
+
+        Raises:
+            UsageError: if there is none.
+        """
+        if self._trainer is None and self._fabric is None:
+            raise UsageError(
+                f"this {type(self).__name__} is in no Trainer, which has the optimizers and counts the batches: call "
+                "lit_gans.Trainer().fit(model, data); without one there are sample() and the losses of a batch"
+            )
+        return super().trainer
+
+    @trainer.setter
+    def trainer(self, trainer: Any) -> None:
+        LightningModule.trainer.fset(self, trainer)  # type: ignore[attr-defined]
 
     def receive(self, batch: Any) -> Batch:
         """Turns a batch of any loader into the dict of the contract, on the model's device and in its number type.

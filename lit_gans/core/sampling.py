@@ -1,5 +1,6 @@
 """The generator of a model and its average: samples, and members that say what the model can draw."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -135,7 +136,7 @@ class Sampling(HeldOut):
         device = self.device if rng is None else torch.device("cpu")
         return torch.randn(n, self.latent_dim or 0, generator=rng, device=device)
 
-    def rows(self, n: int, noise: Any) -> tuple[int, Tensor | None]:
+    def wanted(self, n: int, noise: Any) -> tuple[int, Tensor | None]:
         """How many samples a user wants, and the noise for them, if it is given, as a tensor (n, latent_dim).
 
         Raises:
@@ -155,7 +156,15 @@ class Sampling(HeldOut):
         return len(noise), noise
 
     @torch.no_grad()
-    def draw(self, n: int, seed: int | None, noise: Tensor | None, *inputs: Tensor, **options: Any) -> Tensor:
+    def draw(
+        self,
+        n: int,
+        seed: int | None,
+        noise: Tensor | None,
+        *inputs: Tensor,
+        truncation: float = 1.0,
+        **options: Any,
+    ) -> Tensor:
         """Samples of the averaged generator, in float32.
 
         Args:
@@ -163,14 +172,37 @@ class Sampling(HeldOut):
             seed: makes the draw repeatable, on any device.
             noise: rows to use in place of a draw.
             inputs: further inputs of the generator, one row for each row of the noise.
+            truncation: factor on the distance of the styles from their mean, where the generator ``truncates``, and on
+                the noise elsewhere: below 1 samples are more typical and less varied.
             options: further arguments of the generator's forward.
+
+        Raises:
+            UsageError: if ``truncation`` is not finite, or not 1 for noise of whole numbers.
         """
-        n, noise = self.rows(n, noise)
+        n, noise = self.wanted(n, noise)
+        if noise is None:
+            noise = self.rows(n, seed=seed)["noise"]
+        with self.inference_generator() as generator:
+            part = self.drawing(generator)
+            if truncation != 1 and getattr(part, "truncates", False) is True:  # also of a compiled network
+                options["truncation"] = _finite(truncation)
+            elif truncation != 1:
+                noise = _scaled(noise, truncation)
+            return in_parts(part, noise, *inputs, like=self._like(), **options)
+
+    def rows(self, n: int, *, seed: int | None = None, noise: Tensor | None = None) -> dict[str, Tensor]:
+        """The inputs of n samples: ``sample(**rows(n, seed=seed))`` draws what ``sample(n, seed=seed)`` does.
+
+        They can be drawn from a few at a time.
+
+        Returns:
+            Tensors (n, ...) by the names of `sample`'s arguments.
+        """
+        n, noise = self.wanted(n, noise)
         usable_seed(seed=seed)
         if noise is None:
             noise = self.draw_noise(n, None if seed is None else torch.Generator().manual_seed(seed))
-        with self.inference_generator() as generator:
-            return in_parts(self.drawing(generator), noise, *inputs, like=self._like(), **options)
+        return {"noise": noise}
 
     def _like(self) -> Tensor:
         """An empty tensor with the device and the number type of the networks."""
@@ -217,6 +249,18 @@ class Sampling(HeldOut):
         if label is not None:
             raise UsageError(f"a {type(self).__name__} does not draw by class; leave out the label, got {label!r}")
         return None
+
+
+def _finite(truncation: float) -> float:
+    if not math.isfinite(truncation):
+        raise UsageError(f"truncation must be a finite number, say 0.7, got {truncation}")
+    return truncation
+
+
+def _scaled(noise: Tensor, truncation: float) -> Tensor:
+    if not noise.is_floating_point():
+        raise UsageError(f"noise of whole numbers cannot be scaled: leave truncation at 1, got {truncation}")
+    return noise * _finite(truncation)
 
 
 def _refuse_count(n: Any) -> None:

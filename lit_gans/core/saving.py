@@ -1,6 +1,7 @@
 """Checkpoints of a model, and how a run goes on from one."""
 
 import atexit
+import warnings
 from typing import Any, TypeVar
 
 import torch
@@ -53,6 +54,8 @@ class Saving(Watching):
 
     def on_train_start(self) -> None:
         """Restores the random states of a resumed run; gives every device of a new one its own."""
+        # Lightning's advice for models that step by themselves; here a step is whole before it is saved
+        warnings.filterwarnings("ignore", ".*but no pre-optimization state was saved")
         rank, states = self.global_rank, self._random_states
         if self._place is not None:
             place.go_on(self.trainer, self._place)

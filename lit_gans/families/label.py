@@ -120,6 +120,12 @@ class LabelGAN(LatentGAN):
 
     # ---------------------------------------------------------------- samples
 
+    def _asked(self, batch: Any) -> dict[str, Any]:
+        """The labels to draw by, if the batch gives one for every sample."""
+        label = batch[1] if isinstance(batch, (tuple, list)) and len(batch) > 1 else None
+        label = batch.get("label") if isinstance(batch, dict) else label
+        return {} if label is None or int(label.min()) < 0 else {"label": label}
+
     def forward(self, noise: Tensor, label: Label | None = None) -> Tensor:
         """Images (N, C, H, W) by the averaged generator in evaluation mode, with a gradient.
 
@@ -143,7 +149,13 @@ class LabelGAN(LatentGAN):
 
     @torch.no_grad()
     def sample(
-        self, n: int = 64, *, seed: int | None = None, noise: Tensor | None = None, label: Label | None = None
+        self,
+        n: int = 64,
+        *,
+        seed: int | None = None,
+        noise: Tensor | None = None,
+        label: Label | None = None,
+        truncation: float = 1.0,
     ) -> Tensor:
         """Draws images from the averaged generator (the plain one if ``ema_decay=0``).
 
@@ -153,6 +165,8 @@ class LabelGAN(LatentGAN):
             noise: (n, latent_dim) noise to use in place of a draw; ``n`` and ``seed`` are then ignored.
             label: a class, classes that take turns, or conditions (n, num_classes), which may be mixtures. By default
                 all classes that training has shown take turns, or the last rows of attributes.
+            truncation: below 1 images are more typical and less varied: a factor on the distance of the styles from
+                their mean where the generator has styles, and on the noise elsewhere.
 
         Returns:
             (n, C, H, W) float32 in [-1, 1].
@@ -160,8 +174,14 @@ class LabelGAN(LatentGAN):
         Raises:
             UsageError: if a class is unknown, or had no example in training.
         """
-        n, noise = self.rows(n, noise)
-        return self.draw(n, seed, noise, self.conditions(label, n))
+        n, noise = self.wanted(n, noise)
+        return self.draw(n, seed, noise, self.conditions(label, n), truncation=truncation)
+
+    def rows(
+        self, n: int, *, seed: int | None = None, noise: Tensor | None = None, label: Label | None = None
+    ) -> dict[str, Tensor]:
+        """The inputs of n samples, also their conditions (n, num_classes) as ``label``."""
+        return {**super().rows(n, seed=seed, noise=noise), "label": self.conditions(label, n)}
 
     def conditions(self, label: Label | None, n: int) -> Tensor:
         """Turns a label, as `sample` takes it, into ``n`` conditions (n, num_classes)."""

@@ -113,18 +113,36 @@ class LatentGAN(BaseGAN):
         noise = self.draw_noise(len(batch[self.subject])).to(self.device)
         return noise.to(self.dtype) if noise.is_floating_point() else noise
 
-    def sample(self, n: int = 64, *, seed: int | None = None, noise: Tensor | None = None) -> Tensor:
+    def sample(
+        self, n: int = 64, *, seed: int | None = None, noise: Tensor | None = None, truncation: float = 1.0
+    ) -> Tensor:
         """Draws samples from the averaged generator (the plain one if ``ema_decay=0``).
 
         Args:
             n: how many samples.
             seed: makes the draw repeatable, on any device; without it the global random state is used.
             noise: (n, latent_dim) noise to use in place of a draw; ``n`` and ``seed`` are then ignored.
+            truncation: below 1 images are more typical and less varied: a factor on the distance of the styles from
+                their mean where the generator has styles, and on the noise elsewhere.
 
         Returns:
             (n, C, H, W) float32 in [-1, 1], or whatever else the generator draws.
         """
-        return self.draw(n, seed, noise)
+        return self.draw(n, seed, noise, truncation=truncation)
+
+    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        """Samples: from the noise that the loader gives, rows that are no images; else as many as the batch has."""
+        first = batch[0] if isinstance(batch, (tuple, list)) else batch
+        rows = first.get("noise") if isinstance(first, dict) else first
+        size = (self.latent_dim,)
+        if isinstance(rows, Tensor) and rows.shape[1:] == size != self.image_shape:
+            return self.sample(noise=rows.to(self.device), **self._asked(batch))
+        batch = self.receive(batch)
+        return self.sample(len(next(iter(batch.values()))), seed=batch_idx, **self._asked(batch))
+
+    def _asked(self, batch: Any) -> dict[str, Any]:
+        """The further arguments of `sample` that a batch to predict for gives."""
+        return {}
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Draws as many fakes as the batch has real samples, the same ones at every validation."""

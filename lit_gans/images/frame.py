@@ -106,8 +106,8 @@ class Frame:
 
 
 @contextmanager
-def limited(megapixels: float = MEGAPIXELS) -> Iterator[None]:
-    """A context in which Pillow refuses pictures of more megapixels.
+def limited(megapixels: float = MEGAPIXELS, option: str = "data.max_megapixels") -> Iterator[None]:
+    """A context in which Pillow refuses pictures of more megapixels; ``option`` allows more.
 
     Raises:
         CorruptPicture: if a picture has more.
@@ -123,7 +123,7 @@ def limited(megapixels: float = MEGAPIXELS) -> Iterator[None]:
         has = int(found[0]) / 1e6 if found else 0
         raise CorruptPicture(
             f"it has {has:.0f} megapixels, more than the limit of {megapixels:g}, which is there because a small "
-            "file can unpack until the memory is full; if you trust it, raise data.max_megapixels, or make it smaller"
+            f"file can unpack until the memory is full; if you trust it, raise {option}, or make it smaller"
         ) from None
     finally:
         Image.MAX_IMAGE_PIXELS = before

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lit_gans.errors import UsageError
 from lit_gans.files import replacing
-from lit_gans.images.frame import Frame, limited
+from lit_gans.images.frame import MEGAPIXELS, Frame, limited
 from lit_gans.images.grid import to_image
 from lit_gans.images.shape import to_float
 
@@ -59,7 +59,11 @@ def find_pictures(place: str | os.PathLike[str]) -> list[Path]:
 
 
 def read_picture(
-    file: str | os.PathLike[str], channels: int = 3, size: tuple[int, int] | None = None, crop: int | None = None
+    file: str | os.PathLike[str],
+    channels: int = 3,
+    size: tuple[int, int] | None = None,
+    crop: int | None = None,
+    megapixels: float = MEGAPIXELS,
 ) -> Tensor:
     """Reads a picture and turns it upright: (1, channels, H, W) in [-1, 1].
 
@@ -68,6 +72,7 @@ def read_picture(
         channels: 1 for grey, 3 for colour.
         size: (height, width) to resize it to, as the data modules do; by default it keeps its size.
         crop: side of the middle square to cut out first.
+        megapixels: the most that it may have.
 
     Raises:
         UsageError: if it is not there, or cannot be decoded or cut.
@@ -76,11 +81,11 @@ def read_picture(
     if not path.is_file():
         raise UsageError(f"there is no file {file}; name a picture")
     try:
-        with limited(), Image.open(path) as picture:
+        with limited(megapixels, "--max_megapixels"), Image.open(path) as picture:
             if (frames := getattr(picture, "n_frames", 1)) > 1:
                 print(f"note: {file} holds {frames} pictures, of which only the first is used", file=sys.stderr)
             width, height = ImageOps.exif_transpose(picture).size if size is None else size[::-1]
-        pixels = Frame(size=(height, width), channels=channels, crop=crop)(path.read_bytes())
+        pixels = Frame(size=(height, width), channels=channels, crop=crop, megapixels=megapixels)(path.read_bytes())
     except Exception as error:  # Pillow's plugins raise whatever they please
         raise UsageError(f"{file} cannot be used as a picture: {error}") from None
     return to_float(pixels[None])

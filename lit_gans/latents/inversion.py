@@ -46,6 +46,7 @@ def invert_images(
     clip: float | None = None,
     origin: bool = False,
     optimizer: Callable[..., Optimizer] | None = None,
+    at_once: int = _AT_ONCE,
 ) -> Inversion:
     """Projects images onto what a generator can draw: min over z of the mean of (G(z) - x)^2.
 
@@ -68,6 +69,7 @@ def invert_images(
         origin: start each image at z = 0, the middle of N(0, I), and only once, as Xiang & Li do.
         optimizer: makes the optimizer from ``[z]`` and ``lr``; its learning rate then stays constant. By default Adam,
             with a learning rate that falls.
+        at_once: latent points that are moved together; fewer take less memory.
 
     Raises:
         UsageError: if a number is out of range, or the generator draws another shape than that of ``images``.
@@ -96,7 +98,7 @@ def invert_images(
         torch.autocast(images.device.type, enabled=False),
         evaluating(generator),
     ):
-        for part in torch.arange(len(images)).split(max(1, _AT_ONCE // restarts)):
+        for part in torch.arange(len(images)).split(max(1, at_once // restarts)):
             labels = None if label is None else label[part.to(label.device)].clone()
             found = images[part.to(images.device)].detach().clone().float()
             descent = (steps, learning_rate, optimizer)

@@ -4,10 +4,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
-from lit_gans.errors import UsageError
 from lit_gans.metrics.checks import checked_images
+from lit_gans.metrics.pictured import OfPixels
 
 # the multiples of 1/4 cycle per pixel, vertically and horizontally, without (0, 0) and without the mirror images that
 # the spectrum of real numbers has
@@ -17,7 +16,7 @@ _FREQUENCIES = [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (1, 3), (2, 0), (2, 1), 
 _FLOOR = 1e-9
 
 
-class Checkerboard(Metric):
+class Checkerboard(OfPixels):
     """Power at multiples of 1/4 and 1/2 cycles per pixel, relative to the frequencies beside them.
 
     A transposed convolution of stride 2 treats even and odd pixels differently, most of all if the stride does not
@@ -32,6 +31,7 @@ class Checkerboard(Metric):
     image is too noisy, since white noise alone may score 5: use a hundred or more, and not of a collapsed generator.
 
     Args:
+        reset_real: whether `reset` forgets the real images too.
         kwargs: arguments of `Metric`.
 
     Examples:
@@ -47,21 +47,22 @@ class Checkerboard(Metric):
     """
 
     higher_is_better = False
-    is_differentiable = False
-    full_state_update = False
     powers: Tensor
-    count: Tensor
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        # a row for each frequency: its own power and those of four neighbours
-        self.add_state("powers", default=torch.zeros(len(_FREQUENCIES), 5), dist_reduce_fx="sum")
-        self.add_state("count", default=torch.tensor(0), dist_reduce_fx="sum")
+    def __init__(self, reset_real: bool = True, **kwargs: Any) -> None:
+        super().__init__(reset_real, **kwargs)
+        # of each kind a row for each frequency: its own power and those of four neighbours
+        self.add_state("powers", default=torch.zeros(2, len(_FREQUENCIES), 5), dist_reduce_fx="sum")
+        self.add_state("count", default=torch.zeros(2, dtype=torch.int64), dist_reduce_fx="sum")
 
-    def update(self, images: Tensor) -> None:
-        """Adds (N, C, H, W) images in [-1, 1] of any number of channels, of 8 x 8 pixels or more.
+    def update(self, images: Tensor, real: bool = False) -> None:
+        """Adds (N, C, H, W) images in [-1, 1] or uint8 of any number of channels, of 8 x 8 pixels or more.
 
         Sizes that 4 does not divide are cropped at the bottom and the right.
+
+        Args:
+            images: generated ones, or real ones to compare with.
+            real: which of them.
 
         Raises:
             UsageError: if they are of another type or shape or not finite.
@@ -75,19 +76,26 @@ class Checkerboard(Metric):
         power = (spectrum.real.square() + spectrum.imag.square()).mean(1).sum(0)
         power = power + _FLOOR * power.mean()
         vertical, horizontal = _bins(height, width)
-        self.powers = self.powers + power[vertical, horizontal].to(self.powers)
-        self.count = self.count + len(images)
+        self.powers = self.plus(self.powers, power[vertical, horizontal].to(self.powers), real)
+        self.count = self.plus(self.count, len(images), real)
 
     def compute(self) -> Tensor:
-        """The ratio, 0-dim, from 0.
+        """The ratio of the generated images, 0-dim, from 0.
 
         Raises:
-            UsageError: if there are no images.
+            UsageError: if there are none.
         """
-        if not self.count:
-            raise UsageError("Checkerboard needs images, got none: call update before compute")
+        self.refuse_none()
+        return self._ratio(self.powers[0])
+
+    def compute_real(self) -> Tensor:
+        """The same of the real images, to compare with."""
+        self.refuse_none(real=True)
+        return self._ratio(self.powers[1])
+
+    def _ratio(self, powers: Tensor) -> Tensor:
         # images of one colour have no power at all and no pattern either
-        levels = (self.powers + torch.finfo(self.powers.dtype).tiny).log()
+        levels = (powers + torch.finfo(powers.dtype).tiny).log()
         return (levels[:, 0] - levels[:, 1:].mean(1)).exp().mean()
 
 

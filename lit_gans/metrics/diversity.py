@@ -17,7 +17,7 @@ class PairwiseDistance(FeatureSets):
 
     Args:
         reset_real: whether `reset` forgets the real features too.
-        kwargs: arguments of `Metric`.
+        kwargs: ``features``, the network that images go through (see `feature_network`), and arguments of `Metric`.
 
     Examples:
         >>> import torch
@@ -33,13 +33,14 @@ class PairwiseDistance(FeatureSets):
     def __init__(self, reset_real: bool = True, **kwargs: Any) -> None:
         super().__init__(("real", "fake"), ("real",), reset_real, **kwargs)
 
-    def update(self, features: Tensor, real: bool) -> None:
-        """Adds (N, d) features of real or fake samples.
+    def update(self, samples: Tensor, real: bool) -> None:
+        """Adds real or fake images (N, C, H, W), as floats in [-1, 1] or as uint8, or features (N, d) of some.
 
         Raises:
-            UsageError: if they are no matrix, not as wide as those before or not finite.
+            UsageError: if they are neither, images of another range, or features not as wide as those before or not
+                finite.
         """
-        self.add("real" if real else "fake", features)
+        self.add("real" if real else "fake", samples, real)
 
     def compute(self) -> dict[str, Tensor]:
         """``real``, ``fake`` and ``ratio`` (fake by real), 0-dim; infinite or NaN if all reals are the same.

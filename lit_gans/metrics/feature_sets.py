@@ -4,10 +4,12 @@ from copy import copy
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric
 
 from lit_gans.errors import UsageError
+from lit_gans.metrics.features import Features
+from lit_gans.metrics.looking import Look
 
 
 class FeatureSets(Metric):
@@ -20,6 +22,7 @@ class FeatureSets(Metric):
         names: of the sets.
         real: the names of the sets that do not come from a generator.
         reset_real: whether `reset` also forgets the sets in ``real``; False keeps them from one evaluation to the next.
+        features: the network that images go through, see `feature_network`.
         kwargs: arguments of `Metric`.
     """
 
@@ -27,8 +30,16 @@ class FeatureSets(Metric):
     full_state_update = False
     width: Tensor
 
-    def __init__(self, names: tuple[str, ...], real: tuple[str, ...], reset_real: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        real: tuple[str, ...],
+        reset_real: bool = True,
+        features: str | Features | nn.Module = "digits",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.look = Look(features)
         self.kept = () if reset_real else (*map(_state, real), "width")
         for name in names:
             # flat, because a device without samples takes part in the exchange with an empty tensor of one dimension
@@ -43,18 +54,16 @@ class FeatureSets(Metric):
         for name, value in kept.items():
             setattr(self, name, value)
 
-    def add(self, name: str, features: Tensor) -> None:
-        """Adds (N, d) features to the set ``name``; N may be 0.
+    def add(self, name: str, samples: Tensor, real: bool) -> None:
+        """Adds images (N, C, H, W), or features (N, d), to the set ``name``; N may be 0.
 
         Raises:
-            UsageError: if they are no matrix, not as wide as those before or not finite.
+            UsageError: if they are neither, images of another range, or features not as wide as those before or not
+                finite.
         """
-        if features.ndim != 2:
-            raise UsageError(
-                f"{type(self).__name__} expects features of shape (N, d), got {tuple(features.shape)}: flatten them"
-            )
-        if not len(features):
+        if samples.ndim in (2, 4) and not len(samples):
             return
+        features = self.look(self, samples, real)
         features = features.detach().to(self.dtype)
         if int(self.width) not in (0, features.shape[1]):
             raise UsageError(

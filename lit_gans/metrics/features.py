@@ -11,12 +11,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torchmetrics.image.fid import NoTrainInceptionV3
 
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, nearest, reason
 from lit_gans.files import replacing
 from lit_gans.images.shape import resize, to_float, to_shape, to_uint8
 from lit_gans.networks.base import in_parts
 
 SHIPPED = Path(__file__).parent / "weights" / "digits.safetensors"
+NAMES = ("digits", "inception", "dinov2")
 AT_ONCE = 100  # images that a network gets together: larger maps leave a CPU's cache
 
 
@@ -189,16 +190,67 @@ class DINOv2(Features):
         return self.network((images.add(1).div(2) - mean) / spread)
 
 
-def feature_network(given: "str | Features") -> Features:
-    """Finds a feature network by its name or its file.
+class OwnFeatures(Features):
+    """Any network of PyTorch as features: a classifier without its last layer, say.
+
+    It gets images as the data have them, (N, C, H, W) float in [-1, 1], grey ones three times if its first convolution
+    wants colours. It gives (N, d), or (N, d, 1, 1). To resize or to normalise otherwise, put that in front of it, in an
+    ``nn.Sequential``.
+
+    Args:
+        network: the network.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network, self.name = network, type(network).__name__
+        first = next((layer for layer in network.modules() if isinstance(layer, nn.Conv2d)), None)
+        self.channels = None if first is None else first.in_channels
+        self.num_features = 0  # not known before the first batch
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) in [-1, 1] to (N, d)."""
+        if self.channels == 3 and images.shape[1] == 1:
+            images = images.repeat(1, 3, 1, 1)
+        try:
+            features = self.network(images)
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise UsageError(
+                f"the feature network {self.name} does not take images {tuple(images.shape)} in [-1, 1]: "
+                f"{reason(error)}; put what prepares them in front of it, in an nn.Sequential"
+            ) from error
+        if isinstance(features, Tensor) and features.ndim == 4 and features.shape[2:] == (1, 1):
+            features = features.flatten(1)
+        if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != len(images):
+            given = tuple(features.shape) if isinstance(features, Tensor) else f"a {type(features).__name__}"
+            raise UsageError(
+                f"the feature network {self.name} must give (N, d) features of N images, got {given} of {len(images)}; "
+                "let it end with its pooling layer, flattened"
+            )
+        self.num_features = features.shape[1]
+        return features
+
+
+def feature_network(given: "str | Features | nn.Module") -> Features:
+    """Finds a feature network by its name or its file, or takes one of yours.
 
     The names are ``digits`` (shipped), ``inception`` and ``dinov2``. A file is a classifier of your own (.safetensors),
-    or Inception's weights (.pth) for a machine that cannot fetch them.
+    or Inception's weights (.pth) for a machine that cannot fetch them. A network is a `Features`, or any module that
+    maps images (N, C, H, W) in [-1, 1] to features (N, d), see `OwnFeatures`.
 
     Raises:
         UsageError: if it cannot be found, fetched or read, or a weight is not finite.
     """
-    network = given.eval().requires_grad_(False) if isinstance(given, Features) else _named(given)
+    if isinstance(given, nn.Module):
+        network = given if isinstance(given, Features) else OwnFeatures(given)
+        network.eval().requires_grad_(False)
+    elif isinstance(given, str | Path):
+        network = _named(str(given))
+    else:
+        raise UsageError(
+            f"features must be {', '.join(NAMES)}, a .safetensors file of 'lit-gans features', or a network that maps "
+            f"images (N, C, H, W) in [-1, 1] to features (N, d), got {'a ' + type(given).__name__}"
+        )
     for name, value in network.state_dict().items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise UsageError(
@@ -211,6 +263,11 @@ def feature_network(given: "str | Features") -> Features:
 def _named(given: str) -> Features:
     if given == "digits":
         return load_classifier()
+    if given not in NAMES and Path(given).suffix not in (".pth", ".safetensors") and not Path(given).is_file():
+        raise UsageError(
+            f"there is no feature network {given!r}{nearest(given, NAMES)}, a file that 'lit-gans features' wrote, or "
+            "in Python a network of your own"
+        )
     with torch.random.fork_rng(devices=[]):  # building a network draws random numbers, which a run must not notice
         if given == "inception" or given.endswith(".pth"):
             return Inception(None if given == "inception" else given)

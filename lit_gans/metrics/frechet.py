@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from lit_gans.errors import UsageError
+from lit_gans.metrics.features import Features
+from lit_gans.metrics.looking import Look
 
 
 class PassThrough(nn.Module):
@@ -26,30 +28,66 @@ class PassThrough(nn.Module):
 
 
 class FrechetDistance(FrechetInceptionDistance):
-    """torchmetrics' FID of features instead of images, with a faster square root and a normalised value besides.
+    """torchmetrics' FID by any features, with a faster square root and a normalised value besides.
 
     Heusel et al. 2017, arXiv:1706.08500: ``|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))``. The normalised distance is
     100 times that, divided by ``tr(S1)`` of the real features: a network that is trained anew gives about the same.
 
     Args:
-        num_features: d of the (N, d) features.
+        num_features: d of the (N, d) features; by default that of the first that are given.
         strict: refuse fewer samples than features, whose covariance is singular and whose distance is far too large.
+        features: the network that images go through, see `feature_network`; ``digits`` is small and shipped,
+            ``inception`` that of the original FID.
         kwargs: arguments of `FrechetInceptionDistance`, e.g. ``reset_real_features=False``.
 
     Raises:
         UsageError: by ``compute``, if there are no more samples than features, or features that are not finite.
 
     Examples:
-        >>> metric = FrechetDistance(num_features=2)
+        >>> metric = FrechetDistance()
         >>> metric.update(torch.randn(1000, 2), real=True)
         >>> metric.update(torch.randn(1000, 2) + 3, real=False)
         >>> 17 < metric.compute() < 19.5
         tensor(True)
     """
 
-    def __init__(self, num_features: int, strict: bool = True, **kwargs: Any) -> None:
-        super().__init__(feature=PassThrough(num_features), **kwargs)
-        self.strict = strict
+    def __init__(
+        self,
+        num_features: int | None = None,
+        strict: bool = True,
+        features: str | Features | nn.Module = "digits",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(feature=PassThrough(num_features or 1), **kwargs)
+        self.strict, self.num_features, self.look = strict, num_features, Look(features)
+
+    def update(self, samples: Tensor, real: bool) -> None:
+        """Adds real or fake images (N, C, H, W), as floats in [-1, 1] or as uint8, or features (N, d) of some.
+
+        Raises:
+            UsageError: if they are neither, images of another range, or features not as wide as those before.
+        """
+        if samples.ndim == 4 and not len(samples):
+            return
+        features = self.look(self, samples, real)
+        if self.num_features is None:
+            self._widen(features.shape[1])
+        elif features.shape[1] != self.num_features:
+            raise UsageError(
+                f"FrechetDistance expects features as wide as those before, {self.num_features}, got "
+                f"{features.shape[1]}: use one feature network for all samples"
+            )
+        super().update(features, real)
+
+    def _widen(self, width: int) -> None:
+        """Gives the sums the size of the features."""
+        self.num_features = width
+        sizes = {"sum": (width,), "cov_sum": (width, width)}
+        for kind in ("real", "fake"):
+            for what, size in sizes.items():
+                name = f"{kind}_features_{what}"
+                self.add_state(name, torch.zeros(size, dtype=torch.float64), dist_reduce_fx="sum")
+                setattr(self, name, getattr(self, name).to(self.device))
 
     def compute(self) -> Tensor:
         """The distance, 0-dim."""

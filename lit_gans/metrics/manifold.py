@@ -21,13 +21,14 @@ class _Manifold(FeatureSets):
             raise UsageError(f"k, the number of the neighbour at a ball's radius, must be 1 or more, got {k}")
         self.k = k
 
-    def update(self, features: Tensor, real: bool) -> None:
-        """Adds (N, d) features of real or fake samples.
+    def update(self, samples: Tensor, real: bool) -> None:
+        """Adds real or fake images (N, C, H, W), as floats in [-1, 1] or as uint8, or features (N, d) of some.
 
         Raises:
-            UsageError: if they are no matrix, not as wide as those before or not finite.
+            UsageError: if they are neither, images of another range, or features not as wide as those before or not
+                finite.
         """
-        self.add("real" if real else "fake", features)
+        self.add("real" if real else "fake", samples, real)
 
     def _share(self, hits: Tensor) -> Tensor:
         return hits.double().mean().to(self.width.device, self.dtype)
@@ -44,7 +45,7 @@ class PrecisionRecall(_Manifold):
     Args:
         k: which neighbour gives the radius; 3 in the paper.
         reset_real: whether `reset` forgets the real features too.
-        kwargs: arguments of `Metric`.
+        kwargs: ``features``, the network that images go through (see `feature_network`), and arguments of `Metric`.
 
     Examples:
         >>> metric = PrecisionRecall(k=1)
@@ -84,7 +85,7 @@ class DensityCoverage(_Manifold):
     Args:
         k: which neighbour gives the radius; 5 in the paper.
         reset_real: whether `reset` forgets the real features too.
-        kwargs: arguments of `Metric`.
+        kwargs: ``features``, the network that images go through (see `feature_network`), and arguments of `Metric`.
 
     Examples:
         >>> metric = DensityCoverage(k=1)

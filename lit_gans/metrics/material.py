@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
 
 from lit_gans.data.base import ImageData
 from lit_gans.data.samples import Batch, Samples
@@ -57,6 +59,37 @@ def real_images(data: ImageData, split: str, count: int) -> Iterator[Tensor]:
     """Yields at most ``count`` real images of a split in [-1, 1], in parts."""
     for batch in real_batches(data, split, count):
         yield batch["image"]
+
+
+def why_not_read(loader: Any) -> str:
+    """The reason why a training loader's images cannot be read once more, in its order; empty if they can be."""
+    if loader is None:
+        return "there is no training loader here"
+    dataset = getattr(loader, "dataset", None)
+    if not isinstance(loader, DataLoader) or isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
+        return (
+            "only a torch DataLoader of a data set with a length and rows can be read once more; Quality(reference="
+            "'val') compares with those of validation without this note"
+        )
+    return ""
+
+
+def own_batches(loader: Any, count: int, rank: int = 0, world: int = 1) -> Iterator[Any]:
+    """Yields batches of at most ``count`` samples of a user's own loader, as its ``collate_fn`` makes them.
+
+    They are a fixed random choice; devices take turns. Whatever random numbers the data set draws, the global random
+    states stay as they were.
+
+    Args:
+        loader: a torch DataLoader, see `why_not_read`.
+        count: the most samples.
+        rank: this device's number.
+        world: number of devices.
+    """
+    for part in list(shuffled(len(loader.dataset))[:count].split(CHUNK))[rank::world]:
+        with isolate_rng():
+            batch = loader.collate_fn([loader.dataset[row] for row in part.tolist()])
+        yield batch
 
 
 def drawn(

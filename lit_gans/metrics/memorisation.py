@@ -21,14 +21,14 @@ class Memorisation(FeatureSets):
     Args:
         tail: quantile of the test samples' distances below which a fake counts as close.
         reset_real: whether `reset` forgets the training and test features too.
-        kwargs: arguments of `Metric`.
+        kwargs: ``features``, the network that images go through (see `feature_network`), and arguments of `Metric`.
 
     Examples:
         >>> import torch
         >>> metric = Memorisation()
-        >>> metric.update(torch.tensor([[0.0], [10.0]]), "train")
-        >>> metric.update(torch.tensor([[1.0], [12.0], [7.0]]), "test")
-        >>> metric.update(torch.tensor([[0.0], [10.5], [10.5], [13.0]]), "fake")
+        >>> metric.update(torch.tensor([[0.0], [10.0]]), real=True)
+        >>> metric.update(torch.tensor([[1.0], [12.0], [7.0]]), real=True, split="test")
+        >>> metric.update(torch.tensor([[0.0], [10.5], [10.5], [13.0]]), real=False)
         >>> metric.compute()
         {'ratio': tensor(0.2500), 'share_closer': tensor(0.7500)}
     """
@@ -41,15 +41,21 @@ class Memorisation(FeatureSets):
             raise UsageError(f"tail, a quantile of the test samples' distances, must be in [0, 1], got {tail}")
         self.tail = tail
 
-    def update(self, features: Tensor, kind: Literal["train", "test", "fake"]) -> None:
-        """Adds (N, d) features of training, test or generated samples.
+    def update(self, samples: Tensor, real: bool, split: Literal["train", "test"] = "train") -> None:
+        """Adds images (N, C, H, W), as floats in [-1, 1] or as uint8, or features (N, d) of some.
+
+        Args:
+            samples: of one kind.
+            real: whether they are real.
+            split: of the data, if they are.
 
         Raises:
-            UsageError: if there is no such kind, or they are no matrix, not as wide as those before or not finite.
+            UsageError: if there is no such split, or the samples are neither images nor features, images of another
+                range, or features not as wide as those before or not finite.
         """
-        if kind not in ("train", "test", "fake"):
-            raise UsageError(f"kind must be 'train', 'test' or 'fake', got {kind!r}")
-        self.add(kind, features)
+        if split not in ("train", "test"):
+            raise UsageError(f"split must be 'train' or 'test', got {split!r}")
+        self.add(split if real else "fake", samples, real)
 
     def compute(self) -> dict[str, Tensor]:
         """``ratio`` of the median distances, from 0, and ``share_closer``, in [0, 1], both 0-dim.

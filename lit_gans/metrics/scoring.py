@@ -78,23 +78,23 @@ class Scoring:
         self.features = None if features is None else features.to(memory_format=torch.channels_last)
         self.strict = strict
         self.metrics: dict[str, Any] = {name: self._make(name) for name in scores}
-        # scores that do not compare with real images are measured on the real ones too
-        self.of_real = {name: self._make(name) for name in scores if name in ("sharpness", "checkerboard", "accuracy")}
+        # classes are asked of the real images too
+        self.of_real = {name: self._make(name) for name in scores if name == "accuracy"}
         self.counts = {True: 0, False: 0}
         #: the reasons for scores that could not be computed, by name
         self.missing: dict[str, str] = {}
 
     def _make(self, name: str) -> Metric:
-        alone = {"sync_on_compute": False}  # every device has everything
+        alone: dict[str, Any] = {"sync_on_compute": False}  # every device has everything
         if name == "sharpness":
-            return Sharpness(**alone)
+            return Sharpness(reset_real=False, **alone)
         if name == "checkerboard":
-            return Checkerboard(**alone)
+            return Checkerboard(reset_real=False, **alone)
         if name == "swd" or self.features is None:
             return SlicedWasserstein(reset_real=False, **alone)
         width = self.features.num_features
-        if name == "fid":
-            return FrechetDistance(width, self.strict, reset_real_features=False, **alone)
+        if name == "fid":  # a network of one's own does not say how wide its features are
+            return FrechetDistance(width or None, self.strict, reset_real_features=False, **alone)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*will save all extracted features")  # as they must
             if name == "kid":
@@ -163,12 +163,8 @@ class Scoring:
         return next(iter(self.metrics.values())).device if self.metrics else torch.device("cpu")
 
     def _update(self, name: str, metric: Any, images: Tensor | None, features: Tensor | None, real: bool) -> None:
-        if name == "swd":
-            assert images is not None
-            none = images[:0]
-            metric.update(images if real else none, none if real else images)
-        elif name in self.of_real:
-            (self.of_real[name] if real else metric).update(images)
+        if name in OF_PIXELS:
+            metric.update(images, real)
         elif name == "is":
             if not real:
                 assert isinstance(self.features, Classifier)
@@ -215,8 +211,8 @@ class Scoring:
         values = result if isinstance(result, dict) else {name: result}
         if name == "fid":
             values["fid_normalised"] = metric.compute_normalised()
-        if name in self.of_real:
-            values[f"{name}_real"] = self.of_real[name].compute()
+        if name in ("sharpness", "checkerboard"):
+            values[f"{name}_real"] = metric.compute_real()
         return values
 
     def _splits(self) -> int:

@@ -4,15 +4,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from lit_gans.errors import UsageError
 from lit_gans.metrics.checks import checked_images
+from lit_gans.metrics.pictured import OfPixels
 
 _LUMA = (0.299, 0.587, 0.114)
 
 
-class Sharpness(Metric):
+class Sharpness(OfPixels):
     """Variance of the Laplacian of the luma, averaged over images.
 
     A measure of focus (Pech-Pacheco et al. 2000, doi:10.1109/ICPR.2000.903548). The Laplacian is the sum of the four
@@ -21,6 +21,7 @@ class Sharpness(Metric):
     and those with a checkerboard more: compare with real images of the same size.
 
     Args:
+        reset_real: whether `reset` forgets the real images too.
         kwargs: arguments of `Metric`.
 
     Examples:
@@ -31,18 +32,19 @@ class Sharpness(Metric):
         tensor(1.3333)
     """
 
-    is_differentiable = False
-    full_state_update = False
     total: Tensor
-    count: Tensor
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.add_state("total", default=torch.tensor(0.0), dist_reduce_fx="sum")
-        self.add_state("count", default=torch.tensor(0), dist_reduce_fx="sum")
+    def __init__(self, reset_real: bool = True, **kwargs: Any) -> None:
+        super().__init__(reset_real, **kwargs)
+        self.add_state("total", default=torch.zeros(2), dist_reduce_fx="sum")
+        self.add_state("count", default=torch.zeros(2, dtype=torch.int64), dist_reduce_fx="sum")
 
-    def update(self, images: Tensor) -> None:
-        """Adds (N, C, H, W) images in [-1, 1]: grey with C = 1, coloured with C = 3, of 3 x 3 pixels or more.
+    def update(self, images: Tensor, real: bool = False) -> None:
+        """Adds (N, C, H, W) images in [-1, 1] or uint8: grey or coloured, of 3 x 3 pixels or more.
+
+        Args:
+            images: generated ones, or real ones to compare with.
+            real: which of them.
 
         Raises:
             UsageError: if they are of another type or shape or not finite.
@@ -56,15 +58,20 @@ class Sharpness(Metric):
         neighbours = rows[..., :-2] + rows[..., 2:] + columns[..., :-2, :] + columns[..., 2:, :]
         laplacian = (neighbours - 4 * rows[..., 1:-1]).flatten(1)
         # not var(), which warns if there are no images
-        self.total = self.total + (laplacian - laplacian.mean(1, keepdim=True)).square().mean(1).sum()
-        self.count = self.count + len(images)
+        variance = (laplacian - laplacian.mean(1, keepdim=True)).square().mean(1)
+        self.total = self.plus(self.total, variance.sum().to(self.total), real)
+        self.count = self.plus(self.count, len(images), real)
 
     def compute(self) -> Tensor:
-        """The mean, 0-dim, from 0.
+        """The mean over the generated images, 0-dim, from 0.
 
         Raises:
-            UsageError: if there are no images.
+            UsageError: if there are none.
         """
-        if not self.count:
-            raise UsageError("Sharpness needs images, got none: call update before compute")
-        return self.total / self.count
+        self.refuse_none()
+        return self.total[0] / self.count[0]
+
+    def compute_real(self) -> Tensor:
+        """The same of the real images, to compare with."""
+        self.refuse_none(real=True)
+        return self.total[1] / self.count[1]

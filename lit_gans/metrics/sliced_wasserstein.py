@@ -6,6 +6,10 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from lit_gans.errors import UsageError
+from lit_gans.images.shape import to_float
+from lit_gans.metrics.looking import refuse_two_kinds
+
 
 class SlicedWasserstein(Metric):
     """Mean Wasserstein-1 distance between projections of real and fake samples on random directions.
@@ -23,7 +27,8 @@ class SlicedWasserstein(Metric):
 
     Examples:
         >>> metric = SlicedWasserstein(directions=64)
-        >>> metric.update(torch.zeros(10, 1, 2, 2), torch.ones(10, 1, 2, 2))
+        >>> metric.update(torch.zeros(10, 1, 2, 2), real=True)
+        >>> metric.update(torch.ones(10, 1, 2, 2), real=False)
         >>> 0.5 < float(metric.compute()) < 1.0
         True
     """
@@ -46,22 +51,30 @@ class SlicedWasserstein(Metric):
         super().reset()
         self.real = real
 
-    def update(self, real: Tensor, fake: Tensor) -> None:
-        """Adds (N, ...) real and (M, ...) fake samples; only their projections are kept."""
-        directions = self._draw(real.shape[1:].numel()).to(real.device)
-        with torch.autocast(real.device.type, enabled=False):
-            self.real.append(real.detach().flatten(1).float() @ directions)
-            self.fake.append(fake.detach().flatten(1).float() @ directions)
+    def update(self, samples: Tensor, real: bool) -> None:
+        """Adds (N, ...) real or fake samples; only their projections are kept. Images in uint8 become [-1, 1].
+
+        Raises:
+            UsageError: if both kinds are given at once.
+        """
+        refuse_two_kinds(self, real)
+        samples = to_float(samples) if samples.dtype == torch.uint8 else samples.detach().float()
+        directions = self._draw(samples.shape[1:].numel()).to(samples.device)
+        with torch.autocast(samples.device.type, enabled=False):
+            (self.real if real else self.fake).append(samples.flatten(1) @ directions)
 
     def compute(self) -> Tensor:
         """The distance, 0-dim; 0 for equal sets.
 
         Raises:
-            ValueError: if there are no real or no fake samples.
+            UsageError: if there are no real or no fake samples.
         """
         real, fake = (torch.cat([*x]) if isinstance(x, list) and x else x for x in (self.real, self.fake))
         if not len(real) or not len(fake):
-            raise ValueError("SlicedWasserstein has no samples: call update with real and fake samples first")
+            none = "real" if not len(real) else "fake"
+            raise UsageError(
+                f"SlicedWasserstein has no {none} samples: call update(samples, real={none == 'real'}) first"
+            )
         assert isinstance(real, Tensor) and isinstance(fake, Tensor)
         n, m = len(real), len(fake)
         # the two quantile functions are constant between the merged levels i/n and j/m, here in units of 1/(n m)

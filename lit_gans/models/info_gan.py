@@ -201,6 +201,7 @@ class InfoGAN(LatentGAN):
         noise: Tensor | None = None,
         code: Tensor | None = None,
         category: int | Sequence[int] | None = None,
+        truncation: float = 1.0,
     ) -> Tensor:
         """Draws images from the averaged generator (the plain one if ``ema_decay=0``).
 
@@ -211,6 +212,7 @@ class InfoGAN(LatentGAN):
             code: rows (m, codes) that take turns, in place of a draw by `codes`; they may be mixtures, and their
                 continuous codes may be outside of [-1, 1], the range in training.
             category: value of the first categorical code, or values that take turns; by default all take turns.
+            truncation: a factor on the noise, but not on the code; below 1 images are more typical and less varied.
 
         Returns:
             (n, C, H, W) float32 in [-1, 1].
@@ -218,9 +220,9 @@ class InfoGAN(LatentGAN):
         Raises:
             UsageError: if there is no such category, or rows of code have another length.
         """
-        n, noise = self.rows(n, noise)
+        n, noise = self.wanted(n, noise)
         if code is None:
-            return self.draw(n, seed, noise, self.codes(n, seed=seed, category=category))
+            return self.draw(n, seed, noise, self.codes(n, seed=seed, category=category), truncation=truncation)
         if category is not None:
             raise UsageError("code says everything that category would; pass only one of them")
         rows = code if code.ndim == 2 else code.reshape(1, -1)  # (m, codes)
@@ -229,7 +231,12 @@ class InfoGAN(LatentGAN):
                 f"code must be rows of {self.code_dim} values, one-hot categories, then continuous, got "
                 f"{tuple(code.shape)}"
             )
-        return self.draw(n, seed, noise, rows[torch.arange(n, device=rows.device) % len(rows)])
+        turns = rows[torch.arange(n, device=rows.device) % len(rows)]
+        return self.draw(n, seed, noise, turns, truncation=truncation)
+
+    def rows(self, n: int, *, seed: int | None = None, noise: Tensor | None = None) -> dict[str, Tensor]:
+        """The inputs of n samples, also their codes (n, codes) as ``code``."""
+        return {**super().rows(n, seed=seed, noise=noise), "code": self.codes(n, seed=seed)}
 
     @torch.no_grad()
     def guess(self, images: Tensor) -> dict[str, Tensor]:

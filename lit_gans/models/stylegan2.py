@@ -112,29 +112,3 @@ class StyleGAN2(LatentGAN):
                 f"backbone=StyleBackbone(), or leave {option} out"
             )
         return self.generator
-
-    @torch.no_grad()
-    def sample(
-        self, n: int = 64, *, seed: int | None = None, noise: Tensor | None = None, truncation: float = 1.0
-    ) -> Tensor:
-        """Draws images from the averaged generator (the plain one if ``ema_decay=0``).
-
-        The generator's per-pixel noise is fixed here, so that an image is a function of its noise.
-
-        Args:
-            n: how many images.
-            seed: makes the draw repeatable, on any device; without it the global random state is used.
-            noise: (n, latent_dim) noise to use in place of a draw; ``n`` and ``seed`` are then ignored.
-            truncation: factor on the distance of the styles from their mean: below 1 images are better and more alike,
-                at 0 all are the same.
-
-        Returns:
-            (n, C, H, W) float32 in [-1, 1].
-
-        Raises:
-            UsageError: if ``truncation`` is not 1 and the generator has no styles.
-        """
-        if truncation == 1:
-            return super().sample(n, seed=seed, noise=noise)
-        self.styles("truncation")
-        return self.draw(n, seed, noise, truncation=truncation)

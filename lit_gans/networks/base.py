@@ -8,10 +8,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, at_least
 from lit_gans.networks.layers import Norm
 
 CHUNK = 500  # rows that a network gets at once: enough to be fast, few enough for the memory
+_most = [CHUNK]  # the same as somebody has set it, the last one counts
 
 
 class Generator(nn.Module):
@@ -22,6 +23,8 @@ class Generator(nn.Module):
     """
 
     latent_dim: int
+    #: whether ``forward`` takes a ``truncation``; where it does not, `Sampling.draw` scales the noise
+    truncates: bool = False
 
     def logits(self, noise: Tensor) -> Tensor:
         """(N, latent_dim) to unbounded (N, C, H, W)."""
@@ -187,6 +190,21 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
+@contextmanager
+def at_once(size: int | None) -> Iterator[None]:
+    """A context in which `in_parts` gives a network at most ``size`` rows at once; None changes nothing.
+
+    Raises:
+        UsageError: if ``size`` is below 1.
+    """
+    at_least(1, batch_size=size)
+    _most.append(_most[-1] if size is None else size)
+    try:
+        yield
+    finally:
+        _most.pop()
+
+
 def in_parts(
     network: Callable[..., Tensor], *rows: Tensor, like: Tensor, size: int = CHUNK, **options: object
 ) -> Tensor:
@@ -202,5 +220,6 @@ def in_parts(
     Returns:
         (N, ...) float32 on that device.
     """
+    size = min(size, _most[-1])
     chunks = zip(*(part.split(size) for part in rows), strict=True)
     return torch.cat([network(*(part.to(like) for part in chunk), **options).float() for chunk in chunks])

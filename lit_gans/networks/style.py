@@ -119,6 +119,7 @@ class StyleGenerator(Generator):
     """
 
     mean_style: Tensor
+    truncates = True
 
     def __init__(
         self,

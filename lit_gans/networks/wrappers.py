@@ -73,6 +73,7 @@ class ConditionalGenerator(Generator):
         if conditioning not in get_args(Conditioning):
             raise UsageError(f"conditioning must be 'input' or 'norm', got {conditioning!r}")
         self.generator, self.conditioning = cast(Generator, generator), conditioning
+        self.truncates = getattr(generator, "truncates", False) is True
         inputs = self.generator.latent_dim
         self.latent_dim = inputs - (num_classes if conditioning == "input" else 0)
         if self.latent_dim < 1:
@@ -91,10 +92,10 @@ class ConditionalGenerator(Generator):
                 "use one with batch norm, as DCGANBackbone and ResNetBackbone make them, or conditioning='input'"
             )
 
-    def forward(self, noise: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]
-        """(N, latent_dim) and (N, num_classes) to (N, C, H, W) in [-1, 1]."""
+    def forward(self, noise: Tensor, condition: Tensor, **options: float) -> Tensor:  # type: ignore[override]
+        """(N, latent_dim) and (N, num_classes) to (N, C, H, W) in [-1, 1]; ``options`` are the generator's own."""
         with self._told(noise, condition) as inputs:
-            return self.generator(inputs)
+            return self.generator(inputs, **options)
 
     def logits(self, noise: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]
         """(N, latent_dim) and (N, num_classes) to unbounded (N, C, H, W)."""

@@ -125,7 +125,7 @@ def test_wrong_images():
     for wrong, message in [
         (torch.zeros(2, 1, 7, 32), "8 x 8 pixels or more, got"),
         (torch.zeros(2, 8, 8), "expects"),
-        (torch.zeros(2, 1, 8, 8).long(), "floating-point"),
+        (torch.zeros(2, 1, 8, 8).long(), "floats"),
         (torch.full((1, 1, 8, 8), torch.nan), "finite images"),
     ]:
         with pytest.raises(UsageError, match=message):

@@ -22,7 +22,7 @@ def features():
 def give(metric, name, values):
     """Gives samples to a metric; the training set is the real one of those that know no other."""
     if isinstance(metric, Memorisation):
-        metric.update(values, name)
+        metric.update(values, real=name != "fake", split="test" if name == "test" else "train")
     elif name != "test":
         metric.update(values, real=name == "train")
 
@@ -134,7 +134,7 @@ def test_merge(cls):
 def test_wrong_features(cls):
     metric = filled(cls)
     for wrong, message in [
-        (draw(3, 2, 3), r"expects features of shape \(N, d\), got \(3, 2, 3\)"),
+        (draw(3, 2, 3), r"or features of shape \(N, d\), got \(3, 2, 3\)"),
         (draw(3, 5), "as wide as those before, 6, got 5"),
         (draw(3, 6).log(), "finite features, got NaN or infinity: check the fake samples"),
         (draw(3, 6).double() * 1e300, "finite features"),

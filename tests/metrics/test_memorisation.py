@@ -18,9 +18,9 @@ def draw(*shape, seed=0):
 
 def measure(train, test, fake, **arguments):
     metric = Memorisation(**arguments)
-    metric.update(train, "train")
-    metric.update(test, "test")
-    metric.update(fake, "fake")
+    metric.update(train, real=True)
+    metric.update(test, real=True, split="test")
+    metric.update(fake, real=False)
     return {name: float(value) for name, value in metric.compute().items()}
 
 
@@ -59,15 +59,15 @@ def test_a_test_set_that_was_trained_on():
 
 
 def test_wrong_arguments():
-    with pytest.raises(UsageError, match="kind must be 'train', 'test' or 'fake', got 'real'"):
-        Memorisation().update(draw(3, 2), "real")
+    with pytest.raises(UsageError, match="split must be 'train' or 'test', got 'val'"):
+        Memorisation().update(draw(3, 2), real=True, split="val")
     with pytest.raises(UsageError, match=r"tail.* must be in \[0, 1\], got 5"):
         Memorisation(tail=5)
 
 
 def test_modules_have_methods_of_these_names():
     metric = Memorisation()
-    metric.update(draw(3, 2), "train")
+    metric.update(draw(3, 2), real=True)
     metric.eval()
     assert callable(metric.train)
 

@@ -6,6 +6,7 @@ from math import pi
 import pytest
 import torch
 
+from lit_gans.errors import UsageError
 from lit_gans.metrics import SlicedWasserstein
 
 
@@ -13,9 +14,14 @@ def draw(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
+def give(metric, real, fake):
+    metric.update(real, real=True)
+    metric.update(fake, real=False)
+
+
 def distance(real, fake, **arguments):
     metric = SlicedWasserstein(**arguments)
-    metric.update(real, fake)
+    give(metric, real, fake)
     value = metric.compute()
     assert value.shape == () and value.isfinite()
     return float(value)
@@ -88,15 +94,15 @@ def test_batches_do_not_matter(sizes):
     real, fake = draw(30, 5), draw(30, 5, seed=1)
     metric = SlicedWasserstein()
     for r, f in zip(real.split(sizes), fake.split(sizes), strict=True):
-        metric.update(r, f)
+        give(metric, r, f)
     assert float(metric.compute()) == pytest.approx(distance(real, fake), rel=1e-6)
 
 
 def test_reset():
     metric = SlicedWasserstein()
-    metric.update(draw(5, 2), draw(5, 2) + 100)
+    give(metric, draw(5, 2), draw(5, 2) + 100)
     metric.reset()
-    metric.update(draw(5, 2), draw(5, 2))
+    give(metric, draw(5, 2), draw(5, 2))
     assert float(metric.compute()) == 0
 
 
@@ -110,24 +116,24 @@ def test_seed_of_the_directions():
 @pytest.mark.filterwarnings("ignore:The ``compute`` method:UserWarning")
 def test_empty():
     metric = SlicedWasserstein()
-    with pytest.raises(ValueError, match="call update with real and fake samples first"):
+    with pytest.raises(UsageError, match="call update\\(samples, real=True\\) first"):
         metric.compute()
-    metric.update(draw(3, 2), draw(3, 2))
+    give(metric, draw(3, 2), draw(3, 2))
     metric.reset()
-    with pytest.raises(ValueError, match="no samples"):
+    with pytest.raises(UsageError, match=r"no (real|fake) samples"):
         metric.compute()
 
 
 def test_unequal_counts_are_exact():
     """One real at 0, two fakes at 1 and 3 on a line: every real mass travels 1 or 3, whatever the direction's sign."""
     metric = SlicedWasserstein(directions=4)
-    metric.update(torch.zeros(1, 1), torch.tensor([[1.0], [3.0]]))
+    give(metric, torch.zeros(1, 1), torch.tensor([[1.0], [3.0]]))
     assert float(metric.compute()) == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize("counts", [(0, 3), (3, 0)])
 def test_an_empty_side_is_refused(counts):
     metric = SlicedWasserstein(directions=4)
-    metric.update(torch.zeros(counts[0], 2), torch.zeros(counts[1], 2))
-    with pytest.raises(ValueError, match="no samples"):
+    give(metric, torch.zeros(counts[0], 2), torch.zeros(counts[1], 2))
+    with pytest.raises(UsageError, match=r"no (real|fake) samples"):
         metric.compute()

@@ -1,0 +1,175 @@
+"""Calls the function of a command with the words that somebody has typed: its parameters are the options.
+
+Nothing here imports PyTorch, and no word of a parser's insides is printed.
+"""
+
+import argparse
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from lit_gans.cli.options import FOREIGN
+from lit_gans.cli.parameters import Parameter, described, parameters
+from lit_gans.cli.words import fail
+from lit_gans.errors import nearest, refuse_odd_numbers
+
+_WIDTH = 100  # most columns of a help text
+_NUMBERS = re.compile(r"[\[\]\d,\s-]+")
+
+
+class Call:
+    """One call of a command.
+
+    Args:
+        name: the command's.
+        command: its function. Parameters without a default are given by place, all others by name.
+    """
+
+    def __init__(self, name: str, command: Callable[..., Any]) -> None:
+        self.name, self.command = name, command
+        self.parameters = {parameter.name: parameter for parameter in parameters(command)}
+        self.places = [parameter for parameter in self.parameters.values() if parameter.required]
+        self.by_place: list[str] = []
+        self.given: dict[str, list[str]] = {}
+        self.data: dict[str, str] = {}
+
+    def run(self, words: Sequence[str]) -> None:
+        """Reads the words and calls the function.
+
+        Raises:
+            SystemExit: with 2 after one sentence, if the words are wrong; with 0 after the help.
+        """
+        if {"-h", "--help"} & {*words}:
+            print(self.help(), end="")
+            raise SystemExit(0)
+        self._sort([*words])
+        self._place()
+        last = sorted(self.given, key=lambda name: self.parameters[name].required)  # wrong options come before files
+        values = {name: self._value(self.parameters[name], self.given[name]) for name in last}
+        if self.data:
+            values["data_options"] = self.data
+        refuse_odd_numbers(values)
+        self.command(**values)
+
+    # ---------------------------------------------------------------- words
+
+    def _sort(self, words: list[str]) -> None:
+        """Divides the words into those by place and those that follow a flag."""
+        while words:
+            word = words.pop(0)
+            if word == "--":
+                self.by_place += words
+                return
+            if not _is_flag(word):
+                self.by_place.append(word)
+                continue
+            flag, equals, text = word.partition("=")
+            if "." in flag:
+                self._dotted(flag, text if equals else self._following(flag, words))
+                continue
+            parameter = self._known(flag)
+            if equals:
+                texts = [text]
+            elif parameter.kind is bool:
+                texts = [words.pop(0)] if words and words[0].lower() in ("true", "false") else ["true"]
+            else:
+                texts = [self._following(flag, words)]
+                while parameter.many and words and _goes_on(parameter, words[0]):
+                    texts.append(words.pop(0))
+            self.given[parameter.name] = texts
+
+    def _following(self, flag: str, words: list[str]) -> str:
+        if not words or words[0].startswith("--"):
+            self.fail(f"{flag} needs a value")
+        return words.pop(0)
+
+    def _dotted(self, flag: str, text: str) -> None:
+        kind, _, option = flag.lstrip("-").partition(".")
+        if kind != "data" or "data" not in self.parameters:
+            has = (
+                "has none with a dot" if "data" not in self.parameters else "takes the data's alone, say --data.size 32"
+            )
+            fail(f"{flag} is an option of fit; {self.name} {has}, 'lit-gans {self.name} --help' lists its own", 2)
+        self.data[option] = text
+
+    def _known(self, flag: str) -> Parameter:
+        """The parameter of a flag, with - or _ between its words."""
+        name = flag.lstrip("-").replace("-", "_")
+        name = "checkpoint" if name == "ckpt_path" else name  # as fit calls it
+        if name in self.parameters and flag.startswith("--"):
+            return self.parameters[name]
+        meant = FOREIGN.get(name, name)
+        if meant in self.parameters:
+            place = self.parameters[meant].required
+            self.fail(f"{flag} is no option of {self.name}; {f'name the {meant} alone' if place else f'use --{meant}'}")
+        close = nearest(name, [*self.parameters]).partition(";")[2].partition("?")
+        hint = close[0].replace("did you mean ", "did you mean --") + "?" if close[1] else ""
+        self.fail(f"{flag} is no option of {self.name}{f';{hint}' if hint else ''}")
+
+    def _place(self) -> None:
+        """Gives the words by place to the parameters without a default."""
+        waiting = [parameter for parameter in self.places if parameter.name not in self.given]
+        if waiting and waiting[-1].many:
+            head, rest = self.by_place[: len(waiting) - 1], self.by_place[len(waiting) - 1 :]
+            found = [[word] for word in head] + ([rest] if rest else [])
+        else:
+            found = [[word] for word in self.by_place]
+        self.given |= {parameter.name: texts for parameter, texts in zip(waiting, found, strict=False)}
+        if len(found) < len(waiting):
+            missing = " and ".join(parameter.name for parameter in waiting[len(found) :])
+            self.fail(f"{self.name} lacks what is required: {missing}")
+        if len(found) > len(waiting):
+            self.fail(f"{found[len(waiting)][0]!r} is a word too many: {self.name} takes {self._takes()}")
+
+    def _takes(self) -> str:
+        return " and ".join(f"one {parameter.name}" for parameter in self.places) or "no words but options"
+
+    def _value(self, parameter: Parameter, texts: list[str]) -> Any:
+        try:
+            return parameter.read(texts)
+        except ValueError as error:
+            named = parameter.name if parameter.required else f"--{parameter.name}"
+            self.fail(f"{named} must be {error}, got {' '.join(texts)!r}")
+
+    def fail(self, message: str) -> NoReturn:
+        """Ends with one sentence."""
+        joined = f"{message} " if message.endswith("?") else f"{message}; "
+        fail(f"{joined}'lit-gans {self.name} --help' lists the options", 2)
+
+    # ---------------------------------------------------------------- help
+
+    def help(self) -> str:
+        """The text of ``--help``."""
+        columns = min(_WIDTH, shutil.get_terminal_size().columns)
+        parser = argparse.ArgumentParser(
+            prog=f"lit-gans {self.name}",
+            usage=" ".join([f"lit-gans {self.name}", *(parameter.name for parameter in self.places), "[options]"]),
+            description=described(self.command)[0],
+            formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=28, width=columns),
+        )
+        parser._optionals.title = "options"
+        for parameter in self.parameters.values():
+            words = parameter.help.replace("%", "%%")
+            if parameter.required:
+                parser.add_argument(parameter.name, help=words)
+            elif parameter.kind is bool:
+                parser.add_argument(f"--{parameter.name}", action="store_true", help=words)
+            else:
+                parser.add_argument(f"--{parameter.name}", metavar=parameter.shown, help=words)
+        return parser.format_help()
+
+
+def _is_flag(word: str) -> bool:
+    """Whether a word begins like an option and is no number, and no expression with spaces."""
+    return re.match(r"--?[A-Za-z]", word) is not None and (word.startswith("--") or " " not in word)
+
+
+def _goes_on(parameter: Parameter, word: str) -> bool:
+    """Whether a word after a flag's first one still belongs to its list, and is not meant by place."""
+    if _is_flag(word):
+        return False
+    if parameter.kind is int:
+        return _NUMBERS.fullmatch(word) is not None
+    return word != "last" and os.sep not in word and "/" not in word and not re.search(r"\.\w{3,5}$", word)

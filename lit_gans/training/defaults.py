@@ -1,0 +1,40 @@
+"""The settings of a run that nobody has chosen: its length, its loggers, the writer of its checkpoints."""
+
+from pathlib import Path
+from typing import Any
+
+from lightning.fabric.plugins import CheckpointIO
+from lightning.pytorch.loggers import CSVLogger
+
+from lit_gans.callbacks.run_folder import RunLogger
+from lit_gans.checkpoints import AtomicCheckpointIO
+
+EPOCHS = 10  # of a run whose length nobody has set
+ROOT = "runs"  # the folder of all runs
+
+
+def endless(max_epochs: Any = None, max_steps: Any = -1, max_time: Any = None, **others: Any) -> bool:
+    """Whether no argument of a Trainer limits the length of its run."""
+    return max_epochs is None and max_steps == -1 and max_time is None
+
+
+def run_loggers(given: Any, root: Any, name: str | None) -> list[Any]:
+    """First the CSV logger, whose folder is the run's own and never another run's, then what the user asked for."""
+    loggers = [] if given is True else as_list(given)
+    loggers = [RunLogger.like(logger) if type(logger) is CSVLogger else logger for logger in loggers]
+    if not any(isinstance(logger, CSVLogger) for logger in loggers):
+        loggers.append(RunLogger(Path(root or ROOT), name))
+    return sorted(loggers, key=lambda logger: not isinstance(logger, CSVLogger))
+
+
+def safe_plugins(given: Any) -> list[Any]:
+    """The plugins that were given, and a writer that replaces a checkpoint only by a whole one, unless one is there."""
+    plugins = as_list(given)
+    if any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+        return plugins
+    return [*plugins, AtomicCheckpointIO()]
+
+
+def as_list(given: Any) -> list[Any]:
+    """The value of a Trainer argument that may be nothing, one thing or several, as a list."""
+    return [] if given in (None, False) else list(given) if isinstance(given, (list, tuple)) else [given]
