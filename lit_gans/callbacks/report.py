@@ -78,7 +78,7 @@ class RunReport(Callback):
     def _say_time(self, trainer: Trainer, pl_module: LightningModule, seconds: float) -> None:
         left = self._whole - trainer.global_step
         if _SHORT < seconds * left < float("inf"):
-            besides = " and the scores besides" if opening.first(trainer, Quality) else ""
+            besides = " and the scores besides" if self.standing.name is not None else ""
             pl_module.print(
                 f"{_TIMED} batches took {seconds * _TIMED:.2g} s: about {words(seconds * left)} of training for the "
                 f"{left:,.0f} that are left{besides}"

@@ -18,7 +18,14 @@ WARNINGS = (
     "pre-optimization state",
 )
 #: parts of notes
-NOTES = ("litlogger", "litmodels", "TPU available", "`weights_only` was not set")
+NOTES = (
+    "`Trainer.fit` stopped",
+    "GPU available: ",
+    "litlogger",
+    "litmodels",
+    "TPU available",
+    "`weights_only` was not set",
+)
 _ZERO = "utilities.rank_zero"
 _LOGGERS = (
     f"lightning.pytorch.{_ZERO}",
