@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from lit_gans.cli import settings
+from lit_gans.cli import settings, switches
 from lit_gans.cli.arguments import YAML, Unit, classes_first
 from lit_gans.cli.index import Entry, Option, index
 from lit_gans.cli.moved import refuse_moved
@@ -34,7 +34,7 @@ def checked(units: Sequence[Unit], command: str) -> list[Unit]:
     for unit in files:
         if not unit.values:
             raise UsageError("--config takes a file; 'lit-gans fit --print_config' writes one")
-        _section("", settings.read(unit.values[0]), scope, unit.values[0])
+        _section("", switches.spelled_out_in(settings.read(unit.values[0])), scope, unit.values[0])
     _refuse_old(units, scope)
     said = []
     for unit in classes_first([unit for unit in units if unit.name != "config"]):

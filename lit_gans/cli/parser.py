@@ -9,11 +9,11 @@ from typing import Any, ClassVar, NoReturn
 import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from lit_gans.checkpoints.recording import MOVED
-from lit_gans.cli import settings
+from lit_gans.checkpoints.mistakes import MOVED
+from lit_gans.cli import settings, switches
 from lit_gans.cli.classes import own_backbone
+from lit_gans.cli.loggers import left_to_the_run
 from lit_gans.cli.moved import refuse_moved
 from lit_gans.cli.reasons import causes, is_own
 from lit_gans.cli.sentences import not_accepted, sentence
@@ -23,7 +23,6 @@ from lit_gans.errors import UsageError, refuse_odd_numbers
 
 _BACKBONE = "backbone"
 _BOTH = {f"{player}_{kind}": kind for player in ("generator", "discriminator") for kind in ("optimizer", "scheduler")}
-OF_RUN = ""  # where a logger writes: with the run
 
 
 class Parser(LightningArgumentParser):
@@ -33,16 +32,19 @@ class Parser(LightningArgumentParser):
     typed: ClassVar[dict[str, str]] = {}  #: the flags of the command and their values, for errors
 
     def add_class_arguments(self, theclass: type, *arguments: Any, **options: Any) -> Any:
-        """Also remembers the class, and gives a logger the folder of the runs as its default."""
+        """Also remembers the class, and leaves it to the run where a logger writes."""
         self.of = theclass
         added = super().add_class_arguments(theclass, *arguments, **options)
-        if isinstance(theclass, type) and issubclass(theclass, (CSVLogger, TensorBoardLogger)):
-            self.set_defaults({"save_dir": OF_RUN, **({"name": OF_RUN} if issubclass(theclass, CSVLogger) else {})})
+        self.set_defaults(left_to_the_run(theclass))
         return added
 
     def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:
         """Reads a configuration file with `settings`, as all commands do."""
         with settings.opened(path) as text:
+            if "off" in self._names:  # of a whole run, not of one class
+                given = settings.read(Path(path).name)
+                if (said := switches.spelled_out_in(given)) is not given:
+                    text = yaml.safe_dump(said, sort_keys=False)
             return self.parse_string(text, os.fspath(path), *arguments, **options)
 
     def save(self, cfg: Any, path: Any, *arguments: Any, **options: Any) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lit_gans.cli import settings
+from lit_gans.cli import settings, switches
 from lit_gans.cli.arguments import files, split
 from lit_gans.cli.checking import checked, takes
 from lit_gans.cli.guesses import understood
@@ -22,7 +22,7 @@ def ready(arguments: Sequence[str]) -> list[str]:
     if command not in TRAINING or _asks_for_help(words):
         return list(arguments)
     try:
-        units = understood(words, command, lambda name: takes(command, name))
+        units = understood(switches.spelled_out(words), command, lambda name: takes(command, name))
     except UsageError as error:
         fail(str(error), 2)
     units = with_its_run(units, command)

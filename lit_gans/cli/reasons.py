@@ -44,7 +44,8 @@ def reason(error: BaseException) -> str | None:
     if _misconfigured(error):
         return _said(error)
     if own is None and _raised_by(error, ("wandb",)):
-        return f"Weights & Biases: {_said(error)}; WANDB_MODE=offline before the command logs without an account"
+        why = _said(error).rstrip(".")
+        return f"Weights & Biases: {why}; WANDB_MODE=offline before the command logs without an account"
     if own is None and _raised_by(error, _FRAMEWORK):
         return f"{_said(error)}; {TRACEBACK}"
     return None

@@ -9,6 +9,7 @@ from typing import Any
 
 from lit_gans.cli import settings
 from lit_gans.cli.arguments import Unit
+from lit_gans.cli.artifacts import fetched
 from lit_gans.errors import UsageError
 from lit_gans.runs import HOME, KINDS, Run, find_checkpoint
 
@@ -37,7 +38,7 @@ def with_its_run(units: Sequence[Unit], command: str) -> list[Unit]:
         path = _same_in_all(lambda: _newest(units, value if value in KINDS else prefer[0]))
         _note(f"{'going on from' if command == 'fit' else 'looking at'} {path}")
     else:
-        path = find_checkpoint(value, prefer)
+        path = find_checkpoint(fetched(value), prefer)
         if not path.is_file():
             raise UsageError(f"there is no checkpoint file {path}; a run keeps its own under checkpoints/last.ckpt")
     others = [unit for unit in units if unit is not asked and unit.name != "ckpt_path"]

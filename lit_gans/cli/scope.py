@@ -77,6 +77,8 @@ class Scope:
             if option is not None:
                 break
         else:
+            if self.has_parts(path):  # a group that is no option itself, ``off``
+                return path, None
             return self._in("", path, self.command, self.options)
         for part in parts[length:]:
             if option is None or part in ("class_path", "init_args"):

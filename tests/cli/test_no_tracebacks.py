@@ -163,7 +163,7 @@ def says(folder, capsys):
         (["--quality.scores=[]"], "quality.scores has no score of which less is better"),
         (["--trainer.barebones=true"], "trainer.barebones allows no logger, checkpoint or callback"),
         (["--trainer.check_val_every_n_epoch=0"], "check_val_every_n_epoch must be at least 1, got 0"),
-        (["--trainer.logger=MLFlowLogger"], "MLFlowLogger cannot be made with these options: Requirement 'mlflow"),
+        (["--trainer.logger=MLFlowLogger"], "the logger mlflow needs the package mlflow: pip install mlflow"),
         (["--trainer.callbacks=Timer"], "these options cannot be written to the run's config.yaml"),
         (["--trainer.callbacks=LearningRateFinder"], "When using the learning rate finder"),
         (["--trainer.callbacks=BackboneFinetuning"], "'DCGANBackbone' object has no attribute 'modules'"),
@@ -298,11 +298,16 @@ def test_several_best_checkpoints_have_names_of_their_own(folder):
 
 def test_the_batch_size_finder_ends_with_the_data(folder):
     finder = ["--trainer.callbacks=BatchSizeFinder", "--trainer.callbacks.steps_per_trial=1"]
-    with pytest.warns(UserWarning, match="batch_size=64 is more than the 40 training samples: 40 are taken"):
+    with pytest.warns(UserWarning, match="batch_size=64 is more than the 40 training samples: batches of 40 are taken"):
         main(["fit", *[o for o in TINY if "batch_size" not in o], "--data.batch_size=32", *finder])
+
+
+def test_too_few_samples_for_a_batch_make_a_smaller_one():
     data = Glyphs(size=16, count=40, batch_size=64)
     data.setup("fit")
-    refused(data.train_dataloader, "batch_size=64", "there are 40")  # a user's own number is not changed
+    with pytest.warns(UserWarning, match="batch_size=64 is more than the 40 training samples: batches of 40 are taken"):
+        (batch,) = data.train_dataloader()
+    assert len(batch["image"]) == 40
 
 
 # -------------------------------------------------------------------- numbers, from Python
