@@ -10,7 +10,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from signal import SIGINT, SIGPIPE
+from signal import SIGINT
 from typing import Any, NoReturn
 
 from lit_gans import __version__, signals
@@ -90,6 +90,7 @@ ABOUT = {  # a command about lit-gans itself, and the most words that it takes
     "completion": 1,
     "version": 0,
 }
+_PIPE = 13  # the number of SIGPIPE, which Windows does not have
 _ASK = "__complete"  # what the scripts of shells call
 _HELP = re.compile(r"-h|--([\w.-]+\.)?help(=.*)?")
 _CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
@@ -130,7 +131,7 @@ def main(args: Sequence[str] | None = None) -> None:
         _run(lambda: _call(arguments[0], arguments[1:]), args is None)
     elif arguments[0] in TRAINING and any(map(_HELP.fullmatch, arguments[1:])):
         _run(lambda: _show_or_train(arguments), args is None)
-    elif arguments[0] in TRAINING or (arguments[0][0] == "-" and not {*TRAINING}.isdisjoint(arguments)):
+    elif arguments[0] in TRAINING or (arguments[0][:1] == "-" and not {*TRAINING}.isdisjoint(arguments)):
         _run(lambda: _train(arguments), args is None)
     elif arguments[0].startswith("-"):
         fail(f"name a command first: lit-gans fit {shlex.join(arguments)}", 2)
@@ -259,7 +260,7 @@ def _run(command: Any, to_the_end: bool) -> None:
         return
     except BrokenPipeError:  # whoever read the output has seen enough: lit-gans list | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
-        raise SystemExit(128 + SIGPIPE) from None
+        raise SystemExit(128 + _PIPE) from None
     except BaseException as error:
         if number := signals.ended_by(error):
             if number == SIGINT:

@@ -212,6 +212,8 @@ class TrainCLI(LightningCLI):
             raise UsageError("a batch is a step here: use a larger --data.batch_size, do not accumulate")
         try:
             made = super().instantiate_trainer(**kwargs)
+        except UsageError:
+            raise
         except (ValueError, TypeError) as error:
             raise UsageError(f"the trainer cannot be made: {error}") from None
         refuse_strategy(made.strategy)
