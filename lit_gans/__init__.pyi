@@ -16,6 +16,9 @@ from lightning.pytorch.strategies import Strategy
 from lightning.pytorch.trainer.connectors.accelerator_connector import _LITERAL_WARN
 from lightning.pytorch.trainer.connectors.accelerator_connector import _PRECISION_INPUT
 from lit_gans.checkpoints import load as load
+from lit_gans.checkpoints import save as save
+from lit_gans.checkpoints import take as take
+from lit_gans.cli.own import CLI as CLI
 from lit_gans.core.encoder_decoder import EncoderDecoder as _EncoderDecoder
 from lit_gans.core.encoder_decoder import Likelihood
 from lit_gans.core.game import BaseGAN as _BaseGAN
@@ -89,6 +92,7 @@ from lit_gans.models.references import citation as citation
 from lit_gans.networks.base import Backbone
 from lit_gans.optim import Adam
 from lit_gans.training import fit as fit
+from lit_gans.training import score as score
 from lit_gans.training.trainer import Trainer as _Trainer
 from torch import nn
 from typing import Optional
@@ -107,9 +111,13 @@ __all__ = [
     "UnpairedGAN",
     "EncoderDecoder",
     "load",
+    "save",
+    "take",
     "Trainer",
     "fit",
+    "score",
     "UsageError",
+    "CLI",
     "citation",
     "ACGAN",
     "AutoEncoder",
@@ -181,6 +189,7 @@ class Trainer(_Trainer):
         checkpoints: bool = True,
         folder: bool = True,
         monitor: bool = True,
+        report: bool = True,
         seed: int | None = 0,
         accelerator: Union[str, Accelerator] = "auto",
         strategy: Union[str, Strategy] = "auto",
@@ -242,6 +251,7 @@ class EncoderDecoder(_EncoderDecoder, metaclass=ABCMeta):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class BaseGAN(_BaseGAN, metaclass=ABCMeta):
@@ -268,4 +278,5 @@ class BaseGAN(_BaseGAN, metaclass=ABCMeta):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...

@@ -12,7 +12,7 @@ _INSTALLED = {"site-packages", "dist-packages"}
 _LARGEST = 2**63  # PyTorch's whole numbers are smaller
 
 
-class UsageError(Exception):
+class UsageError(ValueError):
     """Something the user gave cannot be used; the message says what was expected, what came and what to do."""
 
 

@@ -50,13 +50,16 @@ def working_folder(parent: Path) -> Iterator[Path]:
     A process that was killed leaves its folder behind; the next process that writes to ``parent`` removes it.
 
     Raises:
-        OSError: if it cannot be made.
+        OSError: if it cannot be made; it names ``parent``, and nothing that nobody has heard of.
     """
     parent.mkdir(parents=True, exist_ok=True)
     if time.monotonic() - _looked.get(str(parent), -_PAUSE) >= _PAUSE:
         _looked[str(parent)] = time.monotonic()
         clear_leftovers(parent)
-    folder, held = _new_folder(parent)
+    try:
+        folder, held = _new_folder(parent)
+    except OSError as error:
+        raise type(error)(error.errno, f"nothing can be written into it ({error.strerror})", str(parent)) from None
     try:
         yield folder / _FILES
     finally:

@@ -1,7 +1,6 @@
 """Optimizers and schedules with the defaults that GANs use."""
 
-import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -10,7 +9,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
-from lit_gans.errors import UsageError, own_line
+from lit_gans.errors import UsageError
 
 
 def _other_names(cls: type) -> list[type]:
@@ -264,32 +263,3 @@ class HistoricalMean(nn.Module):
         """The squared distance of the parameters from their means, a 0-dim tensor."""
         pairs = zip(parameters, self.means, strict=True)
         return torch.stack([(parameter.float() - mean).square().sum() for parameter, mean in pairs]).sum()
-
-
-def named(name: str, factory: Callable[..., Any] | None, *, again: bool = False) -> Any:
-    """Wraps a factory of optimizers or schedules so that its errors begin with the name of its argument.
-
-    Args:
-        name: the argument of the model that the factory was given as.
-        factory: makes an optimizer from parameters, or a schedule from an optimizer; None stays None.
-        again: whether an optimizer may compute the loss several times a step, which a game does not allow.
-    """
-    return None if factory is None else functools.partial(_made, name, factory, again)
-
-
-def _made(name: str, factory: Callable[..., Any], again: bool, of: Any) -> Any:
-    """Calls a factory.
-
-    Raises:
-        UsageError: if the factory refuses a number, or its optimizer needs more than training gives it.
-    """
-    try:
-        made = factory(of)
-    except (UsageError, ValueError, TypeError) as error:
-        if own_line(error) is not None:
-            raise
-        raise UsageError(f"{name} cannot be used: {error}") from error
-    if isinstance(made, torch.optim.SparseAdam) or (isinstance(made, torch.optim.LBFGS) and not again):
-        need = "sparse gradients" if isinstance(made, torch.optim.SparseAdam) else "the loss several times a step"
-        raise UsageError(f"{name} cannot be used: {type(made).__name__} needs {need}; use Adam, say, or RMSprop")
-    return made

@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # nothing here is large enough fo
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from warm import Command
 
 import lit_gans.models
 from lit_gans import SGAN, CaptionedGlyphs, Glyphs, LabelGAN, PairedGlyphs, UnpairedGlyphs
@@ -130,16 +132,20 @@ def training_state(checkpoint):
     return {name: checkpoint[name] for name in names}
 
 
-def run_cli(*arguments, cwd, timeout=300, **environment):
-    """The command line in a process of its own, as a user has it."""
-    return subprocess.run(
-        [sys.executable, "-m", "lit_gans", *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
+def run_cli(*arguments, cwd, timeout=300, cold=False, **environment):
+    """The command line in a process of its own, as a user has it; ``cold``: one that makes its imports itself.
+
+    A script in the place of the command is run instead of ``lit-gans``.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    if cold:
+        command = [sys.executable, "-m", "lit_gans", *map(str, arguments)]
+        return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout)
+    with tempfile.TemporaryDirectory() as folder:
+        said = [Path(folder, name) for name in ("stdout", "stderr")]
+        command = Command(arguments, cwd, said, environment)
+        code = command.wait(timeout)
+        return subprocess.CompletedProcess(command.args, code, *(path.read_text() for path in said))
 
 
 def refused(call, *parts):

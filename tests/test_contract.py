@@ -49,14 +49,16 @@ GAMES = [model for model in EVERY_MODEL if issubclass(model, BaseGAN)]
 # One for each kind of state that a run may stop in the midst of: of two optimizers, of styles and path lengths,
 # BEGAN's k, the averaged classifier, one optimizer for two networks, pools of earlier fakes, and hints drawn on the go.
 KINDS_OF_STATE = [GAN, StyleGAN2, BEGAN, SGAN, VAE, CycleGAN, Colorizer]
+LABELLED = [model for model in DRAWING if issubclass(model, LabelGAN)]
 PACED = [DCGAN, StyleGAN2, UnrolledGAN]  # the plain game, turns that count batches themselves, steps inside a step
 SCHEDULE = partial(LinearDecay, steps=18, end=0.1)
 BATCHES, KEPT = 10, 3  # batches of the recorded run, which are two epochs, and the one it is continued from
 
 
-def each(models):
-    """Runs a test for every one of the models, whose record is then thrown away."""
-    return pytest.mark.parametrize("model_class", models, ids=lambda cls: cls.__name__, scope="module")
+def each(models, quick=EVERY_MODEL):
+    """Runs a test for every one of the models, whose record is then thrown away; those not in ``quick`` are slow."""
+    marked = [pytest.param(model, marks=[] if model in quick else [pytest.mark.slow]) for model in models]
+    return pytest.mark.parametrize("model_class", marked, ids=lambda cls: cls.__name__, scope="module")
 
 
 class Watch(Callback):
@@ -248,7 +250,7 @@ def test_fast_dev_run_moves_the_generator(model_class, tmp_path):
     assert any(not torch.equal(a, b) for a, b in zip(model.generator.parameters(), before, strict=True))
 
 
-@each(EVERY_MODEL)
+@each(EVERY_MODEL, quick=KINDS_OF_STATE)
 def test_bf16(model_class, tmp_path):
     watch = Watch()
     fit(tmp_path, small(model_class), few_batches(model_class), callbacks=[watch], precision="bf16-mixed", max_steps=6)
@@ -290,7 +292,7 @@ def first_optimizer(model):
     return made[0][0] if isinstance(made, tuple) else made
 
 
-@each(EVERY_MODEL)
+@each(EVERY_MODEL, quick=KINDS_OF_STATE)
 def test_a_checkpoint_of_the_command_line_describes_itself(model_class, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data, given = type(data_for(model_class)).__name__, arguments_for(model_class)
@@ -311,7 +313,7 @@ def test_a_checkpoint_of_the_command_line_describes_itself(model_class, tmp_path
 
 
 @pytest.mark.parametrize("form", ["image", "pair"])
-@each(DRAWING)
+@each(DRAWING, quick=[*KINDS_OF_STATE, *LABELLED])
 def test_a_users_own_loader(model_class, tmp_path, form):
     images = torch.rand(16, *SHAPE) * 2 - 1
     dataset = TensorDataset(images, torch.arange(16) % 2) if form == "pair" else images

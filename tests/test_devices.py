@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -27,14 +26,8 @@ def run(folder, *arguments):
     """Runs two_processes.py, whose exchanges are checked: a rank that alone takes part in one is an error."""
     folder.mkdir(exist_ok=True)
     path = os.pathsep.join([str(HERE / "checked"), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(
-        [sys.executable, str(HERE / "two_processes.py"), *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "TORCH_DISTRIBUTED_DEBUG": "DETAIL", "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    checked = {"TORCH_DISTRIBUTED_DEBUG": "DETAIL", "PYTHONPATH": path}
+    done = run_cli(HERE / "two_processes.py", *arguments, cwd=folder, timeout=600, **checked)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -46,7 +39,7 @@ def ranks(folder, name):
 def trained(tmp_path_factory):
     """All kinds, trained for 12 batches by one pair of processes."""
     folder = tmp_path_factory.mktemp("trained")
-    run(folder, "train", ",".join([*KINDS, "Watchful", "Unfrozen"]), 2, 12)
+    run(folder, "train", ",".join([*KINDS, "Watchful", "Unfrozen", "Noise"]), 2, 12)
     return folder
 
 
@@ -87,10 +80,9 @@ def test_layers_that_a_callback_unfreezes_stay_alike(trained):
 
 
 @pytest.mark.slow
-def test_two_processes_equal_one_on_the_whole_batch(tmp_path):
-    run(tmp_path / "two", "train", "Noise", 2, 20)
-    run(tmp_path / "one", "train", "Noise", 1, 20)
-    two, (one,) = ranks(tmp_path / "two", "Noise")[0]["state"], ranks(tmp_path / "one", "Noise")
+def test_two_processes_equal_one_on_the_whole_batch(trained, tmp_path):
+    run(tmp_path, "train", "Noise", 1, 12)
+    two, (one,) = ranks(trained, "Noise")[0]["state"], ranks(tmp_path, "Noise")
     for key, value in one["state"].items():
         torch.testing.assert_close(two[key], value, rtol=1e-4, atol=1e-6)
 
@@ -170,7 +162,8 @@ def test_whatever_goes_wrong_on_one_rank_ends_all(where, rank, kind, code, sente
     (tmp_path / "faulty.py").write_text(FAULTY)
     settings = {"where": where, "rank": rank, "kind": kind}
     flags = [f"--trainer.callbacks.{name}={value}" for name, value in settings.items()]
-    done = fit_two(tmp_path, "--trainer.callbacks+=faulty.Faulty", *flags)
+    # once, as a user starts both
+    done = fit_two(tmp_path, "--trainer.callbacks+=faulty.Faulty", *flags, cold=kind == "usage")
     text = done.stdout + done.stderr
     assert done.returncode == code, text
     assert text.count(sentence) == 1 and text.count("Traceback (most") == (1 if kind == "bug" else 0), text
@@ -181,9 +174,9 @@ def test_whatever_goes_wrong_on_one_rank_ends_all(where, rank, kind, code, sente
     assert not alive
 
 
-def fit_two(folder, *flags):
+def fit_two(folder, *flags, cold):
     """A small run on two processes, as a user starts it; run_cli's own time limit says that it ends."""
     small = ["--model.backbone.width=4", "--data.size=16", "--data.count=40", "--data.batch_size=10"]
     small += ["--quality.count=60"]
     small += ["--trainer.max_epochs=1", "--trainer.enable_progress_bar=false", f"--trainer.default_root_dir={folder}"]
-    return run_cli("fit", *small, "--trainer.accelerator=cpu", "--trainer.devices=2", *flags, cwd=folder)
+    return run_cli("fit", *small, "--trainer.accelerator=cpu", "--trainer.devices=2", *flags, cwd=folder, cold=cold)

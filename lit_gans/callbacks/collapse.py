@@ -62,7 +62,7 @@ class CollapseMonitor(Callback):
 
     def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
         """Refuses a module without samples."""
-        refuse_without_samples(pl_module, self)
+        refuse_without_samples(pl_module, type(self).__name__)
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: Any, optimizer: Any) -> None:
         """Logs the norm of every network's gradient, where one optimizer moves several."""

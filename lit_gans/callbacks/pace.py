@@ -1,5 +1,6 @@
 """Decides how often a run is scored: scores take a tenth of its time at most, and the last validation has them."""
 
+from collections.abc import Callable
 from math import ceil, isfinite
 from time import monotonic
 from typing import Any
@@ -12,8 +13,9 @@ _SHARE = 0.1  # of a run's time that scores may take
 class Pace:
     """Chooses the validations that are scored: one of every n, and the last.
 
-    If n is not given, the first validation is scored and timed, which fixes n: by the time of the scoring and of the
-    training between two validations. A checkpoint keeps n, so that a resumed run goes on with it.
+    If n is not given, the first scoring is timed, which fixes n: by the time of the scoring and of the training between
+    two validations. A guess of that time puts the first scoring off for as many validations as it would cost. A
+    checkpoint keeps n, so that a resumed run goes on with it.
 
     Args:
         every: n; None lets the first scoring decide.
@@ -22,6 +24,7 @@ class Pace:
     def __init__(self, every: int | None) -> None:
         self.given, self.fixed = every, every
         self.validations = 0
+        self.seconds = 0.0  #: that the last scoring took
         self._since, self._batch = monotonic(), 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -38,17 +41,38 @@ class Pace:
         """Notes that training goes on from here."""
         self._since, self._batch = monotonic(), trainer.fit_loop.total_batch_idx + 1
 
-    def validate(self, trainer: Trainer) -> bool:
-        """Counts a validation of a fit, and says whether it is to be scored."""
+    def validate(self, trainer: Trainer, guess: Callable[[], float]) -> bool:
+        """Counts a validation of a fit, and says whether it is to be scored.
+
+        Args:
+            trainer: of the fit.
+            guess: the seconds that a scoring takes at least; asked until there was one, on all devices.
+        """
         self.validations += 1
         self._trained = _training_time(trainer, monotonic() - self._since, self._batch)
-        return self.fixed is None or self.validations % self.fixed == 0 or _is_last(trainer)
+        if self.fixed is not None:
+            return self.validations % self.fixed == 0 or _is_last(trainer)
+        return self.validations >= self._often(trainer, guess()) or _is_last(trainer)
+
+    def _often(self, trainer: Trainer, seconds: float) -> int:
+        """In how many validations one may be scored that takes so many seconds on the first device."""
+        # seconds / (seconds + n trained) is at most the share
+        cost = seconds * (1 - _SHARE) / _SHARE / self._trained if self._trained > 0 else 1
+        return int(trainer.strategy.broadcast(max(1, ceil(cost))))
+
+    def left(self, trainer: Trainer, batches: float) -> float:
+        """Seconds that the rest of a run's scorings will take, if so many batches are left."""
+        between = _between(trainer)
+        rest = ceil(batches / between) if isfinite(between) and isfinite(batches) else 0
+        if rest <= 0:
+            return 0.0
+        done = self.validations // (every := self.fixed or 1)
+        times = (self.validations + rest) // every - done
+        return self.seconds * (times + ((self.validations + rest) % every > 0))
 
     def fix(self, trainer: Trainer, seconds: float) -> str:
         """Fixes the pace by the time that a scoring took on the first device; returns a sentence that says so."""
-        # seconds / (seconds + n trained) is at most the share
-        cost = seconds * (1 - _SHARE) / _SHARE / self._trained if self._trained > 0 else 1
-        self.fixed = int(trainer.strategy.broadcast(max(1, ceil(cost))))
+        self.fixed = self._often(trainer, seconds)
         often = "every validation" if self.fixed == 1 else f"every {self.fixed} validations, and for the last one"
         return (
             f"scores take {seconds:.2g} s, and training between two validations {self._trained:.2g} s: they are "

@@ -1,19 +1,18 @@
 """Scores samples while a run goes on, and records how they were measured."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 
+from lit_gans.callbacks import loggers
 from lit_gans.callbacks.pace import Pace
-from lit_gans.callbacks.progress import ProgressBar
 from lit_gans.callbacks.run_folder import run_of
 from lit_gans.callbacks.strangers import refuse_without_samples, seen
 from lit_gans.data.base import ImageData
@@ -36,6 +35,9 @@ from lit_gans.metrics.scoring import (
 from lit_gans.metrics.together import shared
 from lit_gans.runs import Run
 
+_MOST, _FEWEST, _TIMES = 10_000, 1_000, 10  # samples to draw, and how many times the real images if these are few
+_SOME = 64  # samples by which the time is guessed
+
 
 class Quality(Callback):
     """Scores samples after validations, as ``val/fid`` and so on, and after a test, as ``test/fid`` and so on.
@@ -44,9 +46,9 @@ class Quality(Callback):
     scoring adds a line to ``<run>/scores.jsonl``: the values and the protocol that they were measured by. Several
     devices share the work, and the scores are those of one device.
 
-    The first validation is scored and timed. After it, one of every n validations is scored, so that scores take a
-    tenth of the run's time at most, and the last one. If a callback other than `Best` watches a score, say Lightning's
-    ``EarlyStopping``, every validation is scored.
+    The first scoring is timed. After it, one of every n validations is scored, so that scores take a tenth of the run's
+    time at most, and the last one; where drawing alone takes longer, the first scoring waits, too. If a callback other
+    than `Best` watches a score, say Lightning's ``EarlyStopping``, every validation is scored.
 
     Models that translate are scored by their translations of all validation images, which are compared with the
     validation images of the target domain.
@@ -65,7 +67,8 @@ class Quality(Callback):
             ``checkerboard`` and ``accuracy``.
         features: ``digits`` (shipped: a small classifier of MNIST), ``inception``, ``dinov2``, a file that
             'lit-gans features' wrote, or a network, see `feature_network`.
-        count: samples to draw; fewer if the trainer limits the validation batches.
+        count: samples to draw, by default 10,000, or ten times as many as there are real images if these are few (but
+            1,000 at least); fewer if the trainer limits the validation batches.
         reference: the split that the real images are from; in a test it is always ``test``. With loaders of one's own,
             ``train`` are the images of the training loader, if they can be read twice, else those of validation.
         real_count: most real images to compare with.
@@ -82,13 +85,13 @@ class Quality(Callback):
         self,
         scores: Sequence[str] = ("fid", "density_coverage"),
         features: str | Features | nn.Module = "digits",
-        count: int = 10_000,
+        count: int | None = None,
         reference: str = "train",
         real_count: int = 60_000,
         seed: int = 0,
         every: int | None = None,
     ) -> None:
-        if count < 2 or real_count < 2:
+        if (count is not None and count < 2) or real_count < 2:
             raise UsageError(f"Quality compares at least 2 images, got count={count}, real_count={real_count}")
         if reference not in ("train", "val", "test"):
             raise UsageError(f"reference must be 'train', 'val' or 'test', got {reference!r}")
@@ -102,9 +105,12 @@ class Quality(Callback):
         # splits whose real images have all been taken in: a scoring that failed half way takes them in again
         self.complete: set[str] = set()
         self.run = Run(Path())
-        self.records = True  # whether scores are kept in the run's folder
         self.due = True  # whether this validation is to be scored
         self.fresh = False  # whether it has been
+        #: what it has done, how many of how many; a progress bar sets it
+        self.watcher: Callable[[str, float, float], None] = _nobody
+        #: whether scores are written to the run's folder
+        self.records = True
         self._network: Features | None = None
         # of the translations of this validation, real and fake
         self._parts: dict[bool, list[Part]] = {True: [], False: []}
@@ -127,6 +133,11 @@ class Quality(Callback):
             )
         return f"val/{chosen}"
 
+    @property
+    def network_name(self) -> str | None:
+        """The feature network, once a run has begun; None if no score needs one."""
+        return None if self._network is None else self._network.name
+
     def names(self, trainer: Trainer, pl_module: Any) -> list[str]:
         """The names of the values that a validation may log."""
         pl_module = seen(pl_module)
@@ -142,9 +153,8 @@ class Quality(Callback):
 
         An epoch may take hours, so that this is not left to the first scoring.
         """
-        refuse_without_samples(pl_module, self)
-        if self.records:
-            self.run = run_of(trainer)
+        refuse_without_samples(pl_module, type(self).__name__)
+        self.run = run_of(trainer) if self.records else Run(Path())
         pl_module = seen(pl_module)
         shape = _shape(trainer, pl_module)
         unused = trainer.limit_test_batches == 0 if stage == "test" else trainer.limit_val_batches == 0
@@ -185,8 +195,24 @@ class Quality(Callback):
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Decides whether this validation is scored."""
         fitting = trainer.state.fn == "fit"
-        self.due = not trainer.sanity_checking and (not fitting or self.pace.validate(trainer))
+        self.due = not trainer.sanity_checking and (
+            not fitting or self.pace.validate(trainer, lambda: self._guess(pl_module))
+        )
         self._begin()
+
+    def _guess(self, model: Any) -> float:
+        """The seconds that it takes to draw the samples, from the time that a few take."""
+        if not model.draws:
+            return 0.0
+        began, count = monotonic(), self.count or _MOST
+        model.sample(some := min(count, _SOME), seed=0)
+        return (monotonic() - began) * count / some
+
+    def _wanted(self, scoring: Scoring) -> int:
+        """The number of samples to draw."""
+        if self.count is not None:
+            return self.count
+        return min(_MOST, max(_FEWEST, _TIMES * scoring.counts[True]))
 
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forgets what an interrupted test has left."""
@@ -240,8 +266,6 @@ class Quality(Callback):
 
     def measure(self, trainer: Trainer, pl_module: Any, stage: str, split: str) -> None:
         """Scores the model as it is and logs the scores as ``<stage>/<name>``."""
-        if isinstance(bar := trainer.progress_bar_callback, ProgressBar):
-            bar.say(f"computing {stage} scores")
         try:
             scoring = self._scoring(trainer, pl_module, split)
             self._take_real(scoring, trainer, pl_module, split)
@@ -249,8 +273,11 @@ class Quality(Callback):
                 raise UsageError("there are no real images")
             began = monotonic()
             scoring.reset()
-            for part in shared(self._fakes(scoring, trainer, pl_module, stage)):
+            count = min(self._wanted(scoring), _limit(trainer, stage))
+            for part in shared(self._fakes(scoring, trainer, pl_module, count)):
                 scoring.take(part, real=False)
+                self.watcher("scoring", scoring.counts[False], count if pl_module.draws else 0)
+            self.watcher("comparing", 0, 0)
             if not min(scoring.counts.values()):
                 return  # a translator whose validation gives nothing to compare
             values = scoring.compute()
@@ -260,13 +287,14 @@ class Quality(Callback):
         self._doubt(scoring, stage)
         values = values if "accuracy" in self.scores else drop_unreliable_accuracy(values)
         if pl_module.draws:
-            count, data = min(self.count, _limit(trainer, stage)), trainer.datamodule  # type: ignore[attr-defined]
+            data = trainer.datamodule  # type: ignore[attr-defined]
             values |= measure_coverage(pl_module, data, self.seed, count, trainer.global_rank, trainer.world_size)
         pl_module.log_dict({f"{stage}/{name}": value for name, value in values.items()})
         self.fresh = bool(values)
         self._record(trainer, pl_module, scoring, split, values)
+        self.pace.seconds = monotonic() - began
         if trainer.state.fn == "fit" and self.pace.fixed is None:
-            rank_zero_info(self.pace.fix(trainer, monotonic() - began))
+            rank_zero_info(self.pace.fix(trainer, self.pace.seconds))
 
     def _compare(self, model: Any, outputs: Any, split: str) -> None:
         """Gathers the features of a batch of translations and, in the first pass, of the real images beside them."""
@@ -299,18 +327,18 @@ class Quality(Callback):
         try:
             for part in shared(looked if pl_module.draws else self._kept(True)):
                 scoring.take(part, real=True)
+                self.watcher("reading real images", scoring.counts[True], 0)
         except UsageError:
             del self.scorings[split]  # it has only some of them
             raise
         if scoring.counts[True]:
             self.complete.add(split)
 
-    def _fakes(self, scoring: Scoring, trainer: Trainer, pl_module: Any, stage: str) -> Iterator[Part]:
+    def _fakes(self, scoring: Scoring, trainer: Trainer, pl_module: Any, count: int) -> Iterator[Part]:
         """This device's share of the samples or translations."""
         if not pl_module.draws:
             yield from self._kept(False)
             return
-        count = min(self.count, _limit(trainer, stage))
         for images in drawn(pl_module, count, self.seed, trainer.global_rank, trainer.world_size):
             yield scoring.look(images, False, classes_in_turn(pl_module, len(images)))
 
@@ -424,9 +452,11 @@ class Quality(Callback):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as file:
             file.write(json.dumps(asdict(record)) + "\n")
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.experiment.config.update({"protocol": asdict(card)}, allow_val_change=True)
+        loggers.tell_protocol(trainer, asdict(card))
+
+
+def _nobody(what: str, done: float, whole: float) -> None:
+    """Watches nothing."""
 
 
 def _shape(trainer: Trainer, model: Any) -> tuple[int, ...] | None:

@@ -1,6 +1,8 @@
 """The folder that a run writes to: its own, never one that holds another run."""
 
 import os
+import shutil
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,9 @@ from lit_gans.errors import UsageError
 from lit_gans.files import clear_leftovers
 from lit_gans.runs import Run
 
-_made: list[Path] = []
+_made: list[tuple[Path, list[Path]]] = []  # folders of runs, each with the folders that were made around it
+_EVENTS = "events.out.tfevents"  # TensorBoard makes a file as soon as it is asked
+_MADE_BY_ALL = {"config.yaml", "hparams.yaml", "samples/real.png"}  # what a run writes before its first batch is done
 
 
 class RunLogger(CSVLogger):
@@ -43,8 +47,18 @@ class RunLogger(CSVLogger):
         self._claimed = True
         return super().version
 
+    @property
+    def experiment(self) -> Any:
+        """Lightning's writer, without its warning of files that other loggers of this run have put into the folder."""
+        if self._experiment is None:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Experiment logs directory")
+                return super().experiment
+        return super().experiment
+
     def _claim(self, version: int | str | None) -> int | str:
         root = Path(self.root_dir)
+        around = [folder for folder in (root, *root.parents) if not folder.exists()]
         root.mkdir(parents=True, exist_ok=True)
         number = self._get_next_version() if version is None else version
         while True:
@@ -56,7 +70,7 @@ class RunLogger(CSVLogger):
                     number = int(number) + 1
                     continue
                 refuse_used(folder)
-            _made.append(folder)
+            _made.append((folder, around))
             _clear_older(root)
             return number
 
@@ -74,11 +88,21 @@ def refuse_used(folder: Path) -> None:
         )
 
 
+def begun() -> None:
+    """Keeps the folders of this process's runs from now on: they have something to show."""
+    _made.clear()
+
+
 def remove_unused() -> None:
-    """Removes the folders that runs of this process have made and written nothing into."""
+    """Removes the folders of this process's runs that did not begin: they hold their options and nothing more."""
     while _made:
-        with suppress(OSError):  # it is not empty
-            _made.pop().rmdir()
+        folder, around = _made.pop()
+        files = [path for path in folder.rglob("*") if not path.is_dir() and not path.name.startswith(_EVENTS)]
+        with suppress(OSError):
+            if {path.relative_to(folder).as_posix() for path in files} <= _MADE_BY_ALL:
+                shutil.rmtree(folder)
+                for outer in around:  # unless they hold other runs by now
+                    outer.rmdir()
 
 
 def run_of(trainer: Trainer) -> Run:

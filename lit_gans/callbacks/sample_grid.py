@@ -5,14 +5,14 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
+from lit_gans.callbacks import loggers
 from lit_gans.callbacks.run_folder import run_of
 from lit_gans.callbacks.strangers import Stranger, refuse_without_samples, seen
 from lit_gans.errors import UsageError
-from lit_gans.images.grid import beside, grid, refuse_undrawable, to_image
+from lit_gans.images.grid import beside, grid, refuse_undrawable
 from lit_gans.images.photos import write_picture
 
 _MOST = 10_000  # samples in a picture that can still be opened
@@ -21,7 +21,7 @@ _WIDEST = 50  # classes beside each other that can still be told apart on a scre
 
 
 class SampleGrid(Callback):
-    """A grid of samples from a fixed noise: a PNG in ``<run>/samples`` always, and in W&B and TensorBoard if they log.
+    """A grid of samples from a fixed noise: a PNG in ``<run>/samples``, and in the loggers that take pictures.
 
     For a model that draws by class, each column is one class, and ``count`` is rounded down to whole rows.
 
@@ -56,7 +56,7 @@ class SampleGrid(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Finds the run's folder (on every device, since they have to agree on it)."""
-        refuse_without_samples(pl_module, self)
+        refuse_without_samples(pl_module, type(self).__name__)
         self.folder = run_of(trainer).samples
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
@@ -72,7 +72,9 @@ class SampleGrid(Callback):
                 raise
             return self._refuse(error)  # anybody's module, which may well train on it
         if images and self._drawable(*images):
-            write_picture(grid(beside(images)[: self.count]), self.folder / "real.png")
+            picture = grid(beside(images)[: self.count])
+            write_picture(picture, self.folder / "real.png")
+            loggers.show(trainer, "real", picture, trainer.global_step)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -166,9 +168,4 @@ class SampleGrid(Callback):
     def _show(self, trainer: Trainer, kind: str, picture: Tensor, step: int) -> None:
         """Writes a picture to the run's folder and to the loggers that take pictures."""
         write_picture(picture, self.folder / f"{kind}_{step:07}.png")
-        name = "samples" if kind == "step" else kind
-        for logger in trainer.loggers:  # as uint8: wandb does not scale float images
-            if isinstance(logger, WandbLogger):
-                logger.log_image(name, [to_image(picture)], step=step)
-            elif isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image(name, picture, step)
+        loggers.show(trainer, "samples" if kind == "step" else kind, picture, step)

@@ -13,6 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from lightning.pytorch.utilities import rank_zero_info
 
+from lit_gans.callbacks.loggers import upload_last
 from lit_gans.callbacks.run_folder import run_of
 from lit_gans.errors import at_least
 from lit_gans.signals import Terminated, is_first
@@ -27,7 +28,7 @@ class SaveLast(Callback):
     The checkpoint is written after every epoch (and at the end of a run that stops within one), every
     ``every_n_steps`` batches, and when SIGTERM or Ctrl-C arrives at any of the processes: the batch is finished, never
     left between the two players, all processes save together and exit with 128 plus the signal's number (143, 130). A
-    second Ctrl-C ends at once.
+    second Ctrl-C ends at once. In a sweep of W&B, whose agent ends poor runs by SIGTERM, the exit code is 0.
 
     Args:
         every_n_steps: batches between two checkpoints within an epoch; 0 saves only at its end.
@@ -69,7 +70,7 @@ class SaveLast(Callback):
             self._save(trainer)
         due = trainer.strategy.root_device.type == "cpu" or trainer.global_step % _ASK_EVERY == 0
         if due and (number := self._agreed(trainer)) != 0:
-            self._save(trainer)
+            self._save(trainer, ended=True)
             trainer._logger_connector.update_train_step_metrics()  # Lightning's next step, which is not reached
             self._leave(trainer, number)
 
@@ -78,8 +79,10 @@ class SaveLast(Callback):
         self._save(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stops if a signal came after the last batch, say during the last validation."""
+        """Uploads what was saved last, and stops if a signal came after the last batch, say in the last validation."""
         self._restore()
+        if self.saves and not trainer.fast_dev_run and self.path.is_file():  # type: ignore[attr-defined]
+            self._upload(trainer, ended=True)
         number = self._agreed(trainer)
         self.received = 0
         if number:  # all processes leave or none: one alone would wait for the others
@@ -120,9 +123,14 @@ class SaveLast(Callback):
         dist.all_reduce(flag, dist.ReduceOp.MAX)
         return int(flag)
 
-    def _save(self, trainer: Trainer) -> None:
+    def _save(self, trainer: Trainer, ended: bool = False) -> None:
         if self.saves and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             trainer.save_checkpoint(self.path)
+            self._upload(trainer, ended)
+
+    def _upload(self, trainer: Trainer, ended: bool) -> None:
+        if trainer.is_global_zero:
+            upload_last(trainer, self.path, ended)
 
     def _leave(self, trainer: Trainer, number: int) -> None:
         trainer.strategy.barrier()
@@ -131,7 +139,9 @@ class SaveLast(Callback):
             f"{signal.Signals(number).name}: stopped after batch {trainer.global_step}"
             + (f"; go on with the same command and --ckpt_path {self.path}" if self.saves else ", nothing was saved")
         )
-        raise SystemExit(128 + number)
+        # an agent of W&B ends a run early by SIGTERM; it takes other codes than 0 for failures, and gives up after five
+        ended_early = number == signal.SIGTERM and os.environ.get("WANDB_SWEEP_ID")
+        raise SystemExit(0 if ended_early else 128 + number)
 
     def _restore(self) -> None:
         """Puts back the handlers that were there before Lightning's own."""

@@ -1,12 +1,12 @@
 """Checks before a run's first batch that the score which may stop it early will be measured."""
 
-import math
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from lit_gans.callbacks.best import logged, never_logged, unknown
+from lit_gans.callbacks.length import all_batches, first_validation
 from lit_gans.errors import UsageError
 
 
@@ -38,23 +38,8 @@ class StoppingCheck(Callback):
         callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
         watched = [c.monitor for c in callbacks if isinstance(c, EarlyStopping) and c.strict]
         scores = [name for name in watched if name.startswith("val/")]
-        if scores and trainer.global_step == 0 and _batches(trainer) < _first_validation(trainer):
+        if scores and trainer.global_step == 0 and all_batches(trainer) < first_validation(trainer):
             raise UsageError(
-                f"EarlyStopping watches {scores[0]}, but this run of {_batches(trainer):g} batches ends before its "
+                f"EarlyStopping watches {scores[0]}, but this run of {all_batches(trainer):g} batches ends before its "
                 "first validation; let it run longer, lower trainer.val_check_interval, or leave EarlyStopping out"
             )
-
-
-def _batches(trainer: Trainer) -> float:
-    """The most batches that a run may have."""
-    epochs = trainer.max_epochs if trainer.max_epochs is not None and trainer.max_epochs >= 0 else math.inf
-    steps = trainer.max_steps if trainer.max_steps >= 0 else math.inf
-    return min(steps, epochs * trainer.num_training_batches)
-
-
-def _first_validation(trainer: Trainer) -> float:
-    """The number of batches before the first validation."""
-    if trainer.limit_val_batches == 0 or not trainer.enable_validation:
-        return math.inf
-    within = trainer.val_check_batch or trainer.num_training_batches
-    return ((trainer.check_val_every_n_epoch or 1) - 1) * trainer.num_training_batches + within

@@ -17,13 +17,12 @@ def seen(module: Any) -> Any:
     return module if hasattr(module, "draws") else Stranger(module)
 
 
-def refuse_without_samples(module: Any, callback: Any) -> None:
-    """Refuses anybody's module that does not draw.
+def refuse_without_samples(module: Any, name: str) -> None:
+    """Refuses anybody's module that does not draw; ``name`` is of what looks at samples.
 
     Raises:
         UsageError: if it is none of this library and does not have a method ``sample``.
     """
-    name = type(callback).__name__
     if not hasattr(module, "draws") and not callable(getattr(module, "sample", None)):
         raise UsageError(
             f"{name} looks at samples, but {type(module).__name__} does not have a method sample(n), which gives "
@@ -46,6 +45,7 @@ class Stranger:
     draws_from_latents: ClassVar[bool] = False
     known_classes: ClassVar[None] = None
     num_classes: ClassVar[None] = None
+    domains: ClassVar[tuple[str, ...]] = ()
     columns: ClassVar[int] = 0
     repeats: ClassVar[bool] = False
     judges_by_energy: ClassVar[bool] = False

@@ -11,6 +11,8 @@ from lit_gans.callbacks.best import AUTO, BEST, Best
 from lit_gans.callbacks.collapse import CollapseMonitor
 from lit_gans.callbacks.progress import ProgressBar
 from lit_gans.callbacks.quality import Quality
+from lit_gans.callbacks.rates import RateCheck
+from lit_gans.callbacks.report import RunReport
 from lit_gans.callbacks.sample_grid import SampleGrid
 from lit_gans.callbacks.save_last import SaveLast
 from lit_gans.callbacks.stopping import StoppingCheck
@@ -22,19 +24,22 @@ def default(
     pictures: bool = True,
     checkpoints: bool = True,
     monitor: bool = True,
+    report: bool = True,
     bar: bool = True,
     own: Sequence[Callback] = (),
 ) -> list[Callback]:
     """The callbacks of a run from the command line: ``Trainer(callbacks=lit_gans.callbacks.default())``.
 
-    They are `Quality`, `SampleGrid`, `SaveLast`, `Best`, `CollapseMonitor`, `ProgressBar`, and a check of the score by
-    which an ``EarlyStopping`` stops. `lit_gans.Trainer` has them by itself, and a run folder besides.
+    They are `Quality`, `SampleGrid`, `SaveLast`, `Best`, `CollapseMonitor`, `RateCheck`, `RunReport`, `ProgressBar`, and
+    a check of the score by which an ``EarlyStopping`` stops. `lit_gans.Trainer` has them by itself, and a run folder
+    besides.
 
     Args:
         scores: measure scores after validations, and keep the checkpoint with the best.
         pictures: draw grids of samples.
         checkpoints: keep the last checkpoint and, with scores, the best. Without, Ctrl-C still finishes the batch.
-        monitor: watch for a collapse.
+        monitor: watch for a collapse and for learning rates that are far too high.
+        report: print what the run finds and does before it begins, and what there is at its end.
         bar: show a progress bar with the losses.
         own: callbacks of yours. One that is a `Quality`, a `SampleGrid` and so on takes the place of the default.
 
@@ -42,8 +47,8 @@ def default(
         The callbacks: yours first.
 
     Examples:
-        >>> [type(each).__name__ for each in default(scores=False, pictures=False, bar=False)]
-        ['SaveLast', 'CollapseMonitor', 'StoppingCheck']
+        >>> [type(each).__name__ for each in default(scores=False, pictures=False, report=False, bar=False)]
+        ['SaveLast', 'CollapseMonitor', 'RateCheck', 'StoppingCheck']
         >>> default(own=[Quality(count=100)])[0].count
         100
     """
@@ -55,6 +60,8 @@ def default(
         (True, SaveLast, SaveLast, {}),
         (checkpoints and scored, Best, Best, best),
         (monitor, CollapseMonitor, CollapseMonitor, {}),
+        (monitor, RateCheck, RateCheck, {}),
+        (report, RunReport, RunReport, {}),
         (bar, ProgressBar, AnyProgressBar, {}),
         (True, StoppingCheck, StoppingCheck, {}),
     ]

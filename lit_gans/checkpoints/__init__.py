@@ -10,12 +10,15 @@ from lit_gans.checkpoints.description import (
 )
 from lit_gans.checkpoints.file import KEY, RANDOM, AtomicCheckpointIO, plain_key, read
 from lit_gans.checkpoints.loading import load
+from lit_gans.checkpoints.saving import save
+from lit_gans.checkpoints.taking import Taken, take
 from lit_gans.checkpoints.trust import class_path, findable
 
 __all__ = [
     "KEY",
     "RANDOM",
     "AtomicCheckpointIO",
+    "Taken",
     "broken",
     "class_path",
     "describe",
@@ -25,6 +28,8 @@ __all__ = [
     "prove_loadable",
     "random_state",
     "read",
+    "save",
     "save_hyperparameters",
     "set_random_state",
+    "take",
 ]

@@ -85,7 +85,7 @@ def prove_loadable(model: Any) -> None:
 def _class_names(value: Any) -> Iterator[str]:
     """The classes that a described value names, however deep."""
     if isinstance(value, dict):
-        yield from (value[key] for key in ("class_path", "class") if isinstance(value.get(key), str))
+        yield from (value[key] for key in ("class_path", "class", "function") if isinstance(value.get(key), str))
         for entry in value.values():
             yield from _class_names(entry)
     elif isinstance(value, (list, tuple)):

@@ -70,7 +70,9 @@ def read(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
     """
     content = unpack(path, map_location)
     if KEY not in content:
-        raise UsageError(f"{source(path)} was not saved by lit_gans: it does not say which class it holds")
+        known = any(isinstance(value, torch.Tensor) for value in content.values()) or "state_dict" in content
+        cure = "; make the model and give it the weights: lit_gans.take(model, path)" if known else ""
+        raise UsageError(f"{source(path)} was not saved by lit_gans: it does not say which class it holds{cure}")
     _check(content, source(path))
     return content
 
@@ -130,7 +132,10 @@ def _damaged(file: IO[bytes]) -> str | None:
 def _asked_for(error: Exception) -> str:
     """The reason why a pickle is refused, without PyTorch's advice to let it run code."""
     if found := re.search(r"GLOBAL ([\w.]+)", str(error)):
-        return f"it asks for {found[1]} to be run, which no checkpoint of lit_gans does; do not use it"
+        said = f"it asks for {found[1]} to be run, which no checkpoint of lit_gans does; do not use it"
+        if not found[1].startswith(("lit_gans.", "torch.nn.")):
+            return said
+        return f"{said}, or if you made it by torch.save(model), save again by trainer.save_checkpoint(path)"
     found = re.search(r"WeightsUnpickler error:\s*(.*)", str(error))
     return f"it is damaged ({reason(Exception(found[1])) if found else 'a broken pickle'})"
 

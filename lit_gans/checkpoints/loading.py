@@ -18,8 +18,10 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from lit_gans.checkpoints import functions
 from lit_gans.checkpoints.file import KEY, RANDOM, plain_key, read, source
 from lit_gans.checkpoints.recording import Recorded, defaults
+from lit_gans.checkpoints.taking import take_from, weights_of
 from lit_gans.checkpoints.trust import class_path, find_class, shown
 from lit_gans.errors import UsageError, reason
 from lit_gans.networks.base import Backbone, TranslationBackbone
@@ -36,6 +38,7 @@ def load(
     trust: Sequence[str] = (),
     strict: bool | None = None,
     hparams_file: Any = None,
+    fit_what_fits: bool = False,
     **arguments: Any,
 ) -> Any:
     """Builds the model that a checkpoint holds, with its weights.
@@ -48,6 +51,8 @@ def load(
             classes must be imported already, or belong to this package, PyTorch, torchvision or Lightning.
         strict: whether missing and unexpected weights are an error; False ignores them with a warning.
         hparams_file: a .yaml file of arguments to take in place of those in the checkpoint.
+        fit_what_fits: for fine-tuning with other arguments, another ``image_shape`` for example: takes the weights that
+            fit by name and shape, says which did not, and lets the average begin anew; see `take`.
         arguments: arguments of the model to change or add. A network that was given as an object must be passed
             again (``generator=MyGenerator()``).
 
@@ -55,13 +60,17 @@ def load(
         UsageError: if the file is no checkpoint of this library, is damaged, holds another class, names a class that is
             no part of a model or may not be imported, or needs a network.
     """
+    _refuse_device(map_location)
     checkpoint, where = read(path, "cpu" if map_location is None else map_location), source(path)
     cls = named_class(checkpoint, where, expected, trust)
     if expected is not None and not issubclass(cls, expected):
         held, wanted_class = cls.__name__, expected.__name__
         if held == wanted_class:  # two classes of one name
             held, wanted_class = class_path(cls), class_path(expected)
-        raise UsageError(f"{where} holds a {held}, expected {wanted_class}; load it with lit_gans.load")
+        raise UsageError(
+            f"{where} holds a {held}, expected {wanted_class}; load it with lit_gans.load, or give a {wanted_class} "
+            f"the weights that fit: lit_gans.take({wanted_class}(...), path)"
+        )
     for network, network_class in checkpoint[KEY].get("given_networks", {}).items():
         if network not in arguments:
             raise UsageError(
@@ -75,9 +84,24 @@ def load(
     except RecursionError:
         raise UsageError(f"{where} is damaged: its arguments are nested without end") from None
     model = _construct(cls, _earlier_defaults(cls, checkpoint, {**built, **arguments}), built, arguments, where)
-    _fill(model, checkpoint, strict, where)
+    if fit_what_fits:
+        take_from(model, weights_of(checkpoint), where)
+    else:
+        _fill(model, checkpoint, strict, where)
     first = next((tensor for tensor in checkpoint["state_dict"].values() if isinstance(tensor, torch.Tensor)), None)
     return model if first is None else model.to(first.device)
+
+
+def _refuse_device(device: Any) -> None:
+    """Raises a `UsageError` for the name of a device that this machine does not have, or that PyTorch does not know."""
+    if not isinstance(device, (str, torch.device)):
+        return
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise UsageError(f"there is no device {device!r}; give 'cpu', 'cuda' or 'cuda:1' for example") from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f"this machine has no device {str(device)!r} that PyTorch can use; give 'cpu'")
 
 
 def named_class(checkpoint: dict[str, Any], where: str, expected: type[Any] | None, trust: Sequence[str]) -> type[Any]:
@@ -113,7 +137,7 @@ def _construct(cls: type, earlier: dict[str, Any], built: dict[str, Any], argume
         unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error.__cause__))
         if unknown and unknown[1] in arguments:
             raise UsageError(
-                f"{cls.__name__} has no argument {unknown[1]!r} to load {where} with; help({cls.__name__}) lists them"
+                f"{cls.__name__} has no argument {unknown[1]!r} to load {where} with; {str(error).partition('; ')[2]}"
             ) from None
         raise
 
@@ -155,7 +179,8 @@ def _repeated(cls: type, recorded: dict[str, Any], state: dict[str, Any], device
     try:
         with torch.device(device), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model = cls(**{name: build(value, name) for name, value in recorded.items()})
+            own = [path.partition(".")[0] for path in functions.names(recorded)]  # this program's, from no file
+            model = cls(**{name: build(value, name, own) for name, value in recorded.items()})
             with suppress(Exception):  # a user's hook may need more than this checkpoint of no run holds
                 model.on_load_checkpoint({"state_dict": state})
             return model
@@ -183,7 +208,8 @@ def build(value: Any, where: str = "this", trust: Sequence[str] = ()) -> Any:
     """The inverse of `recording.plain`, also for values inside lists and dicts.
 
     ``{"class_path", "init_args"}`` becomes a network or a backbone, or a factory of optimizers or schedules;
-    ``{"class"}`` the class itself, with ``"partial"`` a partial of it. Anything else is returned as it is.
+    ``{"class"}`` the class itself, with ``"partial"`` a partial of it, and ``{"function"}`` a function that is called
+    only if it is trusted. Anything else is returned as it is.
 
     Args:
         value: the stored value.
@@ -197,6 +223,10 @@ def build(value: Any, where: str = "this", trust: Sequence[str] = ()) -> Any:
         return type(value)(build(entry, where, trust) for entry in value)
     if not isinstance(value, dict):
         return value
+    if value.keys() in ({"function"}, {"function", "partial"}) and isinstance(value["function"], str):
+        function, given = functions.found(value["function"], where, trust), value.get("partial", {})
+        arguments = {str(name): build(argument, where, trust) for name, argument in dict(given).items()}
+        return functools.partial(function, **arguments) if "partial" in value else function
     if not ("class_path" in value or value.keys() in ({"class"}, {"class", "partial"})):
         return {key: build(entry, where, trust) for key, entry in value.items()} if type(value) is dict else value
     cls = find_class(value["class_path"] if "class_path" in value else value["class"], _KINDS, where, trust)

@@ -5,7 +5,6 @@ import inspect
 import os
 import pickle
 from abc import ABCMeta
-from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,30 +13,12 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from lit_gans.checkpoints.functions import function_path
+from lit_gans.checkpoints.mistakes import explain
 from lit_gans.checkpoints.trust import class_path
 from lit_gans.errors import UsageError
 from lit_gans.networks.base import Backbone, TranslationBackbone
 
-# arguments of 0.1 that are options of a backbone now
-MOVED = [
-    "width",
-    "upsampling",
-    "generator_norm",
-    "discriminator_norm",
-    "residual",
-    "attention",
-    "style_dim",
-    "mapping_layers",
-    "mixing",
-    "blocks",
-    "norm",
-    "dropout",
-    "generator_hidden",
-    "discriminator_hidden",
-    "skip",
-    "minibatch",
-    "dense",
-]
 _FACTORIES = (Optimizer, LRScheduler)
 
 
@@ -59,9 +40,13 @@ class Recorded(ABCMeta):
             made.__dict__["recorded"] = call
             try:
                 made.__init__(*arguments, **named)
-            except TypeError as error:
-                _explain_moved(cls, error)
+            except (TypeError, AttributeError) as error:
+                explain(cls, error, arguments, named)
                 raise
+            if issubclass(cls, nn.Module) and "_modules" not in made.__dict__:
+                raise UsageError(
+                    f"{cls.__name__}.__init__ does not call its parent; call super().__init__(...) first in it"
+                )
             if (finish := getattr(made, "was_made", None)) is not None:
                 finish()
             return made
@@ -71,6 +56,10 @@ class Recorded(ABCMeta):
         """The signature of ``__init__``; editors and ``help`` would otherwise show the metaclass's."""
         own = inspect.signature(cls.__init__)  # type: ignore[misc]
         return own.replace(parameters=list(own.parameters.values())[1:], return_annotation=inspect.Signature.empty)
+
+
+# Lightning names it where it is given a class in place of a model: "`model` must be a `LightningModule`, got ..."
+Recorded.__qualname__ = "a class, of which an object must be made first, as in DCGAN(...)"
 
 
 def _bound(cls: type, made: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
@@ -99,17 +88,6 @@ def _copied(value: Any) -> Any:
     return [_copied(entry) for entry in value] if type(value) is list else value
 
 
-def _explain_moved(cls: type, error: TypeError) -> None:
-    """Raises a `UsageError` if the call used an argument of version 0.1."""
-    name = str(error).rpartition("unexpected keyword argument '")[2].rstrip("'")
-    if str(error).count("unexpected keyword argument") and name in MOVED and hasattr(cls, "default_backbone"):
-        backbone = type(cls.default_backbone).__name__
-        raise UsageError(
-            f"{name} is an option of a backbone since 0.2: {cls.__name__}(backbone={backbone}(...)); docs/from-0.1.md "
-            "says which one it is now"
-        ) from None
-
-
 def defaults(cls: type) -> dict[str, Any]:
     """The default of every argument of a class, and of those that it hands on to its parents."""
     parameters = [
@@ -127,7 +105,8 @@ def defaults(cls: type) -> dict[str, Any]:
 def described(model: Any) -> tuple[dict[str, Any], dict[str, str]]:
     """The recorded call of a model as plain values.
 
-    A class is ``{"class": its name}``, a partial of one has its arguments beside that as ``"partial"``. Backbones,
+    A class is ``{"class": its name}``, a function ``{"function": its name}``, a partial of one has its arguments beside
+    that as ``"partial"``. Backbones,
     modules without weights, optimizers and schedules are ``{"class_path", "init_args"}``, as in a configuration.
 
     Returns:
@@ -146,14 +125,18 @@ def described(model: Any) -> tuple[dict[str, Any], dict[str, str]]:
         try:
             pickle.dumps(value)
         except (pickle.PickleError, AttributeError, TypeError) as error:
-            raise _unnameable(name, value) from error
+            raise UsageError(
+                f"{name} is {value!r}, which a checkpoint cannot name ({type(error).__name__}); pass a class, a "
+                "number, a string, a list, a dict or a tensor"
+            ) from error
     return values, networks
 
 
 def plain(name: str, value: Any) -> Any:
     """``value`` as something that ``torch.load(weights_only=True)`` gives back; a module with weights as it is."""
     if isinstance(value, nn.Module):
-        return {"class_path": class_path(type(value)), "init_args": {}} if _as_made(value) else value
+        arguments = _arguments_of(value)
+        return value if arguments is None else {"class_path": class_path(type(value)), "init_args": arguments}
     if isinstance(value, type):
         return _factory(value, {}) if issubclass(value, _FACTORIES) else {"class": class_path(value)}
     if isinstance(value, functools.partial):
@@ -172,18 +155,22 @@ def plain(name: str, value: Any) -> Any:
         return {key: plain(f"{name}.{key}", entry) for key, entry in value.items()}
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    if callable(value):
-        raise _unnameable(name, value)
-    return value
+    return {"function": function_path(name, value)} if callable(value) else value
 
 
 def _partial(name: str, value: functools.partial[Any]) -> dict[str, Any]:
     cls, rest = value.func, value.args
     if not isinstance(cls, type) and rest and isinstance(rest[-1], type):  # jsonargparse's own way to make a factory
         cls, rest = rest[-1], ()
-    if not isinstance(cls, type) or rest:
-        raise _unnameable(name, value.func)
+    if rest:
+        shown = getattr(cls, "__name__", cls)
+        raise UsageError(
+            f"{name} is a partial of {shown} with arguments by place, which a checkpoint cannot name; give them by "
+            f"name: functools.partial({shown}, name=...)"
+        )
     arguments = {key: plain(f"{name}.{key}", entry) for key, entry in value.keywords.items()}
+    if not isinstance(cls, type):
+        return {"function": function_path(name, cls), "partial": arguments}
     return _factory(cls, arguments) if issubclass(cls, _FACTORIES) else {"class": class_path(cls), "partial": arguments}
 
 
@@ -191,22 +178,29 @@ def _factory(cls: type, arguments: dict[str, Any]) -> dict[str, Any]:
     return {"class_path": class_path(cls), "init_args": arguments}
 
 
-def _as_made(module: nn.Module) -> bool:
-    """Whether a module has no state and is what its class makes without arguments, as ``nn.BCEWithLogitsLoss()`` is."""
-    if any(True for _ in (*module.parameters(), *module.buffers(), *module.children())):
-        return False
+def _arguments_of(module: nn.Module) -> dict[str, Any] | None:
+    """The arguments that make a module without weights again, as of ``nn.L1Loss(reduction="sum")``; None if unknown.
+
+    They are found by their names among the module's attributes, and tried: the module that they make must have the same
+    attributes and buffers.
+    """
+    if any(True for _ in (*module.parameters(), *module.children())):
+        return None
     try:
-        fresh = type(module)()
-    except Exception:  # it needs arguments, or minds being made
-        return False
-    state, other = ({k: v for k, v in m.__dict__.items() if not k.startswith("_")} for m in (module, fresh))
-    simple = all(isinstance(v, (bool, int, float, str, tuple, type(None), torch.dtype)) for v in state.values())
-    return simple and state == other
+        parameters = inspect.signature(type(module)).parameters.values()
+        own = {p.name: getattr(module, p.name) for p in parameters if hasattr(module, p.name)}
+        changed = {p.name: own[p.name] for p in parameters if p.name in own and not _alike(own[p.name], p.default)}
+        fresh = type(module)(**changed)
+    except Exception:  # it needs other arguments, or minds being made
+        return None
+    states = [{**{k: v for k, v in m.__dict__.items() if k[0] != "_"}, **m._buffers} for m in (module, fresh)]
+    same = states[0].keys() == states[1].keys() and all(_alike(v, states[1][k]) for k, v in states[0].items())
+    return changed if same else None
 
 
-def _unnameable(name: str, value: Any) -> UsageError:
-    shown: Callable[..., Any] | str = getattr(value, "__name__", value)
-    return UsageError(
-        f"{name} is {shown!r}, which a checkpoint cannot name; pass a class, or functools.partial(torch.optim.Adam, "
-        "lr=1e-3)"
-    )
+def _alike(value: Any, other: Any) -> bool:
+    """Whether two plain values or tensors are equal; anything else is not."""
+    if isinstance(value, torch.Tensor) and isinstance(other, torch.Tensor):
+        return value.shape == other.shape and value.dtype == other.dtype and bool((value == other).all())
+    plain_types = (bool, int, float, str, tuple, type(None), torch.dtype)
+    return isinstance(value, plain_types) and type(value) is type(other) and value == other

@@ -24,7 +24,7 @@ def begin(model: Any, checkpoint: dict[str, Any]) -> place.Place:
     if "optimizer_states" not in checkpoint:
         raise UsageError(
             f"{path} has the weights alone (save_weights_only), so training cannot go on from it; use another "
-            "checkpoint, or begin anew from its weights (load_state_dict)"
+            "checkpoint, or begin anew from its weights (lit_gans.take)"
         )
     length = checkpoint.get(place.RUN, {}).get("epoch")
     found, now = place.rewind(checkpoint, trainer)
@@ -81,7 +81,7 @@ def refuse_class(model: Any, checkpoint: dict[str, Any], path: Any) -> None:
         return
     raise UsageError(
         f"{path} holds a {name}, which cannot go on as {own.rpartition('.')[2]}; resume it with a {name}, or begin "
-        "anew from its weights alone (load_state_dict)"
+        "anew from its weights alone (lit_gans.take)"
     )
 
 
@@ -94,7 +94,7 @@ def refuse_optimizers(optimizers: Sequence[Any], states: Sequence[dict[str, Any]
             raise UsageError(
                 f"{path} holds the state of another optimizer than {type(optimizer).__name__}, or of one for other "
                 "parameters, so training cannot go on from it; keep the optimizers and the frozen layers as they were, "
-                "or begin anew from its weights alone (load_state_dict)"
+                "or begin anew from its weights alone (lit_gans.take)"
             )
 
 

@@ -83,6 +83,11 @@ def find_class(name: Any, kinds: tuple[type, ...], where: str, trust: Sequence[s
     return found
 
 
+def is_trusted(name: str, trust: Sequence[str]) -> bool:
+    """Whether a dotted name is in one of the packages that a user trusts."""
+    return bool(_DOTTED.fullmatch(name)) and _within(name, _packages(trust))
+
+
 def import_class(name: str) -> Any:
     """Imports a class whose dotted name the user typed, from anywhere, the working folder too.
 

@@ -23,11 +23,15 @@ class Unit:
         name: without dashes; empty for the words before the first flag.
         values: its words.
         typed: the name as it was typed, for errors.
+        joined: whether the first value is joined to the flag by ``=``.
+        alone: whether the value was typed without a flag.
     """
 
     name: str
     values: list[str] = field(default_factory=list)
     typed: str = ""
+    joined: bool = False
+    alone: bool = False
 
     def __post_init__(self) -> None:
         self.typed = self.typed or self.name
@@ -52,7 +56,7 @@ def split(words: Sequence[str]) -> list[Unit]:
         name, given, value = word.partition("=")
         if re.match(r"--|-(?!inf$|nan$)[a-zA-Z]", word):
             name = {"-c": "config", "-h": "help"}.get(name, name.lstrip("-"))
-            units.append(Unit(name, [value] if given else []))
+            units.append(Unit(name, [value] if given else [], joined=bool(given)))
         else:
             units[-1].values.append(word)
     return units if units[0].values else units[1:]
@@ -85,10 +89,19 @@ def classes_first(units: Sequence[Unit]) -> list[Unit]:
     return units
 
 
+def files(units: Sequence[Unit]) -> list[str]:
+    """The configuration files that a command names."""
+    return [unit.values[0] for unit in units if unit.values and (unit.key == "config" or _is_file(unit))]
+
+
+def _is_file(unit: Unit) -> bool:
+    value = unit.values[0] if len(unit.values) == 1 else ""
+    return unit.key in _HOMES and Path(value).suffix in YAML and Path(value).is_file()
+
+
 def _unfolded(unit: Unit) -> Unit:
     """Replaces a file that is given for the model or the data by the settings in it."""
-    value = unit.values[0] if len(unit.values) == 1 else ""
-    if unit.key not in _HOMES or Path(value).suffix not in YAML or not Path(value).is_file():
+    if not _is_file(unit):
         return unit
-    text = yaml.safe_dump(settings.read(value), default_flow_style=True, width=float("inf")).strip()
+    text = yaml.safe_dump(settings.read(unit.values[0]), default_flow_style=True, width=float("inf")).strip()
     return Unit(unit.name, [text])

@@ -44,7 +44,8 @@ class Call:
             raise SystemExit(0)
         self._sort([*words])
         self._place()
-        values = {name: self._value(self.parameters[name], texts) for name, texts in self.given.items()}
+        last = sorted(self.given, key=lambda name: self.parameters[name].required)  # wrong options come before files
+        values = {name: self._value(self.parameters[name], self.given[name]) for name in last}
         if self.data:
             values["data_options"] = self.data
         refuse_odd_numbers(values)
@@ -132,7 +133,8 @@ class Call:
 
     def fail(self, message: str) -> NoReturn:
         """Ends with one sentence."""
-        fail(f"{message}; 'lit-gans {self.name} --help' lists the options", 2)
+        joined = f"{message} " if message.endswith("?") else f"{message}; "
+        fail(f"{joined}'lit-gans {self.name} --help' lists the options", 2)
 
     # ---------------------------------------------------------------- help
 
@@ -153,7 +155,7 @@ def _left(parameter: Parameter) -> str:
 
 def _is_flag(word: str) -> bool:
     """Whether a word begins like an option and is no number, and no expression with spaces."""
-    return word[:1] == "-" and word != "-" and " " not in word and not re.match(r"-[\d.]", word)
+    return re.match(r"--?[A-Za-z]", word) is not None and (word.startswith("--") or " " not in word)
 
 
 def _goes_on(parameter: Parameter, word: str) -> bool:

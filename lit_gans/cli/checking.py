@@ -3,24 +3,24 @@
 What the index does not know, a class of the user's own and its options, is left to the parser.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from lit_gans.cli import settings
+from lit_gans.cli import settings, switches
 from lit_gans.cli.arguments import YAML, Unit, classes_first
 from lit_gans.cli.index import Entry, Option, index
 from lit_gans.cli.moved import refuse_moved
 from lit_gans.cli.nearby import suggestion
-from lit_gans.cli.scope import Scope, Unknown
-from lit_gans.cli.values import Wrong, spelled, wanted
+from lit_gans.cli.resuming import is_module
+from lit_gans.cli.scope import USUAL, NoClass, Scope, Unknown
+from lit_gans.cli.values import NotTaken, Wrong, refuse_values, spelled, wanted
 from lit_gans.cli.words import OWN
 from lit_gans.errors import UsageError, nearest
 
 _LINKED = ("image_shape", "source_shape", "num_classes", "text_shape")  # arguments that a model takes from the data
-_LEFT_OPEN = ("print_config", "name")
 
 
 def checked(units: Sequence[Unit], command: str) -> list[Unit]:
@@ -34,7 +34,7 @@ def checked(units: Sequence[Unit], command: str) -> list[Unit]:
     for unit in files:
         if not unit.values:
             raise UsageError("--config takes a file; 'lit-gans fit --print_config' writes one")
-        _section("", settings.read(unit.values[0]), scope, unit.values[0])
+        _section("", switches.spelled_out_in(settings.read(unit.values[0])), scope, unit.values[0])
     _refuse_old(units, scope)
     said = []
     for unit in classes_first([unit for unit in units if unit.name != "config"]):
@@ -49,7 +49,7 @@ def takes(command: str, name: str) -> str:
         return "none"
     try:
         option = Scope(command).find(name.removesuffix("+"))[1]
-    except Unknown:
+    except (Unknown, NoClass):
         return "many" if "." in name else "one"
     if option is None or name == "trust":
         return "many"
@@ -78,12 +78,14 @@ def _moved() -> set[str]:
 def _flag(unit: Unit, scope: Scope) -> list[Unit]:
     """One flag as the parser reads it."""
     name, plus = unit.name.removesuffix("+"), unit.name.endswith("+")
-    if unit.name in _LEFT_OPEN:
+    if unit.name == "print_config":
         return [unit]
     try:
         full, option = scope.find(name)
     except Unknown as error:
         raise UsageError(_unknown(error, unit, scope)) from None
+    except NoClass as error:
+        raise UsageError(_without_class(f"--{unit.typed}", error, scope)) from None
     scope.given.add(full)
     if plus and option is not None and full in scope.named:
         scope.name(full, "")
@@ -91,6 +93,7 @@ def _flag(unit: Unit, scope: Scope) -> list[Unit]:
     if full == "trust":
         unit.values = [",".join(unit.values)]
     if option is None:
+        unit.values = [",".join(unit.values)] if unit.values else []
         return [unit]
     if full.startswith("model.") and full.removeprefix("model.") in _LINKED and (data := scope.entry("data")):
         size = ": --size sets it" if full == "model.image_shape" else ""
@@ -101,11 +104,39 @@ def _flag(unit: Unit, scope: Scope) -> list[Unit]:
         unit.values = ["true"]
     if option.of:
         return _class(unit, full, option, scope)
+    if scope.has_parts(full):
+        _whole(unit, full, scope)
+        return [unit]
     try:
         unit.values = spelled(option, unit.values)
+        refuse_values(full, unit.values[0])
+    except NotTaken as error:
+        raise UsageError(f"--{_shown(unit, full)} {error}") from None
     except Wrong as error:
         raise UsageError(f"--{_shown(unit, full)} must be {wanted(option)}, got {error}") from None
     return [unit]
+
+
+def _whole(unit: Unit, path: str, scope: Scope) -> None:
+    """Several options in one word: a file or JSON."""
+    word = unit.values[0]
+    if word.lower() in ("true", "false", "null"):
+        return
+    try:
+        value = yaml.safe_load(word) if word[:1] == "{" else settings.read(word)
+    except (yaml.YAMLError, UsageError):
+        names = ", ".join(f"--{path}.{name}" for name in [*scope.parts(path)][:4])
+        raise UsageError(
+            f"--{path} takes a file with its options, got {word or 'nothing'}; its options are {names}, ..."
+        ) from None
+    _section(path, value, scope, word if word[:1] != "{" else "")
+
+
+def _without_class(shown: str, error: NoClass, scope: Scope) -> str:
+    path = str(error)
+    option = _quietly(path, scope)
+    names = index().names(option.of) if option is not None else []
+    return f"{shown} is an option of a class that is not named; add --{path} and its name, say --{path} {names[0]}"
 
 
 def _may_stand_alone(option: Option) -> bool:
@@ -131,6 +162,8 @@ def _unknown(error: Unknown, unit: Unit, scope: Scope) -> str:
                 f"--{name} is no option of Glyphs, the data set without --data; name one, say --data {say} "
                 f"--{name}{value}"
             )
+    if error.prefix.removesuffix(".") in scope.several:
+        return f"{flag} is no option of {error.owner}, which was named last; options follow the class that has them"
     return f"{flag} is no option of {error.owner}{suggestion(error, scope)}"
 
 
@@ -144,7 +177,10 @@ def _class(unit: Unit, path: str, option: Option, scope: Scope) -> list[Unit]:
         return _described(unit, path, option, scope, words[0])
     if len(words) == 1 and Path(words[0]).suffix in YAML:
         if path not in ("model", "data"):
+            settings.read(words[0])
             return [unit]
+        if {"model", "data", "trainer"} & settings.read(words[0]).keys():
+            raise UsageError(f"{words[0]} is the configuration of a whole run: --config {words[0]}")
         _section(path, settings.read(words[0]), scope, words[0])
         return [unit]
     named = [_named(word, path, option, scope) for word in words]
@@ -155,6 +191,7 @@ def _class(unit: Unit, path: str, option: Option, scope: Scope) -> list[Unit]:
     if "list" not in option.kinds:
         raise UsageError(f"--{path} takes one {option.of}, got {', '.join(words)}")
     plus = unit.name.endswith("+")
+    scope.several.add(path)
     return [Unit(f"{path}+" if plus or at else path, [name], unit.typed) for at, name in enumerate(named)]
 
 
@@ -177,17 +214,28 @@ def _described(unit: Unit, path: str, option: Option, scope: Scope, text: str) -
 def _named(word: str, path: str, option: Option, scope: Scope) -> str:
     """The name of a class as the parser knows it."""
     low = word.lower()
-    if (low in ("null", "none", "") and "null" in option.kinds) or (low in ("true", "false") and "bool" in option.kinds):
+    if not word or (low in ("null", "none") and path in ("model", "data")):
+        usual = USUAL.get(path, "the usual one")
+        raise UsageError(
+            f"--{path} takes the name of {_a(option.of)}, got {word or 'nothing'}; leave it out for {usual}"
+        )
+    if (low in ("null", "none") and "null" in option.kinds) or (low in ("true", "false") and "bool" in option.kinds):
         scope.name(path, "")
-        return "null" if low in ("none", "") else low
+        return "null" if low == "none" else low
     if entry := _entry(word, path, option, scope):
         scope.name(path, entry.short)
         return word if word in (entry.short, entry.name, entry.path) else entry.short
     if word.endswith(".py"):
-        raise UsageError(f"--{path} names a class, not a file: {Path(word).stem}.MyClass is the class MyClass in {word}")
+        raise UsageError(
+            f"--{path} names a class, not a file: {Path(word).stem}.MyClass is the class MyClass in {word}"
+        )
     if "/" in word:
-        raise UsageError(f"--{path} takes {_a(option.of)}, got {word}; choose from {', '.join(index().names(option.of))}")
+        raise UsageError(
+            f"--{path} takes {_a(option.of)}, got {word}; choose from {', '.join(index().names(option.of))}"
+        )
     if "." in word:
+        if not is_module(package := word.partition(".")[0]):
+            raise UsageError(f"the class {word!r} cannot be used: No module named {package!r}")
         scope.name(path, "")
         return word
     names = [entry.short for entry in _entries(path, option, scope)]
@@ -229,12 +277,16 @@ def _section(path: str, value: Any, scope: Scope, file: str) -> None:
     option = _found(path, scope, file) if path else None
     if option is not None and option.of and isinstance(value, (dict, str)):
         value = _class_in_file(path, value, option, scope, file)
-    if isinstance(value, dict) and (not path or (option is not None and (option.of or scope._has_parts(path)))):
+    if isinstance(value, dict) and (not path or (option is not None and (option.of or scope.has_parts(path)))):
         if path == "model" and (entry := scope.entry("model")):
             refuse_moved(value, entry.options, _moved())
         for name, inner in value.items():
             if name not in ("class_path", "init_args", "dict_kwargs"):
                 _section(f"{path}.{name}" if path else name, inner, scope, file)
+    elif option is not None and (option.of or scope.has_parts(path)):
+        if not isinstance(value, (bool, str, type(None), dict)):
+            shown = f"{file}: {path}" if file else f"--{path}"
+            raise UsageError(f"{shown} must be {'a class' if option.of else 'its options by name'}, got {value}")
     elif option is not None and path and isinstance(value, (str, int, float)):
         _check_plain(path, value, option, file)
 
@@ -250,6 +302,8 @@ def _class_in_file(path: str, value: Any, option: Option, scope: Scope, file: st
     if isinstance(value, dict):
         scope.given.add(path)
         inner = value.get("init_args")
+        if inner is not None and not isinstance(inner, dict):
+            raise UsageError(f"{f'{file}: ' if file else '--'}{path}.init_args must be options by name, got {inner}")
         rest = {key: each for key, each in value.items() if key not in ("class_path", "init_args")}
         return {**rest, **(inner if isinstance(inner, dict) else {})}
     return {}
@@ -261,6 +315,8 @@ def _found(path: str, scope: Scope, file: str) -> Option | None:
     except Unknown as error:
         shown = f"{file}: {path}" if file else f"--{path}"
         raise UsageError(f"{shown} is no option of {error.owner}{suggestion(error, scope)}") from None
+    except NoClass as error:
+        raise UsageError(_without_class(f"{file}: {path}" if file else f"--{path}", error, scope)) from None
     scope.given.add(full)
     return option
 
@@ -269,8 +325,11 @@ def _check_plain(path: str, value: Any, option: Option, file: str) -> None:
     text = {True: "true", False: "false"}.get(value) if isinstance(value, bool) else str(value)
     try:
         spelled(option, [str(text)])
-    except Wrong as error:
+        refuse_values(path, str(text))
+    except (Wrong, NotTaken) as error:
         shown = f"{file}: {path}" if file else f"--{path}"
+        if isinstance(error, NotTaken):
+            raise UsageError(f"{shown} {error}") from None
         raise UsageError(f"{shown} must be {wanted(option)}, got {error}") from None
 
 
@@ -286,11 +345,11 @@ def _complete(said: Sequence[Unit], scope: Scope, files: bool) -> None:
             continue
         option = scope.options.get(path) or _quietly(path, scope)
         known = scope.options_at(path, option) if option is not None else None
-        if known is None or path in ("model.generator", "model.discriminator"):
+        if known is None:
             continue
         given = {name.removeprefix(f"{path}.") for name in scope.given}
         missing = [n for n, o in known[1].items() if o.required and o.default is None and n not in given]
-        missing = [name for name in missing if name not in _LINKED]
+        missing = [name for name in missing if path != "model" or name not in _LINKED]
         if missing and not _in_json(said, path):
             flags = " and ".join(f"--{path}.{name}" for name in missing)
             raise UsageError(f"{known[0]} needs {flags}: {known[1][missing[0]].help}".rstrip(". :"))
@@ -303,5 +362,5 @@ def _in_json(said: Sequence[Unit], path: str) -> bool:
 def _quietly(path: str, scope: Scope) -> Option | None:
     try:
         return scope.find(path)[1]
-    except Unknown:
+    except (Unknown, NoClass):
         return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from lit_gans.cli.options import Trust
 from lit_gans.cli.words import NOBODY
-from lit_gans.runs import Run
+from lit_gans.runs import Run, find_checkpoint
 
 # papers of torchmetrics' measures, whose docstrings name none that could be read
 _KID, _INCEPTION_SCORE = ["arXiv:1801.01401"], ["arXiv:1606.03498"]
@@ -43,10 +43,10 @@ def _checkpoint(place: Path) -> Path | None:
 
     if not place.is_dir():
         return place if place.exists() or place.suffix == ".ckpt" or len(place.parts) > 1 else None
-    kept = [Run(place).last, *sorted(Run(place).checkpoints.rglob("*.ckpt")), *sorted(place.glob("*.ckpt"))]
-    if found := next((path for path in kept if path.is_file()), None):
-        return found
-    raise UsageError(f"the folder {place} has no checkpoint that says what was trained; name the model, say DCGAN")
+    try:
+        return find_checkpoint(place, prefer=["last"])
+    except UsageError as error:
+        raise UsageError(f"{error}, or the model, say DCGAN") from None
 
 
 def _model(checkpoint: Path, trust: Sequence[str]) -> Any:

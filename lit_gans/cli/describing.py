@@ -70,7 +70,7 @@ def _taken(hint: Any) -> tuple[list[str], list[Any], str]:
         kind, its = _kind(part)
         kinds[kind] = None
         of = of or its
-    return list(kinds), values, of
+    return list(kinds), values, "" if "str" in kinds else of  # a text may be anything
 
 
 def _parts(hint: Any) -> list[Any]:

@@ -66,10 +66,10 @@ def evaluate(
     refuse_taken(target, force=True)  # what is there is kept, see `keep_scores`
 
     from lit_gans.checkpoints import load, read
-    from lit_gans.cli.evaluation import Evaluation
     from lit_gans.cli.models import domain, usable
     from lit_gans.cli.results import keep_scores
     from lit_gans.cli.run_data import open_data
+    from lit_gans.metrics.evaluation import Evaluation
     from lit_gans.metrics.protocol import Scores
     from lit_gans.networks.base import at_once
 
@@ -106,14 +106,13 @@ def compare(scores: list[str]) -> None:
     """Prints scores of several checkpoints side by side, if they were measured alike.
 
     Args:
-        scores: files that 'lit-gans evaluate' wrote.
+        scores: .json files that 'lit-gans evaluate' wrote, or checkpoints or folders of runs that have such files, or
+            the scores.jsonl of runs, of which the best validation counts.
     """
-    from lit_gans.errors import UsageError
-    from lit_gans.metrics.protocol import Scores, comparable
+    from lit_gans.cli.results import scores_of
+    from lit_gans.metrics.protocol import comparable
 
-    if not scores:
-        raise UsageError("name at least one .json file that 'lit-gans evaluate' wrote")
-    loaded = [Scores.load(Path(file)) for file in scores]
+    loaded = [scores_of(Path(place)) for place in scores]
     comparable(loaded)
     _print(loaded)
 

@@ -132,7 +132,7 @@ def arithmetic(
     Args:
         expression: concepts joined by + and -. A concept is a class ("7 - 1 + 4") or an attribute, ~ before it means
             without, & joins several: "Smiling&~Male" is a smiling woman. In quotes, or the shell reads it. By
-            default one of the data's own classes: the first - the second + the third, of faces the smiling woman.
+            default smiling woman - neutral woman + neutral man for faces, else the data's first class - second + third.
         exemplars: samples whose latent points are averaged for a concept.
         count: how many samples to draw in the search for exemplars.
         seed: of all draws and of the network that recognises concepts.

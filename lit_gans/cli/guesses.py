@@ -52,6 +52,7 @@ SHORT = (
     Short("logger", "trainer.logger", ""),
 )
 REAL = {name: short for short in SHORT for name in (short.name, *short.others.split())}
+REAL |= {name.replace("_", ""): short for name, short in REAL.items()}
 # names of other tools that mean something here which is spelled in another way
 FOREIGN = {
     "kimg": "--steps, which counts batches",
@@ -73,6 +74,11 @@ FOREIGN = {
     "snap": "--last.every_n_steps",
     "save_period": "--last.every_n_steps",
     "save_every": "--last.every_n_steps",
+    "save_epoch_freq": "--last.every_n_steps",
+    "save_latest_freq": "--last.every_n_steps",
+    "display_freq": "--samples.every_n_steps",
+    "print_freq": "--trainer.log_every_n_steps",
+    "lambda_l1": "--model.l1",
     "sample_interval": "--samples.every_n_steps",
     "metrics": "--quality.scores fid,kid",
     "netg": "--model.backbone",
@@ -81,7 +87,6 @@ FOREIGN = {
     "gan_mode": "--model LSGAN, say",
     "loss": "--model LSGAN, say: each loss is a model",
     "dataset_mode": "--data",
-    "load_size": "--size",
     "crop_size": "--size",
     "cuda": "--device cuda",
     "no_cuda": "--device cpu",
@@ -101,6 +106,8 @@ FOREIGN = {
 }
 _KEY = re.compile(r"[A-Za-z_][\w.-]*\+?=")
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|d)\w*$")
+_PRECISIONS = {"16": "16-mixed", "fp16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "fp32": "32-true"}
+_PRECISIONS |= {"64": "64-true", "fp64": "64-true", "double": "64-true"}
 _SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
@@ -120,13 +127,23 @@ def understood(words: Sequence[str], command: str, takes: Callable[[str], str]) 
     for unit in split(words):
         unit.name = _real(unit.name)
         for word in _left_over(unit, takes):
-            said += _data_folder(_standing_alone(word, command))
+            said += _data_folder(_standing_alone(word, command), alone=True)
         if unit.name:
-            said += _data_folder(_spelled(unit))
+            said += _data_folder([_weights(each, command) for each in _spelled(unit)])
     roots = [unit for unit in said if unit.name == "data.root" and unit.typed != "data.root" and unit.values]
     if roots and not any(unit.key in ("data", "config", "resume", "ckpt_path") for unit in said):
         said += _data_folder(Unit("data", roots[0].values))  # --root photos alone is --data photos
         said.remove(roots[0])
+    return _each_once(said)
+
+
+def _each_once(said: list[Unit]) -> list[Unit]:
+    """Refuses two models or data sets of which one stands alone, ``fit DCGAN LSGAN``."""
+    for kind in ("model", "data"):
+        named = [unit for unit in said if unit.key == kind]
+        if len(named) > 1 and any(unit.alone for unit in named):
+            names = " and ".join(" ".join(unit.values) for unit in named)
+            raise UsageError(f"a run has one {'model' if kind == 'model' else 'data set'}, got {names}")
     return said
 
 
@@ -150,19 +167,14 @@ def _left_over(unit: Unit, takes: Callable[[str], str]) -> list[str]:
     if not unit.name:
         return unit.values
     number = takes(unit.name)
-    keep = 0 if number == "none" else 1
+    keep = 1 if number != "none" or unit.joined else 0
     if number == "many":
         while keep < len(unit.values) and _alike(unit.values[0], unit.values[keep]):
             keep += 1
-    if number == "switch" and unit.values and unit.values[0].lower() not in _TRUTH and not _number(unit.values[0]):
-        keep = 0
-    if unit.name == "resume" and unit.values and _names_class(unit.values[0]):
-        keep = 0
+    if (number == "switch" or unit.name == "resume") and not unit.joined and unit.values:
+        keep = 0 if _names_class(unit.values[0]) or unit.values[0].endswith(YAML) else 1
     unit.values, rest = unit.values[:keep], unit.values[keep:]
     return rest
-
-
-_TRUTH = ("true", "false", "yes", "no", "on", "off", "1", "0", "null", "none")
 
 
 def _alike(first: str, word: str) -> bool:
@@ -192,7 +204,7 @@ def _standing_alone(word: str, command: str) -> Unit:
     """A word that stands alone: a model, a data set, a configuration, a checkpoint or a folder of pictures."""
     path = Path(word).expanduser()
     if found := _names_class(word):
-        return Unit(found[0], [found[1]])
+        return Unit(found[0], [found[1]], alone=True)
     if path.suffix in YAML:
         return Unit("config", [word])
     if path.suffix == ".ckpt" or word in ("last", "best") or Run(path).config.is_file() or path.name == "checkpoints":
@@ -206,13 +218,26 @@ def _standing_alone(word: str, command: str) -> Unit:
         raise UsageError(f"{word} is a model or data of yours, perhaps; say which: --model {word}, or --data {word}")
     if "/" in word:
         raise UsageError(f"there is no file or folder {word}")
+    if word == "resume":
+        return Unit("resume")
     if word in TRAINING:
         raise UsageError(f"the command is {command} already; leave {word} out")
     names = [*known("lit_gans.models"), *known("lit_gans.data")]
-    raise UsageError(f"{word!r} is no model, data set, configuration or folder{nearest(word, names)}")
+    close = (
+        nearest(word, names).partition("?")[0] + "?" if "?" in nearest(word, names) else "; 'lit-gans list' names all"
+    )
+    raise UsageError(f"{word!r} is no model, data set, configuration or folder{close}")
 
 
-def _data_folder(units: Unit | list[Unit]) -> list[Unit]:
+def _weights(unit: Unit, command: str) -> Unit:
+    """A file of weights that is given for the model, as yolo has it, is a checkpoint."""
+    value = unit.values[0] if unit.name == "model" and unit.values else ""
+    if value.endswith((".pt", ".pth", ".pkl")):
+        raise UsageError(f"--model takes the name of a model, got {value}; checkpoints here are .ckpt files of runs")
+    return _standing_alone(value, command) if value.endswith(".ckpt") else unit
+
+
+def _data_folder(units: Unit | list[Unit], alone: bool = False) -> list[Unit]:
     """Data that are a folder, ``--data ./photos``, as the data set that reads them."""
     said: list[Unit] = []
     for unit in units if isinstance(units, list) else [units]:
@@ -220,7 +245,7 @@ def _data_folder(units: Unit | list[Unit]) -> list[Unit]:
         folder = Path(value).expanduser()
         plain = unit.name == "data" and value and not _names_class(value) and folder.suffix not in YAML
         if plain and folder.exists():
-            said += [Unit("data", [_reader(folder)]), Unit("data.root", [str(folder)])]
+            said += [Unit("data", [_reader(folder)], alone=alone), Unit("data.root", [str(folder)])]
         elif plain and ("/" in value or "\\" in value) and value[0] not in "[{":
             raise UsageError(f"there is no folder {value} with data")
         else:
@@ -243,6 +268,9 @@ def _spelled(unit: Unit) -> list[Unit]:
         return _devices(unit)
     if unit.name in REAL and unit.name not in ("name", "resume"):
         unit.name = REAL[unit.name].flag
+    if unit.name == "trainer.precision" and unit.values:
+        low = unit.values[0].lower()
+        unit.values = [_PRECISIONS.get(low, low)]
     if unit.name == "trainer.max_time" and unit.values and (found := _TIME.match(unit.values[0])):
         seconds = round(float(found[1]) * _SECONDS[found[2]])
         days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
@@ -256,7 +284,7 @@ def _devices(unit: Unit) -> list[Unit]:
     kind, _, which = given.partition(":")
     ids = [part.strip() for part in (which or given).split(",")]
     accelerator, devices = "gpu", f"[{', '.join(ids)}]"
-    if given in ("cpu", "-1") and unit.typed != "gpus" or (given == "0" and unit.name == "gpus"):
+    if given == "cpu" or (unit.name, given) in (("gpus", "0"), ("device", "-1")):
         accelerator, devices = "cpu", ""
     elif given in ("mps", "auto", "cuda", "gpu", "tpu"):
         accelerator, devices = {"cuda": "gpu"}.get(given, given), ""

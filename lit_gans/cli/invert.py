@@ -58,7 +58,7 @@ def invert(
     from lit_gans.files import refuse_taken, replacing
 
     target = picture_file(output)
-    at_least(1, batch_size=batch_size, steps=steps, restarts=restarts, crop=crop)
+    at_least(1, batch_size=batch_size, crop=crop)
     at_least(0, max_megapixels=max_megapixels)
     usable_seed(seed=seed)
     if latents is not None and Path(latents).suffix != ".safetensors":
@@ -93,7 +93,7 @@ def invert(
     for file, error in zip(files, result.errors.tolist(), strict=True):
         print(f"{error:.5f}  {file}")
     print(f"mean squared error a pixel, of values in [-1, 1], on average: {float(result.errors.mean()):.5f}")
-    tell(len(files), skipped, f"{target}, above what the generator draws", "inverted")
+    tell(len(files), skipped, output, "inverted", ", each above its reconstruction,")
 
 
 def _read(

@@ -94,7 +94,14 @@ _PIPE = 13  # the number of SIGPIPE, which Windows does not have
 _ASK = "__complete"  # what the scripts of shells call
 _HELP = re.compile(r"-h|--([\w.-]+\.)?help(=.*)?")
 _CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
-_CHATTER = ("litlogger", "litmodels", "TPU available", "`weights_only` was not set")
+_CHATTER = (
+    "`Trainer.fit` stopped",
+    "GPU available: ",
+    "litlogger",
+    "litmodels",
+    "TPU available",
+    "`weights_only` was not set",
+)
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -200,6 +207,7 @@ def _train(arguments: list[str]) -> None:
     import warnings
 
     def short(message: Any, *_: Any, **__: Any) -> str:
+        make_room()
         return f"warning: {' '.join(str(message).split())}\n"
 
     warnings.formatwarning = short  # the line of code that warns tells a user nothing
@@ -215,9 +223,15 @@ def _train(arguments: list[str]) -> None:
         "manual optimization",
     ):
         warnings.filterwarnings("ignore", f".*{noise}")
+    from lit_gans.callbacks.progress import make_room
+
+    def said(record: logging.LogRecord) -> bool:
+        make_room()
+        return not any(noise in record.getMessage() for noise in _CHATTER)
+
     zero = "utilities.rank_zero"
     for logger in (f"lightning.pytorch.{zero}", f"lightning.fabric.{zero}", f"lightning_{zero}", _CONNECTOR):
-        logging.getLogger(logger).addFilter(lambda r: not any(n in r.getMessage() for n in _CHATTER))
+        logging.getLogger(logger).addFilter(said)
 
     from lit_gans.cli.processes import ending_together
     from lit_gans.cli.train import TrainCLI

@@ -41,7 +41,7 @@ def usable(device: str) -> str:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].partition(". ")[0]
         raise UsageError(
             f"device {device!r} cannot be used ({reason}); use auto, cpu, or cuda if there is a GPU"
         ) from None

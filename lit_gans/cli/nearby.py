@@ -22,13 +22,20 @@ def suggestion(error: Unknown, scope: Scope) -> str:
     if last in REAL and not (error.prefix and _same(plain, everywhere)):
         short = REAL[last]
         flag = short.flag.replace(" and ", " and --")
-        return f"; did you mean --{short.name}, which is --{flag}?" if short.name != flag else f"; did you mean --{flag}?"
+        return (
+            f"; did you mean --{short.name}, which is --{flag}?" if short.name != flag else f"; did you mean --{flag}?"
+        )
     if found := _same(plain, everywhere):
         return _meant(found, error.owner)
     if last in FOREIGN:
         return f"; did you mean {FOREIGN[last]}?"
-    if found := _near(plain, own) or (_near(plain, everywhere) if len(plain) > 3 else None):
+    top = [each for each in own if "." not in each[0]]
+    if found := _near(plain, top) or _near(plain, own) or (_near(plain, everywhere) if len(plain) > 3 else None):
         return _meant(found, error.owner)
+    for kind in ("model", "data", "backbone") if not error.prefix else ():
+        if having := [entry.short for entry in index().classes[kind].values() if last in entry.options]:
+            place = "model.backbone" if kind == "backbone" else kind
+            return f"; did you mean --{place}.{last}, an option of {_few(having)}?"
     kind = error.prefix.partition(".")[0]
     others = [entry.short for entry in index().classes.get(kind, {}).values() if last in entry.options]
     if others:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from lit_gans.cli.artifacts import fetched
 from lit_gans.errors import UsageError
 from lit_gans.runs import find_checkpoint
 
@@ -65,7 +66,7 @@ def checkpoint_file(place: str) -> str:
     Raises:
         UsageError: if there is none.
     """
-    path = find_checkpoint(place)
+    path = find_checkpoint(fetched(place))
     if not path.is_file():
         raise UsageError(f"there is no checkpoint file {path}; a run keeps its own under checkpoints/last.ckpt")
     if path != Path(place):

@@ -68,7 +68,7 @@ class Parameter:
         if self.choices:
             found = {choice.lower(): choice for choice in self.choices}.get(text.lower())
             if found is None:
-                raise ValueError(" or ".join(self.choices))
+                raise ValueError(f"{', '.join(self.choices[:-1])} or {self.choices[-1]}")
             return found
         if self.kind is bool:
             if text.lower() not in ("true", "false"):

@@ -4,43 +4,47 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
+import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from lit_gans.checkpoints.recording import MOVED
-from lit_gans.cli import settings
+from lit_gans.checkpoints.mistakes import MOVED
+from lit_gans.cli import settings, switches
 from lit_gans.cli.classes import own_backbone
+from lit_gans.cli.loggers import left_to_the_run
 from lit_gans.cli.moved import refuse_moved
 from lit_gans.cli.reasons import causes, is_own
-from lit_gans.cli.words import OWN, fail
+from lit_gans.cli.sentences import not_accepted, sentence
+from lit_gans.cli.words import fail
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.errors import UsageError, refuse_odd_numbers
 
-_KINDS = {"": "", "int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "NoneType": ""}
 _BACKBONE = "backbone"
 _BOTH = {f"{player}_{kind}": kind for player in ("generator", "discriminator") for kind in ("optimizer", "scheduler")}
-OF_RUN = ""  # where a logger writes: with the run
 
 
 class Parser(LightningArgumentParser):
     """Reads options; an inner one, which jsonargparse makes of this class, reads those of one class."""
 
     of: Any = None  #: the class whose options these are
+    typed: ClassVar[dict[str, str]] = {}  #: the flags of the command and their values, for errors
 
     def add_class_arguments(self, theclass: type, *arguments: Any, **options: Any) -> Any:
-        """Also remembers the class, and gives a logger the folder of the runs as its default."""
+        """Also remembers the class, and leaves it to the run where a logger writes."""
         self.of = theclass
         added = super().add_class_arguments(theclass, *arguments, **options)
-        if isinstance(theclass, type) and issubclass(theclass, (CSVLogger, TensorBoardLogger)):
-            self.set_defaults({"save_dir": OF_RUN, **({"name": OF_RUN} if issubclass(theclass, CSVLogger) else {})})
+        self.set_defaults(left_to_the_run(theclass))
         return added
 
     def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:
         """Reads a configuration file with `settings`, as all commands do."""
         with settings.opened(path) as text:
+            if "off" in self._names:  # of a whole run, not of one class
+                given = settings.read(Path(path).name)
+                if (said := switches.spelled_out_in(given)) is not given:
+                    text = yaml.safe_dump(said, sort_keys=False)
             return self.parse_string(text, os.fspath(path), *arguments, **options)
 
     def save(self, cfg: Any, path: Any, *arguments: Any, **options: Any) -> None:
@@ -66,9 +70,10 @@ class Parser(LightningArgumentParser):
 
     def parse_object(self, obj: Any, namespace: Any = None, *arguments: Any, **options: Any) -> Any:
         """Reads the options in a file; options without a class are those of the class that is the default there."""
-        if not self._reads_a_model:
-            return super().parse_object(obj, namespace, *arguments, **options)
         given = dict(obj.items(branches=True, nested=False)) if isinstance(obj, Namespace) else dict(obj)
+        given = {name: self._listed(name, value) for name, value in given.items()}
+        if not self._reads_a_model:
+            return super().parse_object(given, namespace, *arguments, **options)
         refuse_moved(given, self._names, MOVED)
         partial = {
             name: given.pop(name)
@@ -79,6 +84,20 @@ class Parser(LightningArgumentParser):
         if not partial:
             return parsed
         return super().parse_object(partial, self._begun(partial, parsed), *arguments, **options)
+
+    def _listed(self, name: str, value: Any) -> Any:
+        """A list that is spelled without brackets, ``1,16,16``; the index has done it for the classes that it knows."""
+        action = next((action for action in self._actions if action.dest == name), None)
+        if action is None or not isinstance(value, str) or "," not in value or value[0] in "[{":
+            return value
+        from lit_gans.cli.describing import option
+        from lit_gans.cli.index import Option
+        from lit_gans.cli.values import Wrong, spelled
+
+        try:
+            return yaml.safe_load(spelled(Option(name, tuple(option(name, action)["kinds"].split())), [value])[0])
+        except Wrong:
+            return value
 
     @property
     def _reads_a_model(self) -> bool:
@@ -111,29 +130,20 @@ class Parser(LightningArgumentParser):
         if said := next((cause for cause in causes(ex) if isinstance(cause, UsageError)), None):
             fail(str(said), 2)
         text = " ".join(str(message).split())
-        if unknown := re.search(rf"unknown \w+ '[^']*'[?; ].*?, {OWN}", text):
-            fail(unknown[0], 2)
-        wrong = re.search(r"Problem with given class_path '([^']+)': (.+?)(?: - Expected| Given value|$)", text)
-        if wrong and not wrong[2].startswith("Validation failed"):
-            fail(f"the class {wrong[1]!r} cannot be used: {wrong[2]}", 2)
-        key = re.search(r'Parser key "(?:\w+\.)?(\w+)"', text)
-        if key and (other := re.search(r"(Import path does not correspond to a subclass of \w+)", text)):
-            fail(f"{key[1]}: {other[1][0].lower()}{other[1][1:]}: {text.rpartition('Given value: ')[2]}", 2)
-        if key and re.search(r"Given value: (NestedArg\(key=|\{'init_args': [^}]*\}+$)", text):
-            fail(f"{key[1]}: options of a class come before the class; name it first, say with --{key[1]}", 2)
-        if choice := _choice(text):
-            fail(f"{key[1] if key else 'an option'} must be {choice}", 2)
-        fail(text, 2)
+        names = [action.dest for action in self._actions]
+        own = not_accepted(text, getattr(self.of, "__name__", "the command"), names, self._flag)
+        if missing := re.search(r"the following arguments are required: (.+)", text):
+            fail(self._needs(missing[1].split(", ")), 2)
+        fail(own or sentence(text, self._flag), 2)
 
+    def _needs(self, missing: list[str]) -> str:
+        """The sentence about options that a class must be given."""
+        owner = getattr(self.of, "__name__", "the command")
+        flag = next((flag for flag, value in self.typed.items() if value.rpartition(".")[2] == owner), None)
+        names = [f"--{flag}.{name}" if flag else name for name in missing]
+        return f"{owner} needs {' and '.join(', '.join(names).rsplit(', ', 1))}"
 
-def _choice(text: str) -> str:
-    """The values that an option takes, and what it got; empty unless it takes simple values."""
-    wanted = re.findall(r"Expected an? (?:typing\.Literal\[([^]]+)\]|<class '(\w+)'>)", text)
-    plain = text.count("Expected") == len(wanted) and "[int, int]" not in text
-    if not plain or not any(kind != "NoneType" for _, kind in wanted) or any(kind not in _KINDS for _, kind in wanted):
-        return ""
-    got = re.search(r"(?:Given|Got) value: (.+?)$", text)
-    literal = ", ".join(words for words, _ in wanted if words)
-    kinds = dict.fromkeys(_KINDS[kind] for words, kind in wanted if not words and kind != "NoneType")
-    choice = [*([f"one of {literal}"] if literal else []), *filter(None, kinds)]
-    return f"{' or '.join(choice)}, got {got[1] if got else 'something else'}"
+    @classmethod
+    def _flag(cls, option: str) -> str:
+        """The flag that was typed for an option; the option alone if it comes from a file."""
+        return next((f"--{flag}" for flag in cls.typed if flag.rpartition(".")[2] == option), option)

@@ -39,8 +39,8 @@ def places(given: Path, output: Path, slash: bool = False) -> list[tuple[Path, P
     return pairs
 
 
-def tell(done: int, skipped: Sequence[str], output: str, did: str) -> None:
-    """Names what was skipped, and says how many pictures there are.
+def tell(done: int, skipped: Sequence[str], output: str, did: str, words: str = "") -> None:
+    """Names what was skipped, and says how many pictures there are, followed by ``words``.
 
     Raises:
         UsageError: if there are none; ``did`` says what was to be done with them.
@@ -49,7 +49,7 @@ def tell(done: int, skipped: Sequence[str], output: str, did: str) -> None:
         print(f"skipped {reason}", file=sys.stderr)
     if not done:
         raise UsageError(f"no picture was {did}: {skipped[0]}")
-    print(f"{done} picture{'s' * (done != 1)} in {output}")
+    print(f"{done} picture{'s' * (done != 1)}{words} in {output}")
 
 
 def unwritable(file: Path, target: Path, error: Exception) -> str:

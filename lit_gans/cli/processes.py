@@ -140,7 +140,10 @@ class _Watch(threading.Thread):
 
     def end_all(self, text: str, code: int) -> None:
         """Prints the last message of the run and ends all processes."""
+        from lit_gans.callbacks.run_folder import remove_unused
+
         self.kill()
+        remove_unused()
         shutil.rmtree(self.folder, ignore_errors=True)
         sys.stdout.flush()
         print(text, file=sys.stderr, end="\n" if text else "", flush=True)

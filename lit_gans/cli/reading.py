@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from lit_gans.cli import settings, switches
+from lit_gans.cli.arguments import files, split
 from lit_gans.cli.checking import checked, takes
 from lit_gans.cli.guesses import understood
 from lit_gans.cli.resuming import with_its_run
@@ -16,19 +18,30 @@ def ready(arguments: Sequence[str]) -> list[str]:
         SystemExit: with 2 and one sentence, if something in it is no option, no class or no value.
         UsageError: if a file that it names cannot be used.
     """
-    command, *words = arguments
+    command, *words = _command_first(arguments)
     if command not in TRAINING or _asks_for_help(words):
         return list(arguments)
     try:
-        units = understood(words, command, lambda name: takes(command, name))
+        units = understood(switches.spelled_out(words), command, lambda name: takes(command, name))
     except UsageError as error:
         fail(str(error), 2)
     units = with_its_run(units, command)
+    for file in files(units):
+        settings.read(file)
     try:
         units = checked(units, command)
     except UsageError as error:
         fail(str(error), 2)
     return [command, *(word for unit in units for word in unit.words)]
+
+
+def _command_first(arguments: Sequence[str]) -> list[str]:
+    """``--config x.yaml fit`` as ``fit --config x.yaml``, unless the file has a section for each command."""
+    at = next((at for at, word in enumerate(arguments) if word in TRAINING), 0)
+    sections = (settings.read(file).keys() for file in files(split(arguments[:at])))
+    if not at or any(name in TRAINING for names in sections for name in names):
+        return list(arguments)
+    return [arguments[at], *arguments[:at], *arguments[at + 1 :]]
 
 
 def _asks_for_help(words: Sequence[str]) -> bool:

@@ -15,6 +15,12 @@ TRACEBACK = "LIT_GANS_TRACEBACK=1 before the command shows where"
 _PARSER = ("jsonargparse",)  # wraps what a constructor raises
 _FRAMEWORK = ("lightning", "lightning_fabric", "torch.optim")  # errors that they raise themselves are about options
 _IN_WORKER = re.compile(r"Caught \w+ in DataLoader worker process")
+_OURS = (  # what Lightning says in words that do not help here
+    (
+        re.compile("No supported gpu backend found|CUDAAccelerator.*can not run|MPSAccelerator.*can not run"),
+        "PyTorch finds no GPU of that kind on this machine; leave --gpus and --device out to use what there is",
+    ),
+)
 _OBJECT = re.compile(r"<(?:\w+\.)*(\w+) object at 0x[0-9a-f]+>")
 _KILLED = re.compile(r"DataLoader worker \(pid.*(?:exited unexpectedly|killed by signal)")
 _FULL = re.compile(r"out of memory|can't allocate memory|not enough memory|Storage size calculation overflowed")
@@ -38,7 +44,8 @@ def reason(error: BaseException) -> str | None:
     if _misconfigured(error):
         return _said(error)
     if own is None and _raised_by(error, ("wandb",)):
-        return f"Weights & Biases: {_said(error)}; WANDB_MODE=offline before the command logs without an account"
+        why = _said(error).rstrip(".")
+        return f"Weights & Biases: {why}; WANDB_MODE=offline before the command logs without an account"
     if own is None and _raised_by(error, _FRAMEWORK):
         return f"{_said(error)}; {TRACEBACK}"
     return None
@@ -115,4 +122,7 @@ def _said(error: BaseException) -> str:
     text = str(error)
     if _IN_WORKER.match(text):
         text = text.strip().splitlines()[-1].partition(": ")[2]
+    for theirs, ours in _OURS:
+        if theirs.search(text):
+            return ours
     return " ".join(_OBJECT.sub(r"\1", text).split()) or type(error).__name__

@@ -1,11 +1,13 @@
 """Keeps the scores of ``lit-gans evaluate`` beside those that were measured earlier, never in their place."""
 
+import json
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 from lit_gans.errors import UsageError
 from lit_gans.metrics.protocol import Scores
+from lit_gans.runs import Run, find_checkpoint
 
 
 def keep_scores(scores: Scores, target: Path, force: bool = False) -> str:
@@ -37,6 +39,57 @@ def keep_scores(scores: Scores, target: Path, force: bool = False) -> str:
             added = len(merged.values) > len(scores.values)
             return f"{path}{', beside earlier ones of the same protocol' * added}"
     raise AssertionError("there is always another number")
+
+
+def scores_of(place: Path) -> Scores:
+    """The scores that a name stands for.
+
+    Args:
+        place: a .json file of scores. Or a checkpoint, or the folder of a run: the .json file beside the checkpoint,
+            else, of a folder, the run's ``scores.jsonl``. Or that file itself, whose best validation counts.
+
+    Raises:
+        UsageError: if there are none.
+    """
+    if not place.exists() and place.suffix != ".ckpt":
+        raise UsageError(f"there is no file or folder {place}; name what 'lit-gans evaluate' wrote, or a run's folder")
+    if place.suffix == ".jsonl":
+        return _best(place)
+    if not place.is_dir() and place.suffix != ".ckpt":
+        return Scores.load(place)
+    checkpoint = find_checkpoint(place)
+    if not checkpoint.is_file():
+        raise UsageError(f"there is no file {place}; name a checkpoint or what 'lit-gans evaluate' wrote")
+    if (measured := checkpoint.with_suffix(".json")).is_file():
+        return Scores.load(measured)
+    if place.is_dir() and (of_run := Run.of(checkpoint).scores).is_file():
+        return _best(of_run)
+    raise UsageError(f"{checkpoint} has no scores yet; 'lit-gans evaluate {checkpoint}' measures them")
+
+
+def _best(path: Path) -> Scores:
+    """The scores of a run's best validation: of its first score, the least or the most, as is better."""
+    from lit_gans.metrics.scoring import LOWER_IS_BETTER
+
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} holds no scores of a run ({error})") from None
+    found = [scores for line in lines if line.strip() and (scores := _line(line, path)) and scores.values]
+    if not found:
+        raise UsageError(f"{path} holds no scores of a run; 'lit-gans evaluate' measures a checkpoint")
+    name = next(iter(found[-1].values))
+    sign = 1 if name in LOWER_IS_BETTER else -1
+    return min((scores for scores in found if name in scores.values), key=lambda each: sign * each.values[name])
+
+
+def _line(line: str, path: Path) -> Scores | None:
+    """The scores in a line; None if it was cut."""
+    try:
+        scores = Scores.made_of(json.loads(line))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None
+    return scores if scores.checkpoint else replace(scores, checkpoint=str(path))
 
 
 def _read(path: Path) -> Scores | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from lit_gans.cli import settings
 from lit_gans.cli.arguments import Unit
+from lit_gans.cli.artifacts import fetched
 from lit_gans.errors import UsageError
 from lit_gans.runs import HOME, KINDS, Run, find_checkpoint
 
@@ -36,7 +37,7 @@ def with_its_run(units: Sequence[Unit], command: str) -> list[Unit]:
         path = _newest(units, value if value in KINDS else prefer[0])
         _note(f"{'going on from' if command == 'fit' else 'looking at'} {path}")
     else:
-        path = find_checkpoint(value, prefer)
+        path = find_checkpoint(fetched(value), prefer)
         if not path.is_file():
             raise UsageError(f"there is no checkpoint file {path}; a run keeps its own under checkpoints/last.ckpt")
     others = [unit for unit in units if unit is not asked and unit.name != "ckpt_path"]
@@ -96,7 +97,7 @@ def _refuse_foreign(config: Path, units: Sequence[Unit]) -> None:
     trusted = {name.partition(".")[0] for u in units if u.name == "trust" for v in u.values for name in v.split(",")}
     for name in _dotted(settings.read(config)):
         package = name.partition(".")[0]
-        if package not in {*_SAFE, *typed, *trusted} and _is_module(package):
+        if package not in {*_SAFE, *typed, *trusted} and is_module(package):
             raise UsageError(
                 f"{config} names {name}, and importing {package} would run its code; if you trust it, add --trust "
                 f"{package}"
@@ -111,7 +112,7 @@ def _dotted(value: Any) -> Iterator[str]:
         yield value
 
 
-def _is_module(name: str) -> bool:
+def is_module(name: str) -> bool:
     """Whether a package can be imported, from the working folder too; found without importing it."""
     if str(Path.cwd()) not in sys.path:
         return True

@@ -1,6 +1,5 @@
 """Opens the data that a run was trained on, or that the user names instead."""
 
-import inspect
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,17 +40,17 @@ def open_data(
         data, root = "Unpaired" if paired else "ImageFolder", data if root is None else root
     name, arguments, file = _settings(checkpoint, data)
     cls = _data_class(name, file, trust)
-    accepted = inspect.signature(cls).parameters
-    if shape is not None and "size" in accepted:
-        arguments["size"] = tuple(shape[1:])
-    if shape is not None and "channels" in accepted:
-        arguments["channels"] = shape[0]
-    if root is not None and "root" not in accepted:
-        raise UsageError(f"{name} is not read from a folder; leave out --root")
+    parser, accepted = _parser(cls)
+    like = {} if shape is None else {"size": tuple(shape[1:]), "channels": shape[0]}
+    arguments |= {option: value for option, value in like.items() if option in accepted}
+    typed = {option: _value(text) for option, text in (options or {}).items()}
     if root is not None:
-        arguments["root"] = root
-    arguments |= {option: _value(text) for option, text in (options or {}).items()}
-    module = _made(cls, arguments, name)
+        typed["root"] = root
+    short = name.removeprefix("lit_gans.")
+    if unknown := next((option for option in typed if option not in accepted), None):
+        whose = ", the data of the run (--data names other data)" if data is None else ""
+        raise UsageError(f"--data.{unknown} is no option of {short}{whose}{nearest(unknown, accepted)}")
+    module = _made(parser, cls, {**arguments, **typed}, short)
     if shape is not None and tuple(module.image_shape) != tuple(shape):
         raise UsageError(
             f"{name} has images of shape {tuple(module.image_shape)} (channels, height, width), but the generator "
@@ -71,17 +70,19 @@ def data_class(checkpoint: str, trust: Sequence[str] = ()) -> type:
     return _data_class(name, file, trust)
 
 
-def _made(cls: Any, arguments: dict[str, Any], name: str) -> Any:
-    """Makes the data module; its arguments are read and checked as in ``fit``."""
-    from argparse import ArgumentError
-
+def _parser(cls: Any) -> tuple[Any, list[str]]:
+    """A parser of a data module's arguments, as ``fit`` reads and checks them, and their names."""
     from jsonargparse import ArgumentParser
 
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(cls, "data", sub_configs=False)
-    options = [action.dest.partition(".")[2] for action in parser._actions if action.dest.startswith("data.")]
-    if unknown := next((argument for argument in arguments if argument not in options), None):
-        raise UsageError(f"{unknown} is no option of {name}{nearest(unknown, options)}")
+    return parser, [action.dest.partition(".")[2] for action in parser._actions if action.dest.startswith("data.")]
+
+
+def _made(parser: Any, cls: Any, arguments: dict[str, Any], name: str) -> Any:
+    """Makes the data module of a class."""
+    from argparse import ArgumentError
+
     try:
         read = parser.parse_object({"data": arguments}).data
         return cls(**{argument: read[argument] for argument in arguments})

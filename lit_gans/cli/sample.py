@@ -82,7 +82,7 @@ def sample(
             n = len(rows["noise"])
             parts = _drawn(model, rows, options)
         told = [f"seed{number:04}" for number in several] if several else [f"{number:05}" for number in range(n)]
-        turns = _in_turn(model, label)
+        turns = 0 if several and model.known_classes is None else _in_turn(model, label)
         target.write(parts, told, _classes(model, given, n), columns or (turns if 0 < turns <= n else None))
     print(f"{n} image{'s' * (n != 1)} in {target}")
 

@@ -25,6 +25,14 @@ class Unknown(Exception):
         self.part, self.prefix, self.owner, self.options = part, prefix, owner, options
 
 
+class NoClass(Exception):
+    """An option of a class is given where no class is named, and none stands by itself.
+
+    Args:
+        path: the flag that names the class.
+    """
+
+
 @dataclass
 class Scope:
     """The classes that a command has named so far.
@@ -33,11 +41,13 @@ class Scope:
         command: fit, validate, test or predict.
         named: the short name of the class by the flag that names it; empty for one that the index does not know.
         given: the flags that have a value.
+        several: the flags that name more than one class.
     """
 
     command: str
     named: dict[str, str] = field(default_factory=lambda: dict(USUAL))
     given: set[str] = field(default_factory=set)
+    several: set[str] = field(default_factory=set)
 
     @property
     def options(self) -> dict[str, Option]:
@@ -56,12 +66,19 @@ class Scope:
 
         Raises:
             Unknown: if there is no such option.
+            NoClass: if the class that has it is not named.
         """
+        if path not in self.options and f"trainer.{path}" in self.options:
+            path = f"trainer.{path}"  # --max_epochs, as Lightning's own scripts had it
         parts = path.split(".")
         for length in range(len(parts), 0, -1):
-            if option := self.options.get(head := ".".join(parts[:length])):
+            head = ".".join(parts[:length])
+            option = self.options.get(head)
+            if option is not None:
                 break
         else:
+            if self.has_parts(path):  # a group that is no option itself, ``off``
+                return path, None
             return self._in("", path, self.command, self.options)
         for part in parts[length:]:
             if option is None or part in ("class_path", "init_args"):
@@ -71,8 +88,8 @@ class Scope:
                 if known is None or (known[2] and part not in known[1]):
                     return path, None
                 head, option = self._in(f"{head}.", part, known[0], known[1])
-            elif self._has_parts(head):
-                head, option = self._in(f"{head}.", part, f"--{head}", self._parts(head))
+            elif self.has_parts(head):
+                head, option = self._in(f"{head}.", part, f"--{head}", self.parts(head))
             elif {"dict", "other"} & {*option.kinds}:
                 return path, None
             else:
@@ -82,7 +99,9 @@ class Scope:
     def options_at(self, path: str, option: Option) -> tuple[str, Mapping[str, Option], bool] | None:
         """The class that stands at an option, its options and whether it may have more; None if it is not known."""
         short = self._class_at(path, option)
-        if short is None or short == _OWN:
+        if short is None:
+            raise NoClass(path)
+        if short == _OWN:
             return None
         standing = self.standing(path) if path.endswith(".backbone") else None
         if standing is not None and path not in self.named:
@@ -112,10 +131,12 @@ class Scope:
         own = self.standing(path) if last == "backbone" else None
         return own.name if own is not None else None
 
-    def _has_parts(self, path: str) -> bool:
+    def has_parts(self, path: str) -> bool:
+        """Whether an option is a group of others, as ``quality`` is."""
         return any(name.startswith(f"{path}.") for name in self.options)
 
-    def _parts(self, path: str) -> dict[str, Option]:
+    def parts(self, path: str) -> dict[str, Option]:
+        """The options of a group."""
         start = f"{path}."
         return {name.removeprefix(start): o for name, o in self.options.items() if name.startswith(start)}
 
@@ -127,7 +148,7 @@ class Scope:
         if len(longer) == 1 and len(part) > 1:
             return f"{prefix}{longer[0]}", options[longer[0]]
         head, _, part = part.rpartition(".")
-        if head and (inner := self._parts(head)):
+        if head and (inner := self.parts(head)):
             raise Unknown(part, f"{head}.", f"--{head}", inner)
         raise Unknown(part, f"{prefix}{head}." if head else prefix, owner, options)
 
@@ -137,9 +158,9 @@ class Scope:
             yield name, self.command, option
         for path in ("model", "data", "model.backbone", "model.optimizer"):
             try:
-                _, option = self.find(path)
-            except Unknown:
+                _, at = self.find(path)
+            except (Unknown, NoClass):
                 continue
-            if option is not None and (known := self.options_at(path, option)):
+            if at is not None and (known := self.options_at(path, at)):
                 for name, inner in known[1].items():
                     yield f"{path}.{name}", known[0], inner

@@ -5,20 +5,19 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import torch
-import yaml
-from jsonargparse import Namespace
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.loggers import Logger
 
 from lit_gans import checkpoints
-from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, SampleGrid, SaveLast
+from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, RateCheck, RunReport, SampleGrid, SaveLast
 from lit_gans.callbacks.best import AUTO, BEST, automatic
+from lit_gans.callbacks.loggers import tell_options
 from lit_gans.callbacks.run_folder import remove_unused
 from lit_gans.callbacks.stopping import StoppingCheck
 from lit_gans.checkpoints.changes import LINKED
@@ -26,23 +25,27 @@ from lit_gans.checkpoints.loading import named_class, was_restoring
 from lit_gans.checkpoints.place import RUN, find
 from lit_gans.checkpoints.resume import nothing_left, tell
 from lit_gans.checkpoints.trust import class_path, import_class
-from lit_gans.cli.arguments import in_order
+from lit_gans.cli import switches
+from lit_gans.cli.arguments import in_order, split
+from lit_gans.cli.artifacts import fetched
 from lit_gans.cli.classes import our_rules, spelled_out
+from lit_gans.cli.loggers import Loggers
 from lit_gans.cli.making import Making, make
-from lit_gans.cli.parser import OF_RUN, Parser
+from lit_gans.cli.parser import Parser
 from lit_gans.cli.reasons import causes
-from lit_gans.cli.words import NOBODY, TRAINING, known
+from lit_gans.cli.words import NOBODY, known
 from lit_gans.core.checks import refuse_strategy
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.errors import UsageError, at_least, own_line, reason
-from lit_gans.training.defaults import EPOCHS, ROOT, as_list, endless, run_loggers, safe_plugins
+from lit_gans.runs import Run
+from lit_gans.training.defaults import EPOCHS, ROOT, as_list, endless, safe_plugins
 
 
 class SaveConfig(SaveConfigCallback):
     """Writes ``config.yaml`` into the run's own folder, which no other run shares."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Writes it, unless the run has no folder of its own, and sends it to W&B.
+        """Writes it, unless the run has no folder of its own, and gives it to the loggers.
 
         The checkpoint that a run was resumed from is left out: from the beginning, the run ends at the same weights. A
         backbone that the user did not name is written out, too.
@@ -52,28 +55,19 @@ class SaveConfig(SaveConfigCallback):
             self.config["ckpt_path"] = None
         if self.config.get("model.init_args.backbone", "no such option") is None:
             self.config["model.init_args.backbone"] = spelled_out(pl_module.hparams.get("backbone"))
-        if trainer.log_dir is not None and stage == "fit":
+        if trainer.loggers and trainer.log_dir is not None and stage == "fit":
             super().setup(trainer, pl_module, stage)
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger) and trainer.is_global_zero and stage == "fit":
-                options = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
-                logger.experiment.config.update(options, allow_val_change=True)
+        if trainer.is_global_zero and stage == "fit":
+            tell_options(trainer, self.parser.dump(self.config, skip_none=False))
 
 
 class TrainCLI(LightningCLI):
     """The training commands."""
 
-    asked = ""  #: the command; a parser for each of the others would take as long to build as its own
-
-    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
-        """The commands that a parser is built for."""
-        every = LightningCLI.subcommands()
-        return {name: skip for name, skip in every.items() if self.asked in ("", name)}
-
     @classmethod
     def run(cls, arguments: Sequence[str]) -> None:
         """Parses ``arguments``, builds the model, the data and the trainer, and runs."""
-        cls.asked = arguments[0] if arguments and arguments[0] in TRAINING else ""
+        Parser.typed = {unit.key: " ".join(unit.values) for unit in split(arguments) if unit.name}
         try:
             cls(
                 GenerativeModel,
@@ -89,6 +83,15 @@ class TrainCLI(LightningCLI):
             )
         finally:
             remove_unused()
+
+    def __init__(self, model: type[LightningModule], data: type[LightningDataModule], **options: Any) -> None:
+        self._asked = next(iter(options["args"]), "")
+        super().__init__(model, data, **options)
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """The command that was asked for; all of them, whose options take time to make, if it is not the first word."""
+        known = super().subcommands()
+        return {self._asked: known[self._asked]} if self._asked in known else known
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds the callbacks of every run, and passes the shapes of the data on to the model."""
@@ -107,11 +110,13 @@ class TrainCLI(LightningCLI):
                 "best.enable_version_counter": False,
             }
         )
+        for part, gone in switches.PARTS.items():
+            parser.add_argument(f"--off.{part}", type=bool, default=False, help=f"{gone}; --{part} false says the same")
         parser.add_argument(
             "--trust", nargs="+", type=str, default=NOBODY, help="packages of yours that a checkpoint names classes of"
         )
         parser.add_argument(
-            "--name", type=Optional[str], default=None, help="the name of the run's folder in place of MODEL-DATA"
+            "--name", type=str | None, default=None, help="the name of the run's folder in place of MODEL-DATA"
         )
         for name in LINKED:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
@@ -127,6 +132,8 @@ class TrainCLI(LightningCLI):
             warnings.simplefilter("ignore", DeprecationWarning)  # what replaces it came with jsonargparse 4.49
             for key, kind in (("model", GenerativeModel), ("data", LightningDataModule)):
                 self.parser.add_instantiator(Making(self, key), kind)
+            self.loggers = Loggers(self.config[self.config["subcommand"]])
+            self.parser.add_instantiator(self.loggers.make, Logger)
             self.parser.add_instantiator(make, object)
 
     def _set_seed(self) -> None:
@@ -141,6 +148,7 @@ class TrainCLI(LightningCLI):
         config = self.config[self.config["subcommand"]]
         if (path := config.get("ckpt_path")) == "":
             raise UsageError("--ckpt_path is empty; name a checkpoint, or leave the option out")
+        config["ckpt_path"] = path = fetched(path)
         if path is None:
             if self.config["subcommand"] != "fit":
                 print("note: without --ckpt_path this looks at an untrained model", file=sys.stderr)
@@ -174,8 +182,8 @@ class TrainCLI(LightningCLI):
         trainer = self._get(self.config_init, "trainer", default={})
         if endless(**trainer):
             trainer["max_epochs"] = EPOCHS
-        name = self._get(self.config_init, "name") or f"{type(self.model).__name__}-{type(self.datamodule).__name__}"
-        trainer["logger"] = run_loggers(trainer["logger"], trainer["default_root_dir"], name)
+        if trainer["logger"] is not False:
+            trainer["logger"] = self.loggers.all(trainer["logger"])
         trainer["plugins"], callbacks = safe_plugins(trainer["plugins"]), as_list(trainer["callbacks"])
         if trainer["enable_progress_bar"] is not False and not any(isinstance(c, AnyProgressBar) for c in callbacks):
             trainer["callbacks"] = [*callbacks, ProgressBar()]
@@ -201,51 +209,92 @@ class TrainCLI(LightningCLI):
             raise UsageError(f"the trainer cannot be made: {error}") from None
         refuse_strategy(made.strategy)
         best, quality = (self._get(self.config_init, name) for name in ("best", "quality"))
-        if best.monitor in (None, AUTO):
+        if best.monitor in (None, AUTO) and "best" not in self._off():
             best.monitor = automatic(quality, self.model, self.datamodule)
         if best.save_top_k not in (0, 1) and "{" not in (best.filename or "{"):
             best.filename += "_{step}"  # several cannot have one name
         return made
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Any]) -> Trainer:
-        """Adds `StoppingCheck`; leaves out the callbacks that save checkpoints, if the user wants none."""
-        callbacks = [*callbacks, StoppingCheck()]
-        if config["enable_checkpointing"] is False:
-            callbacks = [c for c in callbacks if not isinstance(c, ModelCheckpoint)]
-            for callback in callbacks:
-                if isinstance(callback, SaveLast):
-                    callback.saves = False
+        """Adds what watches every run; leaves out the parts that the user has switched off."""
+        off = self._off()
+        if config["logger"] is False:
+            _write_nothing(callbacks)
+        callbacks = [*without(callbacks, off), StoppingCheck(), RateCheck(), RunReport()]
+        if not any(isinstance(c, ModelCheckpoint) for c in (*callbacks, *as_list(config["callbacks"]))):
+            config["enable_checkpointing"] = False  # or Lightning would add one of its own
         return super()._instantiate_trainer(config, callbacks)
 
-    def before_instantiate_classes(self) -> None:
-        """Tells loggers where the run is; refuses options that cannot be written to a file."""
+    def _off(self) -> set[str]:
+        """The parts of the run that are switched off, each by its own word or by another that leaves it nothing."""
         config = self.config[self.config["subcommand"]]
-        name = "-".join(config[key]["class_path"].rpartition(".")[2] for key in ("model", "data"))
-        if (name := config["name"] or name) != Path(name).name or name in (".", ".."):
-            raise UsageError(f"--name is the name of a folder, without slashes; got {name}; --output says where it lies")
-        for logger in as_list(config["trainer"]["logger"]):
-            for option, value in (("save_dir", config["trainer"]["default_root_dir"] or ROOT), ("name", name)):
-                if isinstance(logger, Namespace) and logger.get(f"init_args.{option}") == OF_RUN:
-                    logger[f"init_args.{option}"] = value
+        off = {part for part in switches.PARTS if config[f"off.{part}"]}
+        if not config["quality.scores"]:
+            off.add("quality")
+        if config["trainer.logger"] is False:
+            off |= {"samples", "last", "best"}
+        unscored = "quality" in off and config["best.monitor"] in (None, AUTO)
+        if config["trainer.enable_checkpointing"] is False or unscored:
+            off.add("best")
+        if config["trainer.enable_checkpointing"] is False:
+            off.add("last")
+        return off
+
+    def before_instantiate_classes(self) -> None:
+        """Refuses options that cannot be written to a file."""
+        config = self.config[self.config["subcommand"]]
+        if config["quality.count"] == 0:  # as a word for no scores; the class itself wants something to count
+            config["off.quality"], config["quality.count"] = True, None
         try:
             self._dump_config()
         except Exception as error:
             reason = str(list(causes(error))[-1])
             raise UsageError(f"these options cannot be written to the run's config.yaml: {reason}") from error
 
-    def before_fit(self) -> None:
-        """Says what is trained and where the run is."""
-        folder = self.trainer.log_dir
-        if self.trainer.is_global_zero:
-            players = {name: getattr(self.model, name).parameters() for name in self.model.players}
-            sizes = [f"{name} {sum(w.numel() for w in weights):,} weights" for name, weights in players.items()]
-            print(f"{type(self.model).__name__} on {type(self.datamodule).__name__}: {', '.join(sizes)}")
-            print(f"run folder: {folder}" if folder else "no run folder: logging is off", flush=True)
+    def after_validate(self) -> None:
+        """Says where the scores are."""
+        self._say_where("scores")
 
-    def after_fit(self) -> None:
-        """Says where the results are."""
-        if (folder := self.trainer.log_dir) and self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
-            print(f"config, metrics.csv, samples and checkpoints are in {folder}", flush=True)
+    def after_test(self) -> None:
+        """Says where the scores are."""
+        self._say_where("scores")
+
+    def after_predict(self) -> None:
+        """Says where the pictures are."""
+        self._say_where("predictions")
+
+    def _say_where(self, what: str) -> None:
+        """Says where the results of a command are, if there are any."""
+        run = Run(Path(self.trainer.log_dir)) if self.trainer.loggers and self.trainer.log_dir else None
+        if run is None or not self.trainer.is_global_zero:
+            return
+        found = sorted(run.samples.glob("predict_*")) if what == "predictions" else [run.scores, run.metrics]
+        if what == "predictions" and found:
+            print(f"{len(found)} grid{'s' * (len(found) != 1)} of predictions in {run.samples}", flush=True)
+        elif there := [path.name for path in found if path.is_file()]:
+            print(f"{' and '.join(there)} in {run.folder}", flush=True)
+        else:
+            print(f"there are no {what} to write", flush=True)
+
+
+def without(callbacks: list[Any], off: set[str]) -> list[Any]:
+    """The callbacks of a run less those of the parts that are switched off.
+
+    Without ``last`` its callback stays, and saves nothing: it also ends a run that gets a signal between two batches.
+    """
+    kinds = {"samples": SampleGrid, "quality": Quality, "collapse": CollapseMonitor, "best": ModelCheckpoint}
+    gone = tuple(kind for part, kind in kinds.items() if part in off)
+    for callback in callbacks:
+        if isinstance(callback, SaveLast):
+            callback.saves = callback.saves and "last" not in off
+    return [callback for callback in callbacks if not isinstance(callback, gone)]
+
+
+def _write_nothing(callbacks: list[Any]) -> None:
+    """Keeps scores out of a folder that the run does not have."""
+    for callback in callbacks:
+        if isinstance(callback, Quality):
+            callback.records = False
 
 
 def _end_if_done(saved: dict[str, Any], trainer: Any, path: Any) -> None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lit_gans.cli.options import BatchSize, Checkpoint, Device, Force, Megapixels, Pictures, Trust
 from lit_gans.cli.words import NOBODY
+from lit_gans.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+_SMALL = 16  # pixels of a short side; a picture of fewer that cannot be translated is too small
 _LARGE = 1024  # pixels of a short side; a picture of more that cannot be translated may be too large
 
 
@@ -40,7 +42,7 @@ def translate(
             is enlarged again; by default they are translated as large as they are.
         seed: of the noise, if the model draws any.
     """
-    from lit_gans.errors import UsageError, at_least, usable_seed
+    from lit_gans.errors import at_least, usable_seed
 
     at_least(1, batch_size=batch_size)
     at_least(0, max_megapixels=max_megapixels)
@@ -72,7 +74,6 @@ def _translate_all(
     """Translates and writes all pictures; returns which were skipped, and why."""
     from tqdm import tqdm
 
-    from lit_gans.errors import UsageError
     from lit_gans.images.photos import read_picture
 
     waiting: list[tuple[Tensor, Path, Path]] = []
@@ -95,7 +96,6 @@ def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str
     import torch
 
     from lit_gans.cli.pictures import unwritable
-    from lit_gans.errors import UsageError
     from lit_gans.images.photos import write_picture
     from lit_gans.images.shape import to_uint8
 
@@ -112,10 +112,7 @@ def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str
         if len(pictures) > 1:
             return [reason for picture in pictures for reason in _flush(model, [picture], how, size)]
         photo, file, _ = pictures[0]
-        height, width = photo.shape[2:]
-        smaller = "; make it smaller for the translation with --size" if min(height, width) >= _LARGE else ""
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        return [f"{file}: {width}x{height} pixels cannot be translated ({reason}){smaller}"]
+        return [f"{file}: {_reason(photo.shape[3], photo.shape[2], error)}"]
     skipped = []
     for image, (_, file, target) in zip(made, pictures, strict=True):
         try:
@@ -123,6 +120,15 @@ def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str
         except (OSError, ValueError) as error:
             skipped.append(unwritable(file, target, error))
     return skipped
+
+
+def _reason(width: int, height: int, error: Exception) -> str:
+    """Why a picture cannot be translated, in words."""
+    if min(width, height) < _SMALL and not isinstance(error, UsageError):  # PyTorch tells of its own insides
+        return f"{width}x{height} pixels are too few for the networks; enlarge it"
+    smaller = "; make it smaller for the translation with --size" if min(height, width) >= _LARGE else ""
+    said = next(iter(str(error).splitlines()), type(error).__name__)
+    return f"{width}x{height} pixels cannot be translated ({said}){smaller}"
 
 
 def _channels(model: Any, to: str) -> int:

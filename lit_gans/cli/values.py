@@ -5,21 +5,57 @@ import re
 from collections.abc import Sequence
 
 from lit_gans.cli.index import Option
+from lit_gans.errors import nearest
 
-_WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "list": "a list, a,b,c"}
+_WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "list": "a list, a,b"}
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
 _ANYTHING = {"str", "path", "other", "class"}
 _PLAIN = re.compile(r"[\w./+-]+")  # needs no quotes in a list
+
+
+# the least value of numbers, by the last name of an option, where smaller ones cannot work in any class
+_LEAST = {"lr": 0, "batch_size": 1, "num_workers": 0, "width": 1, "latent_dim": 1, "size": 1}
+_LEAST |= {"max_epochs": -1, "max_steps": -1, "seed_everything": 0}
+# the names that may stand in a list, whose types are text
+LISTED = {
+    "model.augment": ("color", "translation", "cutout", "blit", "geometry", "tone"),
+    "quality.scores": (
+        *("fid", "kid", "is", "precision_recall", "density_coverage"),
+        *("swd", "sharpness", "checkerboard", "accuracy"),
+    ),
+}
 
 
 class Wrong(Exception):
     """A value that an option does not take."""
 
 
+class NotTaken(Exception):
+    """A number or a name that no class takes; the text follows the flag."""
+
+
+def refuse_values(path: str, value: str) -> None:
+    """Refuses a number that is too small and a name that is not on the list of an option.
+
+    Raises:
+        NotTaken: with what follows the flag in the sentence.
+    """
+    parts = [part.strip(" '\"") for part in value.strip("[]").split(",")]
+    least = _LEAST.get(path.rpartition(".")[2])
+    for part in parts if least is not None else ():
+        if re.fullmatch(r"-?\d+(\.\d*)?(e-?\d+)?", part) and float(part) < least:  # type: ignore[operator]
+            raise NotTaken(f"must be at least {least}, got {value}")
+    if path == "name" and (value in (".", "..") or re.search(r"[/\\]", value)):
+        raise NotTaken(f"is the name of a folder, without slashes, got {value}; --output says where it lies")
+    if path in LISTED and (wrong := next((part for part in parts if part and part not in LISTED[path]), None)):
+        raise NotTaken(f"has no {wrong!r}{nearest(wrong, LISTED[path])}")
+
+
 def wanted(option: Option) -> str:
     """The values that an option takes, for an error."""
     choices = [f"one of {', '.join(str(choice) for choice in _distinct(option))}"] if option.choices else []
-    return " or ".join([*choices, *(_WORDS[kind] for kind in option.kinds if kind in _WORDS)])
+    kinds = [kind for kind in option.kinds if kind in _WORDS and not (kind == "int" and "float" in option.kinds)]
+    return " or ".join([*choices, *(_WORDS[kind] for kind in kinds)])
 
 
 def spelled(option: Option, words: Sequence[str]) -> list[str]:
@@ -56,6 +92,9 @@ def _list(option: Option, words: Sequence[str]) -> str:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not {"str", "other", "class"} & {*option.kinds} and option.name in ("scores", "quality.scores"):
         parts = [part.lower() for part in parts]
+    whole = "int" in option.kinds and not {"str", "other"} & {*option.kinds}
+    if whole and not all(re.fullmatch(r"[+-]?\d+", part) for part in parts):
+        raise Wrong(text)
     quoted = (part if _PLAIN.fullmatch(part) else json.dumps(part, ensure_ascii=False) for part in parts)
     return f"[{', '.join(quoted)}]"
 
@@ -76,7 +115,7 @@ def _single(option: Option, word: str) -> str | None:
         number = float(low.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
     except ValueError:
         return None
-    if "float" in kinds:
+    if "float" in kinds and number == number:
         return word
     if "int" in kinds and re.fullmatch(r"[+-]?[\d_]+|0x[\da-f]+", low):
         return word

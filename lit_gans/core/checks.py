@@ -1,10 +1,10 @@
-"""Checks of the first batches, of a variant's terms and of a trainer's options, before they can do harm."""
+"""Checks of a variant's terms, of its networks and of a trainer's strategy, before they can do harm."""
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
 from lit_gans.errors import UsageError
@@ -14,57 +14,6 @@ _FEW_BITS = (
     "keeps the weights themselves in few bits, where the small steps of Adam and of the averaged generator are rounded "
     "to nothing; train with bf16-mixed, 16-mixed, 32-true or 64-true"
 )
-_IMAGES = ("image", "source", "target", "a", "b")
-_ROUNDING = 0.001  # share of a value range; the data clamp what a resizing filter overshoots by more
-
-
-def refuse_batch(model: Any, batch: dict[str, Any]) -> None:
-    """Checks the first batch of a run.
-
-    Args:
-        model: its ``needs``, ``subject``, ``value_range`` and ``image_shape`` say how a batch must be.
-        batch: tensors by name.
-
-    Raises:
-        UsageError: if the batch lacks what the model needs, or has images of another kind.
-    """
-    if missing := [name for name in model.needs if name not in batch]:
-        raise UsageError(
-            f"{type(model).__name__} needs batches with {', '.join(missing)}, but the data gives {', '.join(batch)}; "
-            "use another data set, or a model that is made for this one"
-        )
-    for name in dict.fromkeys((*_IMAGES, model.subject)):
-        if isinstance(batch.get(name), Tensor):
-            if model.value_range is not None:
-                _refuse_values(name, batch[name], model.value_range)
-            if name in ("image", model.subject) and model.image_shape is not None:
-                _refuse_shape(batch[name], model.image_shape)
-
-
-def _refuse_values(name: str, images: Tensor, value_range: tuple[float, float]) -> None:
-    """Refuses images with values that the generator cannot draw."""
-    (least, most), (low, high) = value_range, (float(images.min()), float(images.max()))
-    slack = _ROUNDING * (most - least) / 2
-    if not images.is_floating_point() or low < least - slack or high > most + slack:
-        wanted = f"[{least:g}, {most:g}]"
-        raise UsageError(
-            f"'{name}' must be float images in {wanted}, as the generator draws them, got {images.dtype} in "
-            f"[{low:g}, {high:g}]; normalise them with image / 127.5 - 1 if they are in [0, 255] or image * 2 - 1 if "
-            "they are in [0, 1], or set value_range = None in your model's class if they are not images"
-        )
-    if low >= 0 > least:
-        rank_zero_warn(
-            f"no value of the first '{name}' batch is below 0 (range [{low:g}, {high:g}]): images in [0, 1] must be "
-            "normalised with image * 2 - 1"
-        )
-
-
-def _refuse_shape(images: Tensor, shape: tuple[int, ...]) -> None:
-    if tuple(images.shape[1:]) != shape:
-        raise UsageError(
-            f"the model was built for images of shape {shape} (channels, height, width), but the data gives "
-            f"{tuple(images.shape[1:])}; set image_shape to what the data gives"
-        )
 
 
 def shape_of(name: str, given: Sequence[int] | None) -> tuple[int, ...] | None:
@@ -86,15 +35,37 @@ def shape_of(name: str, given: Sequence[int] | None) -> tuple[int, ...] | None:
 def refuse_backbone(model: Any, backbone: Any, kind: type, **networks: nn.Module | None) -> None:
     """Raises a `UsageError` for a backbone of another kind, or one beside networks that leave it none to make."""
     if backbone is not None and not isinstance(backbone, kind):
+        brackets = f"; write {backbone.__name__}(), with brackets" if isinstance(backbone, type) else ""
         raise UsageError(
             f"the backbone of a {type(model).__name__} must be a {kind.__name__}, such as "
-            f"{type(model.default_backbone).__name__}(), got {backbone!r}"
+            f"{type(model.default_backbone).__name__}(), got {backbone!r}{brackets}"
         )
     if backbone is not None and all(network is not None for network in networks.values()):
         raise UsageError(
             f"a backbone makes default networks, and {type(model).__name__} was given all of its own; leave out "
             f"backbone, or one of {' and '.join(networks)}"
         )
+
+
+def refuse_no_network(role: str, network: Any) -> None:
+    """Raises a `UsageError` for a player that is given as something else than a network."""
+    if network is not None and not isinstance(network, nn.Module):
+        given = f"the class {network.__name__}" if isinstance(network, type) else repr(network)
+        cure = f"; write {network.__name__}(...), with brackets" if isinstance(network, type) else ""
+        raise UsageError(f"the {role} must be a network, an nn.Module, got {given}{cure}")
+
+
+def refuse_inputs(network: nn.Module, role: str, inputs: Sequence[str], cure: str) -> None:
+    """Raises a `UsageError` for a network that cannot be called with so many inputs."""
+    try:
+        inspect.signature(network.forward).bind(*inputs)
+    except TypeError:
+        raise UsageError(
+            f"the {role} {type(network).__name__} is called with {' and '.join(inputs)}, which its forward does not "
+            f"take; {cure}"
+        ) from None
+    except ValueError:  # it does not say what it takes
+        pass
 
 
 def checked_terms(player: str, terms: Any) -> Terms:
@@ -158,11 +129,3 @@ def refuse_few_bits(model: nn.Module) -> None:
     if few := next((weight.dtype for weight in learned if weight.element_size() < 4), None):
         name = str(few).removeprefix("torch.")
         raise UsageError(f"a model converted to {name} {_FEW_BITS}, and call float() on the model first")
-
-
-def refuse_options(trainer: Any) -> None:
-    """Raises a `UsageError` for the trainer's own clipping and accumulation, which models do not use."""
-    if trainer.gradient_clip_val:
-        raise UsageError("a model clips by itself: use its clip_norm, not the trainer's gradient_clip_val")
-    if trainer.accumulate_grad_batches != 1:
-        raise UsageError("a batch is a step here: use data with a larger batch_size, do not accumulate_grad_batches")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from lit_gans.core.checks import refuse_backbone
+from lit_gans.core.checks import refuse_backbone, refuse_no_network
 from lit_gans.core.generative import Batch
 from lit_gans.core.joint import JointModel
 from lit_gans.core.sampling import noise_size, with_latent_dim
@@ -73,6 +73,8 @@ class EncoderDecoder(JointModel):
         refuse_backbone(self, backbone, Backbone, encoder=encoder, generator=generator)
         if likelihood not in get_args(Likelihood):
             raise UsageError(f"likelihood must be 'gaussian' or 'bernoulli', got {likelihood!r}")
+        refuse_no_network("generator", generator)
+        refuse_no_network("encoder", encoder)
         # the decoder is made first, then the encoder, then both averages
         self.set_generator(self.made_drawing(self.make_generator() if generator is None else generator))
         self.latent_dim = noise_size(self._decoder(self.generator), latent_dim)
@@ -196,7 +198,7 @@ class EncoderDecoder(JointModel):
         """The averages of the decoder and of the encoder, with the networks that they follow."""
         return super().averages() + ([] if self.encoder_ema is None else [(self.encoder_ema, self.encoder)])
 
-    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Logs the variant's terms of held-out images, and the mean squared error of their reconstructions.
 
         In a validation the names begin with ``val/``, in a test with ``test/``; ``val/mse`` is a mean over pixels, of

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
 
 import torch
@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from lit_gans.augment.attach import Attached
 from lit_gans.core.checks import checked_terms
+from lit_gans.core.factories import named, options_of
+from lit_gans.core.first_move import first_move, refusing_closure
 from lit_gans.core.generative import Batch as Batch
 from lit_gans.core.gradients import parameters_of, reduce_gradients
 from lit_gans.core.players import PLAYERS as PLAYERS
@@ -20,7 +22,7 @@ from lit_gans.core.regularised import Fake as Fake
 from lit_gans.core.regularised import Regularised
 from lit_gans.errors import UsageError, at_least
 from lit_gans.losses import Terms
-from lit_gans.optim import Adam, named
+from lit_gans.optim import Adam
 from lit_gans.precision import full
 
 Objective = Callable[[Batch, Fake], Terms]
@@ -48,10 +50,13 @@ class BaseGAN(Regularised):
     Args:
         generator: the player that makes fakes; several networks go into one ``nn.ModuleDict``.
         discriminator: the player that judges them.
-        optimizer: makes each player's optimizer from its parameters: a class or ``functools.partial``.
+        optimizer: makes each player's optimizer from its parameters: a class or its name, a ``functools.partial``, or a
+            function at the top of a module. A function whose argument is called ``named_parameters`` gets the names
+            too, for groups of parameters.
         generator_optimizer: the generator's, where it is another one.
         discriminator_optimizer: the discriminator's, where it is another one.
-        scheduler: makes each player's learning-rate schedule, which is stepped once a batch.
+        scheduler: makes each player's learning-rate schedule, which is stepped once a batch; in Lightning's dict,
+            ``{"scheduler": ..., "interval": "epoch"}``, it is stepped as that says.
         generator_scheduler: the generator's, where it is another one.
         discriminator_scheduler: the discriminator's, where it is another one.
         generator_every: the generator moves once in so many batches (WGAN's n_critic).
@@ -105,14 +110,17 @@ class BaseGAN(Regularised):
         }
         self.optimizer_factories: dict[str, Any] = {}
         self.scheduler_factories: dict[str, Any] = {}
+        self.scheduler_options: dict[str, dict[str, Any]] = {}
         for player in self.players:
             makes, paces = own.get(player, (None, None))
             self.optimizer_factories[player] = _either(player, "optimizer", makes, optimizer)
             self.scheduler_factories[player] = _either(player, "scheduler", paces, scheduler)
+            self.scheduler_options[player] = options_of("scheduler", scheduler if paces is None else paces)
         if r1:
             self.refuse_batch_norm("r1")
         self.augment = self._augmentation(augment, augment_p, augment_target)
         self._attached: Attached | None = None
+        self._moved: set[str] = set()  # players whose first move of this run is done
 
     # ---------------------------------------------------------------- a family and a variant write these
 
@@ -235,8 +243,11 @@ class BaseGAN(Regularised):
         """One step of a player's optimizer, down the sum of its objective's terms."""
         optimizer = self._optimizers()[self.players.index(player)]
         self._watched.player = player
+        is_first = player not in self._moved
+        self._moved.add(player)
         with self._turn(player):
-            terms = checked_terms(player, objective(batch, fake))
+            with first_move(self, player) if is_first else nullcontext():
+                terms = checked_terms(player, objective(batch, fake))
             # a stack: sum() would begin with an integer and add one term after the other, a kernel each
             loss = torch.stack([full(term) for term in terms.values()]).sum()
             optimizer.zero_grad()
@@ -247,7 +258,7 @@ class BaseGAN(Regularised):
                 terms = self._backward_together(optimizer, loss, terms)
                 self._refuse_nonfinite(player, terms)  # the devices' mean: all of them stop here, or none
                 loss = torch.stack([*terms.values()]).sum()
-            optimizer.step()
+            optimizer.step(refusing_closure(optimizer) if is_first else None)
         return {f"{player}/{name}": term.detach() for name, term in {**terms, "loss": loss}.items()}
 
     @contextmanager

@@ -4,15 +4,14 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 import torch
+from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from lit_gans import checkpoints
 from lit_gans.checkpoints.recording import Recorded
-from lit_gans.core.checks import (
-    refuse_batch,
-    refuse_options,
-    shape_of,
-)
+from lit_gans.core.batches import checked_columns, named, refuse_batch
+from lit_gans.core.checks import shape_of
+from lit_gans.core.fitting import refuse_data, refuse_folders, refuse_options
 from lit_gans.core.gradients import Watched
 from lit_gans.core.hooks import keep_hooks
 from lit_gans.core.saving import Saving
@@ -37,6 +36,7 @@ class GenerativeModel(Saving, metaclass=Recorded):
         text_shape: (length, size of the vocabulary) of texts.
         clip_norm: largest norm of an optimizer's gradient; longer ones are scaled down to it.
         ema_decay: share of the averaged generator that one update keeps; 0 keeps no average.
+        columns: what a loader of your own calls the parts of a batch: ``{"image": "pixel_values", "label": "labels"}``.
 
     The command line takes all shapes and ``num_classes`` from the data; a model ignores those that it does not need.
 
@@ -60,6 +60,7 @@ class GenerativeModel(Saving, metaclass=Recorded):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None:
         super().__init__()
         if not 0 <= ema_decay < 1:
@@ -71,6 +72,8 @@ class GenerativeModel(Saving, metaclass=Recorded):
         self.source_shape = shape_of("source_shape", source_shape) or self.image_shape
         self.text_shape = shape_of("text_shape", text_shape)
         self.num_classes = num_classes
+        #: what a user's loader calls the parts of a batch
+        self.batch_columns = checked_columns(self, columns)
         self.generator_ema = None
         self._mark = uuid4().hex
         self.clip_norm, self.ema_decay = clip_norm, ema_decay
@@ -81,44 +84,53 @@ class GenerativeModel(Saving, metaclass=Recorded):
         super().__init_subclass__(**options)
         keep_hooks(cls, GenerativeModel)
 
-    def receive(self, batch: Any) -> Batch:
-        """Turns a user's own ``image`` or ``(image, label)`` into the dict of the contract, in the model's number type.
-
-        The first batch of every stage of every run is inspected: of training, of validation, of a test.
+    @property
+    def trainer(self) -> Any:
+        """The Trainer that trains this model.
 
         Raises:
-            UsageError: if the batch is none of these, lacks what the model ``needs``, or has images that are not float
+            UsageError: if there is none.
+        """
+        if self._trainer is None and self._fabric is None:
+            raise UsageError(
+                f"this {type(self).__name__} is in no Trainer, which has the optimizers and counts the batches: call "
+                "lit_gans.Trainer().fit(model, data); without one there are sample() and the losses of a batch"
+            )
+        return super().trainer
+
+    @trainer.setter
+    def trainer(self, trainer: Any) -> None:
+        LightningModule.trainer.fset(self, trainer)  # type: ignore[attr-defined]
+
+    def receive(self, batch: Any) -> Batch:
+        """Turns a batch of any loader into the dict of the contract, on the model's device and in its number type.
+
+        A loader may give bare images, a tuple in the order of what the model ``needs``, (images, labels) for most, a
+        dict, or an object with attributes. Images of bytes (uint8) are brought into ``value_range``. The first batch of
+        every stage of every run is inspected: of training, of validation, of a test.
+
+        Raises:
+            UsageError: if the batch is none of these, lacks what the model ``needs``, or has images that are not
                 in ``value_range`` or not of ``image_shape``.
         """
-        if isinstance(batch, Tensor):
-            batch = {self.subject: batch}
-        elif isinstance(batch, (tuple, list)):
-            batch = dict(zip((self.subject, "label"), batch, strict=False))
-        elif not isinstance(batch, dict):
-            raise UsageError(
-                f"a batch must be images, (images, labels) or a dict such as {{'image': images}}, got a "
-                f"{type(batch).__name__}; turn it into one in the data's collate_fn, or override receive()"
-            )
+        entries = named(self, batch)
         stage = "" if self._trainer is None else str(self.trainer.state.stage)
         if stage not in self._inspected:
-            refuse_batch(self, batch)
+            refuse_batch(self, entries, batch)
             self._inspected.add(stage)
-        return {
-            name: value.to(self.dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
-            for name, value in batch.items()
-        }
+        return entries
 
-    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
+    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Draws as many samples as the batch has entries."""
         entry = next(iter(self.receive(batch).values()))
         return self.sample(len(entry), seed=batch_idx)
 
-    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Draws as many samples as the batch has entries, the same ones at every validation, if the model `draws`."""
         entry = next(iter(self.receive(batch).values()))
         return {"fake": self.sample(len(entry), seed=self.number(batch_idx))} if self.draws else {}
 
-    def test_step(self, batch: Any, batch_idx: int) -> Any:
+    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Any:
         """The same as a validation step."""
         return self.validation_step(batch, batch_idx)
 
@@ -126,8 +138,22 @@ class GenerativeModel(Saving, metaclass=Recorded):
         """Converts all weights to bfloat16; Lightning tracks the number type of ``half()`` and ``double()`` only."""
         return self.to(torch.bfloat16)
 
+    def to(self, *arguments: Any, **named: Any) -> "GenerativeModel":
+        """PyTorch's; a `UsageError` names the device where there is none of that name."""
+        try:
+            return super().to(*arguments, **named)
+        except RuntimeError as error:
+            if "device type at start of device string" not in str(error):
+                raise
+            raise UsageError(
+                f"there is no device {arguments[0] if arguments else named.get('device')!r}; give 'cpu', 'cuda' or "
+                "'cuda:1' for example"
+            ) from None
+
     def configure_callbacks(self) -> list[Any]:
-        """Adds none, but refuses some trainer options before Lightning does, whose advice would not help here."""
+        """Refuses data and trainer options before Lightning does, whose words would not help here."""
         if self.trainer.state.fn == "fit":
             refuse_options(self.trainer)
+            refuse_folders(self.trainer)
+        refuse_data(self.trainer, self)
         return []

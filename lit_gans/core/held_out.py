@@ -5,6 +5,7 @@ from typing import Any
 from lightning.pytorch import LightningModule
 
 from lit_gans.data.order import first_of, repeated, size_of
+from lit_gans.errors import UsageError
 
 
 class HeldOut(LightningModule):
@@ -30,6 +31,8 @@ class HeldOut(LightningModule):
         """
         batch = super()._on_before_batch_transfer(batch, dataloader_idx)
         trainer, self.repeats, self._weight = self._trainer, False, None
+        if batch is None and trainer is not None and trainer.training and not trainer.fit_loop.total_batch_idx:
+            raise UsageError("the loader gave None for its first batch; let its collate_fn return what it has made")
         if trainer is None or trainer.world_size == 1 or trainer.training or trainer.predicting:
             return batch
         loops = {"validate": trainer.validate_loop, "test": trainer.test_loop}

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lit_gans.core.checks import checked_terms, refuse_idle
+from lit_gans.core.factories import named, options_of
 from lit_gans.core.generative import Batch, GenerativeModel
 from lit_gans.core.gradients import parameters_of, reduce_gradients
 from lit_gans.errors import UsageError
 from lit_gans.losses import Terms
-from lit_gans.optim import Adam, ExponentialAverage, named
+from lit_gans.optim import Adam, ExponentialAverage
 
 
 class JointModel(GenerativeModel):
@@ -24,8 +25,8 @@ class JointModel(GenerativeModel):
     one optimizer and schedule, averages, logging, several devices. One batch is one step.
 
     Args:
-        optimizer: makes the optimizer from all parameters: a class or ``functools.partial``.
-        scheduler: makes the learning-rate schedule, which is stepped once a batch.
+        optimizer: makes the optimizer from all parameters: a class or its name, a ``functools.partial`` or a function.
+        scheduler: makes the learning-rate schedule, which is stepped once a batch, or as Lightning's dict says.
         model: arguments of `GenerativeModel`: image_shape, num_classes, clip_norm and ema_decay.
 
     Raises:
@@ -40,6 +41,7 @@ class JointModel(GenerativeModel):
         super().__init__(**model)
         self.optimizer_factory = named("optimizer", optimizer, again=True)
         self.scheduler_factory = named("scheduler", scheduler)
+        self.scheduler_options = options_of("scheduler", scheduler)
         self._followed = -1
         self._reduced: set[int] = set()
 
@@ -114,16 +116,20 @@ class JointModel(GenerativeModel):
 
     def configure_optimizers(self) -> Any:
         """One optimizer and, if wanted, one schedule, over all parameters that are not frozen."""
-        parameters = [p for p in self.parameters() if p.requires_grad]
-        if not parameters:
+        pairs = [(name, p) for name, p in self.named_parameters() if p.requires_grad]
+        if not pairs:
             raise UsageError(f"no network of {', '.join(self.players)} has a parameter that requires a gradient")
-        optimizer = self.optimizer_factory(parameters)
+        optimizer = self.optimizer_factory([p for _, p in pairs], named_parameters=pairs)
         if self.scheduler_factory is None:
             return optimizer
         scheduler = self.scheduler_factory(optimizer)
-        if isinstance(scheduler, ReduceLROnPlateau):
+        if isinstance(scheduler, ReduceLROnPlateau) and "monitor" not in self.scheduler_options:
             raise UsageError(
                 f"{type(self).__name__} steps its schedule after every batch, and ReduceLROnPlateau waits for a score; "
-                "use lit_gans.optim.LinearDecay or another one of fixed length"
+                "use lit_gans.optim.LinearDecay or another one of fixed length, or name the score in Lightning's dict: "
+                "scheduler={'scheduler': ..., 'monitor': 'val/fid'}"
             )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step", "name": "lr"}}
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"name": "lr", **self.scheduler_options, "scheduler": scheduler},
+        }

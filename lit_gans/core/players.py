@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lit_gans.core.checks import refuse_idle
+from lit_gans.core.checks import refuse_idle, refuse_no_network
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.core.gradients import all_reduce_mean, parameters_of
 from lit_gans.errors import UsageError
@@ -27,11 +27,15 @@ class Players(GenerativeModel):
     optimizer_factories: dict[str, Any]
     #: makes each player's schedule from its optimizer; None for no schedule
     scheduler_factories: dict[str, Any]
+    #: when each player's schedule is stepped, in the words of Lightning's dict
+    scheduler_options: dict[str, dict[str, Any]]
+    _moved: set[str]
 
     def _make_players(self, given: dict[str, nn.Module | None]) -> None:
         """Sets every player to the network that was given, or else to the one that its hook makes."""
         for player in self.players:
             network = given.get(player)
+            refuse_no_network(player, network)
             if network is None:
                 network = getattr(self, f"make_{player}")()
             if player == "generator":
@@ -58,18 +62,20 @@ class Players(GenerativeModel):
         """
         optimizers, schedules = [], []
         for player in self.players:
-            trainable = [p for p in getattr(self, player).parameters() if p.requires_grad]
-            if not trainable:
+            pairs = [(name, p) for name, p in getattr(self, player).named_parameters() if p.requires_grad]
+            if not pairs:
                 raise UsageError(f"the {player} has no parameter that requires a gradient, so it cannot learn")
-            optimizer = self.optimizer_factories[player](trainable)
+            optimizer = self.optimizer_factories[player]([p for _, p in pairs], named_parameters=pairs)
             optimizers.append(optimizer)
             if (pace := self.scheduler_factories[player]) is not None:
-                schedules.append({"scheduler": pace(optimizer), "name": f"lr-{player}", "interval": "step"})
+                own = {"name": f"lr-{player}", **self.scheduler_options[player]}
+                schedules.append({**own, "scheduler": pace(optimizer)})
         return optimizers, schedules
 
     def on_train_start(self) -> None:
         """Also refuses weights that no optimizer would move."""
         super().on_train_start()
+        self._moved.clear()
         moved = [parameters_of(optimizer) for optimizer in self._optimizers()]
         for name, parameters in zip(self.players, moved, strict=True):
             own = set(map(id, getattr(self, name).parameters()))

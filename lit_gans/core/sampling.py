@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lit_gans.checkpoints import class_path
 from lit_gans.core.held_out import HeldOut
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, usable_seed
 from lit_gans.networks.base import evaluating, in_parts
 from lit_gans.optim import ExponentialAverage
 
@@ -136,6 +136,22 @@ class Sampling(HeldOut):
         device = self.device if rng is None else torch.device("cpu")
         return torch.randn(n, self.latent_dim or 0, generator=rng, device=device)
 
+    def usable_noise(self, noise: Any) -> Tensor:
+        """Noise that a user gives, as a tensor (n, latent_dim).
+
+        Raises:
+            UsageError: if it has another size.
+        """
+        noise = torch.as_tensor(noise)
+        own = type(self).draw_noise is not Sampling.draw_noise
+        if not own and self.latent_dim and (noise.ndim != 2 or noise.shape[1] != self.latent_dim):
+            one = "; for one sample give noise[None]" if noise.shape == (self.latent_dim,) else ""
+            raise UsageError(
+                f"noise for this {type(self).__name__} must be (n, latent_dim), that is (n, {self.latent_dim}), got "
+                f"{tuple(noise.shape)}{one}"
+            )
+        return noise
+
     @torch.no_grad()
     def draw(
         self,
@@ -160,7 +176,7 @@ class Sampling(HeldOut):
         Raises:
             UsageError: if ``truncation`` is not finite, or not 1 for noise of whole numbers.
         """
-        noise = self.rows(n, seed=seed)["noise"] if noise is None else noise
+        noise = self.rows(n, seed=seed)["noise"] if noise is None else self.usable_noise(noise)
         with self.inference_generator() as generator:
             part = self.drawing(generator)
             if truncation != 1 and getattr(part, "truncates", False) is True:  # also of a compiled network
@@ -178,7 +194,11 @@ class Sampling(HeldOut):
             Tensors (n, ...) by the names of `sample`'s arguments.
         """
         if noise is None:
+            _refuse_count(n)
+            usable_seed(seed=seed)
             noise = self.draw_noise(n, None if seed is None else torch.Generator().manual_seed(seed))
+        else:
+            noise = self.usable_noise(noise)
         return {"noise": noise}
 
     def _like(self) -> Tensor:
@@ -238,6 +258,13 @@ def _scaled(noise: Tensor, truncation: float) -> Tensor:
     if not noise.is_floating_point():
         raise UsageError(f"noise of whole numbers cannot be scaled: leave truncation at 1, got {truncation}")
     return noise * _finite(truncation)
+
+
+def _refuse_count(n: Any) -> None:
+    if isinstance(n, bool) or not isinstance(n, int) or n < 0:
+        given = f"a {type(n).__name__} of shape {tuple(n.shape)}" if isinstance(n, Tensor) else repr(n)
+        cure = "; give noise by its name: noise=..." if isinstance(n, Tensor) else ""
+        raise UsageError(f"sample takes the number of samples, a whole number from 0, got {given}{cure}")
 
 
 def noise_size(generator: nn.Module, asked: int | None = None) -> int:

@@ -1,6 +1,7 @@
 """Checkpoints of a model, and how a run goes on from one."""
 
 import atexit
+import warnings
 from typing import Any, TypeVar
 
 import torch
@@ -15,6 +16,7 @@ from lit_gans.core.gradients import CURE, Watched
 from lit_gans.core.hooks import keep_hooks
 from lit_gans.core.watching import Watching
 from lit_gans.errors import NonFiniteLoss, UsageError, reason
+from lit_gans.optim import ExponentialAverage
 
 _Own = TypeVar("_Own", bound="Saving")
 
@@ -52,6 +54,8 @@ class Saving(Watching):
 
     def on_train_start(self) -> None:
         """Restores the random states of a resumed run; gives every device of a new one its own."""
+        # Lightning's advice for models that step by themselves; here a step is whole before it is saved
+        warnings.filterwarnings("ignore", ".*but no pre-optimization state was saved")
         rank, states = self.global_rank, self._random_states
         if self._place is not None:
             place.go_on(self.trainer, self._place)
@@ -116,17 +120,36 @@ class Saving(Watching):
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
         """Loads weights; raises a `UsageError` for weights of another architecture.
 
-        It does not matter whether a network was wrapped by ``torch.compile``, then or now.
+        It does not matter whether a network was wrapped by ``torch.compile``, then or now. Averages that this model
+        does not keep (``ema_decay=0``) are left out; those that only this model keeps begin at their networks.
         """
         own = {checkpoints.plain_key(key): key for key in self.state_dict()}
+        state_dict = self._with_own_averages({checkpoints.plain_key(key): value for key, value in state_dict.items()})
         state_dict = {own.get(checkpoints.plain_key(key), key): value for key, value in state_dict.items()}
         try:
             return super().load_state_dict(state_dict, strict, assign)
         except RuntimeError as error:
             raise UsageError(
-                f"the saved weights do not fit this {type(self).__name__}; give it the arguments it was trained with: "
-                f"{reason(error, 300)}"
+                f"the saved weights do not fit this {type(self).__name__}; give it the arguments it was trained with, "
+                f"or take what fits by load(path, fit_what_fits=True, ...): {reason(error, 300)}"
             ) from None
+
+    def _with_own_averages(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Saved weights without averages that this model does not keep, and with those that only it keeps."""
+        for network in self.players:
+            average, saved = f"{network}_ema", {key for key in state if key.startswith(f"{network}_ema.")}
+            kept = getattr(self, average, None)
+            if saved and kept is None and hasattr(self, average):
+                state = {key: value for key, value in state.items() if key not in saved}
+            elif isinstance(kept, ExponentialAverage) and not saved:
+                prefix = f"{network}."
+                copies = {
+                    f"{average}.module.{key.removeprefix(prefix)}": value
+                    for key, value in state.items()
+                    if key.startswith(prefix)
+                }
+                state = {**state, **copies, **({f"{average}.n_averaged": torch.zeros(())} if copies else {})}
+        return state
 
     @classmethod
     def load_from_checkpoint(

@@ -4,14 +4,14 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lit_gans.core.exploring import Exploring
 from lit_gans.core.gradients import CURE, Watched
 from lit_gans.core.hooks import keep_hooks
-from lit_gans.core.sampling import Sampling
 from lit_gans.errors import NonFiniteLoss
 from lit_gans.losses import Terms
 
 
-class Watching(Sampling):
+class Watching(Exploring):
     """Logs terms, and stops a run whose losses or gradients are not finite."""
 
     clip_norm: float | None
@@ -45,9 +45,13 @@ class Watching(Sampling):
         return due or bool(self.trainer.fast_dev_run)  # type: ignore[attr-defined]
 
     def _log_terms(self, terms: Terms) -> None:
-        """Logs the last known value of every term: some come less often than losses are logged."""
+        """Logs the last known value of every term: some come less often than losses are logged.
+
+        The end of an epoch has them too, so that a callback which looks at them there finds them.
+        """
         self._shown |= terms
-        if self._logs_this_batch():
+        steps = self.trainer.max_steps
+        if self._logs_this_batch() or self.trainer.is_last_batch or 0 < steps <= self.trainer.global_step:
             self._watched.refuse_broken()
             self.log_dict(self._shown)
 

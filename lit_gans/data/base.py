@@ -13,6 +13,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lit_gans.checkpoints.recording import Recorded
+from lit_gans.data import facts
 from lit_gans.data.order import BatchStream, InOrder, Position, StreamLoader
 from lit_gans.data.samples import DRAWS, Batch, Draws, Samples
 from lit_gans.errors import UsageError, at_least, usable_seed
@@ -82,7 +83,6 @@ class ImageData(LightningDataModule, metaclass=Recorded):
         if label_fraction is not None and not 0 <= label_fraction <= 1:
             raise UsageError(f"label_fraction must be in [0, 1], got {label_fraction}")
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
-        self._asked_size = batch_size
         self.flip, self.val_size = flip, val_size
         self.labels_per_class, self.label_fraction = labels_per_class, label_fraction
         self.splits: dict[str, Samples] = {}
@@ -103,6 +103,12 @@ class ImageData(LightningDataModule, metaclass=Recorded):
             if split not in self.splits:
                 self.splits[split] = self._split(split)
 
+    def samples(self, split: str) -> Samples:
+        """The samples of ``train``, ``val`` or ``test``, which are loaded if `setup` has not done so."""
+        if split not in self.splits:
+            self.splits[split] = self._split(split)
+        return self.splits[split]
+
     def _split(self, split: str) -> Samples:
         """A split that the data set has, or the one that stands in for it."""
         if self.val_size and "val" in self.own_splits:
@@ -117,7 +123,7 @@ class ImageData(LightningDataModule, metaclass=Recorded):
             kept = slice(self.val_size, None) if split == "train" else slice(self.val_size)
             samples = train.subset(*(order[kept].sort().values for order in orders))
         else:
-            samples = self._load(next(s for s in _FALLBACKS.get(split, (split,)) if s in self.own_splits))
+            samples = self._load(self._stand_in(split))
         return self._hide_labels(samples) if split == "train" else samples
 
     def _load(self, split: str) -> Samples:
@@ -164,15 +170,53 @@ class ImageData(LightningDataModule, metaclass=Recorded):
                 raise UsageError(f"labels_per_class={wanted}, but class {number} has {there} training samples")
         return [wanted] * len(examples)
 
+    def facts(self) -> dict[str, str]:
+        """The set in words, for the table that a run begins with: what is said, by what it is about.
+
+        A subclass adds to it. The splits have been loaded when it is called.
+        """
+        stands_for = {} if self.val_size else {s: self._stand_in(s) for s in self.splits if s not in self.own_splits}
+        found = {"data": type(self).__name__}
+        if self.splits:
+            found["samples"] = facts.split_sizes(self.splits, stands_for)
+        if said := self._classes_in_words():
+            found["classes"] = said
+        channels, height, width = self.image_shape
+        kind = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
+        found["size"] = f"{height}x{width} pixels, {kind}{', half of them mirrored' if self.flip else ''}"
+        if height == width == 1:
+            found["size"] = f"{channels} numbers each"
+        return found
+
+    def _classes_in_words(self) -> str:
+        """The classes of the training samples; empty if there is nothing to say."""
+        label = self.splits["train"].values("label") if "train" in self.splits else None
+        if not isinstance(label, Tensor) or label.ndim != 1:
+            return ""
+        return facts.class_counts(label, self.class_names, self.num_classes)
+
+    @property
+    def class_names(self) -> Sequence[str] | None:
+        """The names of the classes, in their order; None where they have numbers only."""
+        return None
+
+    def _stand_in(self, split: str) -> str:
+        """The split whose samples one has that the set itself lacks."""
+        return next(s for s in _FALLBACKS.get(split, (split,)) if s in self.own_splits)
+
     # ---------------------------------------------------------------- loaders
 
     def train_dataloader(self) -> StreamLoader:
-        """Shuffled whole batches, in a new order every epoch."""
-        samples = self.splits["train"]
-        most = max(samples.sizes) // self._share()[1]
-        if self.batch_size > max(most, self._asked_size):
-            # Lightning's batch size finder doubles it without a look at the data; a user's own size is refused instead
-            rank_zero_warn(f"batch_size={self.batch_size} is more than the {most} training samples: {most} are taken")
+        """Shuffled whole batches, in a new order every epoch; smaller ones if there are too few samples for one."""
+        samples = self.samples("train")
+        devices = self._share()[1]
+        most = max(samples.sizes) // devices
+        if self.batch_size > most > 0:
+            on = f" on each of {devices} devices" if devices > 1 else ""
+            rank_zero_warn(
+                f"batch_size={self.batch_size} is more than the {max(samples.sizes)} training samples: batches of "
+                f"{most}{on} are taken"
+            )
             self.batch_size = most
 
         position = Position(self)
@@ -202,6 +246,8 @@ class ImageData(LightningDataModule, metaclass=Recorded):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """On the device: crops and flips, then uint8 [0, 255] to float [-1, 1]."""
+        if not isinstance(batch, dict):  # a model's example_input_array, say
+            return batch
         draws = batch.pop(DRAWS, {})
         return {
             name: to_float(self._augment(value, Draws.of(draws.get(name))))
@@ -224,7 +270,7 @@ class ImageData(LightningDataModule, metaclass=Recorded):
         return images
 
     def _in_order(self, split: str) -> StreamLoader:
-        samples = self.splits[split]
+        samples = self.samples(split)
         return self._loader(samples, InOrder(samples.sizes, self.batch_size, *self._share()))
 
     def _share(self) -> tuple[int, int]:

@@ -78,7 +78,9 @@ def decoded(
         first = source.where(bad[0])
         if not skip_corrupt or len(bad) == len(source):
             raise _corrupt(first, f"{len(bad)} of {len(source)} images cannot be decoded")
-        rank_zero_warn(f"{len(bad)} of {len(source)} images in {source.place} cannot be decoded, the first is {first}")
+        rank_zero_warn(
+            f"{len(bad)} of {len(source)} images in {source.place} cannot be decoded and are left out, {first} for one"
+        )
     return images, (states == GOOD).nonzero()[:, 0]
 
 

@@ -79,6 +79,11 @@ class CelebA(PictureData):
         if not 1 <= crop <= 178:
             raise UsageError(f"crop must fit into pictures of 178x218 pixels: 1 to 178, usually 108 to 178, got {crop}")
 
+    @property
+    def class_names(self) -> list[str] | None:
+        """Whether a face has the attribute."""
+        return [f"not {self.attribute}", self.attribute] if isinstance(self.attribute, str) else None
+
     def fetch(self) -> None:
         """Downloads the pictures and lists if asked to."""
         if self._folder() is None and self.download:

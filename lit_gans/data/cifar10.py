@@ -27,6 +27,8 @@ class CIFAR10(ArrayData):
     Read from ``<root>/cifar-10-batches-py``; what is missing there is downloaded. The arguments are `ArrayData`'s.
     """
 
+    class_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
     def prepare_data(self) -> None:
         """Downloads the set if it is not there, on one process of each machine."""
         if self._folder() is None:

@@ -65,6 +65,11 @@ class Glyphs(ImageData):
         self.image_shape = (channels, *height_width(size))
         self.num_classes = len(characters)
 
+    @property
+    def class_names(self) -> str:
+        """The characters."""
+        return self.characters
+
     def load(self, split: str) -> Samples:
         """The images of a split, which depend on the arguments and the split alone."""
         count, rng = drawing.start(self.count, self.seed, split)

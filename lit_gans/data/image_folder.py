@@ -1,15 +1,17 @@
 """A user's own pictures: a folder or a zip of them, flat or by class, with or without captions."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
 
+from lit_gans.data import facts
 from lit_gans.data.folders import SPELLINGS, only
 from lit_gans.data.picture_data import PictureData
 from lit_gans.data.samples import DRAWS, Batch, Draws, Samples
-from lit_gans.data.sources import Folder, open_source
+from lit_gans.data.sources import Folder, Lmdb, open_source
 from lit_gans.errors import UsageError
 
 
@@ -43,6 +45,31 @@ class ImageFolder(PictureData):
     def own_splits(self) -> tuple[str, ...]:
         """The splits that there are folders for."""
         return tuple(self.parts)
+
+    @property
+    def class_names(self) -> list[str]:
+        """The names of the folders."""
+        return self.classes
+
+    def facts(self) -> dict[str, str]:
+        """Also where the pictures are."""
+        return {name: f"{said} {self.place}" if name == "data" else said for name, said in super().facts().items()}
+
+    def _classes_in_words(self) -> str:
+        """Also why there are no classes."""
+        if self.classes:
+            return super()._classes_in_words()
+        names = [name for name, _ in self.parts["train"]]
+        loose = [name for name in names if not _kind(name)]
+        if len(loose) == len(names):
+            return "none, since no picture is in a folder of a class"
+        if loose:
+            return f"none, since {loose[0]} is in no folder (as {len(loose):,} of {len(names):,} pictures)"
+        return f"none, since all pictures are in one folder, {_kind(names[0])}"
+
+    def unread(self) -> Counter[str]:
+        """The endings of the files that are no pictures."""
+        return Counter() if isinstance(self.source, Lmdb) else facts.unread(self.place)
 
     def load(self, split: str) -> Samples:
         """The pictures of a split."""
@@ -90,6 +117,12 @@ class Captions(ImageFolder):
     def augmented(self) -> bool:
         """True: a caption is drawn."""
         return True
+
+    def unread(self) -> Counter[str]:
+        """The same without the texts."""
+        kinds = super().unread()
+        del kinds[".txt"]
+        return kinds
 
     def describe(self, pictures: list[tuple[str, str]]) -> dict[str, Any]:
         """Labels, if any, and all captions of every picture."""

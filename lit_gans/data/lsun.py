@@ -97,6 +97,11 @@ class LSUN(PictureData):
         """Training and validation: the official test pictures are of no known category."""
         return ("train", "val")
 
+    @property
+    def class_names(self) -> list[str]:
+        """The categories."""
+        return self.categories
+
     def fetch(self) -> None:
         """Downloads what is missing if asked to."""
         for category in self.categories if self.download else ():

@@ -88,6 +88,7 @@ class FashionMNIST(MNIST):
     """
 
     folder = "FashionMNIST"
+    class_names = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
     mirrors = ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",)
     digests = (
         "8d4fb7e6c68d591d4c3dfef9ec88bf0d",

@@ -1,8 +1,10 @@
 """Pairs of pictures: the sets of pix2pix, and a user's own."""
 
+from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from lit_gans.data import facts
 from lit_gans.data.base import Sized, channels_height_width, find_folder, find_root
 from lit_gans.data.download import Remote, fetch, unpack
 from lit_gans.data.folders import SPELLINGS, any_case, named
@@ -89,6 +91,18 @@ class Paired(PictureData):
         (source, how), (target, other) = sides if self.direction == "AtoB" else sides[::-1]
         first = ("source", source, {**how, "channels": self.source_shape[0]})
         return self.decode(f"{folder.name}-{split}-{self.direction}", split, first, ("target", target, other))
+
+    def facts(self) -> dict[str, str]:
+        """Also the folder of pictures of somebody's own."""
+        found, folder = super().facts(), self._folder()
+        if folder is not None and self.official is None:
+            found["data"] += f" {folder}"
+        return found
+
+    def unread(self) -> Counter[str]:
+        """The endings of the files that are no pictures."""
+        folder = self._folder()
+        return Counter() if folder is None or self.official else facts.unread(folder)
 
     def _folder(self) -> Path | None:
         places, forms = [self.official] if self.official else [], ("{}", "{}A", "A/{}")

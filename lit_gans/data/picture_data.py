@@ -1,11 +1,13 @@
 """Base of the data sets that are files of pictures: decoded once, then mapped into memory."""
 
+from collections import Counter
 from math import inf
 from typing import Any, Literal
 
 import torch
 from lightning.pytorch.utilities import rank_zero_info
 
+from lit_gans.data import facts
 from lit_gans.data.base import ImageData, Sized, channels_height_width, find_root, height_width
 from lit_gans.data.cache import decoded
 from lit_gans.data.cache_folder import cache_folder, kept
@@ -73,6 +75,8 @@ class PictureData(ImageData):
         if min(a - b for a, b in zip(self.load_size, self.image_shape[1:], strict=True)) < 0:
             raise UsageError(f"load_size must be at least size, to crop from, got {load_size} and size {size}")
         self._told = False
+        #: names of pictures that could not be decoded
+        self.corrupt: list[str] = []
 
     def prepare_data(self) -> None:
         """Fetches and decodes what is missing, on one process of each machine, and says where that is kept."""
@@ -109,10 +113,27 @@ class PictureData(ImageData):
             frame = Frame(**{**usual, "megapixels": self.max_megapixels, **special})
             values[name], good = decoded(source, frame, cache_folder(self.cache), f"{title}-{name}", self.skip_corrupt)
             look_at(values[name], good, source)
+            if len(good) < len(source):
+                self.corrupt += [source.where(row) for row in sorted({*range(len(source))} - {*good.tolist()})]
             rows = good if rows is None else rows[torch.isin(rows, good)]
         samples = Samples({**values, **more})
         assert rows is not None
         return samples if len(rows) == len(samples) else samples.subset(rows)
+
+    def facts(self) -> dict[str, str]:
+        """Also the pictures that are left out, and how those that are kept are cut."""
+        found = super().facts()
+        cut = "cut to the middle" if self.fit == "crop" else "stretched"
+        if self.load_size != self.image_shape[1:]:
+            cut += f", random crops of {'x'.join(map(str, self.load_size))}"
+        found["size"] += f"; other shapes are {cut}"
+        if said := facts.left_out(self.unread(), list(dict.fromkeys(self.corrupt))):
+            found["left out"] = said
+        return found
+
+    def unread(self) -> Counter[str]:
+        """The endings of files that are not read as pictures, where somebody may have put his own."""
+        return Counter()
 
     def missing(self, what: str, remedy: str) -> UsageError:
         """The error for a data set that was not found."""

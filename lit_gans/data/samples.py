@@ -36,7 +36,7 @@ class Pick(NamedTuple):
 
 
 class Samples(Dataset[Batch]):
-    """Samples in memory or in a mapped file, indexed by a whole batch at a time.
+    """Samples in memory or in a mapped file, indexed by a whole batch at a time, or by one number as any data set.
 
     Args:
         groups: for each group that is drawn by itself a dict of name to values: (N, C, H, W) uint8, or float in
@@ -45,8 +45,8 @@ class Samples(Dataset[Batch]):
 
     Examples:
         >>> samples = Samples({"image": torch.zeros(5, 1, 8, 8), "label": torch.arange(5)})
-        >>> samples[[3, 1]]["label"]
-        tensor([3, 1])
+        >>> samples[[3, 1]]["label"], samples[3]["image"].shape
+        (tensor([3, 1]), torch.Size([1, 8, 8]))
     """
 
     def __init__(self, *groups: dict[str, Any]) -> None:
@@ -63,6 +63,8 @@ class Samples(Dataset[Batch]):
         return max(self.sizes)
 
     def __getitem__(self, index: Any) -> Batch:
+        if isinstance(index, int):  # one sample, as `torch.utils.data.DataLoader` asks a data set for
+            return {name: values[0] for name, values in self[[index]].items()}
         if not isinstance(index, Pick):  # smaller groups start again
             rows = torch.arange(len(self))[index]
             index = Pick(tuple(rows % size for size in self.sizes))

@@ -1,8 +1,10 @@
 """Two domains of pictures without pairs: the sets of CycleGAN, and a user's own."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from lit_gans.data import facts
 from lit_gans.data.base import Sized, find_folder, find_root
 from lit_gans.data.download import Remote, fetch, unpack
 from lit_gans.data.folders import SPELLINGS, any_case, named
@@ -80,6 +82,18 @@ class Unpaired(PictureData):
             missing = folder / f"{split}{domain}"
             raise UsageError(f"{missing} does not exist; a set of two domains has {split}A and {split}B")
         return self.decode(f"{folder.name}-{split}", split, (domain.lower(), open_source(place), {}))
+
+    def facts(self) -> dict[str, str]:
+        """Also the folder of pictures of somebody's own."""
+        found, folder = super().facts(), self._folder()
+        if folder is not None and self.official is None:
+            found["data"] += f" {folder}"
+        return found
+
+    def unread(self) -> Counter[str]:
+        """The endings of the files that are no pictures."""
+        folder = self._folder()
+        return Counter() if folder is None or self.official else facts.unread(folder)
 
     def _folder(self) -> Path | None:
         places = [self.official[0]] if self.official else []

@@ -8,6 +8,7 @@ from lit_gans.core.generative import ImageShape
 from lit_gans.families.label import LabelGAN as _LabelGAN
 from lit_gans.families.label import inspect_labels as inspect_labels
 from lit_gans.families.label import required_classes as required_classes
+from lit_gans.families.label import with_whole_labels as with_whole_labels
 from lit_gans.families.latent import LatentGAN as _LatentGAN
 from lit_gans.families.translation import PairedGAN as _PairedGAN
 from lit_gans.families.translation import TranslationGAN as _TranslationGAN
@@ -25,6 +26,7 @@ __all__ = [
     "UnpairedGAN",
     "inspect_labels",
     "required_classes",
+    "with_whole_labels",
 ]
 
 class LatentGAN(_LatentGAN, metaclass=ABCMeta):
@@ -53,6 +55,7 @@ class LatentGAN(_LatentGAN, metaclass=ABCMeta):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class TranslationGAN(_TranslationGAN, metaclass=ABCMeta):
@@ -80,6 +83,7 @@ class TranslationGAN(_TranslationGAN, metaclass=ABCMeta):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class LabelGAN(_LabelGAN, LatentGAN, metaclass=ABCMeta):
@@ -109,6 +113,7 @@ class LabelGAN(_LabelGAN, LatentGAN, metaclass=ABCMeta):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class PairedGAN(_PairedGAN, TranslationGAN, metaclass=ABCMeta):
@@ -136,6 +141,7 @@ class PairedGAN(_PairedGAN, TranslationGAN, metaclass=ABCMeta):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class UnpairedGAN(_UnpairedGAN, TranslationGAN, metaclass=ABCMeta):
@@ -163,4 +169,5 @@ class UnpairedGAN(_UnpairedGAN, TranslationGAN, metaclass=ABCMeta):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...

@@ -8,6 +8,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lit_gans.core.checks import refuse_inputs
 from lit_gans.core.game import Batch, Fake
 from lit_gans.errors import UsageError
 from lit_gans.families.latent import LatentGAN
@@ -56,6 +57,22 @@ class LabelGAN(LatentGAN):
         #: the last 64 rows of attributes; `sample()` without a label takes turns through them
         self.register_buffer("recent_attributes", torch.zeros(_REMEMBERED if multi_label else 0, classes))
         self._labels_inspected = False
+        condition = "a condition (N, num_classes)"
+        refuse_inputs(
+            self.drawing_part,
+            "generator",
+            ("noise (N, latent_dim)", condition),
+            f"ConditionalGenerator(network, {classes}) of lit_gans.networks joins them for a network whose latent_dim "
+            f"is longer by {classes}",
+        )
+        if type(self).critic is LabelGAN.critic:
+            refuse_inputs(
+                self.discriminator,
+                "discriminator",
+                ("images (N, C, H, W)", condition),
+                f"ConditionalDiscriminator(network) of lit_gans.networks joins them for a network with {classes} more "
+                "channels",
+            )
 
     def make_generator(self) -> nn.Module:
         """The backbone's generator, which gets the condition together with its noise or by its norm layers."""
@@ -63,6 +80,11 @@ class LabelGAN(LatentGAN):
         return ConditionalGenerator(self.drawing_from(self.noise_size + more), self.num_classes, self.conditioning)
 
     # ---------------------------------------------------------------- labels
+
+    def receive(self, batch: Any) -> Batch:
+        """The batch, see `GenerativeModel.receive`, with classes as whole numbers also where the loader has floats."""
+        batch = super().receive(batch)
+        return batch if self.multi_label else with_whole_labels(type(self).__name__, batch)
 
     def condition(self, label: Tensor) -> Tensor:
         """Turns classes (N,), attributes or mixtures (N, num_classes) into the networks' condition (N, num_classes)."""
@@ -96,6 +118,12 @@ class LabelGAN(LatentGAN):
         return label
 
     # ---------------------------------------------------------------- samples
+
+    def _asked(self, batch: Any) -> dict[str, Any]:
+        """The labels to draw by, if the batch gives one for every sample."""
+        label = batch[1] if isinstance(batch, (tuple, list)) and len(batch) > 1 else None
+        label = batch.get("label") if isinstance(batch, dict) else label
+        return {} if label is None or int(label.min()) < 0 else {"label": label}
 
     def forward(self, noise: Tensor, label: Label | None = None) -> Tensor:
         """Images (N, C, H, W) by the averaged generator in evaluation mode, with a gradient.
@@ -145,7 +173,9 @@ class LabelGAN(LatentGAN):
         Raises:
             UsageError: if a class is unknown, or had no example in training.
         """
-        n = n if noise is None else len(noise)
+        if noise is not None:
+            noise = self.usable_noise(noise)
+            n = len(noise)
         return self.draw(n, seed, noise, self.conditions(label, n), truncation=truncation)
 
     def rows(
@@ -196,19 +226,54 @@ def required_classes(name: str, num_classes: int | None) -> int:
     return num_classes
 
 
+def with_whole_labels(name: str, batch: Batch) -> Batch:
+    """A batch whose classes (N,) are int64.
+
+    Raises:
+        UsageError: if they are no numbers, or none that are whole.
+    """
+    label = batch.get("label")
+    if label is None:
+        return batch
+    if not isinstance(label, Tensor):
+        raise UsageError(
+            f"{name} needs labels as a tensor of whole numbers, but the batch has a {type(label).__name__} of "
+            f"{type(label[0]).__name__ if label else 'nothing'}; number the classes from 0"
+        )
+    if not label.is_floating_point() or label.ndim != 1:
+        return batch
+    if label.device.type == "cpu" and bool((label != label.round()).any()):
+        raise UsageError(
+            f"{name} needs classes in whole numbers, but the batch has the label {label[label != label.round()][0]:g}; "
+            "number the classes from 0, or give attributes of zeros and ones to a model with multi_label=True"
+        )
+    return {**batch, "label": label.long()}
+
+
 def inspect_labels(
     name: str, label: Tensor, classes: int, multi_label: bool = False, takes_unlabelled: bool = True
 ) -> None:
     """Raises a `UsageError` for labels that are not what the model of that name was built for."""
     if label.ndim != 1 + multi_label or (multi_label and label.shape[1] != classes):
         wanted = f"(N, {classes}), since multi_label is true" if multi_label else "(N,), one class each"
-        raise UsageError(f"{name} needs labels of shape {wanted}, but the batch has {tuple(label.shape)}")
+        cure = ""
+        if not multi_label and label.ndim == 2:
+            one = label.shape[1] == 1
+            cure = "; give label.squeeze(1)" if one else "; if they are one-hot rows, give label.argmax(1)"
+        elif multi_label and label.ndim == 1:
+            cure = "; for one class each leave out multi_label"
+        raise UsageError(f"{name} needs labels of shape {wanted}, but the batch has {tuple(label.shape)}{cure}")
+    if multi_label and bool(((label != 0) & (label != 1)).any()):
+        odd = label[(label != 0) & (label != 1)][0].item()
+        raise UsageError(
+            f"{name} needs attributes of 0 or 1, but the batch has {odd:g}; if they are -1 and 1, give (label + 1) / 2"
+        )
     least, most = int(label.min()), int(label.max())
     if least == -1 and not takes_unlabelled:
         raise UsageError(
             f"{name} needs a label for every image, but some have -1, which means none; leave out labels_per_class and "
             "label_fraction, or use a model that learns from unlabelled images too: ACGAN or SGAN"
         )
-    if not (0 if multi_label else -1) <= least <= most <= (1 if multi_label else classes - 1):
-        wanted = "0 or 1" if multi_label else f"0 to {classes - 1} (num_classes={classes}), or -1 for none"
+    if not -1 <= least <= most <= classes - 1:
+        wanted = f"0 to {classes - 1} (num_classes={classes}), or -1 for none"
         raise UsageError(f"{name} needs labels of {wanted}, but the batch has {least} to {most}")

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from lit_gans.core.checks import refuse_backbone
+from lit_gans.core.checks import refuse_backbone, refuse_inputs
 from lit_gans.core.game import BaseGAN, Batch, Fake
 from lit_gans.core.sampling import noise_size, with_latent_dim
 from lit_gans.errors import UsageError, at_least
@@ -47,6 +47,9 @@ class LatentGAN(BaseGAN):
             self, backbone, Backbone, generator=game.get("generator"), discriminator=game.get("discriminator")
         )
         super().__init__(**game)
+        if type(self).generate is LatentGAN.generate and not isinstance(self.generator, nn.ModuleDict):
+            cure = "use CGAN for one that takes a label, or override generate() and drawing()"
+            refuse_inputs(self.generator, "generator", ("noise (N, latent_dim)",), cure)
         own_noise = type(self).draw_noise is not BaseGAN.draw_noise
         self.latent_dim = None if own_noise and latent_dim is None else noise_size(self.drawing_part, latent_dim)
 
@@ -127,6 +130,20 @@ class LatentGAN(BaseGAN):
         """
         return self.draw(n, seed, noise, truncation=truncation)
 
-    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        """Samples: from the noise that the loader gives, rows that are no images; else as many as the batch has."""
+        first = batch[0] if isinstance(batch, (tuple, list)) else batch
+        rows = first.get("noise") if isinstance(first, dict) else first
+        size = (self.latent_dim,)
+        if isinstance(rows, Tensor) and rows.shape[1:] == size != self.image_shape:
+            return self.sample(noise=rows.to(self.device), **self._asked(batch))
+        batch = self.receive(batch)
+        return self.sample(len(next(iter(batch.values()))), seed=batch_idx, **self._asked(batch))
+
+    def _asked(self, batch: Any) -> dict[str, Any]:
+        """The further arguments of `sample` that a batch to predict for gives."""
+        return {}
+
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Draws as many fakes as the batch has real samples, the same ones at every validation."""
         return {"fake": self.sample(len(self.receive(batch)[self.subject]), seed=self.number(batch_idx))}

@@ -134,7 +134,7 @@ def _examples(term: Term, shown: Tensor, exemplars: int) -> Tensor:
     if likely < exemplars:
         raise UsageError(
             f"only {likely} of {len(shown)} samples show {term.words}, but {exemplars} exemplars are needed; draw more "
-            "with --samples, or choose a concept that the generator draws more often"
+            "with --count, or choose a concept that the generator draws more often"
         )
     return share.argsort(descending=True)[:likely]
 

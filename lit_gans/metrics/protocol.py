@@ -67,16 +67,26 @@ class Scores:
             UsageError: if the file is missing or of another form.
         """
         try:
-            content = json.loads(path.read_text("utf-8"))
-            values = {str(name): float(value) for name, value in content["values"].items()}
-            scores = cls(**{**content, "values": values, "protocol": Protocol(**content["protocol"])})
-            for part in (scores, scores.protocol):
-                for field, kind in get_type_hints(type(part)).items():
-                    if type(value := getattr(part, field)) is not (get_origin(kind) or kind):
-                        raise ValueError(f"its {field} is {str(value)[:80]!r}")
-            return scores
+            return cls.made_of(json.loads(path.read_text("utf-8")))
+        except UnicodeDecodeError:
+            raise UsageError(f"{path} is no text and holds no scores of 'lit-gans evaluate'") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise UsageError(f"{path} holds no scores of 'lit-gans evaluate' ({error})") from None
+
+    @classmethod
+    def made_of(cls, content: Any) -> "Scores":
+        """The scores that a dict of plain values, as JSON has them, describes.
+
+        Raises:
+            ValueError, KeyError, TypeError, AttributeError, OverflowError: if it is of another form.
+        """
+        values = {str(name): float(value) for name, value in content["values"].items()}
+        scores = cls(**{**content, "values": values, "protocol": Protocol(**content["protocol"])})
+        for part in (scores, scores.protocol):
+            for field, kind in get_type_hints(type(part)).items():
+                if type(value := getattr(part, field)) is not (get_origin(kind) or kind):
+                    raise ValueError(f"its {field} is {str(value)[:80]!r}")
+        return scores
 
 
 def comparable(scores: list[Scores]) -> None:

@@ -90,6 +90,7 @@ class AutoEncoder(_AutoEncoder):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class VAE(_VAE):
@@ -112,6 +113,7 @@ class VAE(_VAE):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class BEGAN(_BEGAN):
@@ -144,6 +146,7 @@ class BEGAN(_BEGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class Colorizer(_Colorizer):
@@ -174,6 +177,7 @@ class Colorizer(_Colorizer):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class DCGAN(_DCGAN):
@@ -202,6 +206,7 @@ class DCGAN(_DCGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class DRAGAN(_DRAGAN):
@@ -232,6 +237,7 @@ class DRAGAN(_DRAGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class EBGAN(_EBGAN):
@@ -263,6 +269,7 @@ class EBGAN(_EBGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class GAN(_GAN):
@@ -292,6 +299,7 @@ class GAN(_GAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class HingeGAN(_HingeGAN):
@@ -320,6 +328,7 @@ class HingeGAN(_HingeGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class InfoGAN(_InfoGAN):
@@ -352,6 +361,7 @@ class InfoGAN(_InfoGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class LSGAN(_LSGAN):
@@ -383,6 +393,7 @@ class LSGAN(_LSGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class PacGAN(_PacGAN):
@@ -412,6 +423,7 @@ class PacGAN(_PacGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class R3GAN(_R3GAN):
@@ -443,6 +455,7 @@ class R3GAN(_R3GAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class RelativisticGAN(_RelativisticGAN):
@@ -471,6 +484,7 @@ class RelativisticGAN(_RelativisticGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class SAGAN(_SAGAN):
@@ -499,6 +513,7 @@ class SAGAN(_SAGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class SGAN(_SGAN):
@@ -532,6 +547,7 @@ class SGAN(_SGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class SNGAN(_SNGAN):
@@ -560,6 +576,7 @@ class SNGAN(_SNGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class StyleGAN2(_StyleGAN2):
@@ -590,6 +607,7 @@ class StyleGAN2(_StyleGAN2):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class UnrolledGAN(_UnrolledGAN):
@@ -620,6 +638,7 @@ class UnrolledGAN(_UnrolledGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class WGAN(_WGAN):
@@ -649,6 +668,7 @@ class WGAN(_WGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class WGANGP(_WGANGP):
@@ -678,6 +698,7 @@ class WGANGP(_WGANGP):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class WeightNormGAN(_WeightNormGAN):
@@ -706,6 +727,7 @@ class WeightNormGAN(_WeightNormGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class ACGAN(_ACGAN):
@@ -737,6 +759,7 @@ class ACGAN(_ACGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class CGAN(_CGAN):
@@ -766,6 +789,7 @@ class CGAN(_CGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class CUT(_CUT):
@@ -800,6 +824,7 @@ class CUT(_CUT):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class CycleGAN(_CycleGAN):
@@ -831,6 +856,7 @@ class CycleGAN(_CycleGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class Pix2Pix(_Pix2Pix):
@@ -860,6 +886,7 @@ class Pix2Pix(_Pix2Pix):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...
 
 class ProjectionGAN(_ProjectionGAN):
@@ -889,4 +916,5 @@ class ProjectionGAN(_ProjectionGAN):
         text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
     ) -> None: ...

@@ -179,7 +179,7 @@ class Colorizer(TranslationGAN):
         self.domain(to)
         return self.colorize(images)
 
-    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Colours a batch without hints, and with ten hints an image, the same ones at every validation.
 
         Logs ``val/psnr`` and ``val/psnr_10``, the peak signal-to-noise ratio in dB of RGB, a mean over images.

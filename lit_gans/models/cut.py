@@ -176,7 +176,7 @@ class CUT(UnpairedGAN):
         self.domain(to)
         return self._through(lambda generator: generator["a_to_b"], images, seed)
 
-    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Translates a batch.
 
         Returns:

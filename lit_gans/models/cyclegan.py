@@ -128,7 +128,7 @@ class CycleGAN(UnpairedGAN):
         name = {"a": "b_to_a", "b": "a_to_b"}[self.domain(to)]
         return self._through(lambda generators: generators[name], images, seed)
 
-    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Translates a batch both ways and back, and logs ``val/cycle_a`` and ``val/cycle_b``, errors in [-1, 1].
 
         Returns:

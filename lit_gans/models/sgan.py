@@ -10,7 +10,7 @@ from torchmetrics import MeanMetric
 
 from lit_gans.core.game import PLAYERS, Batch, Fake
 from lit_gans.errors import UsageError, at_least
-from lit_gans.families import LatentGAN, inspect_labels, required_classes
+from lit_gans.families import LatentGAN, inspect_labels, required_classes, with_whole_labels
 from lit_gans.losses import Terms, labelled_cross_entropy
 from lit_gans.networks import SemiSupervisedBackbone, WithFeatures
 from lit_gans.networks.base import evaluating, in_parts
@@ -196,6 +196,10 @@ class SGAN(LatentGAN):
             )
         return verdict
 
+    def receive(self, batch: Any) -> Batch:
+        """The batch, see `GenerativeModel.receive`, with classes as whole numbers also where the loader has floats."""
+        return with_whole_labels("SGAN", super().receive(batch))
+
     def _known_labels(self, label: Tensor) -> Tensor:
         """Returns the labels after a check of them; on an accelerator the first batch's alone, to save waiting."""
         if not self._labels_inspected or label.device.type == "cpu":
@@ -220,7 +224,7 @@ class SGAN(LatentGAN):
             logits = in_parts(lambda part: self._read(network(part))[0], images, like=self._like())
         return logits[:, : self.num_classes]
 
-    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Tensor]:
         """Draws as many fakes as the batch has images, and counts the labelled images that are classified right."""
         batch = self.receive(batch)
         label = self._known_labels(batch["label"])

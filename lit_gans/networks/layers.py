@@ -193,8 +193,22 @@ def reparametrise(network: nn.Module, norm: Norm) -> None:
             continue
         if norm == "weight":  # one length an output; outputs are a transposed kernel's second dimension
             parametrizations.weight_norm(module, dim=1 if isinstance(module, nn.ConvTranspose2d) else 0)
+        elif norm == "spectral" and module.weight.is_meta:
+            dim = 1 if isinstance(module, nn.ConvTranspose2d) else 0
+            parametrize.register_parametrization(module, "weight", _SpectralNormOfShapes(module.weight, dim=dim))
         elif norm == "spectral":
             parametrizations.spectral_norm(module)
+
+
+class _SpectralNormOfShapes(parametrizations._SpectralNorm):
+    """Spectral norm that begins without its 15 iterations where weights have shapes alone.
+
+    There, they only take time: seconds for a deep network, at the start of each run, which makes its model once more.
+    """
+
+    def _power_method(self, weight_mat: Tensor, n_power_iterations: int) -> None:
+        if not weight_mat.is_meta:
+            super()._power_method(weight_mat, n_power_iterations)
 
 
 def crop(image: Tensor, height: int, width: int) -> Tensor:

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Callback, LightningDataModule, seed_everything
+from lightning.pytorch import LightningDataModule, seed_everything
 from lightning.pytorch import Trainer as LightningTrainer
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader, Subset
 
 from lit_gans.callbacks import Quality, SampleGrid, default
@@ -34,7 +33,8 @@ class Trainer(LightningTrainer):
         checkpoints: keep the last checkpoint and, with scores, the best.
         folder: keep a run folder. Without, nothing is written: scores are logged, there are no pictures and no
             checkpoints.
-        monitor: watch for a collapse.
+        monitor: watch for a collapse and for learning rates that are far too high.
+        report: print what the run finds and does before it begins, and what there is at its end.
         seed: of all random numbers from here on; None leaves them as they are. Make the Trainer before the model, and
             the model's first weights are of this seed, too.
         trainer: arguments of Lightning's Trainer: max_epochs, max_steps, accelerator, devices, precision, logger,
@@ -58,6 +58,7 @@ class Trainer(LightningTrainer):
         checkpoints: bool = True,
         folder: bool = True,
         monitor: bool = True,
+        report: bool = True,
         seed: int | None = 0,
         **trainer: Any,
     ) -> None:
@@ -81,10 +82,10 @@ class Trainer(LightningTrainer):
             pictures=pictures and folder,
             checkpoints=checkpoints,
             monitor=monitor,
+            report=report,
             bar=trainer.get("enable_progress_bar") is not False,
             own=given,
         )
-        trainer["callbacks"].append(_Tells())
         trainer.setdefault("default_root_dir", ROOT)
         trainer["logger"] = run_loggers(trainer.get("logger"), trainer["default_root_dir"], None) if folder else False
         trainer["plugins"] = safe_plugins(trainer.get("plugins"))
@@ -165,14 +166,6 @@ class Trainer(LightningTrainer):
                 return call(*arguments, **options)
         finally:
             remove_unused()
-
-
-class _Tells(Callback):
-    """Says where the run is."""
-
-    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        run = trainer.run
-        rank_zero_info(f"run folder: {run.folder}" if run else "no run folder: nothing is written")
 
 
 def _name_of(data: Any) -> list[str]:

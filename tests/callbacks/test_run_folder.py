@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 
 from lit_gans import DCGAN, LSGAN
 from lit_gans.callbacks import Quality, SampleGrid
-from lit_gans.callbacks.run_folder import RunLogger, remove_unused, run_of
+from lit_gans.callbacks.run_folder import RunLogger, begun, remove_unused, run_of
 from lit_gans.cli.main import main
 
 FORK = multiprocessing.get_context("fork")
@@ -78,8 +78,18 @@ def test_other_ranks_make_no_folder(tmp_path, monkeypatch):
 def test_a_folder_that_was_not_used_is_removed(tmp_path):
     one, two = RunLogger(tmp_path, "x"), RunLogger(tmp_path, "x")
     assert (one.version, two.version) == (0, 1)
-    Path(two.log_dir, "config.yaml").write_text("")
+    Path(one.log_dir, "config.yaml").write_text("")  # the options of a run that never began
+    Path(two.log_dir, "mine.txt").write_text("")
     remove_unused()
+    assert [path.name for path in (tmp_path / "x").iterdir()] == ["version_1"]
+    third = RunLogger(tmp_path, "y")
+    Path(third.log_dir, "config.yaml").write_text("")
+    begun()
+    remove_unused()
+    assert Path(third.log_dir, "config.yaml").is_file()
+    assert RunLogger(tmp_path / "new" / "er", "z").version == 0
+    remove_unused()
+    assert not (tmp_path / "new").exists()
     assert [path.name for path in (tmp_path / "x").iterdir()] == ["version_1"]
 
 

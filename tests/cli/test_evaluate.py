@@ -284,7 +284,7 @@ def test_invert_is_wired(checkpoint, folder, capsys):
     main(["sample", checkpoint, "--count=2", "--seed=0", "--output=pictures"])
     main(["invert", checkpoint, "pictures", "--steps=3", "--restarts=2", "--latents=z.safetensors"])
     assert (folder / "inversion.png").is_file() and (folder / "z.safetensors").is_file()
-    assert "2 images, each above its reconstruction" in capsys.readouterr().out
+    assert "2 pictures, each above its reconstruction" in capsys.readouterr().out
 
 
 def test_plot_is_wired(run, folder):
@@ -298,7 +298,7 @@ def test_arithmetic_is_wired(checkpoint, folder, monkeypatch, capsys):
         return lambda x: (x.mean((1, 2, 3)) - x.mean())[:, None] * torch.tensor([1e6, -1e6]), torch.ones(1)
 
     monkeypatch.setattr("lit_gans.cli.recognise.learn", darker_and_lighter)
-    main(["arithmetic", checkpoint, "--expression", "0 - 1 + 0", "--samples=50", "--output=sum.png"])
+    main(["arithmetic", checkpoint, "--expression", "0 - 1 + 0", "--count=50", "--output=sum.png"])
     assert (folder / "sum.png").is_file() and "of the 9 in the picture show 0" in capsys.readouterr().out
 
 
@@ -333,7 +333,7 @@ def test_no_help_imports_what_is_heavy():
 @pytest.mark.parametrize(
     ("arguments", "words", "code"),
     [
-        (["--metrics", "fid", "fd"], "there is no score 'fd'; choose from fid, kid", 1),
+        (["--metrics", "fid", "fd"], "there is no score 'fd'; did you mean fid? choose from fid, kid", 1),
         (["--metrics=[]"], "metrics names no score", 1),
         (["--metrics"], "--metrics", 2),
         (["--metrics", "--seed=1"], "--metrics", 2),
@@ -342,7 +342,7 @@ def test_no_help_imports_what_is_heavy():
         (["--count=1"], "at least 2 images, got count=1", 1),
         (["--count=many"], "count", 2),
         (["--metrics=precision_recall", "--count=2"], "at least 4 fake samples, got 2", 1),
-        (["--reference=dev"], "reference must be train, val or test, got 'dev'", 1),
+        (["--reference=dev"], "--reference must be train, val or test, got 'dev'", 2),
         (["--output=x.txt"], "output must end in .json, got x.txt", 1),
         (["--output="], "output must end in .json", 1),
         (["--device=tpu"], "device 'tpu' cannot be used", 1),
@@ -358,7 +358,7 @@ def test_no_help_imports_what_is_heavy():
         (["--data=empty.yaml"], "empty.yaml has no data section", 1),
         (["--data=collections.OrderedDict"], "is no data set", 1),
         (["--data=os.path"], "is no data set", 1),
-        (["--data=Glyphs", "--root=x"], "Glyphs cannot be opened", 1),
+        (["--data=Glyphs", "--root=x"], "--data.root is no option of Glyphs", 1),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -374,7 +374,7 @@ def test_evaluate_refuses(arguments, words, code, checkpoint, folder):
 def test_no_checkpoint(checkpoint, folder):
     assert "there is no checkpoint file nowhere.ckpt" in fails("evaluate", "nowhere.ckpt")
     for place in (".", ""):
-        assert "there is no checkpoint file" in fails("evaluate", place)
+        assert "the folder . holds no checkpoint" in fails("evaluate", place)
     assert "required: checkpoint" in fails("evaluate", code=2)
     (folder / "x.ckpt").write_text("nothing")
     assert "truncated or no checkpoint" in fails("evaluate", "x.ckpt")
@@ -397,7 +397,7 @@ def test_inception_score_needs_classes(checkpoint, folder, monkeypatch):
         def forward(self, images):
             return images.flatten(1)
 
-    monkeypatch.setattr("lit_gans.cli.evaluation.feature_network", lambda given: Pixels())
+    monkeypatch.setattr("lit_gans.metrics.evaluation.feature_network", lambda given: Pixels())
     assert "'is' needs the classes" in fails("evaluate", checkpoint, "--metrics", "kid", "is", "--count=20")
     assert scored(checkpoint, "--metrics=kid", "--count=20")["protocol"]["features"] == "pixels"
 

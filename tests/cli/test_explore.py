@@ -124,7 +124,7 @@ def test_interpolate_refuses(checkpoint, run, tmp_path, monkeypatch):
     cases = [
         (checkpoint, {"count": 0}, "count must be at least 1"),
         (checkpoint, {"steps": 1}, "at least 2, got 1"),
-        (checkpoint, {"output": "x.jpg"}, "must end in .png"),
+        (checkpoint, {"output": "x.tif"}, "must end in .png"),
         (checkpoint, {"device": "toaster"}, "device 'toaster' cannot be used"),
         (tmp_path / "nowhere.ckpt", {}, "there is no checkpoint file"),
         (run / "config.yaml", {}, "no checkpoint"),
@@ -266,7 +266,7 @@ def test_arithmetic(checkpoint, tmp_path, capsys, monkeypatch):
         "lit_gans.latents.arithmetic._examples", lambda term, shown, n: torch.arange(len(shown))[: 10 * n]
     )
     output = tmp_path / "x.png"
-    arithmetic(checkpoint, "1 - 0 + 0", samples=100, output=str(output))
+    arithmetic(checkpoint, "1 - 0 + 0", count=100, output=str(output))
     said = capsys.readouterr().out
     assert "right on real images" in said and "of the 9 in the picture show" in said and "transfer to 30" in said
     assert Image.open(output).height > 6 * 64
@@ -294,7 +294,7 @@ def test_arithmetic_refuses(checkpoint, run, tmp_path):
         ({"data": str(tmp_path / "broken.yaml")}, "is no configuration"),
         ({"data": str(tmp_path / "nowhere.yaml")}, "does not exist"),
         ({"data": "MNIST", "root": str(tmp_path / "nowhere")}, "does not exist"),
-        ({"output": "x.jpg"}, "must end in .png"),
+        ({"output": "x.tif"}, "must end in .png"),
     ]
     for options, words in cases:
         with pytest.raises(UsageError, match=words):

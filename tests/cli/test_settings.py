@@ -89,7 +89,7 @@ def test_fit_reads_and_writes_in_utf_8_whatever_the_locale(tmp_path):
     (tmp_path / "more" / "a.yaml").write_text("# größer\ndata: b.yaml\nmodel: DCGAN\n", "utf-8")
     (tmp_path / "more" / "b.yaml").write_text("class_path: Glyphs\ninit_args: {characters: abc, size: 16}\n")
     (tmp_path / "c.yaml").write_text("# ä\nclass_path: Glyphs\ninit_args: {noise: 1e-1}\n", "utf-8")
-    done = run_cli("fit", "--config=more/a.yaml", "--data=c.yaml", "--print_config", cwd=tmp_path, **ASCII)
+    done = run_cli("fit", "--config=more/a.yaml", "--data=c.yaml", "--print_config", cwd=tmp_path, cold=True, **ASCII)
     assert done.returncode == 0, done.stderr
     assert "noise: 0.1" in done.stdout
 

@@ -4,12 +4,12 @@ import csv
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 import torch
 from lightning.pytorch import Callback
+from warm import Command
 
 from lit_gans.cli.main import main
 
@@ -29,15 +29,8 @@ FLAGS = [
 
 def start(folder, *flags):
     """The command in a process group of its own, once it trains (its first epoch has left a checkpoint)."""
-    log = (folder / "log.txt").open("w")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lit_gans", *FLAGS, *flags],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
+    log = folder / "log.txt"
+    process = Command([*FLAGS, *flags], folder, [log, log], {**os.environ, "OMP_NUM_THREADS": "1"})
     for _ in range(3000):
         if list(folder.glob("runs/*/*/checkpoints/last.ckpt")):
             return process
@@ -49,7 +42,7 @@ def start(folder, *flags):
 
 def finish(process, folder):
     try:
-        code = process.wait(timeout=300)
+        code = process.wait(300)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -176,22 +169,19 @@ def test_two_processes_before_the_first_batch(tmp_path):
         "        Path(f'pid{trainer.global_rank}').write_text(str(os.getpid()))\n"
         "        for _ in range(3000):\n            time.sleep(0.1)\n"
     )
-    with (tmp_path / "log.txt").open("w") as log:
-        command = [sys.executable, "-m", "lit_gans", *FLAGS, "--trainer.devices=2", "--trainer.callbacks=late.Late"]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        process = subprocess.Popen(
-            command, cwd=tmp_path, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
+    log = tmp_path / "log.txt"
+    flags = [*FLAGS, "--trainer.devices=2", "--trainer.callbacks=late.Late"]
+    process = Command(flags, tmp_path, [log, log], {**os.environ, "OMP_NUM_THREADS": "1"})
     pids = [tmp_path / f"pid{rank}" for rank in (0, 1)]
     try:
         for _ in range(3000):
             if all(pid.exists() and pid.read_text() for pid in pids):
                 break
-            assert process.poll() is None, (tmp_path / "log.txt").read_text()
+            assert process.poll() is None, log.read_text()
             time.sleep(0.1)
         numbers = [int(pid.read_text()) for pid in pids]
         os.kill(numbers[1], signal.SIGTERM)
-        assert process.wait(timeout=300) == 143, (tmp_path / "log.txt").read_text()
+        assert process.wait(300) == 143, log.read_text()
         for _ in range(3000):
             if not alive(numbers[1]):
                 break
@@ -200,7 +190,7 @@ def test_two_processes_before_the_first_batch(tmp_path):
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-    text = (tmp_path / "log.txt").read_text()
+    text = log.read_text()
     assert text.count("ended by SIGTERM") == 1 and "Traceback" not in text
 
 

@@ -48,7 +48,7 @@ def translate(*arguments):
 
 def test_a_folder_keeps_names_and_sizes(checkpoints, photos, tmp_path, capsys):
     (photos / "broken.png").write_bytes(b"no picture")
-    translate(checkpoints["cycle"], photos, "--output", tmp_path / "out", "--batch", 2)
+    translate(checkpoints["cycle"], photos, "--output", tmp_path / "out", "--batch_size", 2)
     made = {file.name: Image.open(file).size for file in (tmp_path / "out").iterdir()}
     assert made == {"0.png": (20, 31), "1.png": (20, 31), "2.png": (17, 9), "3.jpg": (20, 31)}
     done = capsys.readouterr()
@@ -57,7 +57,7 @@ def test_a_folder_keeps_names_and_sizes(checkpoints, photos, tmp_path, capsys):
 
 def test_a_batch_changes_nothing(checkpoints, photos, tmp_path):
     for batch in (1, 8):
-        translate(checkpoints["cycle"], photos, "--output", tmp_path / str(batch), "--batch", batch)
+        translate(checkpoints["cycle"], photos, "--output", tmp_path / str(batch), "--batch_size", batch)
     for name in ("0.png", "2.png"):
         alone, together = (
             torch.frombuffer(bytearray(Image.open(tmp_path / str(b) / name).tobytes()), dtype=torch.uint8)
@@ -88,7 +88,7 @@ def test_by_way_of_a_smaller_size(checkpoints, photos, tmp_path):
         (["pix", ".", "--output", "out.png"], "is a folder, so output must be one too"),
         (["pix", "0.png", "--output", "0.png"], "would replace"),
         (["pix", ".", "--output", "."], "would replace"),
-        (["pix", "0.png", "--batch", "0"], "batch must be at least 1"),
+        (["pix", "0.png", "--batch_size", "0"], "batch_size must be at least 1"),
         (["pix", "0.png", "--size", "2"], "size must be at least 8"),
         (["pix", "0.png", "--device", "tpu9"], "cannot be used"),
     ],

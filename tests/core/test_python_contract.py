@@ -1,5 +1,6 @@
 """The library from Python, as people who know Lightning use it: their own hooks, optimizers, loaders, networks."""
 
+import warnings
 from functools import partial
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from conftest import MODELS, SHAPE, fit, glyphs, refused, small, trainer
 from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import BaseFinetuning
+from lightning.pytorch.callbacks import BaseFinetuning, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
@@ -29,6 +30,7 @@ from lit_gans import (
     LatentGAN,
     UnpairedGlyphs,
 )
+from lit_gans.callbacks import LearningRateMonitor
 from lit_gans.networks import DCGANBackbone, ResNetTranslation
 from lit_gans.optim import Adam
 
@@ -685,3 +687,88 @@ def test_translators_of_one_pair_at_a_time(tmp_path):
 
 def test_own_optimizer_class_still_works(tmp_path):
     assert fit(tmp_path, small(DCGAN, generator_optimizer=partial(Adam, lr=1e-3)), max_steps=1)["global_step"] == 1
+
+
+# ---------------------------------------------------------------- in Python as on the command line
+
+
+@pytest.mark.parametrize("step", ["training_step", "discriminator_step", "generator_step"])
+def test_a_step_without_a_trainer_is_one_sentence(step):
+    model, batch = small(DCGAN), {"image": torch.zeros(4, *SHAPE)}
+    second = 0 if step == "training_step" else model.generate(batch)
+    refused(lambda: getattr(model, step)(batch, second), "in no Trainer", "lit_gans.Trainer().fit")
+
+
+def test_losses_of_short_epochs_are_there_for_a_callback(tmp_path):
+    """Losses are logged every 50 batches, and an epoch of these data has ten."""
+    best = ModelCheckpoint(monitor="generator/loss", dirpath=tmp_path)
+    run = trainer(
+        tmp_path, max_epochs=2, max_steps=-1, log_every_n_steps=50, callbacks=[best], enable_checkpointing=True
+    )
+    run.fit(small(DCGAN), glyphs())
+    assert best.best_model_path and "discriminator/loss" in run.callback_metrics
+    ends = trainer(tmp_path, max_steps=13, log_every_n_steps=50)
+    ends.fit(small(DCGAN), glyphs())
+    assert "generator/loss" in ends.callback_metrics
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_rates_are_named_after_players(scheduled, tmp_path):
+    schedule = {"scheduler": partial(StepLR, step_size=5)} if scheduled else {}
+    monitor = LearningRateMonitor("step")
+    run = trainer(tmp_path, max_steps=3, callbacks=[monitor], logger=CSVLogger(tmp_path), log_every_n_steps=1)
+    run.fit(small(DCGAN, **schedule), glyphs())
+    assert {*monitor.lrs} == {"lr-generator", "lr-discriminator"}
+    joint = LearningRateMonitor("step")
+    run = trainer(tmp_path, max_steps=3, callbacks=[joint], logger=CSVLogger(tmp_path), log_every_n_steps=1)
+    run.fit(small(VAE, **schedule), glyphs())
+    assert len(joint.lrs) == 1
+
+
+def test_predictions_follow_the_loader(tmp_path):
+    noise, run = torch.randn(6, 8), trainer(tmp_path)
+    model = small(DCGAN)
+    for rows in (DataLoader(noise, batch_size=6), DataLoader([{"noise": row} for row in noise], batch_size=6)):
+        (found,) = run.predict(model, rows)
+        assert torch.allclose(found, model.sample(noise=noise))
+    labelled = small(CGAN)
+    label = torch.tensor([1, 0, 0, 1])
+    (found,) = run.predict(labelled, DataLoader(TensorDataset(torch.zeros(4, *SHAPE), label), batch_size=4))
+    assert torch.allclose(found, labelled.sample(4, seed=0, label=label))
+
+
+def test_checkpoints_within_an_epoch_come_without_advice(tmp_path):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        saver = ModelCheckpoint(every_n_train_steps=2, dirpath=tmp_path)
+        trainer(tmp_path, callbacks=[saver], enable_checkpointing=True).fit(small(DCGAN), glyphs())
+    assert not [each for each in said if "pre-optimization" in str(each.message)]
+
+
+def test_models_have_the_words_of_the_commands():
+    model = small(DCGAN)
+    drawn = model.sample(2, seed=1)
+    found = model.invert(drawn, steps=60, restarts=2)
+    assert found.noise.shape == (2, 8) and float(found.errors.max()) < float((drawn - drawn.mean()).square().mean())
+    between = model.interpolate(3, 4, seed=0)
+    assert between.shape == (3, 4, *SHAPE) and torch.equal(between, model.interpolate(3, 4, seed=0))
+    assert small(CGAN).interpolate(2, 3, label=1).shape == (2, 3, *SHAPE)
+    assert small(CGAN).invert(drawn, label=1, steps=2).noise.shape == (2, 8)
+    assert small(VAE).encode(drawn).shape == (2, 8)
+
+
+@pytest.mark.parametrize(
+    "call, parts",
+    [
+        (lambda: small(DCGAN).encode(torch.zeros(1, *SHAPE)), ["does not have an encoder", "invert"]),
+        (lambda: small(DCGAN).translate(torch.zeros(1, *SHAPE)), ["does not translate", "Pix2Pix"]),
+        (lambda: small(CycleGAN).invert(torch.zeros(1, *SHAPE)), ["CycleGAN", "from noise"]),
+        (lambda: small(CycleGAN).interpolate(), ["CycleGAN", "from noise"]),
+        (lambda: small(DCGAN).invert(torch.zeros(SHAPE)), ["(N, channels, height, width)", "(1, 16, 16)"]),
+        (lambda: small(DCGAN).invert(torch.zeros(1, 1, 8, 8)), ["(1, 8, 8)"]),
+        (lambda: small(CGAN).invert(torch.zeros(1, *SHAPE)), ["label="]),
+        (lambda: small(DCGAN).interpolate(steps=1), ["steps"]),
+    ],
+)
+def test_what_a_model_cannot_do_it_says(call, parts):
+    refused(call, *parts)

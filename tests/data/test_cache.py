@@ -445,7 +445,9 @@ def test_a_corrupt_picture_is_named(pictures, keep):
             lambda: decoded(source, FRAME, keep, "x"), source.where(5), "Error", "replace or delete it", "skip_corrupt"
         )
         assert not list(keep.glob("*.safetensors"))
-    with pytest.warns(UserWarning, match=r"1 of 9 images in .*set cannot be decoded, the first is .*00005\.png"):
+    with pytest.warns(
+        UserWarning, match=r"1 of 9 images in .*set cannot be decoded and are left out, .*00005\.png for one"
+    ):
         images, rows = decoded(source, FRAME, keep, "x", skip_corrupt=True)
     assert rows.tolist() == [0, 1, 2, 3, 4, 6, 7, 8] and images.tensor[rows, 0, 0, 0].tolist() == rows.tolist()
     refused(lambda: decoded(source, FRAME, keep, "x"), source.where(5), "1 of 9", "skip_corrupt")

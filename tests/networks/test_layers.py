@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from conftest import refused
 from torch import nn
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrizations, parametrize
 
 from lit_gans.networks import (
     DCGANDiscriminator,
@@ -156,6 +156,22 @@ def test_spectral_norm_is_one(player):
             network(inputs)
         norms = torch.stack([torch.linalg.matrix_norm(matrix(layer), 2) for layer in weighted(network)])
         torch.testing.assert_close(norms, torch.ones_like(norms), rtol=0.02, atol=0)
+
+
+def test_spectral_norm_of_shapes_alone_takes_no_iterations(monkeypatch):
+    """Where there are no numbers yet; given numbers, it is spectral norm."""
+    network, images = DCGANDiscriminator((3, 16, 16), 4, "spectral"), torch.randn(2, 3, 16, 16)
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    with monkeypatch.context() as patched, torch.device("meta"):
+        patched.setattr(parametrizations._SpectralNorm, "_power_method", None)
+        shapes = DCGANDiscriminator((3, 16, 16), 4, "spectral")
+    assert {name: value.shape for name, value in shapes.state_dict().items()} == {n: v.shape for n, v in state.items()}
+    filled = shapes.to_empty(device="cpu")
+    filled.load_state_dict(state)
+    assert torch.equal(filled.train()(images), network.train()(images))
+    assert not torch.equal(
+        filled.state_dict()["layers.0.parametrizations.weight.0._u"], state["layers.0.parametrizations.weight.0._u"]
+    )
 
 
 def test_spectral_discriminator_is_lipschitz():

@@ -1,10 +1,13 @@
-"""The steps of ``lit-gans evaluate``: choose the metrics, gather images, measure."""
+"""The steps of an evaluation: choose the metrics, gather images, measure."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import nn
+
+from lit_gans.data.base import ImageData
 from lit_gans.errors import UsageError
 from lit_gans.metrics import by_class
 from lit_gans.metrics.coverage import measure_coverage, mode_coverage
@@ -44,7 +47,7 @@ class Evaluation:
     by_default: bool = False
     network: Features | None = None
 
-    def choose(self, metrics: Sequence[str], features: str, by_default: bool) -> None:
+    def choose(self, metrics: Sequence[str], features: str | Features | nn.Module, by_default: bool) -> None:
         """Finds the metrics that suit the model and the data, and the feature network that they need.
 
         Args:
@@ -96,10 +99,16 @@ class Evaluation:
         return scoring
 
     def _add_samples(self, scoring: Scoring) -> None:
-        for batch in real_batches(self.data, self.split, self.real_count):
+        for batch in self._real():
             scoring.add(batch["image"].to(self.model.device), real=True, label=batch.get("label"))
         for images in drawn(self.model, self.count, self.seed):
             scoring.add(images, real=False, label=by_class.classes_in_turn(self.model, len(images)))
+
+    def _real(self) -> Iterator[dict[str, Any]]:
+        """The real samples in parts: of a split of a data module, or of whatever else has ``batches``."""
+        if isinstance(self.data, ImageData):
+            return real_batches(self.data, self.split, self.real_count)
+        return iter(self.data.batches(self.real_count))
 
     def _add_translations(self, scoring: Scoring) -> None:
         count = min(self.count, self.real_count)

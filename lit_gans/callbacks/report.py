@@ -1,0 +1,155 @@
+"""Says what a run has found and will do, and at its end what there is and what to do next."""
+
+import sys
+from pathlib import Path
+from shlex import quote
+from time import monotonic
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import CSVLogger
+from rich.console import Console
+from rich.table import Table
+
+from lit_gans.callbacks import opening
+from lit_gans.callbacks.length import all_batches, by_epochs, counted, words
+from lit_gans.callbacks.quality import Quality
+from lit_gans.callbacks.run_folder import begun, run_of
+from lit_gans.callbacks.standing import Standing
+from lit_gans.runs import Run
+
+_FIRST, _TIMED = 1, 20  # batches: the first is slower than the others
+_SHORT = 60  # seconds of a run whose length need not be said
+_WIDTH = 80  # columns where the output is no terminal
+
+
+class RunReport(Callback):
+    """Prints a table before the first batch, how long the run will take, and at its end what there is.
+
+    The table says what the run has found, what it will do and where it writes. After twenty batches a line says how
+    long the training will take, unless that is less than a minute. At the end there are the scores, the files, and the
+    commands that use them. The first device alone prints.
+    """
+
+    def __init__(self) -> None:
+        self.standing = Standing()
+        self._began, self._start, self._done = 0.0, 0, False
+        self._timed = self._whole = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Prints the table."""
+        rows = opening.lines(trainer, pl_module)
+        self.standing.begin(trainer, pl_module)
+        self._began, self._start, self._whole = monotonic(), trainer.global_step, all_batches(trainer)
+        if trainer.is_global_zero:
+            table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+            table.add_column(style="bold", no_wrap=True)
+            table.add_column(overflow="fold")
+            for row in rows:
+                table.add_row(*row)
+            terminal = sys.stdout.isatty()
+            console = Console(file=sys.stdout, width=None if terminal else _WIDTH, markup=False, highlight=False)
+            with console.capture() as captured:
+                console.print(table)
+            # the spaces that fill a line would be in the way of whoever copies it
+            print("\n".join(line.rstrip() for line in captured.get().splitlines()), flush=True)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Says how long the run will take, once."""
+        done = trainer.global_step - self._start
+        if done > _TIMED:
+            return
+        if done == _FIRST:
+            begun()
+        if done in (_FIRST, _TIMED) and trainer.is_global_zero:
+            if trainer.strategy.root_device.type == "cuda":
+                torch.cuda.synchronize()  # else the time would be that of asking for the batches
+            if done == _FIRST:
+                self._timed = monotonic()
+            else:
+                self._say_time(trainer, pl_module, (monotonic() - self._timed) / (_TIMED - _FIRST))
+
+    def _say_time(self, trainer: Trainer, pl_module: LightningModule, seconds: float) -> None:
+        left = self._whole - trainer.global_step
+        if _SHORT < seconds * left < float("inf"):
+            besides = " and the scores besides" if opening.first(trainer, Quality) else ""
+            pl_module.print(
+                f"{_TIMED} batches took {seconds * _TIMED:.2g} s: about {words(seconds * left)} of training for the "
+                f"{left:,.0f} that are left{besides}"
+            )
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keeps the folder of a run that only validates."""
+        if trainer.state.fn != "fit":
+            begun()
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keeps the folder."""
+        begun()
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keeps the folder."""
+        begun()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes the new score."""
+        self.standing.look(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Notes that the run has come to its end."""
+        self._done = True
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Says what there is."""
+        if not self._done or not trainer.is_global_zero:
+            return
+        for logger in trainer.loggers:
+            if isinstance(logger, CSVLogger):
+                logger.save()  # it would write its last rows a moment later
+        epochs = f", {counted(trainer.current_epoch, 'epoch')}" if by_epochs(trainer, self._whole) else ""
+        took = words(monotonic() - self._began)
+        print(f"done: {counted(trainer.global_step, 'batch')}{epochs}{_why(trainer)}; {took}")
+        print(self._scores(trainer))
+        if trainer.loggers and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            print("\n".join(results(Path(trainer.log_dir or run_of(trainer).folder), pl_module)))
+        sys.stdout.flush()
+
+    def _scores(self, trainer: Trainer) -> str:
+        standing = self.standing
+        if standing.last is None or standing.best is None:
+            why = "are off" if opening.first(trainer, Quality) is None else "were not measured"
+            return f"scores {why}" if standing.name is None else f"{standing.name} was not measured"
+        best = f"best {standing.best:.4g}" + (f" after batch {standing.best_at:,}" if standing.best_at else "")
+        return f"{standing.name}: {standing.last:.4g} at last, {best}"
+
+
+def _why(trainer: Trainer) -> str:
+    """Which limit has ended a run."""
+    if -1 < trainer.max_steps <= trainer.global_step:
+        return f" (max_steps={trainer.max_steps})"
+    if trainer.max_epochs is not None and -1 < trainer.max_epochs <= trainer.current_epoch:
+        return f" (max_epochs={trainer.max_epochs})"
+    return " (stopped early)" if trainer.should_stop else ""
+
+
+def results(folder: Path, model: Any) -> list[str]:
+    """Lines that say what is in a run's folder, and the commands that use it."""
+    run = Run(folder)
+    files = [path.name for path in (run.config, run.metrics, run.scores) if path.is_file()]
+    files += ["samples/"] if run.samples.is_dir() and any(run.samples.iterdir()) else []
+    saved = sorted(run.checkpoints.glob("*.ckpt")) if run.checkpoints.is_dir() else []
+    files += [f"checkpoints/{path.name}" for path in saved]
+    lines = [f"{folder} has {', '.join(files)}" if files else f"nothing was written into {folder}"]
+    name, commands = quote(str(folder)), []
+    if saved:
+        commands.append(
+            f"lit-gans sample {name}" if model.draws else f"lit-gans translate {name} PICTURES --output FOLDER"
+        )
+    if run.metrics.is_file():
+        commands.append(f"lit-gans plot {name}")
+    if run.last.is_file() and run.config.is_file():
+        commands.append(f"lit-gans fit --resume {name} --epochs N")
+    return lines + [f"{'next:' if not n else '     '} {command}" for n, command in enumerate(commands)]

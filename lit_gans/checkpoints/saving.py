@@ -1,0 +1,47 @@
+"""Writes a checkpoint of a model without a Trainer."""
+
+import os
+from typing import Any
+
+import lightning.pytorch
+
+from lit_gans.checkpoints.description import prove_loadable
+from lit_gans.checkpoints.file import AtomicCheckpointIO
+from lit_gans.checkpoints.place import RUN
+from lit_gans.checkpoints.recording import Recorded
+from lit_gans.errors import UsageError
+from lit_gans.files import refuse_taken
+
+
+def save(model: Any, path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Writes a model, as it is, to a file that `load` and every command read.
+
+    It holds the weights and the arguments, but no optimizers: training begins anew from it. A run's own checkpoints
+    are written by its Trainer.
+
+    Args:
+        model: one of this library, or a subclass of yours.
+        path: the file, mostly ``name.ckpt``; its folder is made.
+        force: replace a file that is there.
+
+    Raises:
+        UsageError: if the model is another one or could not be loaded back, or the file is there already.
+        NonFiniteLoss: if a weight is not finite.
+    """
+    if not isinstance(type(model), Recorded) or not hasattr(model, "on_save_checkpoint"):
+        raise UsageError(
+            f"save writes models of lit_gans, got a {type(model).__name__}; use torch.save(network.state_dict(), path)"
+        )
+    refuse_taken(path, force=force)
+    model._take_over()  # networks that were replaced since the model was made
+    prove_loadable(model)
+    content: dict[str, Any] = {
+        "state_dict": model.state_dict(),
+        "hyper_parameters": dict(model.hparams),
+        "epoch": 0,
+        "global_step": 0,
+        "pytorch-lightning_version": lightning.pytorch.__version__,
+    }
+    model.on_save_checkpoint(content)
+    content.pop(RUN, None)  # of the run that the model was trained in, which does not go on from here
+    AtomicCheckpointIO().save_checkpoint(content, path)
