@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from lit_gans.cli.options import FOREIGN
 from lit_gans.cli.parameters import Parameter, described, parameters
 from lit_gans.cli.words import fail
-from lit_gans.errors import nearest, refuse_odd_numbers
+from lit_gans.errors import UsageError, nearest, refuse_odd_numbers
 
 _WIDTH = 100  # most columns of a help text
 _NUMBERS = re.compile(r"[\[\]\d,\s-]+")
@@ -129,6 +129,8 @@ class Call:
     def _value(self, parameter: Parameter, texts: list[str]) -> Any:
         try:
             return parameter.read(texts)
+        except UsageError:
+            raise
         except ValueError as error:
             named = parameter.name if parameter.required else f"--{parameter.name}"
             self.fail(f"{named} must be {error}, got {' '.join(texts)!r}")

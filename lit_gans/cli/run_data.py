@@ -90,6 +90,8 @@ def _made(parser: Any, cls: Any, arguments: dict[str, Any], name: str) -> Any:
     try:
         read = parser.parse_object({"data": arguments}).data
         return cls(**{argument: read[argument] for argument in arguments})
+    except UsageError:
+        raise
     except (ArgumentError, TypeError, ValueError, KeyError) as error:
         said = " ".join(str(error).split())
         if found := re.search(r'[Pp]arser key "data\.(\w+)', said):  # the parser's own words are about its insides
