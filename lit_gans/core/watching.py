@@ -58,8 +58,7 @@ class Watching(Exploring):
 
     def _ends(self) -> bool:
         """Whether this batch is the last of an epoch or of the run, if losses are logged at all."""
-        steps = self.trainer.max_steps
-        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        steps, every = self.trainer.max_steps, self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         return every > 0 and (self.trainer.is_last_batch or 0 < steps <= self.trainer.global_step)
 
     def _refuse_nonfinite(self, player: str, terms: Terms) -> None:
