@@ -17,6 +17,7 @@ from lit_gans.callbacks.length import all_batches, by_epochs, counted, words
 from lit_gans.callbacks.quality import Quality
 from lit_gans.callbacks.run_folder import begun, run_of
 from lit_gans.callbacks.standing import Standing
+from lit_gans.callbacks.strangers import Stranger, seen
 from lit_gans.runs import Run
 
 _FIRST, _TIMED = 1, 20  # batches: the first is slower than the others
@@ -147,7 +148,7 @@ def results(folder: Path, model: Any) -> list[str]:
     files += [f"checkpoints/{path.name}" for path in saved]
     lines = [f"{folder} has {', '.join(files)}" if files else f"nothing was written into {folder}"]
     name, commands = quote(str(folder)), []
-    if saved:
+    if saved and not isinstance(seen(model), Stranger):  # whose checkpoints no command reads
         commands.append(
             f"lit-gans sample {name}" if model.draws else f"lit-gans translate {name} PICTURES --output FOLDER"
         )
