@@ -21,6 +21,14 @@ _PAUSE = 1.0  # seconds between two looks for leftovers in one folder, which may
 _looked: dict[str, float] = {}
 
 
+def cache_folder(given: str | None = None) -> Path:
+    """The folder of what can be made again: ``given``, else ``$LIT_GANS_CACHE``, else the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    given = given or os.environ.get("LIT_GANS_CACHE")
+    return Path(given).expanduser() if given else user_cache_path("lit_gans", appauthor=False)
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary place for ``path`` to write to; it replaces ``path`` if all goes well and is removed if not.

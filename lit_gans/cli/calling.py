@@ -3,19 +3,17 @@
 Nothing here imports PyTorch, and no word of a parser's insides is printed.
 """
 
-import argparse
 import os
 import re
-import shutil
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from lit_gans.cli.options import FOREIGN
 from lit_gans.cli.parameters import Parameter, described, parameters
+from lit_gans.cli.rows import paragraph, rows
 from lit_gans.cli.words import fail
 from lit_gans.errors import UsageError, nearest, refuse_odd_numbers
 
-_WIDTH = 100  # most columns of a help text
 _NUMBERS = re.compile(r"[\[\]\d,\s-]+")
 
 
@@ -144,23 +142,17 @@ class Call:
 
     def help(self) -> str:
         """The text of ``--help``."""
-        columns = min(_WIDTH, shutil.get_terminal_size().columns)
-        parser = argparse.ArgumentParser(
-            prog=f"lit-gans {self.name}",
-            usage=" ".join([f"lit-gans {self.name}", *(parameter.name for parameter in self.places), "[options]"]),
-            description=described(self.command)[0],
-            formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=28, width=columns),
-        )
-        parser._optionals.title = "options"
-        for parameter in self.parameters.values():
-            words = parameter.help.replace("%", "%%")
-            if parameter.required:
-                parser.add_argument(parameter.name, help=words)
-            elif parameter.kind is bool:
-                parser.add_argument(f"--{parameter.name}", action="store_true", help=words)
-            else:
-                parser.add_argument(f"--{parameter.name}", metavar=parameter.shown, help=words)
-        return parser.format_help()
+        words = " ".join([f"usage: lit-gans {self.name}", *(parameter.name for parameter in self.places), "[options]"])
+        about = [" ".join(part.split()) for part in described(self.command)[0].split("\n\n")]
+        options = [(_left(parameter), parameter.help.removesuffix(".")) for parameter in self.parameters.values()]
+        return "\n\n".join([words, *(paragraph(part) for part in about), rows(options)]) + "\n"
+
+
+def _left(parameter: Parameter) -> str:
+    """A parameter as it is typed."""
+    if parameter.required:
+        return parameter.name
+    return f"--{parameter.name}" if parameter.kind is bool else f"--{parameter.name} {parameter.shown}"
 
 
 def _is_flag(word: str) -> bool:

@@ -1,22 +1,22 @@
 """``lit-gans completion``: what a shell offers when the tab key is pressed, from the index."""
 
-import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any
 
 from lit_gans.cli import pages
+from lit_gans.cli.guesses import SHORT
 from lit_gans.cli.index import Entry, Option, index
-from lit_gans.cli.words import TRAINING
+from lit_gans.cli.parameters import Parameter, parameters
+from lit_gans.cli.words import ALIASES, TRAINING
 from lit_gans.errors import UsageError
 
-ASK = "__complete"  # the hidden command that the scripts call
-# they print nothing where a file may stand, and the shell offers its own
+# the hidden command __complete prints nothing where a file may stand, and the shell offers its own
 _SCRIPTS = {
     "bash": """# eval "$(lit-gans completion bash)" in ~/.bashrc
 _lit_gans() {
     local IFS=$'\\n'
-    COMPREPLY=($("${COMP_WORDS[0]}" ASK "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+    COMPREPLY=($("${COMP_WORDS[0]}" __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
     [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *. ]] && compopt -o nospace 2>/dev/null
     return 0
 }
@@ -26,7 +26,7 @@ complete -o default -F _lit_gans lit-gans
 # eval "$(lit-gans completion zsh)" in ~/.zshrc, after compinit
 _lit_gans() {
     local -a found open
-    found=(${(f)"$("${words[1]}" ASK "${(@)words[2,CURRENT]}" 2>/dev/null)"})
+    found=(${(f)"$("${words[1]}" __complete "${(@)words[2,CURRENT]}" 2>/dev/null)"})
     open=(${(M)found:#*.})
     found=(${found:#*.})
     (( ${#open} )) && compadd -S '' -a open
@@ -38,7 +38,7 @@ compdef _lit_gans lit-gans
     "fish": """# lit-gans completion fish | source, in ~/.config/fish/config.fish
 function __lit_gans
     set -l words (commandline -opc)
-    set -l found ($words[1] ASK $words[2..-1] (commandline -ct | string collect --allow-empty) 2>/dev/null)
+    set -l found ($words[1] __complete $words[2..-1] (commandline -ct | string collect --allow-empty) 2>/dev/null)
     if test (count $found) -gt 0
         printf '%s\\n' $found
     else
@@ -53,19 +53,16 @@ _FIRST = ("model", "data", "config")
 Commands = Mapping[str, Callable[..., Any]]
 
 
-def completion(shell: str = "") -> None:
-    """Prints the script that completes commands, options, names of classes and files in a shell.
+def script(shell: str = "") -> str:
+    """The script that completes commands, options, names of classes and files in bash, zsh or fish.
 
-    Args:
-        shell: bash, zsh or fish.
+    Raises:
+        UsageError: if it is another shell.
     """
     if shell not in _SCRIPTS:
-        raise UsageError(f"name the shell, bash, zsh or fish{f', not {shell}' if shell else ''}: {_how()}")
-    print(_SCRIPTS[shell].replace("ASK", ASK), end="")
-
-
-def _how() -> str:
-    return 'eval "$(lit-gans completion bash)" in ~/.bashrc turns it on'
+        how = 'eval "$(lit-gans completion bash)" in ~/.bashrc turns it on'
+        raise UsageError(f"name the shell, bash, zsh or fish{f', not {shell}' if shell else ''}: {how}")
+    return _SCRIPTS[shell]
 
 
 def answer(words: Sequence[str], commands: Commands, others: Iterable[str]) -> None:
@@ -99,6 +96,7 @@ def _candidates(before: Sequence[str], now: str, commands: Commands, others: lis
     if not before:
         return [*TRAINING, *commands, *others, *(["--help", "--version"] if now.startswith("-") else [])]
     command, *rest = before
+    command = ALIASES.get(command, command)
     if command in others:
         return _of_other(command, commands, others)
     if rest and rest[-1].startswith("--") and "=" not in rest[-1] and not now.startswith("-"):
@@ -127,7 +125,7 @@ def _of_other(command: str, commands: Commands, others: list[str]) -> list[str]:
 def _flags(command: str, rest: Sequence[str], now: str) -> list[str]:
     """The flags that begin with what is typed; as long as no dot is typed, one for all that begin alike."""
     known = [name for name in _options(command, rest) if name not in (*pages.PARTS, *_FIRST, "weights_only")]
-    flags = [f"--{name}" for name in (*_FIRST, *(pages.SHORT if command == "fit" else ()), *known)]
+    flags = [f"--{name}" for name in (*_FIRST, *(short.name for short in SHORT), *known)]
     depth = now.count(".") + 1
     parts = [flag.split(".") for flag in flags]
     short = [".".join(part[:depth]) + "." for part in parts if len(part) > depth]
@@ -172,13 +170,15 @@ def _named(rest: Sequence[str], command: str) -> dict[str, Entry]:
 def _values(before: Sequence[str], flag: str, commands: Commands) -> list[str]:
     """The values of a flag, if they can be listed."""
     command, *rest = before or [""]
+    command = ALIASES.get(command, command)
     name = flag.lstrip("-").removesuffix("+")
     if command not in TRAINING:
         return _of_parameter(_parameters(commands.get(command)).get(name), name)
     if name in ("help", "h"):
         return [*pages.PARTS, *pages.LISTS, "all"]
     path = name.removesuffix(".help").removesuffix(".class_path")
-    path = {"precision": "trainer.precision", "device": "trainer.accelerator"}.get(path, path)
+    short = next((short.flag for short in SHORT if short.name == path), path)  # of two flags the first says more
+    path = short.partition(" and ")[0]
     option = _options(command, rest).get(path)
     return [] if option is None else _of_option(option)
 
@@ -195,18 +195,18 @@ def _of_option(option: Option) -> list[str]:
 # -------------------------------------------------------------------- the other commands
 
 
-def _parameters(command: Callable[..., Any] | None) -> Mapping[str, inspect.Parameter]:
-    return {} if command is None else inspect.signature(command).parameters
+def _parameters(command: Callable[..., Any] | None) -> dict[str, Parameter]:
+    return {} if command is None else {parameter.name: parameter for parameter in parameters(command)}
 
 
 def _is_switch(command: Callable[..., Any], flag: str) -> bool:
     parameter = _parameters(command).get(flag.lstrip("-"))
-    return parameter is not None and parameter.default is False
+    return parameter is not None and parameter.kind is bool
 
 
-def _of_parameter(parameter: inspect.Parameter | None, name: str) -> list[str]:
+def _of_parameter(parameter: Parameter | None, name: str) -> list[str]:
     if parameter is None:
         return []
     if name == "data":
         return index().names("data")
-    return [*_PARAMETERS.get(name, ()), *(each for each in get_args(parameter.annotation) if isinstance(each, str))]
+    return [*_PARAMETERS.get(name, ()), *parameter.choices]

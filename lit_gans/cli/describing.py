@@ -125,4 +125,5 @@ def text(said: str) -> str:
     said = re.sub(r"`?([^`<]+?) <http[^`>]+>(?:`_+)?", r"\1", said)
     said = re.sub(r":\w+(?::\w+)?:`~?\.?([^`]+)`", r"\1", said).replace("`", "")
     said = re.sub(r"\blightning(?:\.\w+)+\.(\w+)", r"\1", " ".join(said.split()))
+    said = re.sub(r"\s*\([Dd]efault:? [^()]*(?:\([^()]*\)[^()]*)?\)", "", said)
     return re.sub(r"\s*\(?\b[Dd]efaults?(?:\s+(?:to|is)|:)\s+[^.;)]*?\)?\.?$", "", said).strip()

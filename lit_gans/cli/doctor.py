@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lit_gans.cli.index import index
 from lit_gans.cli.rows import rows
+from lit_gans.files import cache_folder
 
 _SHOWN = ("torch", "torchvision", "lightning", "jsonargparse", "torchmetrics", "numpy", "pillow")
 _OPTIONAL = {  # a module: what needs it, and how to get it
@@ -117,12 +118,9 @@ def _memory() -> int:
 
 
 def _disk() -> Iterator[tuple[str, str]]:
-    from lit_gans.data.cache_folder import cache_folder, kept
-
     cache = cache_folder()
-    files = list(kept(cache))
-    size = sum(file.size for file in files)
-    yield "decoded pictures", f"{cache}: {len(files)} files, {size / 1e6:,.1f} MB; {_free(cache)} free"
+    size = sum(file.stat().st_size for file in cache.glob("*.safetensors")) if cache.is_dir() else 0
+    yield "decoded pictures", f"{cache}: {size / 1e6:,.1f} MB ('lit-gans cache list'), {_free(cache)} free"
     yield "runs", f"{Path('runs').absolute()}: {_free(Path())} free"
 
 

@@ -281,6 +281,8 @@ def _spelled(unit: Unit) -> list[Unit]:
         return _devices(unit)
     if unit.name in REAL and unit.name not in ("name", "resume"):
         unit.name = REAL[unit.name].flag
+    if unit.name == "config" and unit.values and Run(Path(unit.values[0])).config.is_file():
+        unit.values = [str(Run(Path(unit.values[0])).config)]  # the folder of a run
     if unit.name == "trainer.precision" and unit.values:
         low = unit.values[0].lower()
         unit.values = [_PRECISIONS.get(low, low)]

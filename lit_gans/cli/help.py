@@ -13,11 +13,6 @@ _BASES = {"model": "lit_gans.GenerativeModel", "data": "lightning.LightningDataM
 _HELP = re.compile(r"-h|--(?:([\w.]+)\.)?help(?:=(.*))?")
 
 
-def asks(words: Sequence[str]) -> bool:
-    """Whether the words of a training command ask for help."""
-    return any(_HELP.fullmatch(word) for word in words)
-
-
 def show(command: str, words: Sequence[str]) -> bool:
     """Prints the help that the words of a training command ask for.
 

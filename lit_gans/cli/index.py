@@ -6,11 +6,13 @@ With others the first call makes an index for them, in the user's cache.
 
 import functools
 import json
-import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lit_gans.cli.entries import Config, Entry, Index, Option, Standing, installed, parsed
+from lit_gans.errors import UsageError
+from lit_gans.files import cache_folder, replacing
 
 __all__ = ["SHIPPED", "Config", "Entry", "Index", "Option", "Standing", "index"]
 
@@ -32,8 +34,6 @@ def _kept(versions: dict[str, str], shipped: str) -> dict[str, Any]:
     """The index in the user's cache, which is made if it is not there."""
     from hashlib import sha256
 
-    from lit_gans.data.cache_folder import cache_folder
-
     # the shipped one is a part of the key, because it changes with the code
     key = sha256((json.dumps(versions, sort_keys=True) + shipped).encode()).hexdigest()[:16]
     try:
@@ -51,13 +51,5 @@ def _kept(versions: dict[str, str], shipped: str) -> dict[str, Any]:
 
 def _keep(file: Path, text: str) -> None:
     """Writes a file in one step; a cache that cannot be written makes no error."""
-    import tempfile
-
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-        with os.fdopen(handle, "w", encoding="utf-8") as opened:
-            opened.write(text)
-        Path(part).replace(file)
-    except OSError:
-        return
+    with suppress(OSError, UsageError), replacing(file) as part:
+        part.write_text(text, "utf-8")

@@ -4,25 +4,22 @@ Slow imports are delayed until they are needed, so that help answers at once.
 """
 
 import os
+import re
 import shlex
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from signal import SIGINT, SIGPIPE
-from typing import Any
+from signal import SIGINT
+from typing import Any, NoReturn
 
 from lit_gans import __version__, signals
-from lit_gans.cli import help
 from lit_gans.cli.cache import cache
 from lit_gans.cli.cite import cite
 from lit_gans.cli.colorize import colorize
-from lit_gans.cli.completion import ASK, answer, completion
-from lit_gans.cli.doctor import doctor
 from lit_gans.cli.evaluate import compare, evaluate, features
 from lit_gans.cli.explore import arithmetic, interpolate
 from lit_gans.cli.invert import invert
-from lit_gans.cli.lists import list_all
 from lit_gans.cli.plot import plot
 from lit_gans.cli.sample import sample
 from lit_gans.cli.translate import translate
@@ -86,13 +83,16 @@ COMMANDS: dict[str, Any] = {
     "cite": cite,
     "cache": cache,
 }
-ABOUT: dict[str, Callable[..., None]] = {
-    "list": list_all,
-    "help": lambda name="": _of(name),
-    "doctor": doctor,
-    "completion": completion,
-    "version": lambda: print(__version__),
+ABOUT = {  # a command about lit-gans itself, and the most words that it takes
+    "list": 1,
+    "help": 1,
+    "doctor": 0,
+    "completion": 1,
+    "version": 0,
 }
+_PIPE = 13  # the number of SIGPIPE, which Windows does not have
+_ASK = "__complete"  # what the scripts of shells call
+_HELP = re.compile(r"-h|--([\w.-]+\.)?help(=.*)?")
 _CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
 _CHATTER = (
     "`Trainer.fit` stopped",
@@ -121,15 +121,17 @@ def main(args: Sequence[str] | None = None) -> None:
         print(_help(), end="")
     elif arguments[0] in ("-v", "-V", "--version"):
         print(__version__)
-    elif arguments[0] == ASK:
+    elif arguments[0] == _ASK:
+        from lit_gans.cli.completion import answer
+
         answer(arguments[1:], COMMANDS, ABOUT)
     elif arguments[0] in ABOUT:
         _run(lambda: _about(arguments[0], arguments[1:]), args is None)
     elif arguments[0] in COMMANDS:
         _run(lambda: _call(arguments[0], arguments[1:]), args is None)
-    elif arguments[0] in TRAINING and help.asks(arguments[1:]):
-        _run(lambda: None if help.show(arguments[0], arguments[1:]) else _train(arguments), args is None)
-    elif arguments[0] in TRAINING or (arguments[0][0] == "-" and not {*TRAINING}.isdisjoint(arguments)):
+    elif arguments[0] in TRAINING and any(map(_HELP.fullmatch, arguments[1:])):
+        _run(lambda: _show_or_train(arguments), args is None)
+    elif arguments[0] in TRAINING or (arguments[0][:1] == "-" and not {*TRAINING}.isdisjoint(arguments)):
         _run(lambda: _train(arguments), args is None)
     elif arguments[0].startswith("-"):
         fail(f"name a command first: lit-gans fit {shlex.join(arguments)}", 2)
@@ -138,18 +140,32 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def _about(name: str, words: list[str]) -> None:
-    """Runs a command that has no options and takes one word at most."""
+    """Runs a command that has no options."""
     if words and words[0] in ("-h", "--help"):
         print(next(line.strip() for line in HELP.splitlines() if line.startswith(f"  {name} ")))
-        return
-    most = 0 if name in ("doctor", "version") else 1
-    if len(words) > most or any(word.startswith("-") for word in words):
-        fail(f"{name} takes {'one word' if most else 'no further words'}, got {shlex.join(words)}", 2)
-    ABOUT[name](*words)
+    elif len(words) > ABOUT[name] or any(word.startswith("-") for word in words):
+        fail(f"{name} takes {'one word' if ABOUT[name] else 'no further words'}, got {shlex.join(words)}", 2)
+    elif name == "version":
+        print(__version__)
+    elif name == "help":
+        _help_on(*words)
+    elif name == "list":
+        from lit_gans.cli.lists import list_all
+
+        list_all(*words)
+    elif name == "doctor":
+        from lit_gans.cli.doctor import doctor
+
+        doctor()
+    else:
+        from lit_gans.cli.completion import script
+
+        print(script(*words), end="")
 
 
-def _of(name: str) -> None:
+def _help_on(name: str = "") -> None:
     """Prints the help of a command, or of a topic or a class, which is fit's."""
+    name = ALIASES.get(name, name)
     if not name:
         print(_help(), end="")
     elif name in ABOUT:
@@ -157,7 +173,9 @@ def _of(name: str) -> None:
     elif name in COMMANDS:
         _call(name, ["--help"])
     else:
-        help.show(name if name in TRAINING else "fit", ["--help", *([] if name in TRAINING else [name])])
+        from lit_gans.cli.help import show
+
+        show(name if name in TRAINING else "fit", ["--help", *([] if name in TRAINING else [name])])
 
 
 def _help() -> str:
@@ -170,6 +188,15 @@ def _call(name: str, arguments: list[str]) -> None:
     from lit_gans.cli.calling import Call
 
     Call(name, COMMANDS[name]).run(arguments)
+
+
+def _show_or_train(arguments: list[str]) -> NoReturn:
+    """Prints the help that a training command asks for; its parser knows what the index does not."""
+    from lit_gans.cli.help import show
+
+    if not show(arguments[0], arguments[1:]):
+        _train(arguments)
+    raise SystemExit(0)
 
 
 def _train(arguments: list[str]) -> None:
@@ -233,7 +260,7 @@ def _run(command: Any, to_the_end: bool) -> None:
         return
     except BrokenPipeError:  # whoever read the output has seen enough: lit-gans list | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
-        raise SystemExit(128 + SIGPIPE) from None
+        raise SystemExit(128 + _PIPE) from None
     except BaseException as error:
         if number := signals.ended_by(error):
             if number == SIGINT:

@@ -91,7 +91,7 @@ class Parser(LightningArgumentParser):
         if action is None or not isinstance(value, str) or "," not in value or value[0] in "[{":
             return value
         from lit_gans.cli.describing import option
-        from lit_gans.cli.index import Option
+        from lit_gans.cli.entries import Option
         from lit_gans.cli.values import Wrong, spelled
 
         try:

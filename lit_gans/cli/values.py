@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from lit_gans.cli.index import Option
+from lit_gans.cli.entries import Option
 from lit_gans.errors import nearest
 
 _WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "list": "a list, a,b"}

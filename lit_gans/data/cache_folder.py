@@ -9,20 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from platformdirs import user_cache_path
 
-from lit_gans.files import lock
+from lit_gans.files import cache_folder, lock
+
+__all__ = ["ENDING", "PART", "Kept", "cache_folder", "kept", "lock_of"]
 
 ENDING, PART = ".safetensors", ".part"
 _NAMED = re.compile(r".*-\d+x\d+-[0-9a-f]{12}")
 _OURS = {"format", "frame", "count", "source"}  # names in the header of every such file
 _LONGEST = 2**20  # bytes of a header that is worth looking at
-
-
-def cache_folder(given: str | None = None) -> Path:
-    """The folder of decoded pictures: ``given``, else ``$LIT_GANS_CACHE``, else the user's cache folder."""
-    given = given or os.environ.get("LIT_GANS_CACHE")
-    return Path(given).expanduser() if given else user_cache_path("lit_gans", appauthor=False)
 
 
 def lock_of(path: Path) -> Path:

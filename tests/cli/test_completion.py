@@ -70,10 +70,7 @@ def test_what_is_offered(words, some, none, offered):
     assert some in found and none not in found
 
 
-@pytest.mark.parametrize(
-    "words",
-    [["sample", "ru"], ["fit", "--config", "ex"], ["fit", "--data.root", "ph"], ["nonsense", "--x"], ["fit", "exa"]],
-)
+@pytest.mark.parametrize("words", ["sample ru", "fit --config ex", "fit --data.root ph", "nonsense --x", "fit exa"])
 def test_where_a_file_may_stand_the_shell_offers_its_own(words, offered):
     assert offered(*words.split()) == []
 

@@ -9,9 +9,10 @@ import sys
 import pytest
 
 from lit_gans.cli import doctor, pages
+from lit_gans.cli.guesses import SHORT
 from lit_gans.cli.index import index
 from lit_gans.cli.main import COMMANDS, main
-from lit_gans.cli.train import _EPOCHS
+from lit_gans.training.defaults import EPOCHS
 
 FLAGS = """
     model data data.root size batch_size epochs steps lr device gpus precision workers seed name resume config
@@ -87,9 +88,16 @@ def test_the_help_of_a_training_command_is_one_page(command, columns, shown):
 
 def test_defaults_are_numbers_that_hold(shown):
     text = " ".join(shown("fit", "--help").split())
-    assert pages.EPOCHS == _EPOCHS
+    assert pages.EPOCHS == EPOCHS
     for told in ("[10]", "[0.0002 for DCGAN]", "[32 for Glyphs]", "[64]", "[DCGAN]", "[32-true]"):
         assert told in text, told
+
+
+@pytest.mark.parametrize("command", ["fit", "validate", "test", "predict"])
+def test_what_is_shown_can_be_typed(command, shown):
+    flags = re.findall(r"^  --([\w.]+)", shown(command, "--help"), re.MULTILINE)
+    known = {*index().commands[command], *(short.name for short in SHORT), "data.root"}
+    assert len(flags) >= 10 and {*flags} <= known
 
 
 @pytest.mark.parametrize("columns", [80, 100])

@@ -78,6 +78,12 @@ def test_with_other_versions_it_is_made_once_in_the_cache(monkeypatch, tmp_path,
         made_anew = index.__wrapped__()
         assert made_anew.versions["torch"] == "99.0"
     assert calls == [1]
+    program = (
+        "import sys; from lit_gans.cli import index; here = index.installed();"
+        "index.installed = lambda: {**here, 'torch': '99.0'};"
+        "print(index.index().versions['torch'], [m for m in ('torch', 'lightning') if m in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "99.0 []"
     (kept,) = (tmp_path / "cache").iterdir()
     kept.write_text("{")  # damaged
     assert isinstance(index.__wrapped__(), Index) and calls == [1, 1]

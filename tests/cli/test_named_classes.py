@@ -260,7 +260,7 @@ def test_the_help_of_a_backbone(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as end:
         main(["fit", "--model.backbone.help=R3"])
-    assert not end.value.code and "--backbone.group_size" in capsys.readouterr().out
+    assert not end.value.code and "--model.backbone.group_size" in capsys.readouterr().out
 
 
 @pytest.mark.slow
