@@ -18,6 +18,7 @@ from lit_gans.callbacks.quality import Quality
 from lit_gans.callbacks.run_folder import begun, run_of
 from lit_gans.callbacks.standing import Standing
 from lit_gans.callbacks.strangers import Stranger, seen
+from lit_gans.checkpoints.description import to_trust
 from lit_gans.runs import Run
 
 _FIRST, _TIMED = 1, 20  # batches: the first is slower than the others
@@ -149,9 +150,9 @@ def results(folder: Path, model: Any) -> list[str]:
     lines = [f"{folder} has {', '.join(files)}" if files else f"nothing was written into {folder}"]
     name, commands = quote(str(folder)), []
     if saved and not isinstance(seen(model), Stranger):  # whose checkpoints no command reads
-        commands.append(
-            f"lit-gans sample {name}" if model.draws else f"lit-gans translate {name} PICTURES --output FOLDER"
-        )
+        command = f"lit-gans sample {name}" if model.draws else f"lit-gans translate {name} PICTURES --output FOLDER"
+        own = to_trust(model)  # a class of one's own is imported only if its package is named
+        commands.append(f"{command} --trust {' '.join(own)}" if own else command)
     if run.metrics.is_file():
         commands.append(f"lit-gans plot {name}")
     if run.last.is_file() and run.config.is_file():

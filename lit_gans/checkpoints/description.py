@@ -82,6 +82,12 @@ def prove_loadable(model: Any) -> None:
         loading.prove_repeatable(model)
 
 
+def to_trust(model: Any) -> list[str]:
+    """The packages, beside those that are always trusted, that the user must name to load a checkpoint of a model."""
+    named = [class_path(type(model)), *(path for value in model.hparams.values() for path in _class_names(value))]
+    return sorted({path.partition(".")[0] for path in named} - {"lit_gans", "torch", "torchvision", "lightning"})
+
+
 def _class_names(value: Any) -> Iterator[str]:
     """The classes that a described value names, however deep."""
     if isinstance(value, dict):

@@ -66,6 +66,14 @@ def test_the_table_and_the_end_of_a_run(folder, capsys):
     assert [command.split()[1] for command in commands] == ["sample", "plot", "fit"]
 
 
+def test_the_next_command_trusts_a_class_of_ones_own(folder, capsys):
+    (folder / "mine.py").write_text("from lit_gans import DCGAN\n\n\nclass Mine(DCGAN):\n    pass\n")
+    main(["fit", *TINY, "--model=mine.Mine", "--trainer.max_steps=1"])
+    end = capsys.readouterr().out.partition("next: ")[2].splitlines()[0]
+    assert end == "lit-gans sample runs/Mine-Glyphs/version_0 --trust mine"
+    main(end.split()[1:])
+
+
 def test_the_end_names_nothing_that_is_not_there(folder, capsys):
     main(["fit", *TINY, "--trainer.max_steps=1"])
     end = capsys.readouterr().out.partition("done: ")[2]
