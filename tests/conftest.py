@@ -132,17 +132,18 @@ def training_state(checkpoint):
     return {name: checkpoint[name] for name in names}
 
 
-def run_cli(*arguments, cwd, timeout=300, cold=False, **environment):
+def run_cli(*arguments, cwd, timeout=300, cold=False, joined=False, **environment):
     """The command line in a process of its own, as a user has it; ``cold``: one that makes its imports itself.
 
-    A script in the place of the command is run instead of ``lit-gans``.
+    A script in the place of the command is run instead of ``lit-gans``. ``joined``: standard error goes where standard
+    output does.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
     if cold:
         command = [sys.executable, "-m", "lit_gans", *map(str, arguments)]
         return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout)
     with tempfile.TemporaryDirectory() as folder:
-        said = [Path(folder, name) for name in ("stdout", "stderr")]
+        said = [Path(folder, name) for name in ("stdout", "stdout" if joined else "stderr")]
         command = Command(arguments, cwd, said, environment)
         code = command.wait(timeout)
         return subprocess.CompletedProcess(command.args, code, *(path.read_text() for path in said))

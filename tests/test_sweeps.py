@@ -6,17 +6,22 @@ The server is the stand-in of ``wandb_server``; the client, its command line and
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
+from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 from wandb_server import ENTITY, KEY, Server
 
 from lit_gans import load
+from lit_gans.callbacks import SaveLast
+from lit_gans.callbacks.loggers import in_run_folder
 from lit_gans.checkpoints import read
 from lit_gans.cli.main import main
 
@@ -84,6 +89,26 @@ def test_every_parameter_is_an_option_of_fit(path, capsys, monkeypatch):
             assert value in found
         else:
             assert found == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("sweep", "number", "code"), [("s", signal.SIGTERM, 0), ("s", signal.SIGINT, 130), ("", signal.SIGTERM, 143)]
+)
+def test_to_be_ended_by_an_agent_is_no_failure(sweep, number, code, monkeypatch):
+    monkeypatch.setenv("WANDB_SWEEP_ID", sweep)
+    with pytest.raises(SystemExit) as end:
+        SaveLast()._leave(SimpleNamespace(strategy=SimpleNamespace(barrier=lambda: None), global_step=3), number)
+    assert end.value.code == code
+
+
+def test_an_agent_does_not_choose_the_folder_of_its_runs(monkeypatch, tmp_path):
+    """It sets the variable to the folder that it was started in, unless the user has set it."""
+    monkeypatch.chdir(tmp_path)
+    run = CSVLogger("runs", "DCGAN-MNIST", 0)
+    for sweep, chosen, folder in (("s", tmp_path, run.log_dir), ("s", "mine", "mine"), ("", tmp_path, str(tmp_path))):
+        monkeypatch.setenv("WANDB_SWEEP_ID", sweep)
+        monkeypatch.setenv("WANDB_DIR", str(chosen))
+        assert in_run_folder(WandbLogger, run)["save_dir"] == folder
 
 
 def wandb(server, folder, *arguments):

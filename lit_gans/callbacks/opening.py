@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from math import isfinite, isinf
+from pathlib import Path
 from typing import Any, TypeVar
 
 from lightning.pytorch import Trainer
@@ -10,7 +11,6 @@ from lightning.pytorch.loggers import CSVLogger
 
 from lit_gans.callbacks.length import all_batches, by_epochs, counted, first_validation, seconds_allowed, words
 from lit_gans.callbacks.quality import Quality
-from lit_gans.callbacks.run_folder import run_of
 from lit_gans.callbacks.sample_grid import SampleGrid
 from lit_gans.callbacks.save_last import SaveLast
 
@@ -18,13 +18,14 @@ Kind = TypeVar("Kind")
 Rows = Iterator[tuple[str, str]]
 
 
-def lines(trainer: Trainer, model: Any) -> list[tuple[str, str]]:
+def lines(trainer: Trainer, model: Any, folder: Path | None) -> list[tuple[str, str]]:
     """The lines of the table: what each is about, and what is said.
 
-    To be called on all processes, since they have to agree on the run's folder.
+    Args:
+        trainer: of the run.
+        model: what is trained.
+        folder: where the run writes; None if it writes nothing.
     """
-    silent = not trainer.loggers or trainer.fast_dev_run  # type: ignore[attr-defined]
-    folder = None if silent else run_of(trainer).folder
     return [
         *_model(model),
         *_data(trainer),
@@ -104,7 +105,7 @@ def _watched(trainer: Trainer, model: Any) -> Rows:
     grid = first(trainer, SampleGrid)
     if grid is None:
         yield "pictures", "off"
-    elif not model.draws:
+    elif not getattr(model, "draws", True):
         yield "pictures", "held-out images beside their translations, after each validation"
     else:
         often = [f"{_each(grid.every_n_epochs)} epoch"] if grid.every_n_epochs else []

@@ -36,10 +36,13 @@ class RunReport(Callback):
         self.standing = Standing()
         self._began, self._start, self._done = 0.0, 0, False
         self._timed = self._whole = 0.0
+        self._folder: Path | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints the table."""
-        rows = opening.lines(trainer, pl_module)
+        silent = not trainer.loggers or trainer.fast_dev_run  # type: ignore[attr-defined]
+        self._folder = None if silent else run_of(trainer).folder  # all devices have to agree on it, so all ask here
+        rows = opening.lines(trainer, pl_module, self._folder)
         self.standing.begin(trainer, pl_module)
         self._began, self._start, self._whole = monotonic(), trainer.global_step, all_batches(trainer)
         if trainer.is_global_zero:
@@ -113,8 +116,8 @@ class RunReport(Callback):
         took = words(monotonic() - self._began)
         print(f"done: {counted(trainer.global_step, 'batch')}{epochs}{_why(trainer)}; {took}")
         print(self._scores(trainer))
-        if trainer.loggers and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            print("\n".join(results(Path(trainer.log_dir or run_of(trainer).folder), pl_module)))
+        if self._folder is not None:
+            print("\n".join(results(self._folder, pl_module)))
         sys.stdout.flush()
 
     def _scores(self, trainer: Trainer) -> str:

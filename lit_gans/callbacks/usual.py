@@ -30,9 +30,9 @@ def default(
 ) -> list[Callback]:
     """The callbacks of a run from the command line: ``Trainer(callbacks=lit_gans.callbacks.default())``.
 
-    They are `Quality`, `SampleGrid`, `SaveLast`, `Best`, `CollapseMonitor`, `RateCheck`, `RunReport`, `ProgressBar`, and
-    a check of the score by which an ``EarlyStopping`` stops. `lit_gans.Trainer` has them by itself, and a run folder
-    besides.
+    They are `Quality`, `SampleGrid`, `SaveLast`, `Best`, `CollapseMonitor`, `RateCheck`, `RunReport`, `ProgressBar`,
+    and a check of the score by which an ``EarlyStopping`` stops. `lit_gans.Trainer` has them by itself, and a run
+    folder besides.
 
     Args:
         scores: measure scores after validations, and keep the checkpoint with the best.

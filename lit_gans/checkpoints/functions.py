@@ -52,10 +52,9 @@ def function_path(name: str, function: Callable[..., Any]) -> str:
     home: Any = sys.modules.get(str(module))
     if isinstance(function, FunctionType) and getattr(home, label, None) is function:
         return f"{main_name() if module == '__main__' else module}.{label}"
-    kind = "a lambda" if "<lambda>" in label else repr(getattr(function, "__name__", label))
     raise UsageError(
-        f"{name} is {kind}, which a checkpoint cannot name; write it as a function at the top of a module, or pass a "
-        "class, or a functools.partial(...) of one, functools.partial(torch.optim.Adam, lr=1e-3) for example"
+        f"{name} is {getattr(function, '__name__', label)!r}, which a checkpoint cannot name; write it as a function "
+        "at the top of a module, or pass a class, or a partial of one: functools.partial(torch.optim.Adam, lr=1e-3)"
     )
 
 

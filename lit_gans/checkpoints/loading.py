@@ -20,6 +20,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lit_gans.checkpoints import functions
 from lit_gans.checkpoints.file import KEY, RANDOM, plain_key, read, source
+from lit_gans.checkpoints.mistakes import advice
 from lit_gans.checkpoints.recording import Recorded, defaults
 from lit_gans.checkpoints.taking import take_from, weights_of
 from lit_gans.checkpoints.trust import class_path, find_class, shown
@@ -137,7 +138,8 @@ def _construct(cls: type, earlier: dict[str, Any], built: dict[str, Any], argume
         unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error.__cause__))
         if unknown and unknown[1] in arguments:
             raise UsageError(
-                f"{cls.__name__} has no argument {unknown[1]!r} to load {where} with; {str(error).partition('; ')[2]}"
+                f"{cls.__name__} has no argument {unknown[1]!r} to load {where} with; "
+                f"{advice(cls, unknown[1]).partition('; ')[2]}"
             ) from None
         raise
 
@@ -244,13 +246,13 @@ def _make(cls: type, arguments: dict[str, Any], where: str) -> Any:
     """Calls a class with arguments from a file, which may be anything."""
     try:
         return cls(**arguments)
-    except UsageError:
-        raise
     except Exception as error:
+        if isinstance(error, UsageError) and not isinstance(error.__cause__, TypeError):
+            raise
         raise UsageError(
             f"{where} does not make a {cls.__name__} here ({type(error).__name__}: {reason(error)}); it was saved by "
             "another version of the class, or is damaged"
-        ) from error
+        ) from error.__cause__ or error
 
 
 def was_restoring(error: BaseException) -> bool:

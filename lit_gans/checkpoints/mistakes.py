@@ -42,17 +42,17 @@ _ELSEWHERE = {
     _TRAINER.format("accelerator"): "device gpus accelerator cuda",
     _DATA.format("batch_size"): "batch_size batch",
     _DATA.format("num_workers"): "num_workers workers",
-    "the size of the noise is latent_dim=...": "nz z_dim zdim noise_dim dim_z latent_size latent",
+    "the size of the noise is latent_dim": "nz z_dim zdim noise_dim dim_z latent_size latent",
     "the shape is one argument: image_shape=(channels, height, width)": (
         "img_size image_size imsize size channels img_channels nc in_channels"
     ),
-    "classes are counted by num_classes=...": "n_classes classes nclasses n_class",
-    "the discriminator moves on every batch, the generator once in generator_every=... of them": (
+    "the number of classes is num_classes": "n_classes classes nclasses n_class",
+    "the discriminator moves on every batch, the generator once in generator_every of them": (
         "n_critic d_steps n_dis critic_iters discriminator_every"
     ),
-    "the average's decay is ema_decay=...": "ema ema_beta use_ema",
-    "the widths of the networks are options of a backbone: backbone=...": "ngf ndf nf",
-    "gradients are clipped by clip_norm=...": "gradient_clip_val grad_clip max_norm clip clip_grad",
+    "the average's decay is ema_decay": "ema ema_beta use_ema",
+    "the widths of the networks are options of a backbone: backbone=DCGANBackbone(width=64) for example": "ngf ndf nf",
+    "gradients are clipped by clip_norm": "gradient_clip_val grad_clip max_norm clip clip_grad",
     "the loss is the game itself: choose another model, HingeGAN for example, or write one (docs/add-a-gan.md)": (
         "loss criterion gan_mode loss_fn adversarial_loss"
     ),
@@ -85,10 +85,10 @@ def explain(cls: type, error: TypeError | AttributeError, arguments: tuple[Any, 
         ) from error
     found = re.search(r"unexpected keyword argument '(\w+)'", text)
     if found and found[1] in named:
-        raise UsageError(f"{cls.__name__} has no argument {_advice(cls, found[1])}") from error
+        raise UsageError(f"{cls.__name__} has no argument {advice(cls, found[1])}") from error
 
 
-def _advice(cls: type, name: str) -> str:
+def advice(cls: type, name: str) -> str:
     """The name of an argument that does not exist, and what was meant by it."""
     choices = list(known(cls))
     is_model = hasattr(cls, "needs")

@@ -165,8 +165,8 @@ def _partial(name: str, value: functools.partial[Any]) -> dict[str, Any]:
     if rest:
         shown = getattr(cls, "__name__", cls)
         raise UsageError(
-            f"{name} is a partial of {shown} with arguments by place, which a checkpoint cannot name; give them by "
-            f"name: functools.partial({shown}, name=...)"
+            f"{name} is {shown!r}, which a checkpoint cannot name with arguments by place; give them by name: "
+            f"functools.partial({shown}, name=...)"
         )
     arguments = {key: plain(f"{name}.{key}", entry) for key, entry in value.keywords.items()}
     if not isinstance(cls, type):

@@ -12,7 +12,7 @@ from lit_gans.cli.options import FOREIGN
 from lit_gans.cli.parameters import Parameter, described, parameters
 from lit_gans.cli.rows import paragraph, rows
 from lit_gans.cli.words import fail
-from lit_gans.errors import nearest, refuse_odd_numbers
+from lit_gans.errors import UsageError, nearest, refuse_odd_numbers
 
 _NUMBERS = re.compile(r"[\[\]\d,\s-]+")
 
@@ -127,6 +127,8 @@ class Call:
     def _value(self, parameter: Parameter, texts: list[str]) -> Any:
         try:
             return parameter.read(texts)
+        except UsageError:  # a sentence already: there is no such checkpoint
+            raise
         except ValueError as error:
             named = parameter.name if parameter.required else f"--{parameter.name}"
             self.fail(f"{named} must be {error}, got {' '.join(texts)!r}")

@@ -223,8 +223,11 @@ def _named(word: str, path: str, option: Option, scope: Scope) -> str:
         scope.name(path, "")
         return "null" if low == "none" else low
     if entry := _entry(word, path, option, scope):
-        scope.name(path, entry.short)
+        scope.name(path, entry.name)  # not the short one, which two may share: ResNet is a translator, too
         return word if word in (entry.short, entry.name, entry.path) else entry.short
+    if {"str", "path"} & {*option.kinds}:  # a file of features, say
+        scope.name(path, "")
+        return word
     if word.endswith(".py"):
         raise UsageError(
             f"--{path} names a class, not a file: {Path(word).stem}.MyClass is the class MyClass in {word}"

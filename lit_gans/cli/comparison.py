@@ -19,7 +19,7 @@ _NAMED = 12  # runs in the legend
 _PANELS = 4  # scores with curves of their own
 _DIGITS = 5  # of scores
 _NEAR = 0.05  # heights in the picture whose texts would lie over each other
-_WIDE = 30.0  # largest by smallest value from which an axis is logarithmic
+_WIDE = 10.0  # largest by smallest value from which an axis is logarithmic
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ FOREIGN = {
     "pretrained": "--ckpt_path",
     "continue_train": "--resume",
 }
+_OWN = "a class of the user's own"
 _KEY = re.compile(r"[A-Za-z_][\w.-]*\+?=")
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|d)\w*$")
 _PRECISIONS = {"16": "16-mixed", "fp16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "fp32": "32-true"}
@@ -138,7 +139,19 @@ def understood(words: Sequence[str], command: str, takes: Callable[[str], str]) 
 
 
 def _each_once(said: list[Unit]) -> list[Unit]:
-    """Refuses two models or data sets of which one stands alone, ``fit DCGAN LSGAN``."""
+    """Refuses two models or data sets of which one stands alone, ``fit DCGAN LSGAN``.
+
+    A dotted name that stands alone is the model if the data is named, and the data if the model is.
+    """
+    for unit in said:
+        if unit.name == _OWN:
+            open_ = [kind for kind in ("model", "data") if all(other.key != kind for other in said)]
+            if len(open_) != 1:
+                name = unit.values[0]
+                raise UsageError(
+                    f"{name} is a model or data of yours, perhaps; say which: --model {name}, or --data {name}"
+                )
+            unit.name = unit.typed = open_[0]
     for kind in ("model", "data"):
         named = [unit for unit in said if unit.key == kind]
         if len(named) > 1 and any(unit.alone for unit in named):
@@ -215,7 +228,7 @@ def _standing_alone(word: str, command: str) -> Unit:
     if path.exists():
         return Unit("data", [word])
     if re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", word):
-        raise UsageError(f"{word} is a model or data of yours, perhaps; say which: --model {word}, or --data {word}")
+        return Unit(_OWN, [word], alone=True)
     if "/" in word:
         raise UsageError(f"there is no file or folder {word}")
     if word == "resume":
@@ -268,6 +281,8 @@ def _spelled(unit: Unit) -> list[Unit]:
         return _devices(unit)
     if unit.name in REAL and unit.name not in ("name", "resume"):
         unit.name = REAL[unit.name].flag
+    if unit.name == "config" and unit.values and Run(Path(unit.values[0])).config.is_file():
+        unit.values = [str(Run(Path(unit.values[0])).config)]  # the folder of a run
     if unit.name == "trainer.precision" and unit.values:
         low = unit.values[0].lower()
         unit.values = [_PRECISIONS.get(low, low)]

@@ -13,7 +13,7 @@ from lit_gans.cli.artifacts import fetched
 from lit_gans.errors import UsageError
 from lit_gans.runs import find_checkpoint
 
-_LARGEST_SEED = 2**60
+_MOST_SEEDS = 1_000_000
 # words of other tools, and the option that they mean here
 FOREIGN = {
     "batch": "batch_size",
@@ -98,8 +98,8 @@ def seeds(text: str) -> list[int]:
         if not first.isdecimal() or (dash and not (last.isdecimal() and sign > 0)):
             raise ValueError("a whole number, say 5, or several, say 3,5,9 or 0-63")
         begin, end = sign * int(first), int(last) if dash else sign * int(first)
-        if not -_LARGEST_SEED < begin <= end < _LARGEST_SEED or end - begin >= 1_000_000:
-            raise ValueError("whole numbers between -2^60 and 2^60, the smaller first, at most a million")
+        if not begin <= end < begin + _MOST_SEEDS:
+            raise ValueError("whole numbers, the smaller first, at most a million")
         found += range(begin, end + 1)
     if not found:
         raise ValueError("a whole number, say 5, or several, say 3,5,9 or 0-63")

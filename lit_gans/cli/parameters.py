@@ -5,6 +5,7 @@ import re
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lit_gans.cli.options import DataOptions, Option
@@ -79,6 +80,8 @@ class Parameter:
 
 def _entries(text: str, separate: bool) -> list[str]:
     """The entries of a list in one word: ``a,b``, ``[a,b]`` or ``["a", "b"]``."""
+    if Path(text).exists():  # a file may have a comma in its name
+        return [text]
     inner = found[1] if (found := _BRACKETS.match(text)) else text
     parts = inner.split(",") if separate else [inner]
     return [entry for part in parts if (entry := part.strip().strip("'\""))]

@@ -45,10 +45,12 @@ def tell(done: int, skipped: Sequence[str], output: str, did: str, words: str = 
     Raises:
         UsageError: if there are none; ``did`` says what was to be done with them.
     """
+    if not done and len(skipped) == 1:
+        raise UsageError(f"no picture was {did}: {skipped[0]}")
     for reason in skipped:
         print(f"skipped {reason}", file=sys.stderr)
     if not done:
-        raise UsageError(f"no picture was {did}: {skipped[0]}")
+        raise UsageError(f"no picture was {did}, for the reasons above")
     print(f"{done} picture{'s' * (done != 1)}{words} in {output}")
 
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from lit_gans.errors import UsageError
 from lit_gans.runs import HOME, KINDS, Run, find_checkpoint
 
 _SAFE = ("lit_gans", "torch", "torchvision", "lightning")  # packages that a file may name
+_FOUND = "LIT_GANS_NEWEST"  # the variable that hands the newest run on to the processes of a run
 _NEWEST = ("", "true", "last", "auto")  # what is typed after --resume for the newest run
 
 
@@ -34,7 +35,7 @@ def with_its_run(units: Sequence[Unit], command: str) -> list[Unit]:
     prefer = KINDS if command != "fit" else KINDS[::-1]
     value = asked.values[0] if asked.values else ""
     if (resume is not None and value.lower() in _NEWEST) or (value in KINDS and not Path(value).exists()):
-        path = _newest(units, value if value in KINDS else prefer[0])
+        path = _same_in_all(lambda: _newest(units, value if value in KINDS else prefer[0]))
         _note(f"{'going on from' if command == 'fit' else 'looking at'} {path}")
     else:
         path = find_checkpoint(fetched(value), prefer)
@@ -53,6 +54,13 @@ def with_its_run(units: Sequence[Unit], command: str) -> list[Unit]:
     return [*others, Unit("ckpt_path", [str(path)])]
 
 
+def _same_in_all(find: Callable[[], Path]) -> Path:
+    """What the first process of a run has found; the others read the command later, when there may be a newer one."""
+    if os.environ.get("LOCAL_RANK", "0") == "0" or _FOUND not in os.environ:
+        os.environ[_FOUND] = str(find())
+    return Path(os.environ[_FOUND])
+
+
 def _newest(units: Sequence[Unit], kind: str) -> Path:
     """The checkpoint of the newest run of the model and the data that were typed; of any, where they were not.
 
@@ -67,7 +75,7 @@ def _newest(units: Sequence[Unit], kind: str) -> Path:
             return path
         config = Run.of(path).config
         held = settings.read(config) if config.is_file() else {}
-        if all(_short(held.get(part)) == name for part, name in wanted.items()):
+        if all(_short(held.get(part)).lower() == name.lower() for part, name in wanted.items()):
             return path
     what = f" of {' on '.join(wanted.values())}" if wanted else ""
     raise UsageError(f"no run{what} in {home} has a {kind}.ckpt; name a run's folder or a .ckpt file")
@@ -79,12 +87,12 @@ def _named(units: Sequence[Unit], part: str) -> str:
     for unit in units if not said else ():
         if unit.name == "config" and unit.values:
             said.append(settings.read(unit.values[0]).get(part, ""))
-    return _short(said[-1]).lower() if said else ""
+    return _short(said[-1]) if said else ""
 
 
 def _short(named: Any) -> str:
     name = named.get("class_path", "") if isinstance(named, dict) else named
-    return str(name or "").rpartition(".")[2].lower()
+    return str(name or "").rpartition(".")[2]
 
 
 def _refuse_foreign(config: Path, units: Sequence[Unit]) -> None:

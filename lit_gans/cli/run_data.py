@@ -12,6 +12,8 @@ from lit_gans.cli.words import known
 from lit_gans.errors import UsageError, nearest
 from lit_gans.runs import Run
 
+_OWN_PICTURES = ("ImageFolder", "Paired", "Unpaired")  # in colour or grey, as the generator draws
+
 
 def open_data(
     checkpoint: str,
@@ -41,12 +43,14 @@ def open_data(
     name, arguments, file = _settings(checkpoint, data)
     cls = _data_class(name, file, trust)
     parser, accepted = _parser(cls)
-    like = {} if shape is None else {"size": tuple(shape[1:]), "channels": shape[0]}
-    arguments |= {option: value for option, value in like.items() if option in accepted}
+    short = name.removeprefix("lit_gans.")
+    if shape is not None and "size" in accepted:
+        arguments["size"] = tuple(shape[1:])
+    if shape is not None and short in _OWN_PICTURES:
+        arguments["channels"] = shape[0]
     typed = {option: _value(text) for option, text in (options or {}).items()}
     if root is not None:
         typed["root"] = root
-    short = name.removeprefix("lit_gans.")
     if unknown := next((option for option in typed if option not in accepted), None):
         whose = ", the data of the run (--data names other data)" if data is None else ""
         raise UsageError(f"--data.{unknown} is no option of {short}{whose}{nearest(unknown, accepted)}")
@@ -86,6 +90,8 @@ def _made(parser: Any, cls: Any, arguments: dict[str, Any], name: str) -> Any:
     try:
         read = parser.parse_object({"data": arguments}).data
         return cls(**{argument: read[argument] for argument in arguments})
+    except UsageError:
+        raise
     except (ArgumentError, TypeError, ValueError, KeyError) as error:
         said = " ".join(str(error).split())
         if found := re.search(r'[Pp]arser key "data\.(\w+)', said):  # the parser's own words are about its insides

@@ -51,8 +51,10 @@ def sample(
             removed.
     """
     from lit_gans.cli.writing import Target
-    from lit_gans.errors import UsageError, at_least
+    from lit_gans.errors import UsageError, at_least, usable_seed
 
+    for number in seed or []:
+        usable_seed(seed=number)
     at_least(1, count=count, columns=columns, batch_size=batch_size)
     if count is not None and count > _MOST:
         raise UsageError(f"count must be at most {_MOST}, got {count}; draw fewer at a time")

@@ -42,6 +42,8 @@ def read(path: str | Path, needed: bool = True) -> dict[str, Any]:
         raise _refused(path, _where(error)) from None
     except RecursionError:
         raise _refused(path, f"it is more than {_DEEP} levels deep") from None
+    except UsageError:
+        raise
     except (ValueError, TypeError, AttributeError) as error:  # of its tags and odd names
         raise _refused(path, str(error) or type(error).__name__) from None
     if settings is None and not needed:

@@ -167,13 +167,20 @@ class TrainCLI(LightningCLI):
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Runs; if Lightning cannot resume from the checkpoint, the user is told to use another one."""
+        path = self.config[subcommand].get("ckpt_path")
         try:
             super()._run_subcommand(subcommand)
+        except UsageError as error:
+            said, unfit, _ = str(error).partition(": Error(s) in loading")  # a list of all keys follows
+            if not unfit:
+                raise
+            config = Run.of(path).config
+            raise UsageError(f"{said}{f': --config {config}' if config.is_file() else ''}") from error
         except Exception as error:
-            if isinstance(error, UsageError) or not was_restoring(error) or own_line(error):
+            if not was_restoring(error) or own_line(error):
                 raise
             raise UsageError(
-                f"{self.config[subcommand].get('ckpt_path')} cannot be gone on from ({type(error).__name__}: "
+                f"{path} cannot be gone on from ({type(error).__name__}: "
                 f"{reason(error)}); it is damaged or of another model: use another checkpoint of the run"
             ) from error
 
@@ -205,6 +212,8 @@ class TrainCLI(LightningCLI):
             raise UsageError("a batch is a step here: use a larger --data.batch_size, do not accumulate")
         try:
             made = super().instantiate_trainer(**kwargs)
+        except UsageError:
+            raise
         except (ValueError, TypeError) as error:
             raise UsageError(f"the trainer cannot be made: {error}") from None
         refuse_strategy(made.strategy)

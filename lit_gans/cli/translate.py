@@ -125,7 +125,7 @@ def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str
 def _reason(width: int, height: int, error: Exception) -> str:
     """Why a picture cannot be translated, in words."""
     if min(width, height) < _SMALL and not isinstance(error, UsageError):  # PyTorch tells of its own insides
-        return f"{width}x{height} pixels are too few for the networks; enlarge it"
+        return f"{width}x{height} pixels cannot be translated (they are too few for the networks); enlarge it"
     smaller = "; make it smaller for the translation with --size" if min(height, width) >= _LARGE else ""
     said = next(iter(str(error).splitlines()), type(error).__name__)
     return f"{width}x{height} pixels cannot be translated ({said}){smaller}"

@@ -118,7 +118,7 @@ def _made(
     try:
         made = factory(named_parameters if named_parameters is not None and _wants_names(factory) else of)
     except (ValueError, TypeError) as error:
-        if own_line(error) is not None:
+        if own_line(error) is not None or str(error).startswith(f"{name} in "):
             raise
         raise UsageError(f"{name} cannot be used: {error}") from error
     wanted = LRScheduler if name.endswith("scheduler") else Optimizer

@@ -136,12 +136,15 @@ class Sampling(HeldOut):
         device = self.device if rng is None else torch.device("cpu")
         return torch.randn(n, self.latent_dim or 0, generator=rng, device=device)
 
-    def usable_noise(self, noise: Any) -> Tensor:
-        """Noise that a user gives, as a tensor (n, latent_dim).
+    def counted(self, n: int, noise: Any) -> tuple[int, Tensor | None]:
+        """How many samples a user wants, and the noise for them, if it is given, as a tensor (n, latent_dim).
 
         Raises:
-            UsageError: if it has another size.
+            UsageError: if that is no number, or the noise has another size.
         """
+        if noise is None:
+            _refuse_count(n)
+            return n, None
         noise = torch.as_tensor(noise)
         own = type(self).draw_noise is not Sampling.draw_noise
         if not own and self.latent_dim and (noise.ndim != 2 or noise.shape[1] != self.latent_dim):
@@ -150,7 +153,7 @@ class Sampling(HeldOut):
                 f"noise for this {type(self).__name__} must be (n, latent_dim), that is (n, {self.latent_dim}), got "
                 f"{tuple(noise.shape)}{one}"
             )
-        return noise
+        return len(noise), noise
 
     @torch.no_grad()
     def draw(
@@ -176,7 +179,7 @@ class Sampling(HeldOut):
         Raises:
             UsageError: if ``truncation`` is not finite, or not 1 for noise of whole numbers.
         """
-        noise = self.rows(n, seed=seed)["noise"] if noise is None else self.usable_noise(noise)
+        noise = self._noise(n, seed, noise)
         with self.inference_generator() as generator:
             part = self.drawing(generator)
             if truncation != 1 and getattr(part, "truncates", False) is True:  # also of a compiled network
@@ -193,13 +196,15 @@ class Sampling(HeldOut):
         Returns:
             Tensors (n, ...) by the names of `sample`'s arguments.
         """
+        return {"noise": self._noise(n, seed, noise)}
+
+    def _noise(self, n: int, seed: int | None, noise: Tensor | None) -> Tensor:
+        """The noise that was given, or n rows of a draw."""
+        n, noise = self.counted(n, noise)
+        usable_seed(seed=seed)
         if noise is None:
-            _refuse_count(n)
-            usable_seed(seed=seed)
             noise = self.draw_noise(n, None if seed is None else torch.Generator().manual_seed(seed))
-        else:
-            noise = self.usable_noise(noise)
-        return {"noise": noise}
+        return noise
 
     def _like(self) -> Tensor:
         """An empty tensor with the device and the number type of the networks."""
@@ -263,7 +268,7 @@ def _scaled(noise: Tensor, truncation: float) -> Tensor:
 def _refuse_count(n: Any) -> None:
     if isinstance(n, bool) or not isinstance(n, int) or n < 0:
         given = f"a {type(n).__name__} of shape {tuple(n.shape)}" if isinstance(n, Tensor) else repr(n)
-        cure = "; give noise by its name: noise=..." if isinstance(n, Tensor) else ""
+        cure = "; give noise by its name" if isinstance(n, Tensor) else ""
         raise UsageError(f"sample takes the number of samples, a whole number from 0, got {given}{cure}")
 
 

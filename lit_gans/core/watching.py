@@ -50,10 +50,16 @@ class Watching(Exploring):
         The end of an epoch has them too, so that a callback which looks at them there finds them.
         """
         self._shown |= terms
-        steps = self.trainer.max_steps
-        if self._logs_this_batch() or self.trainer.is_last_batch or 0 < steps <= self.trainer.global_step:
+        if self._logs_this_batch():
             self._watched.refuse_broken()
             self.log_dict(self._shown)
+        elif self._ends():
+            self.log_dict(self._shown)  # for callbacks: loggers take what comes when losses are logged
+
+    def _ends(self) -> bool:
+        """Whether this batch is the last of an epoch or of the run, if losses are logged at all."""
+        steps, every = self.trainer.max_steps, self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        return every > 0 and (self.trainer.is_last_batch or 0 < steps <= self.trainer.global_step)
 
     def _refuse_nonfinite(self, player: str, terms: Terms) -> None:
         """Stops before a broken loss reaches the weights; on an accelerator only where it logs, to save waiting."""

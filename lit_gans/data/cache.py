@@ -202,7 +202,8 @@ def _write(file: Any, offset: int, data: memoryview) -> None:
 
 def _corrupt(name: str, reason: str) -> UsageError:
     return UsageError(
-        f"{name} cannot be used ({reason}); replace or delete it, or leave such images out with data.skip_corrupt=true"
+        f"{name} cannot be used ({reason}); replace or delete it, or leave such images out: --data.skip_corrupt true, "
+        "or skip_corrupt=True in Python"
     )
 
 

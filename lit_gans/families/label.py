@@ -65,7 +65,8 @@ class LabelGAN(LatentGAN):
             f"ConditionalGenerator(network, {classes}) of lit_gans.networks joins them for a network whose latent_dim "
             f"is longer by {classes}",
         )
-        if type(self).critic is LabelGAN.critic:
+        ours = type(self).discriminator_loss.__module__.startswith("lit_gans.")
+        if ours and type(self).critic is LabelGAN.critic:
             refuse_inputs(
                 self.discriminator,
                 "discriminator",
@@ -173,15 +174,14 @@ class LabelGAN(LatentGAN):
         Raises:
             UsageError: if a class is unknown, or had no example in training.
         """
-        if noise is not None:
-            noise = self.usable_noise(noise)
-            n = len(noise)
+        n, noise = self.counted(n, noise)
         return self.draw(n, seed, noise, self.conditions(label, n), truncation=truncation)
 
     def rows(
         self, n: int, *, seed: int | None = None, noise: Tensor | None = None, label: Label | None = None
     ) -> dict[str, Tensor]:
         """The inputs of n samples, also their conditions (n, num_classes) as ``label``."""
+        n, noise = self.counted(n, noise)
         return {**super().rows(n, seed=seed, noise=noise), "label": self.conditions(label, n)}
 
     def conditions(self, label: Label | None, n: int) -> Tensor:
@@ -240,9 +240,9 @@ def with_whole_labels(name: str, batch: Batch) -> Batch:
             f"{name} needs labels as a tensor of whole numbers, but the batch has a {type(label).__name__} of "
             f"{type(label[0]).__name__ if label else 'nothing'}; number the classes from 0"
         )
-    if not label.is_floating_point() or label.ndim != 1:
+    if label.ndim != 1:
         return batch
-    if label.device.type == "cpu" and bool((label != label.round()).any()):
+    if label.is_floating_point() and label.device.type == "cpu" and bool((label != label.round()).any()):
         raise UsageError(
             f"{name} needs classes in whole numbers, but the batch has the label {label[label != label.round()][0]:g}; "
             "number the classes from 0, or give attributes of zeros and ones to a model with multi_label=True"

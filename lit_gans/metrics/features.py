@@ -115,6 +115,8 @@ def load_classifier(path: str | Path = SHIPPED) -> Classifier:
         )
     except FileNotFoundError:
         raise UsageError(f"the feature network {path} does not exist; train one with 'lit-gans features'") from None
+    except UsageError:
+        raise
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"{path} holds no feature network ({reason}); train one with 'lit-gans features'") from None

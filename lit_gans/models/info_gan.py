@@ -220,7 +220,7 @@ class InfoGAN(LatentGAN):
         Raises:
             UsageError: if there is no such category, or rows of code have another length.
         """
-        n = n if noise is None else len(noise)
+        n, noise = self.counted(n, noise)
         if code is None:
             return self.draw(n, seed, noise, self.codes(n, seed=seed, category=category), truncation=truncation)
         if category is not None:

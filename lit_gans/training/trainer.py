@@ -13,9 +13,11 @@ from lit_gans.callbacks import Quality, SampleGrid, default
 from lit_gans.callbacks.run_folder import RunLogger, remove_unused
 from lit_gans.errors import UsageError, usable_seed
 from lit_gans.metrics.material import why_not_read
-from lit_gans.runs import Run
+from lit_gans.runs import Run, find_checkpoint
 from lit_gans.training.defaults import EPOCHS, ROOT, as_list, endless, run_loggers, safe_plugins
 from lit_gans.training.quiet import quiet
+
+_LIGHTNINGS = ("best", "hpc", "registry")  # what Lightning finds by these names
 
 
 class Trainer(LightningTrainer):
@@ -128,13 +130,17 @@ class Trainer(LightningTrainer):
             train_dataloaders: a loader, or a data module.
             val_dataloaders: a loader of images to validate with.
             datamodule: a data module, in place of loaders.
-            ckpt_path: a checkpoint to go on from.
+            ckpt_path: a checkpoint to go on from, or the folder of a run; ``last`` is that of the newest run of this
+                model and data.
             weights_only: as in Lightning; no code in a checkpoint of this library is run, whatever it says.
         """
         data = datamodule or train_dataloaders
         if val_dataloaders is None and self._scores and isinstance(data, DataLoader):
             val_dataloaders = _first_batch(data, model)
         self._named(model, data)
+        if ckpt_path is not None and not str(ckpt_path).startswith(_LIGHTNINGS):
+            home = Path(self.default_root_dir, "-".join([type(model).__name__, *_name_of(data)]))
+            ckpt_path = find_checkpoint(ckpt_path, home=home)
         loaders = (train_dataloaders, val_dataloaders, datamodule)
         self._clean(super().fit, model, *loaders, ckpt_path, weights_only)
 

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 import torch
 import yaml
-from conftest import assert_equal, fit, refused, small, trainer
+from conftest import assert_equal, fit, glyphs, refused, small, trainer
 from torch import nn
 
 import lit_gans
@@ -130,7 +130,7 @@ def test_entries_of_another_kind(entry, value, words, saved, tmp_path):
     path = tmp_path / "x.ckpt"
     torch.save({**saved[0], entry: value}, path)
     refused(lambda: lit_gans.load(path), words, path)
-    refused(lambda: trainer(tmp_path).fit(small(DCGAN), ckpt_path=str(path)), words)
+    refused(lambda: trainer(tmp_path).fit(small(DCGAN), glyphs(), ckpt_path=str(path)), words)
 
 
 def test_arguments_that_are_nested_without_end(saved):

@@ -13,7 +13,7 @@ import pytest
 import torch
 from conftest import SHAPE, assert_equal, fit, glyphs, refused, small, trainer
 from torch import nn
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LambdaLR, StepLR
 
 import lit_gans
 from lit_gans import DCGAN, GAN, BaseGAN, LatentGAN
@@ -227,22 +227,32 @@ def test_a_value_comes_back_as_it_was(thing, tmp_path):
         assert_equal(loaded, thing)
 
 
-@pytest.mark.parametrize("thing", [nn.BCEWithLogitsLoss(), nn.MSELoss(), nn.Flatten(), [nn.ReLU(), nn.Tanh()]])
+@pytest.mark.parametrize(
+    "thing",
+    [
+        nn.BCEWithLogitsLoss(),
+        nn.BCEWithLogitsLoss(pos_weight=torch.ones(1)),
+        nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0]), label_smoothing=0.1),
+        nn.L1Loss(reduction="sum"),
+        nn.Flatten(2),
+        Scaled(2.0),
+        [nn.ReLU(), nn.LeakyReLU(0.2)],
+    ],
+    ids=repr,
+)
 def test_a_criterion_without_weights_needs_not_be_passed_again(thing, tmp_path):
     loaded = again(tmp_path, Taking(thing=thing, **SMALL)).thing
     first, second = (part[1] if isinstance(part, list) else part for part in (thing, loaded))
     assert type(first) is type(second) and repr(first) == repr(second)
+    assert_equal(dict(first.state_dict()), dict(second.state_dict()))
+    assert getattr(first, "scale", None) == getattr(second, "scale", None)
 
 
 @pytest.mark.parametrize(
     "thing",
     [
-        nn.BCEWithLogitsLoss(pos_weight=torch.ones(1)),
-        nn.L1Loss(reduction="sum"),
-        nn.Flatten(2),
         nn.Linear(2, 2).requires_grad_(False),
         nn.Sequential(nn.ReLU()),
-        Scaled(2.0),
     ],
     ids=repr,
 )
@@ -273,13 +283,12 @@ def decay(step):
     "thing",
     [
         {"scheduler": partial(LambdaLR, lr_lambda=lambda step: 0.9**step)},
-        {"generator_scheduler": partial(LambdaLR, lr_lambda=decay)},
         {"discriminator_scheduler": partial(LambdaLR, lr_lambda=[lambda step: 1.0])},
         {"optimizer": lambda parameters: Adam(parameters)},
         {"optimizer": partial(lambda parameters, lr: Adam(parameters, lr), lr=1.0)},
         {"optimizer": partial(Adam, 1e-3)},
         {"thing": partial(nn.LeakyReLU, 0.2)},
-        {"thing": decay},
+        {"thing": torch.tanh},
         {"thing": {"deep": [lambda: 1]}},
         {"thing": partial(nn.Softplus, beta=lambda: 1)},
     ],
@@ -289,6 +298,83 @@ def test_code_is_refused_when_it_is_given(thing):
     """Not left out with a warning, so that it would be missed when the checkpoint is loaded."""
     (name,) = thing
     refused(lambda: Taking(**thing, **SMALL), name, "which a checkpoint cannot name", "functools.partial(")
+
+
+def plain_sgd(parameters, lr=0.1):
+    """A function at the top of a module, which has a name."""
+    return torch.optim.SGD(parameters, lr)
+
+
+def groups(named_parameters):
+    """One that wants names."""
+    kinds = {True: [], False: []}
+    for name, parameter in named_parameters:
+        kinds[name.endswith("bias")].append(parameter)
+    return torch.optim.AdamW([{"params": kinds[False]}, {"params": kinds[True], "weight_decay": 0.0}], 1e-3)
+
+
+def test_functions_come_back_where_their_package_is_trusted(tmp_path):
+    given = {
+        "generator_optimizer": plain_sgd,
+        "discriminator_optimizer": partial(plain_sgd, lr=0.3),
+        "scheduler": partial(LambdaLR, lr_lambda=decay),
+    }
+    path, _ = trained(tmp_path, Taking(thing=nn.functional.mse_loss, **given, **SMALL))
+    optimizers, schedules = lit_gans.load(path, trust=[__name__]).configure_optimizers()
+    assert [type(o) for o in optimizers] == [torch.optim.SGD] * 2
+    assert [o.defaults["lr"] for o in optimizers] == [0.1, 0.3] and len(schedules) == 2
+    plain_model = lit_gans.load(path)  # draws, but does not call what the file names
+    assert plain_model.thing is nn.functional.mse_loss and plain_model.sample(1).shape == (1, *SHAPE)
+    words = (f"names the function {__name__}.plain_sgd", f"trust=[{__name__!r}]", "generator_optimizer=plain_sgd")
+    refused(plain_model.configure_optimizers, *words)
+    passed = lit_gans.load(path, generator_optimizer=plain_sgd, discriminator_optimizer=Adam, scheduler=None)
+    assert type(passed.configure_optimizers()[0][1]) is Adam
+    assert dict(plain_model.hparams) == dict(
+        lit_gans.load(path, trust=[__name__]).hparams
+    )  # saved again, it is the same
+
+
+@pytest.mark.parametrize("path", ["os.system", "torch.nn.functional.torch.hub.load", "shutil.rmtree"])
+def test_a_function_that_a_file_names_is_not_called(path):
+    function = build({"function": path}, "optimizer in x.ckpt")
+    refused(lambda: function("echo"), f"optimizer in x.ckpt names the function {path}", "runs whatever it does")
+    refused(lambda: build({"function": f"{__name__}.Path.home"}, "x", [__name__]), "no function of that module")
+
+
+def test_groups_of_parameters_by_name(tmp_path):
+    path, _ = trained(tmp_path, Taking(optimizer=groups, **SMALL))
+    for optimizer in lit_gans.load(path, trust=[__name__]).configure_optimizers()[0]:
+        assert [group["weight_decay"] for group in optimizer.param_groups] == [0.01, 0.0]
+        assert all(p.ndim == 1 for p in optimizer.param_groups[1]["params"])
+
+
+def test_names_of_optimizers_and_lightnings_dict_of_a_schedule(tmp_path):
+    schedule = {"scheduler": partial(LinearDecay, steps=4), "interval": "epoch", "frequency": 2}
+    path, _ = trained(tmp_path, Taking(optimizer="adam", generator_optimizer="SGD", scheduler=schedule, **SMALL))
+    (first, second), schedules = lit_gans.load(path).configure_optimizers()
+    assert type(first) is torch.optim.SGD and type(second) is Adam
+    assert [(s["interval"], s["frequency"], type(s["scheduler"])) for s in schedules] == [("epoch", 2, LinearDecay)] * 2
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"optimizer": 1e-3}, "optimizer=functools.partial(Adam, lr=0.001)"),
+        ({"optimizer": "Adan"}, "there is no optimizer 'Adan' for optimizer; did you mean Adam?"),
+        ({"generator_scheduler": "StepLRR"}, "there is no schedule 'StepLRR' for generator_scheduler; did you mean"),
+        ({"optimizer": torch.optim.SGD([torch.zeros(1)], lr=0.5)}, "optimizer=functools.partial(SGD, lr=0.5)"),
+        ({"scheduler": StepLR(torch.optim.SGD([torch.zeros(1)], lr=0.5), 1)}, "functools.partial(StepLR, ...)"),
+        ({"optimizer": {"class_path": "Adam"}}, "a class, its name, a functools.partial or a function"),
+        ({"scheduler": {"scheduler": StepLR, "intervall": "epoch"}}, "did you mean interval?"),
+        ({"scheduler": {"scheduler": StepLR, "interval": "day"}}, "'epoch' or 'step'"),
+        ({"generator": 8}, "the generator must be a network, an nn.Module, got 8"),
+        ({"discriminator": nn.Linear}, "write Linear(...), with brackets"),
+        ({"backbone": DCGANBackbone}, "write DCGANBackbone(), with brackets"),
+    ],
+    ids=lambda value: "",
+)
+def test_what_is_no_factory_and_no_network_is_refused_at_once(given, words):
+    refused(lambda: Taking(**{**SMALL, **given}), words)
 
 
 @pytest.mark.parametrize("thing", [Colour.RED, Options(2), slice(1)], ids=repr)
@@ -482,10 +568,42 @@ def test_an_argument_of_0_1_is_refused_with_where_it_is_now(cls, option, backbon
     )
 
 
-def test_another_argument_that_does_not_exist_is_pythons_error():
-    for call in (lambda: DCGAN(image_shape=SHAPE, wdth=8), lambda: DCGAN(MLPGenerator(SHAPE, 4))):
-        with pytest.raises(TypeError):
-            call()
+def test_another_argument_that_does_not_exist_is_answered():
+    """In the name of the class that was called, with the nearest argument or where it belongs."""
+    for wrong, said in {
+        "latent_dims": "DCGAN has no argument 'latent_dims'; did you mean latent_dim?",
+        "lr": "DCGAN has no argument 'lr'; an optimizer has it: optimizer=functools.partial(lit_gans.optim.Adam, lr=",
+        "batch_size": "the data have it",
+        "epochs": "lightning.Trainer(max_epochs=...)",
+        "nz": "the size of the noise is latent_dim",
+        "n_critic": "once in generator_every",
+        "loss": "choose another model",
+        "qqqqqq": "DCGAN has no argument 'qqqqqq'; it takes backbone, latent_dim, ",
+    }.items():
+        refused(lambda wrong=wrong: DCGAN(image_shape=SHAPE, **{wrong: 8}), said)
+    refused(lambda: lit_gans.Glyphs(batchsize=3), "Glyphs has no argument 'batchsize'; did you mean batch_size?")
+    refused(lambda: DCGAN(MLPGenerator(SHAPE, 4)), "arguments of DCGAN are given by name", "by place")
+
+
+def test_a_constructor_that_forgets_its_parent_is_answered():
+    class Forgets(DCGAN):
+        def __init__(self):
+            self.thing = 1
+
+    class Early(DCGAN):
+        def __init__(self, **base):
+            self.thing = nn.Linear(1, 1)
+            super().__init__(**base)
+
+    class Inner(DCGAN):
+        def __init__(self, **base):
+            super().__init__(**base)
+            nn.Linear(1, 1, lr=3)
+
+    refused(Forgets, "Forgets.__init__ does not call its parent")
+    refused(lambda: Early(image_shape=SHAPE), "Early.__init__ sets a network before its parent is ready")
+    with pytest.raises(TypeError, match="Linear"):  # somebody else's argument
+        Inner(image_shape=SHAPE)
 
 
 # -------------------------------------------------------------------- signatures and other libraries

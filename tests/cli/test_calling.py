@@ -98,7 +98,7 @@ def test_words_in_any_order_and_spelling(line, name, value):
         ("a b --size big", "--size must be a number, got 'big'"),
         ("a b --label seven", "--label must be a whole number, got 'seven'"),
         ("a b --seed abc", "--seed must be a whole number, say 5, or several, say 3,5,9 or 0-63, got 'abc'"),
-        ("a b --seed 5-3", "the smaller first"),
+        ("a b --seed 5-3", "--seed must be whole numbers, the smaller first, at most a million, got '5-3'"),
         ("a b --direction BA", "--direction must be AtoB or BtoA, got 'BA'"),
         ("a b --force=maybe", "--force must be true or false"),
         ("a b --model.width 3", "--model.width is an option of fit; demo takes the data's alone"),
@@ -162,3 +162,9 @@ def test_commands_answer_so(words, said, tmp_path, monkeypatch):
     (tmp_path / "x.ckpt").touch()
     (tmp_path / "y").mkdir()
     assert said in fails(*words, code=2)
+
+
+def test_a_run_that_there_is_not_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for command in ("sample", "evaluate", "interpolate"):
+        assert fails(command, "runs/a").startswith("lit-gans: error: there is no checkpoint file runs/a;")

@@ -342,7 +342,8 @@ def test_no_picture_is_replaced_unasked(command, run, folder):
         error = fails(command, checkpoint, *words, "--output=photo.png", *flag)
         assert "photo.png is there already" in error and "--force" in error
     (folder / "x.png").mkdir()
-    assert "x.png is a folder" in fails(command, checkpoint, *words, "--output=x.png", "--force")
+    if command in ("interpolate", "arithmetic", "invert"):  # the others write into a folder that is there
+        assert "x.png is a folder" in fails(command, checkpoint, *words, "--output=x.png", "--force")
     (folder / "file").write_bytes(b"")
     assert "file is no folder" in fails(command, checkpoint, *words, "--output=file/x.png")
     assert (folder / "photo.png").read_bytes() == b"my own"

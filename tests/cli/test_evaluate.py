@@ -309,7 +309,8 @@ def test_help_lists_the_arguments(command, capsys):
     shown = capsys.readouterr().out
     assert ended.value.code == 0 and f"usage: lit-gans {command}" in shown
     for name, parameter in inspect.signature(COMMANDS[command]).parameters.items():
-        assert (name if parameter.default is parameter.empty else f"--{name}") in shown
+        option = "--data.size" if name == "data_options" else f"--{name}"
+        assert (name if parameter.default is parameter.empty else option) in shown
     assert inspect.getdoc(COMMANDS[command]).splitlines()[0] in " ".join(shown.split())
 
 
@@ -435,9 +436,32 @@ def test_features_refuses(arguments, words, code, folder, monkeypatch):
 
 def test_compare_needs_files(folder):
     assert "required: scores" in fails("compare", code=2)
-    for place in ("nowhere.json", "."):
-        assert f"{place} holds no scores" in fails("compare", place)
-    assert "holds no scores" in fails("compare", "")
+    assert "there is no file or folder nowhere.json" in fails("compare", "nowhere.json")
+    for place in (".", ""):
+        assert "the folder . holds no checkpoint" in fails("compare", place)
+
+
+def test_compare_takes_checkpoints_and_runs(checkpoint, folder, capsys):
+    run = folder / "runs/DCGAN-Glyphs/version_0"
+    (run / "checkpoints").mkdir(parents=True)
+    last = Path(shutil.copy(checkpoint, run / "checkpoints/last.ckpt"))
+    assert f"last.ckpt has no scores yet; 'lit-gans evaluate {last}' measures them" in fails("compare", last)
+    assert "no scores yet" in fails("compare", run)
+    line = scored(checkpoint, "--metrics=kid", "--count=20")
+    for step, kid in ((10, 3.0), (20, 1.5), (30, 2.0)):  # less is better
+        with (run / "scores.jsonl").open("a") as file:
+            file.write(json.dumps({**line, "step": step, "values": {"kid": kid}, "checkpoint": ""}) + "\n")
+    with (run / "scores.jsonl").open("a") as file:
+        file.write('{"values": {"kid"')  # the run was killed while it wrote
+    for place in (run, run / "scores.jsonl"):
+        main(["compare", str(place)])
+        assert "DCGAN 20 steps" in (shown := capsys.readouterr().out) and "1.5" in shown
+    last.with_suffix(".json").write_text(json.dumps({**line, "step": 77}))
+    main(["compare", str(last), str(run)])
+    assert capsys.readouterr().out.count("DCGAN 77 steps") == 2
+    (folder / "empty.jsonl").write_text("\n")
+    assert "empty.jsonl holds no scores of a run" in fails("compare", "empty.jsonl")
+    assert "is no text" in fails("compare", shutil.copy(checkpoint, folder / "a.json"))
 
 
 # -------------------------------------------------------------------- earlier results

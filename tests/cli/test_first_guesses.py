@@ -159,6 +159,20 @@ def test_the_short_names_are_those_of_the_page():
     assert short_names() in (DOCS / "command-line.md").read_text("utf-8")
 
 
+@pytest.mark.parametrize(
+    ("guess", "said"),
+    [
+        ("fit mine.MyGAN Glyphs", "--model=mine.MyGAN --data=Glyphs"),
+        ("fit DCGAN mine.Stripes", "--model=DCGAN --data=mine.Stripes"),
+        ("fit --data ./photos mine.MyGAN", "--model=mine.MyGAN"),
+        ("fit mine.MyGAN", "mine.MyGAN is a model or data of yours, perhaps; say which: --model mine.MyGAN"),
+        ("fit mine.MyGAN mine.Stripes", "say which"),
+    ],
+)
+def test_a_class_of_ones_own_stands_alone_beside_the_other(guess, said, folder):
+    assert said in answered(guess)
+
+
 @pytest.mark.parametrize("words", [["--epochs=ten"], ["--model.lr=1"], ["DCGN"], ["--data=./nowhere"]])
 def test_what_is_wrong_is_said_before_anything_slow_is_imported(words, folder):
     code = f"""if True:

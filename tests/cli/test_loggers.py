@@ -51,6 +51,20 @@ def test_wandb_writes_into_the_run_folder(folder, monkeypatch, recwarn):
     assert {"samples", "checkpoints", "config.yaml", "scores.jsonl"} <= {path.name for path in RUN.iterdir()}
 
 
+@pytest.mark.slow
+def test_wandb_without_a_key_is_one_sentence(tmp_path):
+    own = {
+        "WANDB_MODE": "online",
+        "WANDB_API_KEY": "",
+        "HOME": str(tmp_path / "home"),
+        "WANDB_BASE_URL": "http://x.invalid",
+    }
+    done = run_cli("fit", *TINY, "--trainer.logger=wandb", cwd=tmp_path, **own)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "Weights & Biases: No API key configured" in done.stderr and "WANDB_MODE=offline" in done.stderr
+    assert not (tmp_path / "wandb").exists()
+
+
 def test_tensorboard_writes_into_the_run_folder(folder):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -144,8 +144,6 @@ def says(folder, capsys):
         (["--trainer.devices=99999"], "trainer.devices=99999 starts that many processes"),
         (["--model.latent_dim=" + "1" + 30 * "0"], "--model.latent_dim does not fit into 64 bits"),
         (["--model=GAN", "--model.backbone.generator_hidden=[0]"], "hidden must be at least 1, got (0,)"),
-        (["--model.clip_norm=.nan"], "--model.clip_norm is NaN"),
-        (["--model.optimizer.lr=.nan"], "--model.optimizer.lr is NaN"),
         (["--model.discriminator_optimizer.betas=[2,0.9]"], "discriminator_optimizer cannot be used: Adam cannot be"),
         (["--model.optimizer=LBFGS"], "optimizer cannot be used: LBFGS needs the loss several"),
         (["--model.optimizer=SparseAdam"], "SparseAdam needs sparse gradients"),

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from conftest import fit, small
+from conftest import fails, fit, small
 from PIL import Image
 
-from lit_gans import DCGAN, CycleGAN, PairedGlyphs, Pix2Pix, UnpairedGlyphs
+from lit_gans import DCGAN, CaptionedGlyphs, Colorizer, CycleGAN, PairedGlyphs, Pix2Pix, UnpairedGlyphs
 from lit_gans.cli.main import main
 from lit_gans.networks import ResNetTranslation, UNetTranslation
 
@@ -24,6 +24,7 @@ def checkpoints(tmp_path_factory):
             PairedGlyphs(size=16, count=20, batch_size=4),
         ),
         "dcgan": (small(DCGAN), None),
+        "colour": (small(Colorizer, image_shape=(3, 16, 16)), CaptionedGlyphs(size=16, count=24, batch_size=2)),
     }
     for name, (model, data) in models.items():
         fit(folder / name, model, data, max_steps=1, limit_val_batches=0)
@@ -204,3 +205,67 @@ def test_an_ending_that_is_no_picture(checkpoints, photos, tmp_path, capsys):
     assert "must end in .jpg" in capsys.readouterr().err
     translate(checkpoints["cycle"], photos / "picture", "--output", tmp_path / "a.gif")
     assert Image.open(tmp_path / "a.gif").size == (20, 31)
+
+
+# ---------------------------------------------------------------- folders, for every command that reads pictures
+
+
+@pytest.fixture
+def messy(tmp_path):
+    """Folders in folders, a link, kinds of all sorts, and what is odd."""
+    folder = tmp_path / "messy"
+    (folder / "cat" / "deep").mkdir(parents=True)
+    (folder / ".git").mkdir()
+    picture = Image.effect_noise((20, 31), 60).convert("RGB")
+    for name in ("a.jpg", "cat/b.png", "cat/deep/c.webp", "cat/d.BMP", ".hidden.jpg", ".git/x.png"):
+        picture.save(folder / name)
+    (folder / "cat" / "broken.png").write_bytes(b"\x89PNG and no more")
+    (folder / "linked").symlink_to(folder / "cat", target_is_directory=True)
+    Image.new("1", (4000, 3000)).save(folder / "huge.png")
+    return folder
+
+
+USABLE = {"a.jpg", "cat/b.png", "cat/deep/c.webp", "cat/d.BMP"}
+
+
+@pytest.mark.parametrize(("command", "model"), [("translate", "cycle"), ("colorize", "colour")])
+def test_a_messy_folder_keeps_names_and_kinds(command, model, checkpoints, messy, tmp_path, capsys):
+    out, words = tmp_path / "out", ["--max_megapixels", "10"]
+    main([command, str(checkpoints[model].parent.parent), str(messy), "--output", str(out), *words])
+    done = capsys.readouterr()
+    assert {file.relative_to(out).as_posix() for file in out.rglob("*.*") if file.is_file()} == USABLE
+    for name, kind in {"a.jpg": "JPEG", "cat/deep/c.webp": "WEBP", "cat/d.BMP": "BMP"}.items():
+        with Image.open(out / name) as picture:
+            assert picture.format == kind and picture.size == (20, 31)
+    assert "4 pictures in" in done.out and done.err.count("skipped ") == 2
+    assert "broken.png cannot be used" in done.err and "BytesIO" not in done.err
+    assert "12 megapixels" in done.err and "raise --max_megapixels" in done.err
+    before = (out / "a.jpg").read_bytes()
+    assert "are there already" in fails(command, checkpoints[model], messy, "--output", out)
+    assert (out / "a.jpg").read_bytes() == before
+
+
+def test_invert_skips_what_cannot_be_read(checkpoints, messy, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    how = ["--steps", "2", "--restarts", "1", "--max_megapixels", "10"]
+    main(["invert", str(checkpoints["dcgan"]), str(messy), *how, "--output", "found.jpg"])
+    done = capsys.readouterr()
+    assert "4 pictures, each above its reconstruction" in done.out and done.err.count("skipped ") == 2
+    with Image.open(tmp_path / "found.jpg") as picture:
+        assert picture.format == "JPEG"
+    error = fails("invert", checkpoints["dcgan"], messy / "cat/broken.png", *how)
+    assert "no picture was inverted" in error and "broken.png" in error
+
+
+def test_hints_are_for_one_picture(checkpoints, photos):
+    words = ["--hint", "3,4,brown"]
+    assert "a hint is a place in one picture" in fails("colorize", checkpoints["colour"], photos, *words)
+
+
+def test_a_folder_may_have_a_dot_and_too_few_pixels_are_named(checkpoints, photos, tmp_path, capsys):
+    Image.new("RGB", (50, 1)).save(photos / "line.png")
+    translate(checkpoints["cycle"], photos / "0.png", "--output", f"{tmp_path}/my.png/")
+    assert (tmp_path / "my.png" / "0.png").is_file()
+    error = fails("translate", checkpoints["cycle"], photos / "line.png", "--output", tmp_path / "x.png")
+    assert "50x1 pixels cannot be translated (they are too few for the networks)" in error
+    assert "there is no file or folder" in fails("translate", checkpoints["cycle"], tmp_path / "nowhere")

@@ -183,7 +183,7 @@ def test_labels_of_any_number_type(model, kind, tmp_path):
     ],
 )
 def test_labels_that_are_none(label, multi_label, words, tmp_path):
-    loader = [{"image": images(), "label": label}]
+    loader = DataLoader([0], collate_fn=lambda rows: {"image": images(), "label": label})
     refused(lambda: fitted(tmp_path, small(CGAN, multi_label=multi_label), loader), words)
 
 
@@ -263,7 +263,7 @@ def test_an_example_input_goes_through_data_of_the_library(tmp_path):
 
 def test_a_loop_of_ones_own():
     """What the documentation shows: no Trainer, the library's data and losses."""
-    data, model = Glyphs(size=16, count=8, batch_size=4), small(DCGAN)
+    data, model = Glyphs(size=16, count=12, batch_size=4), small(DCGAN)
     optimizers = model.configure_optimizers()[0]
     for batch in data.train_dataloader():
         batch = model.receive(data.on_after_batch_transfer(batch, 0))

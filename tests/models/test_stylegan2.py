@@ -8,8 +8,8 @@ from conftest import assert_equal, fit, refused, small, training_state
 from lightning.pytorch import Callback
 
 import lit_gans
-from lit_gans import StyleGAN2
-from lit_gans.networks import DCGANGenerator, StyleBackbone
+from lit_gans import CGAN, InfoGAN, StyleGAN2
+from lit_gans.networks import DCGANBackbone, DCGANGenerator, StyleBackbone
 
 
 class Watch(Callback):
@@ -168,6 +168,27 @@ def test_what_is_refused():
     refused(lambda: StyleGAN2(**other, path_length=2.0), "DCGANGenerator is no StyleGenerator", "leave path_length out")
     model = StyleGAN2(**other)
     assert model.sample(2).shape == (2, 1, 16, 16)
-    refused(lambda: model.sample(2, truncation=0.5), "DCGANGenerator is no StyleGenerator", "leave truncation out")
     refused(lambda: small(StyleGAN2, path_length=-1.0), "path_length must be at least 0")
     refused(lambda: small(StyleGAN2, path_length_every=0), "path_length_every must be at least 1")
+
+
+def test_truncation_without_styles_scales_the_noise():
+    model = small(StyleGAN2, backbone=DCGANBackbone(width=4, generator_norm="none"), r1=0)
+    noise = torch.randn(3, model.latent_dim)
+    assert torch.equal(model.sample(noise=noise, truncation=0.5), model.sample(noise=noise / 2))
+    refused(lambda: model.sample(2, truncation=float("nan")), "truncation must be a finite number")
+
+
+def test_truncation_reaches_the_styles_of_a_conditional_model():
+    model = small(CGAN, backbone=StyleBackbone(width=4, latent_dim=8, style_dim=8))
+    assert model.generator.truncates
+    one = model.sample(4, seed=0, label=1, truncation=0.0)
+    assert torch.equal(one, one[:1].expand_as(one)) and not torch.equal(one, model.sample(4, seed=0, label=1))
+
+
+def test_rows_are_what_a_seed_draws():
+    for model in (small(StyleGAN2), small(CGAN), small(InfoGAN)):
+        rows = model.rows(5, seed=3)
+        assert torch.equal(model.sample(**rows), model.sample(5, seed=3))
+        part = {name: values[2:4] for name, values in rows.items()}
+        assert torch.allclose(model.sample(**part), model.sample(5, seed=3)[2:4], atol=1e-5)

@@ -154,6 +154,19 @@ def test_scoring_a_loader_leaves_the_random_numbers_of_training_alone(folder):
     assert torch.equal(weights(scores=False), weights(callbacks=[few()]))
 
 
+@pytest.mark.parametrize("where", ["last", "run", "file"])
+def test_a_run_goes_on_from_a_name_a_folder_or_a_file(folder, where):
+    quick = {**QUICK, "scores": False, "pictures": False, "max_epochs": -1}
+    first = lit_gans.Trainer(max_steps=3, **quick)
+    first.fit(small(DCGAN), glyphs())
+    given = {"last": "last", "run": first.run.folder, "file": first.run.last}[where]
+    again = lit_gans.Trainer(max_steps=5, **quick)
+    again.fit(small(DCGAN), glyphs(), ckpt_path=given)
+    assert again.global_step == 5 and again.run.folder.name == "version_1"
+    other = lit_gans.Trainer(max_steps=5, **quick)
+    refused(lambda: other.fit(small(HingeGAN), glyphs(), ckpt_path="last"), "HingeGAN-Glyphs", "last.ckpt")
+
+
 def test_fit_is_one_call(folder):
     trainer = lit_gans.fit(small(DCGAN), glyphs(), steps=2, scores=False, accelerator="cpu", enable_progress_bar=False)
     assert trainer.global_step == 2 and trainer.run.last.is_file()

@@ -89,6 +89,7 @@ FAST = [
     ("--model.r1_every null", "--model.r1_every must be a whole number, got null"),
     ("--model.optimizer null", "unknown optimizer 'null'; choose from Adam"),
     ("--seed -5", "--seed must be at least 0, got -5"),
+    ("--model.clip_norm .nan", "--model.clip_norm must be a number, got .nan"),
     ("--lr nan", "--lr must be a number, got nan"),
     ("--workers -1", "--workers must be at least 0, got -1"),
     ("--model.latent_dim 0", "--model.latent_dim must be at least 1, got 0"),
