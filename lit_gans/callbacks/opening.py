@@ -13,6 +13,7 @@ from lit_gans.callbacks.length import all_batches, by_epochs, counted, first_val
 from lit_gans.callbacks.quality import Quality
 from lit_gans.callbacks.sample_grid import SampleGrid
 from lit_gans.callbacks.save_last import SaveLast
+from lit_gans.callbacks.strangers import seen
 
 Kind = TypeVar("Kind")
 Rows = Iterator[tuple[str, str]]
@@ -105,7 +106,7 @@ def _watched(trainer: Trainer, model: Any) -> Rows:
     grid = first(trainer, SampleGrid)
     if grid is None:
         yield "pictures", "off"
-    elif not getattr(model, "draws", True):
+    elif not seen(model).draws:
         yield "pictures", "held-out images beside their translations, after each validation"
     else:
         often = [f"{_each(grid.every_n_epochs)} epoch"] if grid.every_n_epochs else []

@@ -58,7 +58,7 @@ class Pace:
         """In how many validations one may be scored that takes so many seconds on the first device."""
         # seconds / (seconds + n trained) is at most the share
         cost = seconds * (1 - _SHARE) / _SHARE / self._trained if self._trained > 0 else 1
-        return int(trainer.strategy.broadcast(max(1, ceil(cost))))
+        return int(trainer.strategy.broadcast(max(1, ceil(round(cost, 6)))))
 
     def left(self, trainer: Trainer, batches: float) -> float:
         """Seconds that the rest of a run's scorings will take, if so many batches are left."""

@@ -196,7 +196,7 @@ class Quality(Callback):
         """Decides whether this validation is scored."""
         fitting = trainer.state.fn == "fit"
         self.due = not trainer.sanity_checking and (
-            not fitting or self.pace.validate(trainer, lambda: self._guess(pl_module))
+            not fitting or self.pace.validate(trainer, lambda: self._guess(seen(pl_module)))
         )
         self._begin()
 
@@ -205,7 +205,10 @@ class Quality(Callback):
         if not model.draws:
             return 0.0
         began, count = monotonic(), self.count or _MOST
-        model.sample(some := min(count, _SOME), seed=0)
+        try:
+            model.sample(some := min(count, _SOME), seed=0)
+        except UsageError:
+            return 0.0  # the scoring says so
         return (monotonic() - began) * count / some
 
     def _wanted(self, scoring: Scoring) -> int:

@@ -17,6 +17,7 @@ from lit_gans.callbacks.length import all_batches, by_epochs, counted, words
 from lit_gans.callbacks.quality import Quality
 from lit_gans.callbacks.run_folder import begun, run_of
 from lit_gans.callbacks.standing import Standing
+from lit_gans.callbacks.strangers import Stranger, seen
 from lit_gans.checkpoints.description import to_trust
 from lit_gans.runs import Run
 
@@ -79,7 +80,7 @@ class RunReport(Callback):
     def _say_time(self, trainer: Trainer, pl_module: LightningModule, seconds: float) -> None:
         left = self._whole - trainer.global_step
         if _SHORT < seconds * left < float("inf"):
-            besides = " and the scores besides" if opening.first(trainer, Quality) else ""
+            besides = " and the scores besides" if self.standing.name is not None else ""
             pl_module.print(
                 f"{_TIMED} batches took {seconds * _TIMED:.2g} s: about {words(seconds * left)} of training for the "
                 f"{left:,.0f} that are left{besides}"
@@ -148,7 +149,7 @@ def results(folder: Path, model: Any) -> list[str]:
     files += [f"checkpoints/{path.name}" for path in saved]
     lines = [f"{folder} has {', '.join(files)}" if files else f"nothing was written into {folder}"]
     name, commands = quote(str(folder)), []
-    if saved:
+    if saved and not isinstance(seen(model), Stranger):  # whose checkpoints no command reads
         command = f"lit-gans sample {name}" if model.draws else f"lit-gans translate {name} PICTURES --output FOLDER"
         own = to_trust(model)  # a class of one's own is imported only if its package is named
         commands.append(f"{command} --trust {' '.join(own)}" if own else command)

@@ -124,7 +124,8 @@ def _of_other(command: str, commands: Commands, others: list[str]) -> list[str]:
 
 def _flags(command: str, rest: Sequence[str], now: str) -> list[str]:
     """The flags that begin with what is typed; as long as no dot is typed, one for all that begin alike."""
-    known = [name for name in _options(command, rest) if name not in (*pages.PARTS, *_FIRST, "weights_only")]
+    hidden = (*pages.PARTS, *_FIRST, "weights_only")
+    known = [name for name in _options(command, rest) if name not in hidden and not name.startswith("off.")]
     flags = [f"--{name}" for name in (*_FIRST, *(short.name for short in SHORT), *known)]
     depth = now.count(".") + 1
     parts = [flag.split(".") for flag in flags]

@@ -65,10 +65,8 @@ def _known(topic: str) -> Entry:
         return own
     topics = [*pages.PARTS, *pages.LISTS, "all"]
     close = _close(topic, [*topics, *known.names("model"), *known.names("data"), *known.names("backbone")])
-    fail(
-        f"there is no help on {topic!r}{close}; there is on {', '.join(topics)}, and on every name in 'lit-gans list'",
-        2,
-    )
+    known_ones = f"choose from {', '.join(topics)}, or a name in 'lit-gans list'"
+    fail(f"there is no help on {topic!r}{close or ';'} {known_ones}", 2)
 
 
 def _close(name: str, names: Sequence[str], lead: str = "") -> str:

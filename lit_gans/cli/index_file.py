@@ -20,17 +20,18 @@ def written(stored: dict[str, Any]) -> str:
     shared = ",\n".join(f"  {_line(key)}: {line}" for (_, line), key in keys.items())
 
     def listed(options: dict[str, Any], indent: str) -> str:
-        """One line for every option of its own; those that are shared together."""
-        parts, row = [], []
+        """One line for every option of its own, and for those that are shared and begin alike."""
+        parts: list[str] = []
+        before = ""
         for name, option in options.items():
             key = keys.get((name, _line(option)))
-            if key is not None:
-                row.append(f"{_line(name)}: {_line(key)}")
+            entry = f"{_line(name)}: {_line(option if key is None else key)}"
+            home = "" if key is None else name.rpartition(".")[0] or "-"
+            if home and home == before:
+                parts[-1] += f", {entry}"
             else:
-                parts += [", ".join(row)] if row else []
-                row = []
-                parts.append(f"{_line(name)}: {_line(option)}")
-        parts += [", ".join(row)] if row else []
+                parts.append(entry)
+            before = home
         return "{" + ",".join(f"\n{indent}{part}" for part in parts) + "}"
 
     commands = ",\n".join(f"  {_line(name)}: {listed(options, '   ')}" for name, options in stored["commands"].items())

@@ -93,15 +93,6 @@ ABOUT = {  # a command about lit-gans itself, and the most words that it takes
 _PIPE = 13  # the number of SIGPIPE, which Windows does not have
 _ASK = "__complete"  # what the scripts of shells call
 _HELP = re.compile(r"-h|--([\w.-]+\.)?help(=.*)?")
-_CONNECTOR = "lightning.pytorch.trainer.connectors.checkpoint_connector"
-_CHATTER = (
-    "`Trainer.fit` stopped",
-    "GPU available: ",
-    "litlogger",
-    "litmodels",
-    "TPU available",
-    "`weights_only` was not set",
-)
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -211,26 +202,16 @@ def _train(arguments: list[str]) -> None:
         return f"warning: {' '.join(str(message).split())}\n"
 
     warnings.formatwarning = short  # the line of code that warns tells a user nothing
-    # messages of Lightning that do not help a user who trains a GAN here
-    for noise in (
-        "does not have many workers",
-        "smaller than the logging interval",
-        "LightningCLI's args",
-        "treespec",
-        "could not find the monitored",
-        "sync_dist",
-        "The dirpath",
-        "manual optimization",
-    ):
-        warnings.filterwarnings("ignore", f".*{noise}")
     from lit_gans.callbacks.progress import make_room
+    from lit_gans.training.quiet import LOGGERS, WARNINGS, says_something
 
     def said(record: logging.LogRecord) -> bool:
         make_room()
-        return not any(noise in record.getMessage() for noise in _CHATTER)
+        return says_something(record)
 
-    zero = "utilities.rank_zero"
-    for logger in (f"lightning.pytorch.{zero}", f"lightning.fabric.{zero}", f"lightning_{zero}", _CONNECTOR):
+    for part in WARNINGS:
+        warnings.filterwarnings("ignore", f".*{part}")
+    for logger in LOGGERS:
         logging.getLogger(logger).addFilter(said)
 
     from lit_gans.cli.processes import ending_together

@@ -220,7 +220,8 @@ def part(name: str, command: str) -> str:
     options = index().commands[command]
     own = [option for option in options.values() if option.name.partition(".")[0] == name and "." in option.name]
     told = [option for option in own if option.name.partition(".")[2] not in UNTOLD]
-    return f"{name}: {PARTS[name]}\n" + option_rows(told, short=True)
+    off = f"; --{name} false switches it off" if f"off.{name}" in options else ""
+    return f"{name}: {PARTS[name]}{off}\n" + option_rows(told, short=True)
 
 
 def listed(topic: str, path: str = "", model: Entry | None = None) -> str:

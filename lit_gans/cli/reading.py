@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from lit_gans.cli import settings, switches
 from lit_gans.cli.arguments import files, split
 from lit_gans.cli.checking import checked, takes
-from lit_gans.cli.guesses import understood
 from lit_gans.cli.resuming import with_its_run
+from lit_gans.cli.understanding import understood
 from lit_gans.cli.words import TRAINING, fail
 from lit_gans.errors import UsageError
 

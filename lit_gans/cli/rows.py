@@ -9,6 +9,7 @@ from typing import Any
 from lit_gans.cli.index import Option
 
 _LEAST, _MOST, _UNKNOWN = 60, 100, 90  # columns
+_LONG = 125  # letters of a sentence that need not stand whole in a table
 _LEFT = 32  # of the flags; longer ones have a line of their own
 _VALUES = {"int": "N", "float": "X", "str": "TEXT", "path": "PATH", "list": "A,B", "class": "CLASS", "dict": "{...}"}
 
@@ -103,9 +104,10 @@ def listing(option: Option) -> str:
 
 
 def first_sentence(text: str) -> str:
-    """A text without its sources, up to its first full stop."""
+    """A text without its sources, up to its first full stop; of a long sentence the part before a semicolon."""
     text = re.sub(r" \([^()]*(?:arXiv|et al\.)[^()]*\)", "", text)
-    return re.split(r"(?<![ .][a-z])(?<!e\.g)(?<!i\.e)(?<!etc)\. (?=[A-Z])", text, maxsplit=1)[0]
+    text = re.split(r"(?<![ .][a-z])(?<!e\.g)(?<!i\.e)(?<!etc)\. (?=[A-Z])", text, maxsplit=1)[0]
+    return text if len(text) < _LONG else text.partition("; ")[0]
 
 
 def shown(value: Any) -> str:

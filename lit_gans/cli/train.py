@@ -171,11 +171,11 @@ class TrainCLI(LightningCLI):
         try:
             super()._run_subcommand(subcommand)
         except UsageError as error:
-            said, unfit, _ = str(error).partition(": Error(s) in loading")  # a list of all keys follows
+            said, unfit, _ = str(error).partition("give it the arguments it was trained with")
             if not unfit:
                 raise
             config = Run.of(path).config
-            raise UsageError(f"{said}{f': --config {config}' if config.is_file() else ''}") from error
+            raise UsageError(f"{said}{unfit}{f': --config {config}' if config.is_file() else ''}") from error
         except Exception as error:
             if not was_restoring(error) or own_line(error):
                 raise

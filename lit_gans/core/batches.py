@@ -174,7 +174,7 @@ def refuse_batch(model: Any, batch: dict[str, Any], given: Any = None) -> None:
 def _said(batch: dict[str, Any], given: Any) -> str:
     """What the loader gave, in words."""
     if _is_array(given):
-        return "bare images"
+        return f"bare images, taken as {', '.join(batch)}"
     if not batch:
         return "an empty batch"
     kind = f"a {type(given).__name__} of {len(given)}" if type(given) in (tuple, list) else ""

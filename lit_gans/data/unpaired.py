@@ -72,8 +72,9 @@ class Unpaired(PictureData):
     def load(self, split: str) -> Samples:
         """The pictures of both domains, two groups."""
         if (folder := self._folder()) is None:
-            name = self.official[0] if self.official else "trainA or trainB"
-            raise self.missing(name, f"it has trainA and trainB; {_PAGE} has the sets of CycleGAN")
+            if self.official is None:
+                raise self._without_domains()
+            raise self.missing(self.official[0], f"it has trainA and trainB; {_PAGE} has the sets of CycleGAN")
         a, b = (self._domain(folder, split, domain) for domain in "AB")
         return a.beside(b)
 
@@ -94,6 +95,17 @@ class Unpaired(PictureData):
         """The endings of the files that are no pictures."""
         folder = self._folder()
         return Counter() if folder is None or self.official else facts.unread(folder)
+
+    def _without_domains(self) -> UsageError:
+        """The error for a folder of somebody's own whose two domains have other names."""
+        root = find_root(self.root)
+        there = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+        rename = f": rename {there[0]} to trainA and {there[1]} to trainB" if len(there) == 2 else ""
+        has = f", and this one has {', '.join(there[:5])}{' and more' * (len(there) > 5)}{rename}" if there else ""
+        return UsageError(
+            f"{root} has no trainA and trainB; a set of two domains has a folder of that name for each{has}; "
+            f"{_PAGE} has the sets of CycleGAN"
+        )
 
     def _folder(self) -> Path | None:
         places = [self.official[0]] if self.official else []

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from lit_gans.images.depth import CorruptPicture, in_bytes
@@ -19,6 +19,7 @@ from lit_gans.images.shape import resize
 __all__ = ["MEGAPIXELS", "CorruptPicture", "Frame"]
 
 MEGAPIXELS = 179.0  # Pillow's own limit against files that unpack until the memory is full
+NO_PICTURE = "it is no picture that Pillow knows, or is damaged"
 _LARGE = 32e6  # pixels; a larger picture is first reduced by a whole number, to save memory
 _SPARE = 4  # times the final width and height: enough pixels for the filter that resizes it
 
@@ -58,6 +59,8 @@ class Frame:
             raise
         except MemoryError:
             raise CorruptPicture("it takes more memory than there is") from None
+        except UnidentifiedImageError:  # its text is about an object that nobody knows
+            raise CorruptPicture(NO_PICTURE) from None
         except Exception as error:  # Pillow's plugins raise whatever they please
             raise CorruptPicture(f"{type(error).__name__}: {error}".replace("\n", " ")) from None
         pixels = np.asarray(image)

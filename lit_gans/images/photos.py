@@ -4,13 +4,13 @@ import os
 import sys
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from lit_gans.errors import UsageError
 from lit_gans.files import replacing
-from lit_gans.images.frame import MEGAPIXELS, Frame, limited
+from lit_gans.images.frame import MEGAPIXELS, NO_PICTURE, Frame, limited
 from lit_gans.images.grid import to_image
 from lit_gans.images.shape import to_float
 
@@ -86,6 +86,8 @@ def read_picture(
                 print(f"note: {file} holds {frames} pictures, of which only the first is used", file=sys.stderr)
             width, height = ImageOps.exif_transpose(picture).size if size is None else size[::-1]
         pixels = Frame(size=(height, width), channels=channels, crop=crop, megapixels=megapixels)(path.read_bytes())
+    except UnidentifiedImageError:
+        raise UsageError(f"{file} cannot be used as a picture: {NO_PICTURE}") from None
     except Exception as error:  # Pillow's plugins raise whatever they please
         raise UsageError(f"{file} cannot be used as a picture: {error}") from None
     return to_float(pixels[None])

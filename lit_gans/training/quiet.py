@@ -18,9 +18,16 @@ WARNINGS = (
     "pre-optimization state",
 )
 #: parts of notes
-NOTES = ("litlogger", "litmodels", "TPU available", "`weights_only` was not set")
+NOTES = (
+    "`Trainer.fit` stopped",
+    "GPU available: ",
+    "litlogger",
+    "litmodels",
+    "TPU available",
+    "`weights_only` was not set",
+)
 _ZERO = "utilities.rank_zero"
-_LOGGERS = (
+LOGGERS = (
     f"lightning.pytorch.{_ZERO}",
     f"lightning.fabric.{_ZERO}",
     f"lightning_{_ZERO}",
@@ -39,10 +46,10 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         for part in WARNINGS:
             warnings.filterwarnings("ignore", f".*{part}")
-        for name in _LOGGERS:
+        for name in LOGGERS:
             logging.getLogger(name).addFilter(says_something)
         try:
             yield
         finally:
-            for name in _LOGGERS:
+            for name in LOGGERS:
                 logging.getLogger(name).removeFilter(says_something)

@@ -119,7 +119,7 @@ def test_epochs_between_two_measurements(tmp_path):
     model.log = lambda name, value, **_: logged.append((name, model.current_epoch))
     run = trainer(tmp_path, callbacks=[callback], max_epochs=5, max_steps=-1)
     run.fit(model, datamodule=glyphs(count=16))
-    assert logged == [("val/reconstruction", 1), ("val/reconstruction", 3)]
+    assert [epoch for name, epoch in logged if name == "val/reconstruction"] == [1, 3]
 
 
 @pytest.mark.parametrize("cls", [DCGAN, WeightNormGAN])

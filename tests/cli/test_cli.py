@@ -239,7 +239,6 @@ def test_a_list_of_augmentations_or_one(model, policies, folder):
         (["fit", "--data=MNIST", "--data.root=nowhere"], "the data folder nowhere, from data.root, does not exist", 1),
         (["fit", "--data.size=4", "--model.backbone=DCGAN"], "at least 8x8 pixels", 1),
         (["fit", "--data=Gaussians", "--model.backbone=ResNet"], "use larger images, or MLPBackbone", 1),
-        (["fit", "--data.count=20", "--data.batch_size=30"], "lower data.batch_size", 1),
         (["fit", "--ckpt_path=nowhere.ckpt"], "there is no checkpoint file nowhere.ckpt", 1),
         (["sample", "nowhere.ckpt"], "there is no checkpoint file nowhere.ckpt", 1),
         (["sample"], "required: checkpoint", 2),

@@ -160,7 +160,6 @@ def says(folder, capsys):
         (["--samples.count=1000000000000"], "draws at least one sample, at most 10000"),
         (["--ckpt_path="], "--ckpt_path is empty"),
         (["--quality.scores=[is]"], "more is better of 'is'"),
-        (["--quality.scores=[]"], "quality.scores has no score of which less is better"),
         (["--trainer.barebones=true"], "trainer.barebones allows no logger, checkpoint or callback"),
         (["--trainer.check_val_every_n_epoch=0"], "check_val_every_n_epoch must be at least 1, got 0"),
         (["--trainer.logger=MLFlowLogger"], "the logger mlflow needs the package mlflow: pip install mlflow"),

@@ -86,7 +86,9 @@ def test_the_same_words_in_a_file(folder):
 
 
 def test_another_word_is_refused(folder):
-    assert "--quality is true, false or a file of its settings, got 'maybe'" in fails("fit", *TINY, "--quality=maybe")
+    assert "--quality is true, false or a file of its settings, got 'maybe'" in fails(
+        "fit", *TINY, "--quality=maybe", code=2
+    )
     assert not list(folder.iterdir())
 
 

@@ -131,7 +131,9 @@ def test_tuples_are_named_by_what_the_model_needs(model, tmp_path):
     first, second = model.needs
     got = received(net, next(iter(pairs)))
     assert torch.equal(got[first], images()[:4]) and torch.equal(got[second], images().flip(0)[:4])
-    refused(lambda: received(small(model, image_shape=SHAPE, source_shape=SHAPE), images()), "gives bare images")
+    refused(
+        lambda: received(small(model, image_shape=SHAPE, source_shape=SHAPE), images()), "gives bare images, taken as "
+    )
 
 
 def test_two_training_loaders_are_joined_or_are_two_domains(tmp_path):
@@ -178,7 +180,7 @@ def test_labels_of_any_number_type(model, kind, tmp_path):
         (labels()[:, None], False, "label.squeeze(1)"),
         (["cat"] * N, False, "number the classes from 0"),
         (labels(), True, "leave out multi_label"),
-        (torch.full((N, 2), -0.9), True, "attributes of 0 or 1, but the batch has -0.9"),
+        (torch.full((N, 2), -0.9), True, "labels of 0 or 1, but the batch has -0.9 to -0.9"),
         (labels()[:, None].repeat(1, 2) * 2 - 1, True, "(label + 1) / 2"),
     ],
 )

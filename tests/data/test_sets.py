@@ -901,7 +901,7 @@ def test_a_domain_is_missing_or_empty(tmp_path, split, domain):
 
 def test_no_domains(tmp_path):
     refused(lambda: Unpaired(), "data.root", "trainA and trainB")
-    refused(lambda: Unpaired(str(tmp_path)).prepare_data(), tmp_path, "trainA", "data.root")
+    refused(lambda: Unpaired(str(tmp_path)).prepare_data(), tmp_path, "trainA and trainB")
     refused(lambda: Unpaired(str(tmp_path / "none")).prepare_data(), tmp_path / "none", "does not exist")
 
 
@@ -1251,3 +1251,13 @@ def test_real_facades(real):
     assert labels.shape == photographs.shape and len(labels) >= 50
     saturated = [((x.amax(1) - x.amin(1)) > 150).float().mean() for x in (labels, photographs)]
     assert saturated[0] > 0.5 > 0.1 > saturated[1]  # labels are drawn in pure colours
+
+
+def test_domains_of_other_names_are_named(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (16, 16)).save(tmp_path / name / "a.png")
+    data = Unpaired(root=str(tmp_path), size=16, batch_size=1)
+    refused(
+        lambda: data.setup("fit"), "has no trainA and trainB", "has cat, dog: rename cat to trainA and dog to trainB"
+    )
