@@ -17,6 +17,7 @@ from torch import Tensor
 
 MASTER = 96  # side of the drawings that every sample is warped from
 STROKES = (0, 2, 4)  # stroke widths of the drawings, in pixels of the master
+_AT_ONCE = 250  # drawings that are warped together: their maps stay in the processor's caches
 
 Point = tuple[float, float]
 
@@ -137,10 +138,15 @@ def _rotations(angle: Tensor) -> Tensor:
     return torch.stack([torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)], 1)
 
 
-def stamp(masters: Tensor, warps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Warps drawings (N, side, side) to ink (N, 1, H, W)."""
+def stamp(masters: Tensor, label: Tensor, stroke: Tensor, warps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Warps the drawings of characters (N,) in strokes (N,) to ink (N, 1, H, W)."""
+    parts = zip(label.split(_AT_ONCE), stroke.split(_AT_ONCE), warps.split(_AT_ONCE), strict=True)
+    return torch.cat([_stamp(masters[character, pen], theirs, size) for character, pen, theirs in parts])
+
+
+def _stamp(drawings: Tensor, warps: Tensor, size: tuple[int, int]) -> Tensor:
     grid = F.affine_grid(warps, [len(warps), 1, 2 * size[0], 2 * size[1]], align_corners=False)
-    ink = F.grid_sample(masters.unsqueeze(1), grid, align_corners=False)
+    ink = F.grid_sample(drawings.unsqueeze(1), grid, align_corners=False)
     return F.avg_pool2d(ink, 2)  # drawn at twice the size: smooth edges
 
 

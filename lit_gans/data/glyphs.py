@@ -85,7 +85,7 @@ class Glyphs(ImageData):
         channels, size, count = self.image_shape[0], self.image_shape[1:], len(label)
         stroke = torch.randint(len(drawing.STROKES), (count,), generator=rng)
         warps = drawing.wild_warps(count, self.distortion, size, rng)
-        ink = drawing.stamp(masters[label, stroke], warps, size)
+        ink = drawing.stamp(masters, label, stroke, warps, size)
         if self.background == "texture":
             image = self._on_texture(masters, stroke, warps, ink, rng)
         elif channels == 1:
@@ -112,7 +112,7 @@ class Glyphs(ImageData):
             beside = (torch.rand(count, generator=rng) < 0.6).nonzero()[:, 0]
             if len(beside) == 0:  # an empty batch of maps is an error
                 continue
-            other = masters[torch.randint(len(masters), (len(beside),), generator=rng), stroke[beside]]
+            other = torch.randint(len(masters), (len(beside),), generator=rng)
             there = drawing.moved(warps[beside], side * (border + uniform(0.1, 0.4, len(beside), rng)), size)
-            ink[beside] = torch.maximum(ink[beside], drawing.stamp(other, there, size))
+            ink[beside] = torch.maximum(ink[beside], drawing.stamp(masters, other, stroke[beside], there, size))
         return ground + (colour[:, :, None, None] - ground) * ink

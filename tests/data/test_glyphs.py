@@ -319,9 +319,10 @@ def test_things_are_where_they_are_put(size):
 
 @pytest.mark.parametrize("size", [(20, 20), (20, 50)])
 def test_moving_is_sideways(size):
-    masters = drawing.draw("O")[:, 1]
+    masters, first = drawing.draw("O"), torch.tensor([0])
     warps = drawing.wild_warps(1, 0.0, size, torch.Generator())
-    still, shifted = (drawing.stamp(masters, w, size) for w in (warps, drawing.moved(warps, torch.tensor([0.4]), size)))
+    places = (warps, drawing.moved(warps, torch.tensor([0.4]), size))
+    still, shifted = (drawing.stamp(masters, first, first + 1, where, size) for where in places)
     torch.testing.assert_close(shifted[..., 4:], still[..., :-4], rtol=0, atol=1e-3)
 
 
