@@ -198,7 +198,7 @@ def _of_model(entry: Entry, path: str) -> list[str]:
         options = option_rows(own.options.values(), f"{path}.backbone.", short=True)
         parts.append(f"{paragraph(title)}\n{options}")
     if "optimizer" in entry.options and (optimizer := known.find("optimizer", str(entry.options["optimizer"].default))):
-        title = f"--{path}.optimizer CLASS, of each player [{optimizer.short}]; others by 'fit --help optimizers':"
+        title = f"--{path}.optimizer CLASS, of each player [{optimizer.short}]; others: '--help optimizers':"
         often = [option for option in optimizer.options.values() if option.name in ("lr", "betas")]
         options = option_rows(often, f"{path}.optimizer.", short=True)
         parts.append(f"{paragraph(title)}\n{options}")
@@ -221,7 +221,7 @@ def part(name: str, command: str) -> str:
     own = [option for option in options.values() if option.name.partition(".")[0] == name and "." in option.name]
     told = [option for option in own if option.name.partition(".")[2] not in UNTOLD]
     off = f"; --{name} false switches it off" if f"off.{name}" in options else ""
-    return f"{name}: {PARTS[name]}{off}\n" + option_rows(told, short=True)
+    return f"{paragraph(f'{name}: {PARTS[name]}{off}')}\n" + option_rows(told, short=True)
 
 
 def listed(topic: str, path: str = "", model: Entry | None = None) -> str:
