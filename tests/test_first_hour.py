@@ -75,7 +75,7 @@ def alike(text, typed):
     """
     if typed == "lit-gans doctor":
         return [line for line in text.splitlines() if line[:1].strip() and line != "missing"]
-    text = re.sub(r"^(?:scores take|(?:epoch|batch) \d+/\d+).*\n?", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^(?:scores take|\d+ batches took|(?:epoch|batch) \d+/\d+).*\n?", "", text, flags=re.MULTILINE)
     text = re.sub(r"^(done: [^;]*);.*", r"\1", text, flags=re.MULTILINE)
     text = re.sub(r"[ ─━\n]+", " ", re.sub(r"\d+(?:[.,:]\d+)*(?:e[-+]?\d+)?", "#", text))
     often = r"as often as a tenth of the time allows, and at the end|after every (?:\S+ )?validation"
