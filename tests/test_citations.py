@@ -250,7 +250,7 @@ def test_a_model_is_cited_by_its_name(capsys):
     [
         ("DCGNA", "unknown model 'DCGNA'; did you mean DCGAN"),
         ("nothing.ckpt", "there is no checkpoint file nothing.ckpt"),
-        (".", "has no checkpoint that says what was trained"),
+        (".", "holds no checkpoint; name a run's folder"),
         ("no_project.NoGAN", "cannot be imported"),
         ("math.sqrt", "math.sqrt is no class; name a model"),
     ],

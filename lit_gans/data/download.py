@@ -136,6 +136,8 @@ def unpack(archive: Path, folder: Path) -> None:
                     _extract(entry, temporary)
                 for path in temporary.iterdir():
                     _move(path, folder / path.name)
+    except UsageError:
+        raise
     except DAMAGED as error:
         raise UsageError(
             f"{archive} is damaged or truncated ({error}); delete it and run again to download it anew"

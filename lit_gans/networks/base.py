@@ -189,7 +189,6 @@ def evaluating(network: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-@torch.no_grad()
 @contextmanager
 def at_once(size: int | None) -> Iterator[None]:
     """A context in which `in_parts` gives a network at most ``size`` rows at once; None changes nothing.
@@ -205,6 +204,7 @@ def at_once(size: int | None) -> Iterator[None]:
         _most.pop()
 
 
+@torch.no_grad()
 def in_parts(
     network: Callable[..., Tensor], *rows: Tensor, like: Tensor, size: int = CHUNK, **options: object
 ) -> Tensor:

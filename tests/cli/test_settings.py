@@ -109,11 +109,11 @@ def test_fit_refuses_and_unfolds(tmp_path, monkeypatch, capsys):
     assert found["noise"] == 0.1 and found["characters"] == "a: b" and found["size"] == 16
 
 
-def test_other_commands_read_their_options_the_same_way(tmp_path, monkeypatch, capsys):
+def test_other_commands_read_their_files_the_same_way(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bomb.yaml").write_text(BOMB)
     with pytest.raises(SystemExit):
-        main(["sample", "--config", "bomb.yaml"])
+        main(["features", "bomb.yaml"])
     assert "bomb.yaml is no configuration of a run (its aliases unfold" in capsys.readouterr().err
 
 

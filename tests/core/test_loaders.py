@@ -180,7 +180,7 @@ def test_labels_of_any_number_type(model, kind, tmp_path):
         (labels()[:, None], False, "label.squeeze(1)"),
         (["cat"] * N, False, "number the classes from 0"),
         (labels(), True, "leave out multi_label"),
-        (torch.full((N, 2), -0.9), True, "labels of 0 or 1, but the batch has -0.9 to -0.9"),
+        (torch.full((N, 2), -0.9), True, "attributes of 0 or 1, but the batch has -0.9"),
         (labels()[:, None].repeat(1, 2) * 2 - 1, True, "(label + 1) / 2"),
     ],
 )

@@ -131,4 +131,4 @@ def test_one_that_is_cleared_while_it_is_opened_is_made_anew(tmp_path, keep, mon
 def test_an_unknown_action(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["cache", "erase"])
-    assert ended.value.code == 1 and "must be list or clear, got 'erase'" in capsys.readouterr().err
+    assert ended.value.code == 2 and "must be list or clear, got 'erase'" in capsys.readouterr().err

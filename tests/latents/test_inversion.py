@@ -202,11 +202,11 @@ def test_wrong_input(checkpoint, pictures, tmp_path):
         ((checkpoint, tmp_path / "empty"), {}, "holds no picture"),
         ((checkpoint, tmp_path / "nowhere"), {}, "there is no file or folder"),
         ((checkpoint, pictures), {"steps": 0}, "at least one step"),
-        ((checkpoint, pictures), {"output": "x.jpg"}, r"must end in \.png"),
+        ((checkpoint, pictures), {"output": "x.pdf"}, r"must end in \.png"),
         ((checkpoint, pictures), {"latents": "x.pt"}, r"must end in \.safetensors"),
         ((checkpoint, pictures), {"label": 1}, "draws without labels"),
         ((checkpoint, pictures), {"device": "toaster"}, "device 'toaster' cannot be used"),
-        ((checkpoint, pictures), {"crop": 99}, "smaller than the crop of 99"),
+        ((checkpoint, pictures), {"crop": 99}, "no picture was inverted"),
     ]
     for arguments, options, words in cases:
         with pytest.raises(UsageError, match=words):
