@@ -260,7 +260,7 @@ def test_a_run_is_cited_by_its_name_and_a_model_in_small_letters(tmp_path, monke
     [
         ("DCGNA", "unknown model 'DCGNA'; did you mean DCGAN"),
         ("nothing.ckpt", "there is no checkpoint file nothing.ckpt"),
-        (".", "has no checkpoint that says what was trained"),
+        (".", "the folder . holds no checkpoint"),
         ("no_project.NoGAN", "cannot be imported"),
         ("math.sqrt", "math.sqrt is no class; name a model"),
     ],

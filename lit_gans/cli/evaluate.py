@@ -121,8 +121,8 @@ def compare(scores: list[str]) -> None:
             lacking.append(error)
     if not loaded:
         raise lacking[0]
-    for error in lacking:
-        print(f"note: left out: {error}", file=sys.stderr)
+    for reason in lacking:
+        print(f"note: left out: {reason}", file=sys.stderr)
     comparable(loaded)
     _print(loaded)
 

@@ -331,6 +331,17 @@ def test_two_draws_do_not_mix(run, folder, capsys):
     assert "2 other files in mine stay" in capsys.readouterr().err
 
 
+def test_a_command_without_an_output_can_be_typed_twice(run, folder, capsys):
+    checkpoint = str(run[0] / "checkpoints" / "last.ckpt")
+    for command, name in (("sample", "samples"), ("interpolate", "interpolation")):
+        for number in ("", "-2", "-3"):
+            main([command, checkpoint, "--count=1"])
+            assert f"in {name}{number}.png" in capsys.readouterr().out
+        (folder / f"{name}.png").write_bytes(b"old")
+        main([command, checkpoint, "--count=1", "--force"])
+        assert (folder / f"{name}.png").read_bytes() != b"old" and not (folder / f"{name}-4.png").exists()
+
+
 @pytest.mark.parametrize("command", ["sample", "interpolate", "arithmetic", "invert", "colorize"])
 def test_no_picture_is_replaced_unasked(command, run, folder):
     (folder / "photo.png").write_bytes(b"my own")
