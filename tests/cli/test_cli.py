@@ -200,6 +200,7 @@ def test_a_list_of_augmentations_or_one(model, policies, folder):
     ("arguments", "words", "code"),
     [
         (["fit", "--model", "DCGN"], "unknown model 'DCGN'; did you mean DCGAN? choose from ACGAN, AutoEncoder", 2),
+        (["fit", "--model"], "--model takes a value, and nothing was given; 'lit-gans list models' names", 2),
         (["fit", "--data=MNST"], "unknown data 'MNST'; did you mean MNIST?", 2),
         (["fit", "--model", "my_own.Thing"], "'my_own.Thing' cannot be used: No module named 'my_own'", 2),
         (
