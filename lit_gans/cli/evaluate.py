@@ -203,6 +203,6 @@ def _better(name: str) -> str:
 
 def _title(scores: "Scores") -> str:
     file = Path(scores.checkpoint)
-    run = Run.of(file).folder
+    run = file.parent if file.suffix == ".jsonl" else Run.of(file).folder  # which lies beside `checkpoints`
     place = "/".join(part for part in (run.parent.name, run.name, file.name) if part)
     return f"{scores.model} {scores.step:,} steps\n{place}"

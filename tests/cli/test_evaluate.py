@@ -453,6 +453,7 @@ def test_compare_leaves_out_what_nobody_has_measured(checkpoint, folder, capsys)
     main(["compare", *(f"runs/{name}" for name in ("bare", "mine", "off", "plot.png"))])
     shown = capsys.readouterr()
     assert "DCGAN 20 steps" in shown.out and shown.err.count("note: left out: ") == 3
+    assert "mine/version_0/scores.jsonl" in shown.out
     for name in ("mine", "last"):
         main(["compare", name])
         assert "DCGAN 20 steps" in capsys.readouterr().out
