@@ -129,6 +129,18 @@ def refuse_taken(*targets: str | os.PathLike[str], force: bool = False) -> None:
         raise UsageError(f"{said}; name another output, or replace what is there with --force")
 
 
+def free_name(name: str, force: bool = False) -> str:
+    """A name that no file has yet: the given one, else ``samples-2.png`` for ``samples.png`` and so on.
+
+    For outputs that nobody named, so that a command can be typed twice. With ``force`` it is the given one.
+    """
+    path, number = Path(name), 1
+    while not force and os.path.lexists(path):
+        number += 1
+        path = Path(name).with_stem(f"{Path(name).stem}-{number}")
+    return str(path)
+
+
 def _new_folder(parent: Path) -> tuple[Path, int]:
     """Makes a working folder and takes its lock."""
     while True:

@@ -82,14 +82,14 @@ def find_checkpoint(
     Args:
         place: a file, which is returned as it is, also if it is not there. Or the folder of a run, its ``checkpoints``,
             or a folder of runs, of which the newest counts. Or ``last`` or ``best``: that of the newest run that has
-            one.
+            one. Or the name of a run in ``home``.
         prefer: which of a run's checkpoints to take, the first that is there; without any of them its newest one.
-        home: the folder of runs in which ``last`` and ``best`` are looked for.
+        home: the folder of runs in which ``last``, ``best`` and names are looked for.
 
     Raises:
         UsageError: if the folder has no checkpoint, or there is no run.
     """
-    path = Path(place)
+    path = named_folder(place, home)
     if path.is_dir():
         if found := _in_run(path, prefer) or _newest(path, prefer):
             return found
@@ -99,6 +99,12 @@ def find_checkpoint(
     if found := _newest(Path(home), [str(place)], only=True):
         return found
     raise UsageError(f"no run in {home} has a {place}.ckpt; name a run's folder or a .ckpt file")
+
+
+def named_folder(place: str | os.PathLike[str], home: str | os.PathLike[str] = HOME) -> Path:
+    """The folder in ``home`` that a name such as ``mine`` or ``mine/version_0`` stands for; else the path itself."""
+    path, inside = Path(place), Path(home) / place
+    return inside if path.parts and not path.exists() and inside.is_dir() else path
 
 
 def _in_run(folder: Path, prefer: Sequence[str], only: bool = False) -> Path | None:

@@ -245,12 +245,22 @@ def test_a_model_is_cited_by_its_name(capsys):
     assert keys(capsys.readouterr().out)[:1] == ["gulrajani2017improved"]
 
 
+def test_a_run_is_cited_by_its_name_and_a_model_in_small_letters(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "runs" / "mine" / "version_0"
+    (run / "checkpoints").mkdir(parents=True)
+    lit_gans.save(DCGAN(image_shape=(1, 16, 16), backbone=DCGANBackbone(width=4)), run / "checkpoints" / "last.ckpt")
+    for name in ("mine", "last", "dcgan"):
+        main(["cite", name])
+        assert keys(capsys.readouterr().out)[0] == "radford2016unsupervised"
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
         ("DCGNA", "unknown model 'DCGNA'; did you mean DCGAN"),
         ("nothing.ckpt", "there is no checkpoint file nothing.ckpt"),
-        (".", "holds no checkpoint; name a run's folder"),
+        (".", "the folder . holds no checkpoint"),
         ("no_project.NoGAN", "cannot be imported"),
         ("math.sqrt", "math.sqrt is no class; name a model"),
     ],

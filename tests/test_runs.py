@@ -46,6 +46,15 @@ def test_last_and_best_are_those_of_the_newest_run(tmp_path, monkeypatch):
     assert find_checkpoint("last").as_posix() == "last"
 
 
+def test_a_run_goes_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made(tmp_path / "runs", "mine/version_0/checkpoints/last.ckpt", "mine/version_1/checkpoints/last.ckpt")
+    assert find_checkpoint("mine").as_posix() == "runs/mine/version_1/checkpoints/last.ckpt"
+    assert find_checkpoint("mine/version_0").as_posix() == "runs/mine/version_0/checkpoints/last.ckpt"
+    made(tmp_path, "mine/other.ckpt")  # a path of that name is meant itself
+    assert find_checkpoint("mine").as_posix() == "mine/other.ckpt"
+
+
 def test_a_folder_without_checkpoints_is_refused_and_a_missing_file_is_left_to_the_reader(tmp_path):
     with pytest.raises(UsageError, match="holds no checkpoint"):
         find_checkpoint(tmp_path)

@@ -119,7 +119,7 @@ class RunReport(Callback):
         print(f"done: {counted(trainer.global_step, 'batch')}{epochs}{_why(trainer)}; {took}")
         print(self._scores(trainer))
         if self._folder is not None:
-            print("\n".join(results(self._folder, pl_module)))
+            print("\n".join(results(self._folder, pl_module, _limit(trainer))))
         sys.stdout.flush()
 
     def _scores(self, trainer: Trainer) -> str:
@@ -131,17 +131,23 @@ class RunReport(Callback):
         return f"{standing.name}: {standing.last:.4g} at last, {best}"
 
 
-def _why(trainer: Trainer) -> str:
-    """Which limit has ended a run."""
+def _limit(trainer: Trainer) -> str:
+    """Which limit has ended a run; empty if none of these two."""
     if -1 < trainer.max_steps <= trainer.global_step:
-        return f" (max_steps={trainer.max_steps})"
-    if trainer.max_epochs is not None and -1 < trainer.max_epochs <= trainer.current_epoch:
-        return f" (max_epochs={trainer.max_epochs})"
+        return "steps"
+    epochs = trainer.max_epochs
+    return "epochs" if epochs is not None and -1 < epochs <= trainer.current_epoch else ""
+
+
+def _why(trainer: Trainer) -> str:
+    """Why a run has ended, in words."""
+    if limit := _limit(trainer):
+        return f" (max_{limit}={getattr(trainer, f'max_{limit}')})"
     return " (stopped early)" if trainer.should_stop else ""
 
 
-def results(folder: Path, model: Any) -> list[str]:
-    """Lines that say what is in a run's folder, and the commands that use it."""
+def results(folder: Path, model: Any, limit: str = "epochs") -> list[str]:
+    """Lines that say what is in a run's folder, and the commands that use it; ``limit`` is what a longer run raises."""
     run = Run(folder)
     files = [path.name for path in (run.config, run.metrics, run.scores) if path.is_file()]
     files += ["samples/"] if run.samples.is_dir() and any(run.samples.iterdir()) else []
@@ -156,5 +162,5 @@ def results(folder: Path, model: Any) -> list[str]:
     if run.metrics.is_file():
         commands.append(f"lit-gans plot {name}")
     if run.last.is_file() and run.config.is_file():
-        commands.append(f"lit-gans fit --resume {name} --epochs N")
+        commands.append(f"lit-gans fit --resume {name}{f' --{limit} N' if limit else ''}")
     return lines + [f"{'next:' if not n else '     '} {command}" for n, command in enumerate(commands)]

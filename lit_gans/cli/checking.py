@@ -91,7 +91,9 @@ def _flag(unit: Unit, scope: Scope) -> list[Unit]:
         raise UsageError(f"--{full} comes from the data, here {data.name}{size}; leave it out")
     if not unit.values:
         if not _may_stand_alone(option):
-            raise UsageError(f"--{unit.typed} takes {wanted(option) or 'a value'}, and nothing was given")
+            lists = {"model": "models", "data": "data", "config": "configs"}
+            where = f"; 'lit-gans list {lists[full]}' names what there is" if full in lists else ""
+            raise UsageError(f"--{unit.typed} takes {wanted(option) or 'a value'}, and nothing was given{where}")
         unit.values = ["true"]
     if option.of:
         return _class(unit, full, option, scope)

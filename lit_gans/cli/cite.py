@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lit_gans.cli.options import Trust
-from lit_gans.cli.words import NOBODY
-from lit_gans.runs import Run, find_checkpoint
+from lit_gans.cli.words import NOBODY, known
+from lit_gans.runs import KINDS, Run, find_checkpoint, named_folder
 
 # papers of torchmetrics' measures, whose docstrings name none that could be read
 _KID, _INCEPTION_SCORE = ["arXiv:1801.01401"], ["arXiv:1606.03498"]
@@ -21,8 +21,10 @@ def cite(run: str, trust: Trust = NOBODY) -> None:
     entry of lit_gans.
 
     Args:
-        run: a run's folder, one of its checkpoints, or a model's name, say DCGAN or my_project.MyGAN.
+        run: a run's folder or its name, one of its checkpoints, or a model's name, say DCGAN or my_project.MyGAN.
     """
+    if "." not in run and not Path(run).exists():
+        run = _known(run)  # before PyTorch is imported
     from lit_gans.models.references import OWN, bibtex, papers
 
     checkpoint = _checkpoint(Path(run))
@@ -31,6 +33,26 @@ def cite(run: str, trust: Trust = NOBODY) -> None:
     else:
         found = [*papers(_model(checkpoint, trust)), *_of_data(checkpoint, trust), *_of_scores(Run.of(checkpoint))]
     print(bibtex([*found, OWN]), end="")
+
+
+def _known(name: str) -> str:
+    """The model or the run that a name without a dot stands for.
+
+    Raises:
+        UsageError: if there is neither.
+    """
+    from lit_gans.errors import UsageError, nearest
+
+    models = {model.lower(): model for model in known("lit_gans.models")}
+    if name.lower() in models:
+        return models[name.lower()]
+    if name in KINDS:
+        return str(find_checkpoint(name))
+    if (folder := named_folder(name)).is_dir():
+        return str(folder)
+    if Path(name).name != name:
+        return name
+    raise UsageError(f"unknown model {name!r}{nearest(name, [*models.values()])}, or name a run")
 
 
 def _checkpoint(place: Path) -> Path | None:

@@ -56,7 +56,7 @@ def colorize(
 
     from lit_gans.checkpoints import load
     from lit_gans.cli.models import usable
-    from lit_gans.cli.pictures import places, tell
+    from lit_gans.cli.pictures import places, tell, unreadable
     from lit_gans.files import refuse_taken
     from lit_gans.models import Colorizer
 
@@ -71,7 +71,7 @@ def colorize(
     skipped = _colour_all(model, files, hints, side, max_megapixels)
     told = f"{len(hints)} hint{'s' * (len(hints) != 1)}" if hints else "without hints"
     single = files[0][1] if len(files) == 1 else output
-    tell(len(files) - len(skipped), skipped, f"{single}, {told}", "coloured")
+    tell(len(files) - len(skipped), [*skipped, *unreadable(Path(pictures))], f"{single}, {told}", "coloured")
 
 
 def _colour_all(

@@ -13,7 +13,7 @@ from lit_gans.cli.records import Record
 
 LESS_IS_BETTER = ("fid", "fid_normalised", "kid", "swd", "ppl", "kl")
 _FIRST = ("fid", "kid", "swd", "reconstruction")  # scores to choose by, the first that most runs have
-_OF_NO_RUN = ("trainer.logger", "trainer.default_root_dir", "ckpt_path", "weights_only", "trust", "config")
+_OF_NO_RUN = ("name", "trainer.logger", "trainer.default_root_dir", "ckpt_path", "weights_only", "trust", "config")
 _MOST = 8  # options in the table and in the picture
 _NAMED = 12  # runs in the legend
 _PANELS = 4  # scores with curves of their own
@@ -88,6 +88,8 @@ def short_names(flags: Sequence[str]) -> list[str]:
     Examples:
         >>> short_names(["model.optimizer.lr", "model.r1", "model.generator_optimizer.lr"])
         ['optimizer.lr', 'r1', 'generator_optimizer.lr']
+        >>> short_names(["off.quality"])
+        ['off.quality']
     """
 
     def last(flag: str, count: int) -> str:
@@ -95,7 +97,7 @@ def short_names(flags: Sequence[str]) -> list[str]:
 
     names = []
     for flag in flags:
-        counts = range(1, flag.count(".") + 2)
+        counts = range(2 if flag.startswith("off.") else 1, flag.count(".") + 2)  # True of off.quality is no quality
         alone = (last(flag, n) for n in counts if sum(last(other, n) == last(flag, n) for other in flags) == 1)
         names.append(next(alone, flag))
     return names
@@ -170,8 +172,10 @@ def _draw(figure_of: Any, runs: Sequence[Compared], score: str | None, names: Se
         axes.set_xlabel("batches")
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
-    handles, labels = grid[0].get_legend_handles_labels()
-    above.legend(handles[::-1], labels[::-1], loc="outside right upper", frameon=False, fontsize="small")
+    # a run may have curves in some panels only
+    seen = {label: line for axes in grid for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    shown = [run.name for run in runs if run.name in seen]
+    above.legend([seen[name] for name in shown], shown, loc="outside right upper", frameon=False, fontsize="small")
     if scored:
         _draw_parallel(below.subplots(), runs, [*names, f"best {score}"], colours)
     with replacing(path) as temporary:

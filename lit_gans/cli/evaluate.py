@@ -1,5 +1,6 @@
 """``lit-gans evaluate``, ``compare`` and ``features``: scores, their protocol, and networks to score by."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -109,10 +110,19 @@ def compare(scores: list[str]) -> None:
         scores: .json files that 'lit-gans evaluate' wrote, or checkpoints or folders of runs that have such files, or
             the scores.jsonl of runs, of which the best validation counts.
     """
-    from lit_gans.cli.results import scores_of
+    from lit_gans.cli.results import NoScores, scores_of
     from lit_gans.metrics.protocol import comparable
 
-    loaded = [scores_of(Path(place)) for place in scores]
+    loaded, lacking = [], []
+    for place in scores:
+        try:
+            loaded.append(scores_of(Path(place)))
+        except NoScores as error:  # runs/* also names runs that nobody has measured yet
+            lacking.append(error)
+    if not loaded:
+        raise lacking[0]
+    for reason in lacking:
+        print(f"note: left out: {reason}", file=sys.stderr)
     comparable(loaded)
     _print(loaded)
 
@@ -193,6 +203,6 @@ def _better(name: str) -> str:
 
 def _title(scores: "Scores") -> str:
     file = Path(scores.checkpoint)
-    run = Run.of(file).folder
+    run = file.parent if file.suffix == ".jsonl" else Run.of(file).folder  # which lies beside `checkpoints`
     place = "/".join(part for part in (run.parent.name, run.name, file.name) if part)
     return f"{scores.model} {scores.step:,} steps\n{place}"

@@ -29,7 +29,7 @@ def interpolate(
     seed: int | None = None,
     label: list[int] | None = None,
     truncation: float = 1.0,
-    output: str = "interpolation.png",
+    output: str | None = None,
     batch_size: BatchSize = None,
     device: Device = "auto",
     force: Force = False,
@@ -46,11 +46,12 @@ def interpolate(
             to the second, at one latent point. Without it each row goes between two latent points, with one label.
         truncation: below 1, say 0.7, images are more typical and less varied, see 'lit-gans sample --help'.
         output: a .png or .jpg for a row of images a pair, or a .gif or .webp that goes to and fro between them for
-            ever.
+            ever. By default interpolation.png, or interpolation-2.png and so on where that is taken.
     """
     from lit_gans.errors import UsageError, at_least, usable_seed
-    from lit_gans.files import refuse_taken
+    from lit_gans.files import free_name, refuse_taken
 
+    output = free_name("interpolation.png", force) if output is None else output
     kind = Path(output).suffix.lower()
     at_least(1, count=count, batch_size=batch_size)
     usable_seed(seed=seed)
@@ -116,7 +117,7 @@ def arithmetic(
     exemplars: int = 3,
     count: int = 5000,
     seed: int = 0,
-    output: str = "arithmetic.png",
+    output: str | None = None,
     batch_size: BatchSize = None,
     device: Device = "auto",
     force: Force = False,
@@ -136,12 +137,14 @@ def arithmetic(
         exemplars: samples whose latent points are averaged for a concept.
         count: how many samples to draw in the search for exemplars.
         seed: of all draws and of the network that recognises concepts.
-        output: a .png, .jpg or .webp file.
+        output: a .png, .jpg or .webp file; by default arithmetic.png, or arithmetic-2.png and so on where that is
+            taken.
     """
     from lit_gans.cli.writing import picture_file
     from lit_gans.errors import at_least, usable_seed
-    from lit_gans.files import refuse_taken
+    from lit_gans.files import free_name, refuse_taken
 
+    output = free_name("arithmetic.png", force) if output is None else output
     target = picture_file(output)
     at_least(1, batch_size=batch_size, count=count, exemplars=exemplars)
     usable_seed(seed=seed)

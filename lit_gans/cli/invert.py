@@ -26,7 +26,7 @@ def invert(
     clip: float | None = None,
     crop: int | None = None,
     label: int | None = None,
-    output: str = "inversion.png",
+    output: str | None = None,
     latents: str | None = None,
     seed: int = 0,
     batch_size: BatchSize = None,
@@ -49,14 +49,15 @@ def invert(
         crop: side of the middle square that is cut out of every image first, as in training on CelebA, where it is 178
             by default.
         label: class to draw, for a conditional model.
-        output: a .png, .jpg or .webp file.
+        output: a .png, .jpg or .webp file; by default inversion.png, or inversion-2.png and so on where that is taken.
         latents: a .safetensors file for the latent points (noise) and errors; 'lit-gans sample --noise' draws them.
         seed: of the starts.
     """
     from lit_gans.cli.writing import picture_file
     from lit_gans.errors import UsageError, at_least, usable_seed
-    from lit_gans.files import refuse_taken, replacing
+    from lit_gans.files import free_name, refuse_taken, replacing
 
+    output = free_name("inversion.png", force) if output is None else output
     target = picture_file(output)
     at_least(1, batch_size=batch_size, crop=crop)
     at_least(0, max_megapixels=max_megapixels)
@@ -66,7 +67,7 @@ def invert(
     refuse_taken(target, *([] if latents is None else [latents]), force=force)
 
     from lit_gans.cli.models import labels, load_latent
-    from lit_gans.cli.pictures import tell
+    from lit_gans.cli.pictures import tell, unreadable
     from lit_gans.images.photos import find_pictures, write_picture
     from lit_gans.latents.inversion import invert_images
 
@@ -93,7 +94,7 @@ def invert(
     for file, error in zip(files, result.errors.tolist(), strict=True):
         print(f"{error:.5f}  {file}")
     print(f"mean squared error a pixel, of values in [-1, 1], on average: {float(result.errors.mean()):.5f}")
-    tell(len(files), skipped, output, "inverted", ", each above its reconstruction,")
+    tell(len(files), [*skipped, *unreadable(Path(pictures))], output, "inverted", ", each above its reconstruction,")
 
 
 def _read(

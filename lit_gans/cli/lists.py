@@ -80,7 +80,7 @@ def _origin(entry: Entry) -> str:
 def _configs() -> str:
     """Each with its model, its data and the minutes that its comment names."""
     lines = [
-        (config.file.rpartition("/")[2], f"{about} ({config.minutes})" if config.minutes else about)
+        (config.file.rpartition("/")[2], about if config.minutes in about else f"{about} ({config.minutes})")
         for config in index().configs
         for about in [config.about.partition(". ")[0].partition(": ")[0].removesuffix(".")]
     ]

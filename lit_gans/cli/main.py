@@ -90,6 +90,7 @@ ABOUT = {  # a command about lit-gans itself, and the most words that it takes
     "completion": 1,
     "version": 0,
 }
+_WORDS = {"list": "models, backbones, data or configs", "completion": "bash, zsh or fish"}
 _PIPE = 13  # the number of SIGPIPE, which Windows does not have
 _ASK = "__complete"  # what the scripts of shells call
 _HELP = re.compile(r"-h|--([\w.-]+\.)?help(=.*)?")
@@ -134,6 +135,8 @@ def _about(name: str, words: list[str]) -> None:
     """Runs a command that has no options."""
     if words and words[0] in ("-h", "--help"):
         print(next(line.strip() for line in HELP.splitlines() if line.startswith(f"  {name} ")))
+        if name in _WORDS:
+            print(f"a word may follow: {_WORDS[name]}")
     elif len(words) > ABOUT[name] or any(word.startswith("-") for word in words):
         fail(f"{name} takes {'one word' if ABOUT[name] else 'no further words'}, got {shlex.join(words)}", 2)
     elif name == "version":
@@ -176,8 +179,11 @@ def _help() -> str:
 
 
 def _call(name: str, arguments: list[str]) -> None:
+    import warnings
+
     from lit_gans.cli.calling import Call
 
+    warnings.formatwarning = _short
     Call(name, COMMANDS[name]).run(arguments)
 
 
@@ -199,9 +205,9 @@ def _train(arguments: list[str]) -> None:
 
     def short(message: Any, *_: Any, **__: Any) -> str:
         make_room()
-        return f"warning: {' '.join(str(message).split())}\n"
+        return _short(message)
 
-    warnings.formatwarning = short  # the line of code that warns tells a user nothing
+    warnings.formatwarning = short
     from lit_gans.callbacks.progress import make_room
     from lit_gans.training.quiet import LOGGERS, WARNINGS, says_something
 
@@ -219,6 +225,11 @@ def _train(arguments: list[str]) -> None:
 
     with ending_together(_explain):
         TrainCLI.run(arguments)
+
+
+def _short(message: Any, *_: Any, **__: Any) -> str:
+    """A warning without the line of code that warns, which tells a user nothing."""
+    return f"warning: {' '.join(str(message).split())}\n"
 
 
 def _explain(error: BaseException) -> tuple[str, int]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from lit_gans.errors import UsageError
 
+_OTHERS = (".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw")
+
 
 def places(given: Path, output: Path, slash: bool = False) -> list[tuple[Path, Path]]:
     """Every picture with the file that is made of it, of the same name and kind.
@@ -37,6 +39,13 @@ def places(given: Path, output: Path, slash: bool = False) -> list[tuple[Path, P
     if same := [str(file) for file, target in pairs if target.resolve() == file.resolve()]:
         raise UsageError(f"the new picture would replace {same[0]}; name another output")
     return pairs
+
+
+def unreadable(given: Path) -> list[str]:
+    """Why pictures in a folder are passed over whose kinds nothing here reads; a .txt file is no picture."""
+    files = sorted(file for file in given.rglob("*") if file.suffix.lower() in _OTHERS) if given.is_dir() else []
+    seen = [file for file in files if not any(part.startswith((".", "__")) for part in file.relative_to(given).parts)]
+    return [f"{file}: {file.suffix} is not read; make it a .jpg or a .png" for file in seen]
 
 
 def tell(done: int, skipped: Sequence[str], output: str, did: str, words: str = "") -> None:

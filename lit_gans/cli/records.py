@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lit_gans.errors import UsageError
-from lit_gans.runs import Run
+from lit_gans.runs import Run, named_folder
 
 Curve = list[tuple[int, float]]  # batches done and value
 
@@ -47,7 +47,7 @@ def find_runs(paths: Sequence[str]) -> list[Run]:
         UsageError: if a path is not there, or all lead to none.
     """
     found: dict[Path, Run] = {}
-    for path in map(Path, paths):
+    for path in map(named_folder, paths):
         if not path.exists():
             raise UsageError(f"there is no {path}; name a run, for example runs/DCGAN-MNIST/version_0, or runs/*")
         for run in _runs_at(path):

@@ -7,7 +7,11 @@ from pathlib import Path
 
 from lit_gans.errors import UsageError
 from lit_gans.metrics.protocol import Scores
-from lit_gans.runs import Run, find_checkpoint
+from lit_gans.runs import KINDS, Run, find_checkpoint, named_folder
+
+
+class NoScores(UsageError):
+    """Says that a checkpoint has not been measured."""
 
 
 def keep_scores(scores: Scores, target: Path, force: bool = False) -> str:
@@ -46,25 +50,34 @@ def scores_of(place: Path) -> Scores:
 
     Args:
         place: a .json file of scores. Or a checkpoint, or the folder of a run: the .json file beside the checkpoint,
-            else, of a folder, the run's ``scores.jsonl``. Or that file itself, whose best validation counts.
+            else, of a folder, the run's ``scores.jsonl``. Or that file itself, whose best validation counts. ``last``
+            and ``best``, and names of runs, stand for what they do in other commands.
 
     Raises:
         UsageError: if there are none.
     """
+    place = named_folder(place)
+    if str(place) in KINDS and not place.exists():
+        place = find_checkpoint(place).parents[1]
     if not place.exists() and place.suffix != ".ckpt":
         raise UsageError(f"there is no file or folder {place}; name what 'lit-gans evaluate' wrote, or a run's folder")
+    if place.suffix in (".png", ".webp"):  # runs/* also names what 'lit-gans plot' has drawn there
+        raise NoScores(f"{place} is a picture and holds no scores of 'lit-gans evaluate'")
     if place.suffix == ".jsonl":
         return _best(place)
     if not place.is_dir() and place.suffix != ".ckpt":
         return Scores.load(place)
-    checkpoint = find_checkpoint(place)
+    try:
+        checkpoint = find_checkpoint(place)
+    except UsageError as error:  # a folder without one
+        raise NoScores(str(error)) from None
     if not checkpoint.is_file():
         raise UsageError(f"there is no file {place}; name a checkpoint or what 'lit-gans evaluate' wrote")
     if (measured := checkpoint.with_suffix(".json")).is_file():
         return Scores.load(measured)
     if place.is_dir() and (of_run := Run.of(checkpoint).scores).is_file():
         return _best(of_run)
-    raise UsageError(f"{checkpoint} has no scores yet; 'lit-gans evaluate {checkpoint}' measures them")
+    raise NoScores(f"{checkpoint} has no scores yet; 'lit-gans evaluate {checkpoint}' measures them")
 
 
 def _best(path: Path) -> Scores:

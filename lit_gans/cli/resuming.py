@@ -41,6 +41,8 @@ def with_its_run(units: Sequence[Unit], command: str) -> list[Unit]:
         path = find_checkpoint(fetched(value), prefer)
         if not path.is_file():
             raise UsageError(f"there is no checkpoint file {path}; a run keeps its own under checkpoints/last.ckpt")
+        if command != "fit" and str(path) != value:  # fit's table says where a run goes on
+            _note(f"looking at {path}")
     others = [unit for unit in units if unit is not asked and unit.name != "ckpt_path"]
     typed = {unit.key.partition(".")[0] for unit in others}
     config = Run.of(path).config

@@ -100,7 +100,7 @@ def described(option: Option, short: bool = False) -> str:
 
 def listing(option: Option) -> str:
     """The choices of an option."""
-    return ", ".join(str(choice) for choice in option.choices)
+    return ", ".join(dict.fromkeys(str(choice) for choice in option.choices))  # 16 is a number and a text
 
 
 def first_sentence(text: str) -> str:

@@ -25,7 +25,7 @@ def sample(
     label: list[int] | None = None,
     truncation: float = 1.0,
     noise: str | None = None,
-    output: str = "samples.png",
+    output: str | None = None,
     columns: int | None = None,
     batch_size: BatchSize = None,
     device: Device = "auto",
@@ -45,13 +45,15 @@ def sample(
         noise: a .npy, .npz or .safetensors file to draw from, with one row an image, as 'lit-gans invert --latents'
             writes it.
         output: a .png, .jpg or .webp file for a grid, a .zip or .npz file, or a folder for one .png an image. A folder
-            with a dot in its name is written with a slash at its end.
+            with a dot in its name is written with a slash at its end. By default samples.png, or samples-2.png and so
+            on where that is taken.
         columns: images in a row of the grid; by default a column for each class, or about as many as there are rows.
         force: replace a file that is there, or draw into a folder that has files. Pictures of an earlier draw are
             removed.
     """
     from lit_gans.cli.writing import Target
     from lit_gans.errors import UsageError, at_least, usable_seed
+    from lit_gans.files import free_name
 
     for number in seed or []:
         usable_seed(seed=number)
@@ -65,7 +67,7 @@ def sample(
         raise UsageError(f"each of the {len(several)} seeds draws one image; leave out --count")
     if noise is not None and not Path(noise).is_file():
         raise UsageError(f"there is no file {noise}; name a .npy, .npz or .safetensors file with a row an image")
-    target = Target.of(output, force)
+    target = Target.of(free_name("samples.png", force) if output is None else output, force)
 
     from lit_gans.checkpoints import load
     from lit_gans.cli.models import labels, refuse_other_than_drawing, usable

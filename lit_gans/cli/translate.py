@@ -52,7 +52,7 @@ def translate(
 
     from lit_gans.checkpoints import load
     from lit_gans.cli.models import domain, usable
-    from lit_gans.cli.pictures import places, tell
+    from lit_gans.cli.pictures import places, tell, unreadable
     from lit_gans.files import refuse_taken
 
     files = places(Path(pictures), Path(output), output.endswith("/"))
@@ -65,7 +65,7 @@ def translate(
         )
     how = {"to": domain(model, direction), "seed": seed}
     skipped = _translate_all(model, files, how, size, batch_size or 1, max_megapixels)
-    tell(len(files) - len(skipped), skipped, output, "translated")
+    tell(len(files) - len(skipped), [*skipped, *unreadable(Path(pictures))], output, "translated")
 
 
 def _translate_all(

@@ -12,7 +12,7 @@ from lit_gans.cli.arguments import YAML, Unit, split
 from lit_gans.cli.guesses import FOREIGN, REAL
 from lit_gans.cli.words import TRAINING, known
 from lit_gans.errors import UsageError, nearest
-from lit_gans.runs import Run
+from lit_gans.runs import Run, find_checkpoint, named_folder
 
 _OWN = "a class of the user's own"
 _KEY = re.compile(r"[A-Za-z_][\w.-]*\+?=")
@@ -123,17 +123,24 @@ def _names_class(word: str) -> tuple[str, str] | None:
     return None
 
 
+def _is_run(path: Path, word: str) -> bool:
+    """Whether a word leads to a run: by its folder, its checkpoints, or the name that ``--name`` has given it."""
+    return Run(path).config.is_file() or path.name == "checkpoints" or path != Path(word).expanduser()
+
+
 def _standing_alone(word: str, command: str) -> Unit:
     """A word that stands alone: a model, a data set, a configuration, a checkpoint or a folder of pictures."""
-    path = Path(word).expanduser()
+    path = named_folder(Path(word).expanduser())
     if found := _names_class(word):
         return Unit(found[0], [found[1]], alone=True)
     if path.suffix in YAML:
         return Unit("config", [word])
-    if path.suffix == ".ckpt" or word in ("last", "best") or Run(path).config.is_file() or path.name == "checkpoints":
+    if path.suffix == ".ckpt" or word in ("last", "best") or _is_run(path, word):
         if command != "fit":
             return Unit("ckpt_path", [word])
         file = Run(path).config if path.is_dir() else Run.of(path).config
+        if not file.is_file() and path.is_dir():
+            file = Run.of(find_checkpoint(path)).config
         raise UsageError(f"{word} is of a run: --resume {word} goes on with it, and --config {file} repeats it")
     if path.exists():
         return Unit("data", [word])

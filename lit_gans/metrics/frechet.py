@@ -110,7 +110,7 @@ class FrechetDistance(FrechetInceptionDistance):
             if number <= (len(total) if self.strict else 1):
                 raise UsageError(
                     f"the Frechet distance of {len(total)} features needs more than {len(total)} {kind} samples, got "
-                    f"{int(number)}; take more samples, a smaller network, or KID"
+                    f"{int(number)}; take more samples, a smaller network, or KID (--metrics kid)"
                 )
             if not bool(torch.isfinite(total).all()):
                 raise UsageError(f"the {kind} features are not all finite: are there NaNs in the images?")

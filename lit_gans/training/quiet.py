@@ -16,6 +16,7 @@ WARNINGS = (
     "The dirpath",
     "manual optimization",
     "pre-optimization state",
+    "Be aware that when using `ckpt_path`",
 )
 #: parts of notes
 NOTES = (
@@ -25,12 +26,20 @@ NOTES = (
     "litmodels",
     "TPU available",
     "`weights_only` was not set",
+    "Restoring states from",  # the table says where a run goes on
+    "Restored all states",
+    "Loaded model weights",
+    "Initializing distributed",
+    "distributed_backend=",  # the table counts the processes
+    "[rank: ",  # and the seed of each is the seed of all
 )
 _ZERO = "utilities.rank_zero"
 LOGGERS = (
     f"lightning.pytorch.{_ZERO}",
     f"lightning.fabric.{_ZERO}",
     f"lightning_{_ZERO}",
+    "lightning.fabric.utilities.distributed",
+    "lightning.fabric.utilities.seed",
     "lightning.pytorch.trainer.connectors.checkpoint_connector",
 )
 

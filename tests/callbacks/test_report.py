@@ -64,6 +64,16 @@ def test_the_table_and_the_end_of_a_run(folder, capsys):
     assert f"runs/DCGAN-Glyphs/version_0 has {there}" in end
     commands = [line.removeprefix("next:").strip() for line in end.splitlines() if "lit-gans" in line]
     assert [command.split()[1] for command in commands] == ["sample", "plot", "fit"]
+    assert commands[-1].endswith("--epochs N")
+
+
+def test_the_end_says_how_a_run_that_steps_ended_goes_on(folder, capsys):
+    main(["fit", *TINY, "--trainer.max_steps=1"])
+    command = capsys.readouterr().out.splitlines()[-1].split("lit-gans ")[1]
+    assert command == "fit --resume runs/DCGAN-Glyphs/version_0 --steps N"
+    main([*command.removesuffix("N").split(), "2", "--quality=false"])
+    said = capsys.readouterr()
+    assert "done: 2 batches (max_steps=2)" in said.out and "Restor" not in said.err
 
 
 def test_the_next_command_trusts_a_class_of_ones_own(folder, capsys):

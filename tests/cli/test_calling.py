@@ -116,7 +116,7 @@ def test_help_says_what_the_signature_and_the_docstring_say(capsys):
         given("--help")
     shown = " ".join(capsys.readouterr().out.split())
     assert "usage: lit-gans demo checkpoint pictures [options] Does this. And says more." in shown
-    assert "--count N how many, in two lines. [4]" in shown
+    assert "--count N how many, in two lines [4]" in shown
     assert "--direction AtoB|BtoA" in shown and "--label N,N" in shown and "[fid]" in shown
     assert "data_options" not in shown
 

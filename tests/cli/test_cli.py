@@ -200,6 +200,7 @@ def test_a_list_of_augmentations_or_one(model, policies, folder):
     ("arguments", "words", "code"),
     [
         (["fit", "--model", "DCGN"], "unknown model 'DCGN'; did you mean DCGAN? choose from ACGAN, AutoEncoder", 2),
+        (["fit", "--model"], "--model takes a value, and nothing was given; 'lit-gans list models' names", 2),
         (["fit", "--data=MNST"], "unknown data 'MNST'; did you mean MNIST?", 2),
         (["fit", "--model", "my_own.Thing"], "'my_own.Thing' cannot be used: No module named 'my_own'", 2),
         (
@@ -330,6 +331,17 @@ def test_two_draws_do_not_mix(run, folder, capsys):
     main(["sample", "x.ckpt", "--count=2", "--output=mine", "--force"])
     assert sorted(p.name for p in (folder / "mine").iterdir()) == ["00000.png", "00001.png", "00003.png", "00009.png"]
     assert "2 other files in mine stay" in capsys.readouterr().err
+
+
+def test_a_command_without_an_output_can_be_typed_twice(run, folder, capsys):
+    checkpoint = str(run[0] / "checkpoints" / "last.ckpt")
+    for command, name in (("sample", "samples"), ("interpolate", "interpolation")):
+        for number in ("", "-2", "-3"):
+            main([command, checkpoint, "--count=1"])
+            assert f"in {name}{number}.png" in capsys.readouterr().out
+        (folder / f"{name}.png").write_bytes(b"old")
+        main([command, checkpoint, "--count=1", "--force"])
+        assert (folder / f"{name}.png").read_bytes() != b"old" and not (folder / f"{name}-4.png").exists()
 
 
 @pytest.mark.parametrize("command", ["sample", "interpolate", "arithmetic", "invert", "colorize"])

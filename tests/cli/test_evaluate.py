@@ -441,6 +441,25 @@ def test_compare_needs_files(folder):
         assert "the folder . holds no checkpoint" in fails("compare", place)
 
 
+def test_compare_leaves_out_what_nobody_has_measured(checkpoint, folder, capsys):
+    line = scored(checkpoint, "--metrics=kid", "--count=20")
+    for name in ("bare", "mine"):
+        (folder / "runs" / name / "version_0" / "checkpoints").mkdir(parents=True)
+        shutil.copy(checkpoint, folder / "runs" / name / "version_0" / "checkpoints/last.ckpt")
+    (folder / "runs" / "off").mkdir()
+    (folder / "runs" / "plot.png").touch()
+    (folder / "runs/mine/version_0/scores.jsonl").write_text(json.dumps({**line, "step": 20, "checkpoint": ""}))
+    capsys.readouterr()
+    main(["compare", *(f"runs/{name}" for name in ("bare", "mine", "off", "plot.png"))])
+    shown = capsys.readouterr()
+    assert "DCGAN 20 steps" in shown.out and shown.err.count("note: left out: ") == 3
+    assert "mine/version_0/scores.jsonl" in shown.out
+    for name in ("mine", "last"):
+        main(["compare", name])
+        assert "DCGAN 20 steps" in capsys.readouterr().out
+    assert "no scores yet" in fails("compare", "bare", "runs/off")
+
+
 def test_compare_takes_checkpoints_and_runs(checkpoint, folder, capsys):
     run = folder / "runs/DCGAN-Glyphs/version_0"
     (run / "checkpoints").mkdir(parents=True)

@@ -100,6 +100,14 @@ def test_what_is_shown_can_be_typed(command, shown):
     assert len(flags) >= 10 and {*flags} <= known
 
 
+def test_nothing_is_said_twice(shown, capsys):
+    page = " ".join(shown("fit", "--help", "trainer").split())
+    choices = page.partition("an older CPU")[0].partition("AMX: ")[2].partition(" --trainer.logger")[0].split(", ")
+    assert {"16", "bf16-mixed"} <= {*choices} and len({*choices}) == len(choices)
+    main(["list", "configs"])
+    assert not re.search(r"(\d+ minutes) of[^)]*\(\1\)", " ".join(capsys.readouterr().out.split()))
+
+
 @pytest.mark.parametrize("columns", [80, 100])
 @pytest.mark.parametrize("kind", ["model", "data"])
 def test_the_page_of_a_class_is_short_and_has_all_its_options(kind, columns, shown):

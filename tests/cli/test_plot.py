@@ -55,6 +55,22 @@ def test_output(run, ending, tmp_path):
     assert {p.name for p in (tmp_path / "new").iterdir()} == {f"x.{ending}", "x.webp"}
 
 
+def test_the_legend_has_every_run_and_a_switch_its_whole_name(run, monkeypatch, capsys):
+    from matplotlib.figure import SubFigure
+
+    other = run.with_name("version_1")
+    other.mkdir()
+    (other / "metrics.csv").write_text("epoch,step,val/swd\n0,9,1.0\n0,19,0.5\n")
+    for folder, off in ((run, False), (other, True)):
+        (folder / "config.yaml").write_text(yaml.safe_dump({"name": folder.name, "off": {"quality": off}}))
+    legends = []
+    monkeypatch.setattr(SubFigure, "legend", lambda self, lines, names, **_: legends.append((len(lines), names)))
+    plot([str(run), str(other)])
+    assert legends == [(2, ["version_0", "version_1"])]
+    heading = capsys.readouterr().out.splitlines()[0].split()
+    assert heading[:3] == ["run", "off.quality", "batches"]
+
+
 def test_metrics_by_step(run):
     curves = read_metrics(run / "metrics.csv")
     assert curves["discriminator/loss"] == [(10, 1.0), (20, 0.9)] and curves["val/fid"] == [(20, 12.5)]

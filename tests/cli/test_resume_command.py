@@ -49,6 +49,7 @@ def of(name, kind="last"):
         (["--resume", "runs/VAE-MNIST/version_0"], "VAE-MNIST"),
         (["--resume=runs/VAE-MNIST/version_0/checkpoints/last.ckpt"], "VAE-MNIST"),
         (["--ckpt_path", "runs/VAE-MNIST"], "VAE-MNIST"),
+        (["--resume", "VAE-MNIST"], "VAE-MNIST"),
     ],
 )
 def test_a_run_comes_with_its_configuration(typed, name, runs):
@@ -80,6 +81,13 @@ def test_what_is_typed_stands_for_itself(runs):
     assert words("fit", "--config=x.yaml", file) == ["--config=x.yaml", file]
     assert words("fit", "--model=VAE", file) == ["--model=VAE", file]
     assert words("validate", "--model=VAE", file) == [of("VAE-MNIST")[0], "--model=VAE", file]
+
+
+def test_a_command_names_the_checkpoint_that_it_found(runs, capsys):
+    assert words("validate", "DCGAN-MNIST") == of("DCGAN-MNIST", "best")
+    assert "looking at runs/DCGAN-MNIST/version_0/checkpoints/best.ckpt" in capsys.readouterr().err
+    said = fails("fit", "DCGAN-MNIST", code=2)
+    assert said.endswith("goes on with it, and --config runs/DCGAN-MNIST/version_0/config.yaml repeats it")
 
 
 def test_all_processes_of_a_run_go_on_with_the_same(runs, monkeypatch):

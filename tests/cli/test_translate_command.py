@@ -153,6 +153,15 @@ def test_one_too_large_for_the_memory_does_not_end_it(checkpoints, photos, tmp_p
     assert "1large.png" not in {file.name for file in (tmp_path / "out").iterdir()}
 
 
+def test_kinds_that_nothing_reads_are_named(checkpoints, photos, tmp_path, capsys):
+    for name in ("IMG_1.HEIC", ".hidden.heic", "notes.txt"):
+        (photos / name).write_bytes(b"x")
+    translate(checkpoints["cycle"], photos, "--output", tmp_path / "out")
+    said = capsys.readouterr()
+    assert "IMG_1.HEIC: .HEIC is not read; make it a .jpg or a .png" in said.err and "4 pictures in" in said.out
+    assert "hidden" not in said.err and "notes" not in said.err
+
+
 def test_a_picture_that_its_form_cannot_hold_does_not_end_it(checkpoints, photos, tmp_path, capsys, monkeypatch):
     save = Image.Image.save
 
