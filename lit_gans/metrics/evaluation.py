@@ -88,14 +88,17 @@ class Evaluation:
     def gather(self) -> Scoring:
         """Adds the real images and those that the model makes to a new `Scoring`."""
         scoring = Scoring([name for name in self.metrics if name in SCORES], self.network).to(self.model.device)
-        if not self.model.domains:
+        if self.model.domains:
+            self._add_translations(scoring)
+        else:
             self._add_samples(scoring)
-            return scoring
-        self._add_translations(scoring)
         features = 0 if self.network is None else self.network.num_features
-        if self.by_default and min(scoring.counts.values()) <= features:
+        if self.by_default and "fid" in scoring.metrics and min(scoring.counts.values()) <= features:
             del scoring.metrics["fid"]
-            print(f"fid is left out: it takes more than {features} images of each kind", file=sys.stderr)
+            few = " and ".join(str(scoring.counts[kind]) for kind in (True, False))
+            print(
+                f"note: fid is left out: it takes more than {features} images of each kind, not {few}", file=sys.stderr
+            )
         return scoring
 
     def _add_samples(self, scoring: Scoring) -> None:

@@ -542,3 +542,13 @@ def test_a_network_that_is_there_is_kept(folder):
     (folder / "f.safetensors").write_bytes(b"mine")
     assert "--force" in fails("features", "Glyphs", "--output=f.safetensors")
     assert (folder / "f.safetensors").read_bytes() == b"mine"
+
+
+def test_few_images_leave_fid_out_unless_it_was_asked_for(checkpoint, tmp_path, capsys):
+    main(["evaluate", checkpoint, "--count=50", f"--output={tmp_path / 'few.json'}"])
+    said = capsys.readouterr()
+    assert "note: fid is left out: it takes more than 128 images of each kind, not" in said.err
+    assert "kid" in said.out and "fid (" not in said.out
+    assert "--metrics kid" in fails(
+        "evaluate", checkpoint, "--count=50", "--metrics=fid", f"--output={tmp_path / 'x.json'}"
+    )

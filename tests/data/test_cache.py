@@ -442,7 +442,11 @@ def test_a_corrupt_picture_is_named(pictures, keep):
     spoil(source, 5)
     for _ in range(2):  # with its reason every time
         refused(
-            lambda: decoded(source, FRAME, keep, "x"), source.where(5), "is no picture that Pillow knows", "replace or delete it", "skip_corrupt"
+            lambda: decoded(source, FRAME, keep, "x"),
+            source.where(5),
+            "is no picture that Pillow knows",
+            "replace or delete it",
+            "skip_corrupt",
         )
         assert not list(keep.glob("*.safetensors"))
     with pytest.warns(
