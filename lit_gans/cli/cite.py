@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lit_gans.cli.options import Trust
-from lit_gans.cli.words import NOBODY
+from lit_gans.cli.words import NOBODY, known
+from lit_gans.errors import UsageError, nearest
 from lit_gans.runs import Run, find_checkpoint
 
 # papers of torchmetrics' measures, whose docstrings name none that could be read
@@ -23,9 +24,12 @@ def cite(run: str, trust: Trust = NOBODY) -> None:
     Args:
         run: a run's folder, one of its checkpoints, or a model's name, say DCGAN or my_project.MyGAN.
     """
+    checkpoint = _checkpoint(Path(run))
+    if checkpoint is None and "." not in run and run.lower() not in map(str.lower, names := known("lit_gans.models")):
+        raise UsageError(f"unknown model {run!r}{nearest(run, names)}")
+
     from lit_gans.models.references import OWN, bibtex, papers
 
-    checkpoint = _checkpoint(Path(run))
     if checkpoint is None:
         found = papers(run)
     else:
@@ -39,8 +43,6 @@ def _checkpoint(place: Path) -> Path | None:
     Raises:
         UsageError: if a folder has none.
     """
-    from lit_gans.errors import UsageError
-
     if not place.is_dir():
         return place if place.exists() or place.suffix == ".ckpt" or len(place.parts) > 1 else None
     try:
