@@ -5,7 +5,9 @@ from pathlib import Path
 
 from lit_gans.cli.arguments import YAML, Unit
 from lit_gans.cli.checking import checked
+from lit_gans.cli.index import index
 from lit_gans.cli.understanding import data_folder
+from lit_gans.errors import UsageError
 
 
 def refuse_data(data: str | None, root: str | None, options: Mapping[str, str]) -> None:
@@ -25,5 +27,8 @@ def refuse_data(data: str | None, root: str | None, options: Mapping[str, str]) 
         return
     units = data_folder(Unit("data", [data]))
     if root is not None and len(units) == 1:
+        entry = index().find("data", data)
+        if entry is not None and "root" not in entry.options:
+            raise UsageError(f"--root is no option of {entry.name}; leave it out")
         units.append(Unit("data.root", [root]))
     checked([*units, *(Unit(f"data.{name}", [text]) for name, text in options.items())], "validate", whole=False)
