@@ -146,6 +146,8 @@ FAST = [
     ("--epochs ' '", "--epochs takes a whole number, and nothing was given"),
     ("--model ''", "--model takes a value, and nothing was given"),
     ("--data ImageFolder --data.root ''", "--data.root takes a value, and nothing was given"),
+    ("--ckpt_path=", "--ckpt_path takes a value, and nothing was given"),
+    ("--seed_everything=4294967296", "--seed_everything must be from 0 to 4294967295"),
     ("--name ''", "--name takes a value, and nothing was given"),
     ("--config ''", "--config takes a file; "),
     ("--time soon", "--time takes how long, say 30min, 2h or days:hours:minutes:seconds, got soon"),
