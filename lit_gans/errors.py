@@ -96,7 +96,8 @@ def nearest(word: str, choices: Sequence[str]) -> str:
     import difflib
 
     lower = {choice.lower(): choice for choice in choices}
-    close = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.5)
+    cutoff = 0.6 if len(word) > 3 else 0.5
+    close = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=cutoff)
     hint = f"; did you mean {lower[close[0]]}?" if close else ";"
     return f"{hint} choose from {', '.join(choices)}"
 

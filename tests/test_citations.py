@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from conftest import fails
 from lightning import Trainer
 
 import lit_gans
@@ -271,3 +272,10 @@ def test_what_cannot_be_cited_is_one_sentence(given, told, tmp_path, monkeypatch
         main(["cite", given])
     error = capsys.readouterr().err
     assert told in error and len(error.splitlines()) == 1
+
+
+def test_a_name_is_cited_in_any_case_and_an_unknown_one_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    main(["cite", "dcgan"])
+    assert "radford2016unsupervised" in capsys.readouterr().out
+    assert "unknown model 'nothing'" in fails("cite", "nothing")

@@ -91,7 +91,11 @@ def classes_first(units: Sequence[Unit]) -> list[Unit]:
 
 def files(units: Sequence[Unit]) -> list[str]:
     """The configuration files that a command names."""
-    return [unit.values[0] for unit in units if unit.values and (unit.key == "config" or _is_file(unit))]
+    return [
+        unit.values[0]
+        for unit in units
+        if any(map(str.strip, unit.values[:1])) and (unit.key == "config" or _is_file(unit))
+    ]
 
 
 def _is_file(unit: Unit) -> bool:

@@ -45,6 +45,8 @@ class Call:
         self._sort([*words])
         self._place()
         last = sorted(self.given, key=lambda name: self.parameters[name].required)  # wrong options come before files
+        if "data" in self.parameters:
+            self._refuse_data()
         values = {name: self._value(self.parameters[name], self.given[name]) for name in last}
         if self.data:
             values["data_options"] = self.data
@@ -90,7 +92,21 @@ class Call:
                 "has none with a dot" if "data" not in self.parameters else "takes the data's alone, say --data.size 32"
             )
             fail(f"{flag} is an option of fit; {self.name} {has}, 'lit-gans {self.name} --help' lists its own", 2)
+        if not re.fullmatch(r"\w[\w.]*", option):
+            self.fail(f"{flag} names no option of the data")
+        if not text.strip():
+            self.fail(f"{flag} needs a value")
         self.data[option] = text
+
+    def _refuse_data(self) -> None:
+        """Refuses data and options of it that there are not, before anything slow is imported."""
+        from lit_gans.cli.other_data import refuse_data
+
+        given = {name: " ".join(self.given[name]) for name in ("data", "root") if name in self.given}
+        try:
+            refuse_data(given.get("data"), given.get("root"), self.data)
+        except UsageError as error:
+            fail(str(error), 2)
 
     def _known(self, flag: str) -> Parameter:
         """The parameter of a flag, with - or _ between its words."""
@@ -125,6 +141,8 @@ class Call:
         return " and ".join(f"one {parameter.name}" for parameter in self.places) or "no words but options"
 
     def _value(self, parameter: Parameter, texts: list[str]) -> Any:
+        if not all(text.strip() for text in texts):
+            self.fail(f"{parameter.name if parameter.required else f'--{parameter.name}'} needs a value")
         try:
             return parameter.read(texts)
         except UsageError:  # a sentence already: there is no such checkpoint

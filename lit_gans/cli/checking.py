@@ -22,8 +22,13 @@ from lit_gans.errors import UsageError
 _LINKED = ("image_shape", "source_shape", "num_classes", "text_shape")  # arguments that a model takes from the data
 
 
-def checked(units: Sequence[Unit], command: str) -> list[Unit]:
+def checked(units: Sequence[Unit], command: str, whole: bool = True) -> list[Unit]:
     """The flags of a command with their full names, and with values as the parser reads them.
+
+    Args:
+        units: the flags.
+        command: fit, validate, test or predict.
+        whole: whether they are the whole command, in which nothing that a class needs may be missing.
 
     Raises:
         UsageError: for an option that there is not, an unknown class, a wrong value, or one that is missing.
@@ -31,14 +36,15 @@ def checked(units: Sequence[Unit], command: str) -> list[Unit]:
     scope = Scope(command)
     files = [unit for unit in units if unit.name == "config"]
     for unit in files:
-        if not unit.values:
+        if not unit.values or not unit.values[0].strip():
             raise UsageError("--config takes a file; 'lit-gans fit --print_config' writes one")
         check_section("", switches.spelled_out_in(settings.read(unit.values[0])), scope, unit.values[0])
     _refuse_old(units, scope)
     said = []
     for unit in classes_first([unit for unit in units if unit.name != "config"]):
         said += _flag(unit, scope)
-    _complete(said, scope, bool(files))
+    if whole:
+        _complete(said, scope)
     return [*files, *said]
 
 
@@ -78,6 +84,8 @@ def _flag(unit: Unit, scope: Scope) -> list[Unit]:
     except NoClass as error:
         raise UsageError(without_class(f"--{unit.typed}", error, scope)) from None
     scope.given.add(full)
+    if plus and option is not None and not {"list", "other"} & {*option.kinds}:
+        raise UsageError(f"--{unit.typed} adds to a list, and --{full} takes one value; leave the + out")
     if plus and option is not None and full in scope.named:
         scope.name(full, "")
     unit.name = f"{full}+" if plus else full
@@ -89,8 +97,8 @@ def _flag(unit: Unit, scope: Scope) -> list[Unit]:
     if full.startswith("model.") and full.removeprefix("model.") in _LINKED and (data := scope.entry("data")):
         size = ": --size sets it" if full == "model.image_shape" else ""
         raise UsageError(f"--{full} comes from the data, here {data.name}{size}; leave it out")
-    if not unit.values:
-        if not _may_stand_alone(option):
+    if not unit.values or _blank(unit, option):
+        if unit.values or not _may_stand_alone(option):
             lists = {"model": "models", "data": "data", "config": "configs"}
             where = f"; 'lit-gans list {lists[full]}' names what there is" if full in lists else ""
             raise UsageError(f"--{unit.typed} takes {wanted(option) or 'a value'}, and nothing was given{where}")
@@ -125,6 +133,11 @@ def _whole(unit: Unit, path: str, scope: Scope) -> None:
     check_section(path, value, scope, word if word[:1] != "{" else "")
 
 
+def _blank(unit: Unit, option: Option) -> bool:
+    """Whether a value is empty, ``--epochs=``, where that is none."""
+    return not " ".join(unit.values).strip() and option.default != ""
+
+
 def _may_stand_alone(option: Option) -> bool:
     return "bool" in option.kinds
 
@@ -156,7 +169,9 @@ def _unknown(error: Unknown, unit: Unit, scope: Scope) -> str:
 def _class(unit: Unit, path: str, option: Option, scope: Scope) -> list[Unit]:
     """A flag that names a class, or several."""
     words = [part.strip() for word in unit.values for part in _parts(word)]
-    if len(words) == 1 and words[0][:1] in "[{":
+    if words == [""] and "list" in option.kinds:
+        return [unit]
+    if len(words) == 1 and words[0][:1] in ("[", "{"):
         return _described(unit, path, option, scope, words[0])
     if len(words) == 1 and Path(words[0]).suffix in YAML:
         if path not in ("model", "data"):
@@ -189,12 +204,14 @@ def _described(unit: Unit, path: str, option: Option, scope: Scope, text: str) -
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise UsageError(f"--{path} is neither a name nor JSON: {text}") from None
+    if isinstance(value, list) and "list" not in option.kinds:
+        raise UsageError(f"--{path} takes one {option.of}, got {text}")
     for each in value if isinstance(value, list) else [value]:
         check_section(path, each, scope, "")
     return [unit]
 
 
-def _complete(said: Sequence[Unit], scope: Scope, files: bool) -> None:
+def _complete(said: Sequence[Unit], scope: Scope) -> None:
     """Refuses classes without the options that they need."""
     if any(unit.name == "print_config" for unit in said):
         return

@@ -8,6 +8,7 @@ from typing import Any
 
 from lit_gans.cli.options import Trust
 from lit_gans.cli.words import NOBODY, known
+from lit_gans.errors import UsageError, nearest
 from lit_gans.runs import KINDS, Run, find_checkpoint, named_folder
 
 # papers of torchmetrics' measures, whose docstrings name none that could be read
@@ -25,9 +26,9 @@ def cite(run: str, trust: Trust = NOBODY) -> None:
     """
     if "." not in run and not Path(run).exists():
         run = _known(run)  # before PyTorch is imported
+    checkpoint = _checkpoint(Path(run))
     from lit_gans.models.references import OWN, bibtex, papers
 
-    checkpoint = _checkpoint(Path(run))
     if checkpoint is None:
         found = papers(run)
     else:
@@ -41,8 +42,6 @@ def _known(name: str) -> str:
     Raises:
         UsageError: if there is neither.
     """
-    from lit_gans.errors import UsageError, nearest
-
     models = {model.lower(): model for model in known("lit_gans.models")}
     if name.lower() in models:
         return models[name.lower()]
@@ -61,8 +60,6 @@ def _checkpoint(place: Path) -> Path | None:
     Raises:
         UsageError: if a folder has none.
     """
-    from lit_gans.errors import UsageError
-
     if not place.is_dir():
         return place if place.exists() or place.suffix == ".ckpt" or len(place.parts) > 1 else None
     try:

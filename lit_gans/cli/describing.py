@@ -35,6 +35,8 @@ def option(name: str, action: Any) -> dict[str, Any]:
         stored["choices"] = values
     if of:
         stored["of"] = of
+    if "list" in kinds and (length := _length(hint)):
+        stored["length"] = length
     default = None if action.default == "==SUPPRESS==" else plain(action.default)
     if default is not None:
         stored["default"] = default
@@ -71,6 +73,14 @@ def _taken(hint: Any) -> tuple[list[str], list[Any], str]:
         kinds[kind] = None
         of = of or its
     return list(kinds), values, "" if "str" in kinds else of  # a text may be anything
+
+
+def _length(hint: Any) -> int:
+    """How many values the lists of a type have; 0 if that is open."""
+    lists = [part for part in _parts(hint) if get_origin(part) is not Literal and _kind(part)[0] == "list"]
+    pairs = [get_args(part) for part in lists if get_origin(part) is tuple and ... not in get_args(part)]
+    lengths = {len(pair) for pair in pairs}
+    return lengths.pop() if len(pairs) == len(lists) and len(lengths) == 1 else 0
 
 
 def _parts(hint: Any) -> list[Any]:

@@ -21,6 +21,7 @@ class Option:
         help: one text without line breaks.
         of: the kind of the classes that it takes: model, data, backbone, optimizer, scheduler, callback, logger,
             network or "".
+        length: how many values a list of it has; 0 if it may have any number.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Option:
     required: bool = False
     help: str = ""
     of: str = ""
+    length: int = 0
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,8 @@ def as_option(name: str, stored: dict[str, Any]) -> Option:
     """Reads one option."""
     kinds, choices = tuple(stored["kinds"].split()), tuple(stored.get("choices", ()))
     default, required = stored.get("default"), stored.get("required", False)
-    return Option(name, kinds, choices, default, required, stored.get("help", ""), stored.get("of", ""))
+    more = {"help": stored.get("help", ""), "of": stored.get("of", ""), "length": stored.get("length", 0)}
+    return Option(name, kinds, choices, default, required, **more)
 
 
 def as_entry(

@@ -7,6 +7,7 @@ from lit_gans.cli.index import index
 from lit_gans.cli.scope import Scope, Unknown
 from lit_gans.cli.words import TRAINING
 
+_SHORT = [(name, "") for name in REAL]
 _MOST = 3  # other classes to name
 
 
@@ -30,7 +31,11 @@ def suggestion(error: Unknown, scope: Scope) -> str:
     if last in FOREIGN:
         return f"; did you mean {FOREIGN[last]}?"
     top = [each for each in own if "." not in each[0]]
-    if found := _near(plain, top) or _near(plain, own) or (_near(plain, everywhere) if len(plain) > 3 else None):
+    if (
+        found := _near(plain, [*top, *_SHORT] if not error.prefix else top)
+        or _near(plain, own)
+        or (_near(plain, everywhere) if len(plain) > 3 else None)
+    ):
         return _meant(found, error.owner)
     for kind in ("model", "data", "backbone") if not error.prefix else ():
         if having := [entry.short for entry in index().classes[kind].values() if last in entry.options]:
@@ -46,9 +51,16 @@ def suggestion(error: Unknown, scope: Scope) -> str:
 def _meant(found: tuple[str, str], known: str) -> str:
     """The question; with the class that has the option, unless the sentence has named it."""
     name, owner = found
+    name = REAL[name].flag if name in REAL and not owner else name
+    if " and " in name:
+        return f"; did you mean --{found[0]}, which is --{name.replace(' and ', ' and --')}?"
     short = next((s.name for s in REAL.values() if s.flag == name), "")
     said = f"--{short}, which is --{name}" if short and short != name else f"--{name}"
-    whose = "" if "." not in name or owner in (*TRAINING, known) or owner[:2] == "--" else f", an option of {owner}"
+    whose = (
+        ""
+        if not owner or "." not in name or owner in (*TRAINING, known) or owner[:2] == "--"
+        else f", an option of {owner}"
+    )
     return f"; did you mean {said}{whose}?"
 
 

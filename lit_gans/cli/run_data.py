@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from lit_gans.cli import settings
+from lit_gans.cli.arguments import YAML
 from lit_gans.cli.words import known
 from lit_gans.errors import UsageError, nearest
 from lit_gans.runs import Run
@@ -37,7 +38,9 @@ def open_data(
     Raises:
         UsageError: if there is no such data, or it has another shape.
     """
-    if data is not None and Path(data).is_dir() and data not in known("lit_gans.data"):
+    names = {name.lower(): name for name in known("lit_gans.data")}
+    data = None if data is None else names.get(data.lower(), data)
+    if data is not None and Path(data).exists() and Path(data).suffix not in YAML and data not in names.values():
         paired = (Path(data) / "trainA").is_dir() and (Path(data) / "trainB").is_dir()
         data, root = "Unpaired" if paired else "ImageFolder", data if root is None else root
     name, arguments, file = _settings(checkpoint, data)
@@ -96,6 +99,8 @@ def _made(parser: Any, cls: Any, arguments: dict[str, Any], name: str) -> Any:
         said = " ".join(str(error).split())
         if found := re.search(r'[Pp]arser key "data\.(\w+)', said):  # the parser's own words are about its insides
             raise UsageError(f"{name} cannot be opened with {found[1]}={arguments.get(found[1])!r}") from None
+        if found := re.search(r"required: data\.(\w+)", said):
+            raise UsageError(f"{name} needs --data.{found[1]}") from None
         raise UsageError(f"{name} cannot be opened: {said}") from None
 
 

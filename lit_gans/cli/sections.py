@@ -8,8 +8,9 @@ from lit_gans.cli.index import Option, index
 from lit_gans.cli.moved import refuse_moved
 from lit_gans.cli.naming import named
 from lit_gans.cli.nearby import suggestion
-from lit_gans.cli.scope import NoClass, Scope, Unknown
+from lit_gans.cli.scope import USUAL, NoClass, Scope, Unknown
 from lit_gans.cli.values import NotTaken, Wrong, refuse_values, spelled, wanted
+from lit_gans.cli.words import TRAINING
 from lit_gans.errors import UsageError
 
 
@@ -26,11 +27,20 @@ def check_section(path: str, value: Any, scope: Scope, file: str) -> None:
         UsageError: for an option that there is not, an unknown class or a wrong value.
     """
     if isinstance(value, list):
+        plain = [each for each in value if isinstance(each, (str, int, float))]
+        if plain and len(plain) == len(value) and (option := _found(path, scope, file)) is not None and not option.of:
+            _check_plain(path, value, option, file)
         for each in value:
             if isinstance(each, dict):
                 check_section(path, each, scope, file)
         return
+    if path in TRAINING and path not in scope.options:
+        raise UsageError(
+            f"{file} has a section for each command; such a file stands before the command: --config {file} {path}"
+        )
     option = _found(path, scope, file) if path else None
+    if path in USUAL and value is None:
+        raise UsageError(f"{f'{file}: ' if file else '--'}{path} is null; name one, or leave it out for {USUAL[path]}")
     if option is not None and option.of and isinstance(value, (dict, str)):
         value = _class_in_file(path, value, option, scope, file)
     if isinstance(value, dict) and (not path or (option is not None and (option.of or scope.has_parts(path)))):
@@ -57,6 +67,10 @@ def _class_in_file(path: str, value: Any, option: Option, scope: Scope, file: st
             raise UsageError(f"{file}: {error}" if file else str(error)) from None
     if isinstance(value, dict):
         scope.given.add(path)
+        if not isinstance(name, (str, type(None))):
+            raise UsageError(
+                f"{f'{file}: ' if file else '--'}{path}.class_path must be the name of a class, got {name}"
+            )
         inner = value.get("init_args")
         if inner is not None and not isinstance(inner, dict):
             raise UsageError(f"{f'{file}: ' if file else '--'}{path}.init_args must be options by name, got {inner}")
@@ -78,15 +92,20 @@ def _found(path: str, scope: Scope, file: str) -> Option | None:
 
 
 def _check_plain(path: str, value: Any, option: Option, file: str) -> None:
-    text = {True: "true", False: "false"}.get(value) if isinstance(value, bool) else str(value)
+    words = [str(each).lower() if isinstance(each, bool) else str(each) for each in _listed(value)]
+    text = f"[{', '.join(words)}]" if isinstance(value, list) else words[0]
     try:
-        spelled(option, [str(text)])
-        refuse_values(path, str(text))
+        spelled(option, [text])
+        refuse_values(path, text)
     except (Wrong, NotTaken) as error:
         shown = f"{file}: {path}" if file else f"--{path}"
         if isinstance(error, NotTaken):
             raise UsageError(f"{shown} {error}") from None
         raise UsageError(f"{shown} must be {wanted(option)}, got {error}") from None
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def without_class(shown: str, error: NoClass, scope: Scope) -> str:

@@ -16,10 +16,11 @@ from lit_gans.runs import Run, find_checkpoint, named_folder
 
 _OWN = "a class of the user's own"
 _KEY = re.compile(r"[A-Za-z_][\w.-]*\+?=")
-_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|d)\w*$")
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(?:(s)(?:ecs?|econds?)?|(m)(?:ins?|inutes?)?|(h)(?:rs?|ours?)?|(d)(?:ays?)?)")
+_CLOCK = re.compile(r"\d+:\d+:\d+:\d+")
 _PRECISIONS = {"16": "16-mixed", "fp16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "fp32": "32-true"}
 _PRECISIONS |= {"64": "64-true", "fp64": "64-true", "double": "64-true"}
-_SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def understood(words: Sequence[str], command: str, takes: Callable[[str], str]) -> list[Unit]:
@@ -38,12 +39,12 @@ def understood(words: Sequence[str], command: str, takes: Callable[[str], str]) 
     for unit in split(words):
         unit.name = _real(unit.name)
         for word in _left_over(unit, takes):
-            said += _data_folder(_standing_alone(word, command), alone=True)
+            said += data_folder(_standing_alone(word, command), alone=True)
         if unit.name:
-            said += _data_folder([_weights(each, command) for each in _spelled(unit)])
+            said += data_folder([_weights(each, command) for each in _spelled(unit)])
     roots = [unit for unit in said if unit.name == "data.root" and unit.typed != "data.root" and unit.values]
     if roots and not any(unit.key in ("data", "config", "resume", "ckpt_path") for unit in said):
-        said += _data_folder(Unit("data", roots[0].values))  # --root photos alone is --data photos
+        said += data_folder(Unit("data", roots[0].values))  # --root photos alone is --data photos
         said.remove(roots[0])
     return _each_once(said)
 
@@ -141,7 +142,8 @@ def _standing_alone(word: str, command: str) -> Unit:
         file = Run(path).config if path.is_dir() else Run.of(path).config
         if not file.is_file() and path.is_dir():
             file = Run.of(find_checkpoint(path)).config
-        raise UsageError(f"{word} is of a run: --resume {word} goes on with it, and --config {file} repeats it")
+        again = f", and --config {file} repeats it" if file.is_file() else ""
+        raise UsageError(f"{word} is of a run: --resume {word} goes on with it{again}")
     if path.exists():
         return Unit("data", [word])
     if re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", word):
@@ -167,13 +169,17 @@ def _weights(unit: Unit, command: str) -> Unit:
     return _standing_alone(value, command) if value.endswith(".ckpt") else unit
 
 
-def _data_folder(units: Unit | list[Unit], alone: bool = False) -> list[Unit]:
+def data_folder(units: Unit | list[Unit], alone: bool = False) -> list[Unit]:
     """Data that are a folder, ``--data ./photos``, as the data set that reads them."""
     said: list[Unit] = []
     for unit in units if isinstance(units, list) else [units]:
         value = unit.values[0] if unit.values else ""
         folder = Path(value).expanduser()
         plain = unit.name == "data" and value and not _names_class(value) and folder.suffix not in YAML
+        if plain and folder.is_file() and folder.suffix.lower() != ".zip":
+            raise UsageError(
+                f"{value} is no data: they are a folder of pictures, a .zip of it, or the name of a data set"
+            )
         if plain and folder.exists():
             said += [Unit("data", [_reader(folder)], alone=alone), Unit("data.root", [str(folder)])]
         elif plain and ("/" in value or "\\" in value) and value[0] not in "[{":
@@ -203,11 +209,22 @@ def _spelled(unit: Unit) -> list[Unit]:
     if unit.name == "trainer.precision" and unit.values:
         low = unit.values[0].lower()
         unit.values = [_PRECISIONS.get(low, low)]
-    if unit.name == "trainer.max_time" and unit.values and (found := _TIME.match(unit.values[0])):
-        seconds = round(float(found[1]) * _SECONDS[found[2]])
-        days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
-        unit.values = [f"{days:02}:{hours:02}:{minutes:02}:{seconds % 60:02}"]
+    if unit.name in ("trainer.max_time", "max_time") and unit.values:
+        unit.values = [_time(unit)]
     return [unit]
+
+
+def _time(unit: Unit) -> str:
+    """How long, ``2h``, as Lightning spells it, ``00:02:00:00``; what is no text for it stays as it is."""
+    word = " ".join(unit.values).strip().lower()
+    if not word or word[0] in "{[" or word in ("null", "none") or _CLOCK.fullmatch(word):
+        return word
+    found = _TIME.fullmatch(word)
+    if found is None:
+        raise UsageError(f"--{unit.typed} takes how long, say 30min, 2h or days:hours:minutes:seconds, got {word}")
+    seconds = round(float(found[1]) * next(_SECONDS[each] for each in found.groups()[1:] if each))
+    days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
+    return f"{days:02}:{hours:02}:{minutes:02}:{seconds % 60:02}"
 
 
 def _devices(unit: Unit) -> list[Unit]:
@@ -220,9 +237,13 @@ def _devices(unit: Unit) -> list[Unit]:
         accelerator, devices = "cpu", ""
     elif given in ("mps", "auto", "cuda", "gpu", "tpu"):
         accelerator, devices = {"cuda": "gpu"}.get(given, given), ""
-    elif unit.name == "gpus" and re.fullmatch(r"-?\d+", given):
+    elif unit.name == "gpus" and re.fullmatch(r"\d+|-1", given):
         devices = given
     elif kind == "cpu" or not all(part.isdecimal() for part in ids) or kind not in ("cuda", "gpu", given):
-        wanted = "a number of GPUs" if unit.name == "gpus" else "cpu, cuda, cuda:1, mps, auto, or numbers of GPUs: 0,1"
+        wanted = (
+            "a number of GPUs, or -1 for all"
+            if unit.name == "gpus"
+            else "cpu, cuda, cuda:1, mps, auto, or numbers of GPUs: 0,1"
+        )
         raise UsageError(f"--{unit.typed} takes {wanted}, got {given or 'nothing'}")
     return [Unit("trainer.accelerator", [accelerator]), *([Unit("trainer.devices", [devices])] if devices else [])]

@@ -1,8 +1,10 @@
 """Simple values of options: whether a word is one, and how the parser spells it."""
 
 import json
+import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from lit_gans.cli.entries import Option
 from lit_gans.errors import nearest
@@ -16,6 +18,16 @@ _PLAIN = re.compile(r"[\w./+-]+")  # needs no quotes in a list
 # the least value of numbers, by the last name of an option, where smaller ones cannot work in any class
 _LEAST = {"lr": 0, "batch_size": 1, "num_workers": 0, "width": 1, "latent_dim": 1, "size": 1}
 _LEAST |= {"max_epochs": -1, "max_steps": -1, "seed_everything": 0}
+_LEAST |= {"generator_every": 1, "r1": 0, "log_every_n_steps": 0, "count": 0, "every": 1, "limit_val_batches": 0}
+_LEAST |= {"limit_train_batches": 0, "limit_test_batches": 0, "limit_predict_batches": 0, "val_check_interval": 0}
+_MOST = {"seed_everything": 2**32 - 1}
+# words whose type is text, and which nothing else can be
+_ONE_OF = {
+    "trainer.accelerator": ("auto", "cpu", "gpu", "cuda", "mps", "tpu"),
+    "trainer.profiler": ("simple", "advanced", "pytorch", "xla"),
+    "best.mode": ("min", "max"),
+}
+_CLASS = re.compile(r"[.{]|Accelerator$|Profiler$")
 # the names that may stand in a list, whose types are text
 LISTED = {
     "model.augment": ("color", "translation", "cutout", "blit", "geometry", "tone"),
@@ -45,6 +57,16 @@ def refuse_values(path: str, value: str) -> None:
     for part in parts if least is not None else ():
         if re.fullmatch(r"-?\d+(\.\d*)?(e-?\d+)?", part) and float(part) < least:  # type: ignore[operator]
             raise NotTaken(f"must be at least {least}, got {value}")
+    most = _MOST.get(path.rpartition(".")[2])
+    for part in parts if most is not None else ():
+        if re.fullmatch(r"\d+", part) and int(part) > most:  # type: ignore[operator]
+            raise NotTaken(f"must be from 0 to {most}, got {value}")
+    if path in _ONE_OF and not _CLASS.search(value) and value.lower() not in ("null", *_ONE_OF[path]):
+        raise NotTaken(f"must be one of {', '.join(_ONE_OF[path])}, got {value}")
+    if path == "trainer.devices" and not re.fullmatch(r"auto|\[?[\d,\s-]+\]?", value.lower()):
+        raise NotTaken(f"must be a number of devices, their numbers, 0,1, or auto, got {value}")
+    if path == "trainer.default_root_dir" and Path(value).is_file():
+        raise NotTaken(f"is a folder to write to, got the file {value}")
     if path == "name" and (value in (".", "..") or re.search(r"[/\\]", value)):
         raise NotTaken(f"is the name of a folder, without slashes, got {value}; --output says where it lies")
     if path in LISTED and (wrong := next((part for part in parts if part and part not in LISTED[path]), None)):
@@ -55,7 +77,8 @@ def wanted(option: Option) -> str:
     """The values that an option takes, for an error."""
     choices = [f"one of {', '.join(str(choice) for choice in _distinct(option))}"] if option.choices else []
     kinds = [kind for kind in option.kinds if kind in _WORDS and not (kind == "int" and "float" in option.kinds)]
-    return " or ".join([*choices, *(_WORDS[kind] for kind in kinds)])
+    words = _WORDS | ({"list": f"a list of {option.length} values, a,b"} if option.length else {})
+    return " or ".join([*choices, *(words[kind] for kind in kinds)])
 
 
 def spelled(option: Option, words: Sequence[str]) -> list[str]:
@@ -68,9 +91,10 @@ def spelled(option: Option, words: Sequence[str]) -> list[str]:
         return [_list(option, words)]
     word = words[0]
     if word[:1] in ("[", "{") and word[:1]:
-        if {"dict" if word[0] == "{" else "list", *_ANYTHING} & {*option.kinds}:
-            return [word]
-        raise Wrong(word)
+        if not {"dict" if word[0] == "{" else "list", *_ANYTHING} & {*option.kinds}:
+            raise Wrong(word)
+        _of_length(option, word)
+        return [word]
     if (single := _single(option, word)) is not None:
         return [single]
     if "list" in option.kinds and not {"str", "path", "other"} & {*option.kinds} and word:
@@ -88,15 +112,25 @@ def _list(option: Option, words: Sequence[str]) -> str:
         raise Wrong(" ".join(words))
     text = ",".join(words)
     if text[:1] in "[{":
+        _of_length(option, text)
         return text
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not {"str", "other", "class"} & {*option.kinds} and option.name in ("scores", "quality.scores"):
         parts = [part.lower() for part in parts]
+    _of_length(option, f"[{text}]")
     whole = "int" in option.kinds and not {"str", "other"} & {*option.kinds}
     if whole and not all(re.fullmatch(r"[+-]?\d+", part) for part in parts):
         raise Wrong(text)
     quoted = (part if _PLAIN.fullmatch(part) else json.dumps(part, ensure_ascii=False) for part in parts)
     return f"[{', '.join(quoted)}]"
+
+
+def _of_length(option: Option, text: str) -> None:
+    """Refuses a list, ``[a, b]``, of too many or too few values."""
+    inner = re.fullmatch(r"\[([^\[\]{}]*)\]", text)
+    parts = [part.strip() for part in inner[1].split(",") if part.strip()] if inner is not None else []
+    if option.length and inner is not None and len(parts) != option.length:
+        raise Wrong(",".join(parts) or "nothing")
 
 
 def _single(option: Option, word: str) -> str | None:
@@ -115,7 +149,7 @@ def _single(option: Option, word: str) -> str | None:
         number = float(low.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
     except ValueError:
         return None
-    if "float" in kinds and number == number:
+    if "float" in kinds and math.isfinite(number):
         return word
     if "int" in kinds and re.fullmatch(r"[+-]?[\d_]+|0x[\da-f]+", low):
         return word

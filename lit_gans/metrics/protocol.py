@@ -70,8 +70,10 @@ class Scores:
             return cls.made_of(json.loads(path.read_text("utf-8")))
         except UnicodeDecodeError:
             raise UsageError(f"{path} is no text and holds no scores of 'lit-gans evaluate'") from None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-            raise UsageError(f"{path} holds no scores of 'lit-gans evaluate' ({error})") from None
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+            raise UsageError(f"{path} holds no scores of 'lit-gans evaluate'") from None
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read ({error.strerror or error})") from None
 
     @classmethod
     def made_of(cls, content: Any) -> "Scores":

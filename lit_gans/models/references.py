@@ -143,9 +143,10 @@ def _class_of(name: str) -> type:
         if not isinstance(found, type):
             raise UsageError(f"{name} is no class; name a model, say DCGAN or my_project.MyGAN")
         return found
-    if name not in lit_gans.models.__all__:
+    found = {each.lower(): each for each in lit_gans.models.__all__}.get(name.lower())
+    if found is None:
         raise UsageError(f"unknown model {name!r}{nearest(name, sorted(lit_gans.models.__all__))}")
-    return getattr(lit_gans.models, name)
+    return getattr(lit_gans.models, found)
 
 
 def _example(cls: type) -> Any:

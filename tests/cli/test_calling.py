@@ -168,3 +168,35 @@ def test_a_run_that_there_is_not_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for command in ("sample", "evaluate", "interpolate"):
         assert fails(command, "runs/a").startswith("lit-gans: error: there is no checkpoint file runs/a;")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["sample", ""], "checkpoint needs a value"),
+        (["sample", "x.ckpt", "--output="], "--output needs a value"),
+        (["invert", "x.ckpt", " "], "pictures needs a value"),
+        (["plot", "y", ""], "runs needs a value"),
+        (["cite", ""], "run needs a value"),
+        (["evaluate", "x.ckpt", "--data", ""], "--data needs a value"),
+        (["evaluate", "x.ckpt", "--data", "Glyphs", "--data.size", ""], "--data.size needs a value"),
+        (["evaluate", "x.ckpt", "--data", "Glyphs", "--data.", "3"], "--data. names no option of the data"),
+        (["evaluate", "x.ckpt", "--data", "MNST"], "unknown data 'MNST'; did you mean MNIST?"),
+        (["evaluate", "x.ckpt", "--data", "./nowhere"], "there is no folder ./nowhere with data"),
+        (["evaluate", "x.ckpt", "--data", "x.ckpt"], "x.ckpt is no data: they are a folder of pictures"),
+        (["evaluate", "x.ckpt", "--data", "Glyphs", "--data.szie", "3"], "--data.szie is no option of Glyphs; did you"),
+        (
+            ["evaluate", "x.ckpt", "--data", "glyphs", "--data.size", "x"],
+            "--data.size must be a whole number or a list",
+        ),
+        (["features", "y", "--data.batch_size", "0"], "--data.batch_size must be at least 1, got 0"),
+        (["arithmetic", "x.ckpt", "--data", "LSGAN"], "unknown data 'LSGAN'"),
+    ],
+    ids=range(15),
+)
+def test_empty_words_and_wrong_data_are_answered_before_anything_is_read(words, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.ckpt").touch()
+    (tmp_path / "y").mkdir()
+    assert said in fails(*words, code=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.ckpt", "y"]
