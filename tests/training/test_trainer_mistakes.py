@@ -225,4 +225,5 @@ def test_a_generator_alone_says_the_size_of_its_noise():
     with_size = generator()
     with_size.latent_dim = 8
     assert DCGAN(generator=with_size).sample(2).shape == (2, 1, 16, 16)
-    refused(lambda: DCGANBackbone(width="a"), "width must be at least 1, got 'a'")
+    words = DCGANBackbone(width="a")
+    refused(lambda: DCGAN(image_shape=(1, 16, 16), backbone=words), "width must be at least 1, got 'a'")
