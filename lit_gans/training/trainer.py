@@ -1,12 +1,13 @@
 """Lightning's Trainer with what a run from the command line has."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningDataModule, seed_everything
 from lightning.pytorch import Trainer as LightningTrainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import Logger
 from torch.utils.data import DataLoader, Subset
 
 from lit_gans.callbacks import Quality, SampleGrid, default
@@ -41,10 +42,10 @@ class Trainer(LightningTrainer):
         report: print what the run finds and does before it begins, and what there is at its end.
         seed: of all random numbers from here on; None leaves them as they are. Make the Trainer before the model, and
             the model's first weights are of this seed, too.
-        trainer: arguments of Lightning's Trainer: max_epochs, max_steps, accelerator, devices, precision, logger,
-            callbacks and so on. Loggers come after the run folder's own: objects, or ``"wandb"``, ``"tensorboard"``,
-            ``"mlflow"`` and ``"csv"``, which write where the run does. ``logger=False`` is ``folder=False``, and
-            ``enable_checkpointing=False`` is ``checkpoints=False``.
+        logger: loggers beside the run folder's own: objects, or ``"wandb"``, ``"tensorboard"``, ``"mlflow"`` and
+            ``"csv"``, which write where the run does. False is ``folder=False``.
+        trainer: arguments of Lightning's Trainer: max_epochs, max_steps, accelerator, devices, precision, callbacks and
+            so on. ``enable_checkpointing=False`` is ``checkpoints=False``.
 
     Raises:
         UsageError: if an argument does not exist or is of another kind, a callback or a logger needs the folder that
@@ -65,16 +66,18 @@ class Trainer(LightningTrainer):
         monitor: bool = True,
         report: bool = True,
         seed: int | None = 0,
+        logger: Logger | str | type[Logger] | Iterable[Logger | str | type[Logger]] | bool | None = True,
         **trainer: Any,
     ) -> None:
+        trainer["logger"] = logger
         words = {"scores": scores, "pictures": pictures, "checkpoints": checkpoints, "folder": folder}
         refuse_arguments({**words, "monitor": monitor, "report": report, "seed": seed}, trainer)
         usable_seed(seed=seed)
         if seed is not None:
             seed_everything(seed, verbose=False)
-        if not folder and trainer.get("logger", True) not in (True, False, None):
+        if not folder and logger not in (True, False, None):
             raise UsageError("folder=False leaves loggers without a place to write: leave it out, or the logger")
-        folder = folder and trainer.get("logger", True) is not False
+        folder = folder and logger is not False
         given = as_list(trainer.get("callbacks"))
         refuse_callbacks(given)
         if not folder and (writer := next((c for c in given if isinstance(c, SampleGrid)), None)):
@@ -97,7 +100,7 @@ class Trainer(LightningTrainer):
             own=given,
         )
         trainer.setdefault("default_root_dir", ROOT)
-        loggers, self._kinds = split_loggers(trainer.get("logger"))
+        loggers, self._kinds = split_loggers(logger)
         trainer["logger"] = run_loggers(loggers, trainer["default_root_dir"], None) if folder else False
         trainer["plugins"] = safe_plugins(trainer.get("plugins"))
         if endless(**trainer):
