@@ -19,6 +19,8 @@ class Exploring(Sampling):
     """Methods that every model has; one that cannot do a thing says so, and what it can do instead."""
 
     value_range: ClassVar[tuple[float, float] | None]
+    #: whether what the generator translates are images in the value range, and not lightness or hints as well
+    takes_images_alone: ClassVar[bool] = True
 
     def encode(self, images: Tensor) -> Tensor:
         """Codes (N, latent_dim) of images (N, C, H, W) in [-1, 1].
@@ -125,8 +127,8 @@ class Exploring(Sampling):
             )
             raise UsageError(f"{words} {expected}, got {what}{one}")
         images = torch.as_tensor(images)
-        if self.value_range != (-1, 1):
-            return images
+        if self.value_range != (-1, 1) or not self.takes_images_alone:
+            return to_float(images) if images.dtype == torch.uint8 else images
         if is_halved(images):  # a validation may have such images by chance
             rank_zero_warn(
                 f"{words} images in [-1, 1], and these look like [0, 1]: bring them there with image * 2 - 1"
