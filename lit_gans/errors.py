@@ -4,6 +4,7 @@ import math
 import sys
 import traceback
 from collections.abc import Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,6 +27,11 @@ def reason(error: BaseException, longest: int = 200) -> str:
     return " ".join(text.split())[:longest].rstrip(" .")
 
 
+def class_name(model: Any) -> str:
+    """The name of a model's class in a message; an object that stands for anybody's module has that of the module."""
+    return type(getattr(model, "stands_for", model)).__name__
+
+
 def finite_from(least: float, *numbers: float | Sequence[float] | None) -> bool:
     """Whether all numbers, and those in sequences, are finite and not smaller than ``least``; None is skipped.
 
@@ -36,11 +42,15 @@ def finite_from(least: float, *numbers: float | Sequence[float] | None) -> bool:
         (True, False, False)
     """
     return all(
-        least <= number < math.inf
+        _is_number(number) and least <= number < math.inf
         for given in numbers
         if given is not None
         for number in (given if isinstance(given, Sequence) else (given,))
     )
+
+
+def _is_number(given: Any) -> bool:
+    return isinstance(given, Real) or (hasattr(given, "ndim") and not given.ndim)
 
 
 def at_least(least: float, **numbers: float | Sequence[float] | None) -> None:
@@ -57,7 +67,7 @@ def at_least(least: float, **numbers: float | Sequence[float] | None) -> None:
     """
     for name, given in numbers.items():
         if not finite_from(least, given):
-            raise UsageError(f"{name} must be at least {least:g}, got {given}")
+            raise UsageError(f"{name} must be at least {least:g}, got {given!r}")
 
 
 def usable_seed(**seeds: int | None) -> None:
@@ -68,8 +78,9 @@ def usable_seed(**seeds: int | None) -> None:
     """
     for name, given in seeds.items():
         # generators take 64 bits; a data set begins with a small multiple of it, an epoch's number is added
-        if given is not None and not -(2**60) < given < 2**60:
-            raise UsageError(f"{name} must be a whole number between -2^60 and 2^60, got {given}")
+        whole = isinstance(given, Integral) and not isinstance(given, bool)
+        if given is not None and not (whole and -(2**60) < given < 2**60):
+            raise UsageError(f"{name} must be a whole number between -2^60 and 2^60, got {given!r}")
 
 
 def refuse_odd_numbers(options: Any, name: str = "") -> None:

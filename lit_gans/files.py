@@ -103,12 +103,13 @@ def lock(file: int, shared: bool = False, wait: bool = True) -> bool:
     return True
 
 
-def refuse_taken(*targets: str | os.PathLike[str], force: bool = False) -> None:
+def refuse_taken(*targets: str | os.PathLike[str], force: bool = False, word: str = "--force") -> None:
     """Checks that the files that a command is about to write can be written, before it computes anything.
 
     Args:
         targets: the files.
         force: whether they may replace files that are there already.
+        word: how a user says so.
 
     Raises:
         UsageError: if one is there already, or is a folder, or its folder cannot be made.
@@ -126,7 +127,7 @@ def refuse_taken(*targets: str | os.PathLike[str], force: bool = False) -> None:
         said = f"{taken[0]} is there already"
         if len(taken) > 1:
             said = f"{taken[0]} and {len(taken) - 1} more files are there already"
-        raise UsageError(f"{said}; name another output, or replace what is there with --force")
+        raise UsageError(f"{said}; name another output, or replace what is there with {word}")
 
 
 def free_name(name: str, force: bool = False) -> str:

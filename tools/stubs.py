@@ -19,6 +19,13 @@ PACKAGES = ("lit_gans", "lit_gans.families", "lit_gans.models", "lit_gans.data")
 HEAD = '"""Every argument of every class by name, for editors. Written by tools/stubs.py, not by hand."""\n'
 
 
+#: what Python takes beside what the command line reads from an annotation: names, and Lightning's dict of a schedule
+ALSO = {
+    "OptimizerCallable": "OptimizerCallable | str",
+    "LRSchedulerCallable": "LRSchedulerCallable | str | dict[str, object]",
+}
+
+
 class Argument(NamedTuple):
     """An argument of a constructor, as its source spells it."""
 
@@ -29,7 +36,10 @@ class Argument(NamedTuple):
     owner: type  # whose constructor has it
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.annotation}{'' if self.default is None else f' = {self.default}'}"
+        annotation = self.annotation
+        for read, taken in ALSO.items():
+            annotation = annotation.replace(read, taken)
+        return f"{self.name}: {annotation}{'' if self.default is None else f' = {self.default}'}"
 
 
 def arguments(cls: type) -> list[Argument]:

@@ -8,7 +8,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
 from lit_gans.callbacks.strangers import Stranger, refuse_without_samples, seen
-from lit_gans.errors import UsageError, at_least
+from lit_gans.errors import UsageError, at_least, reason
 from lit_gans.networks.base import evaluating
 
 _IMAGES = 256  # of each kind that a look takes
@@ -142,7 +142,8 @@ class CollapseMonitor(Callback):
         try:
             with evaluating(pl_module.discriminator):
                 verdicts = [pl_module.discriminator(images) for images in (real, fake)]
-        except TypeError:  # a discriminator that takes more than an image
+        except (TypeError, RuntimeError) as error:  # a discriminator that takes more than an image, or something else
+            self._warn("judge", f"no look at the discriminator, which does not take images alone: {reason(error)}")
             return {}
         if not all(isinstance(v, Tensor) and v.numel() == len(real) for v in verdicts):
             return {}

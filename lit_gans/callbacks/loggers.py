@@ -15,6 +15,7 @@ one store; it is a database because MLflow no longer writes plain files. Other l
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,15 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from torch import Tensor
 
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, nearest
 from lit_gans.images.grid import to_image
 
+_SHORT: dict[str, type[Logger]] = {
+    "csv": CSVLogger,
+    "wandb": WandbLogger,
+    "tensorboard": TensorBoardLogger,
+    "mlflow": MLFlowLogger,
+}
 _PROJECT = "lit_gans"  # on the server of W&B, if nobody has named one
 
 
@@ -62,6 +69,34 @@ def _chosen_for_wandb() -> str | None:
     chosen = os.environ.get("WANDB_DIR")
     by_agent = chosen and os.environ.get("WANDB_SWEEP_ID") and Path(chosen).resolve() == Path.cwd()
     return None if by_agent else chosen
+
+
+def logger_kind(given: str | type) -> type[Logger]:
+    """The class of a logger by its short name, or that class itself.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    if isinstance(given, type) and issubclass(given, Logger):
+        return given
+    if isinstance(given, str) and (kind := _SHORT.get(given.lower().removesuffix("logger"))):
+        return kind
+    word = given if isinstance(given, str) else given.__name__
+    raise UsageError(f"there is no logger {word!r}{nearest(word, list(_SHORT))}, or pass one of Lightning's loggers")
+
+
+def loggers_beside(run: CSVLogger, kinds: Sequence[type[Logger]]) -> list[Logger]:
+    """Loggers of these classes that write where a run does, whose own logger is there already.
+
+    Raises:
+        UsageError: if the package of one is not installed.
+    """
+    made = []
+    for kind in dict.fromkeys(kinds):
+        if not issubclass(kind, CSVLogger):
+            refuse_missing(kind)
+            made.append(kind(**in_run_folder(kind, run)))
+    return made
 
 
 def refuse_missing(kind: type) -> None:

@@ -1,12 +1,13 @@
 """Anybody's LightningModule, as the callbacks see it: what only models of this library say has a default here."""
 
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from lit_gans.errors import UsageError, reason
-from lit_gans.metrics.checks import refuse_other_range
+from lit_gans.images.ranges import refuse_other_range
 from lit_gans.networks.base import evaluating
 
 _PLAYERS = ("generator", "discriminator")
@@ -33,8 +34,9 @@ def refuse_without_samples(module: Any, name: str) -> None:
 class Stranger:
     """A LightningModule that has ``sample(n)`` and need not say anything else about itself.
 
-    Batches may be images, ``(images, labels)`` or a dict with ``image``. Networks that are named ``generator`` and
-    ``discriminator`` are taken for the players of a game. Everything that is not named here is asked of the module.
+    Batches may be images, ``(images, labels)`` or a dict with ``image``, or with one tensor of images. Networks that
+    are named ``generator`` and ``discriminator`` are taken for the players of a game. Everything that is not named here
+    is asked of the module.
 
     Args:
         module: draws by ``sample(n)``, (n, C, H, W) images in [-1, 1].
@@ -56,6 +58,20 @@ class Stranger:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.module, name)
+
+    @property
+    def stands_for(self) -> Any:
+        """The module, for its name in messages."""
+        return self.module
+
+    @property
+    def device(self) -> torch.device:
+        """Where the module draws: what it says itself, or the place of its weights."""
+        said = getattr(self.module, "device", None)
+        if isinstance(said, torch.device):
+            return said
+        weights = self.module.parameters() if isinstance(self.module, nn.Module) else iter(())
+        return next((weight.device for weight in weights), torch.device("cpu"))
 
     @property
     def image_shape(self) -> tuple[int, ...] | None:
@@ -88,11 +104,14 @@ class Stranger:
             batch = {"image": batch}
         elif isinstance(batch, (tuple, list)):
             batch = dict(zip(("image", "label"), batch, strict=False))
+        if isinstance(batch, dict) and "image" not in batch:  # pixel_values, say
+            pictures = [name for name, value in batch.items() if isinstance(value, Tensor) and value.ndim == 4]
+            batch = {**batch, "image": batch[pictures[0]]} if len(pictures) == 1 else batch
         if not isinstance(batch, dict) or not isinstance(batch.get("image"), Tensor):
             has = ", ".join(map(str, batch)) if isinstance(batch, dict) else f"a {type(batch).__name__}"
             raise UsageError(
-                f"callbacks look at batches that are images, (images, labels) or a dict with 'image', got {has}; let "
-                "collate_fn make one of these"
+                "batches must be images, (images, labels) or a dict with 'image' or one other tensor (N, C, H, W), "
+                f"got {has}; let collate_fn make one of these"
             )
         refuse_other_range(batch["image"], "the data's images")
         return batch
@@ -103,9 +122,10 @@ class Stranger:
         Raises:
             UsageError: if that fails for want of other arguments, or gives anything but n samples in [-1, 1].
         """
-        name, device = type(self.module).__name__, self.module.device
+        name, device = type(self.module).__name__, self.device
         devices = [device] if device.type == "cuda" else []
-        with torch.no_grad(), evaluating(self.module), torch.random.fork_rng(devices, enabled=seed is not None):
+        resting = evaluating(self.module) if isinstance(self.module, nn.Module) else nullcontext()
+        with torch.no_grad(), resting, torch.random.fork_rng(devices, enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
             try:

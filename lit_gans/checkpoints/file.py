@@ -13,6 +13,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lit_gans.checkpoints.trust import shown
 from lit_gans.errors import UsageError, reason
 from lit_gans.files import replacing
+from lit_gans.runs import Run, find_checkpoint
 
 KEY = "lit_gans"
 RANDOM = "random_states"
@@ -56,6 +57,22 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         if KEY in content:
             _check(content, source(path))
         return content
+
+
+def located(path: Any) -> Any:
+    """The checkpoint that somebody means: a file, an open file, a run or its folder, or ``last`` or ``best``.
+
+    Raises:
+        UsageError: if it is nothing of the kind, or the folder has none.
+    """
+    path = path.folder if isinstance(path, Run) else path
+    if hasattr(path, "read"):
+        return path
+    if not isinstance(path, (str, os.PathLike)):
+        raise UsageError(
+            f"a checkpoint is a file, or the folder of a run, such as 'runs/DCGAN-MNIST/version_0', got {path!r:.60}"
+        )
+    return find_checkpoint(path)
 
 
 def read(path: Any, map_location: Any = "cpu") -> dict[str, Any]:

@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lit_gans.checkpoints import functions
-from lit_gans.checkpoints.file import KEY, RANDOM, plain_key, read, source
+from lit_gans.checkpoints.file import KEY, RANDOM, located, plain_key, read, source
 from lit_gans.checkpoints.mistakes import advice
 from lit_gans.checkpoints.recording import Recorded, defaults
 from lit_gans.checkpoints.taking import take_from, weights_of
@@ -45,7 +45,8 @@ def load(
     """Builds the model that a checkpoint holds, with its weights.
 
     Args:
-        path: a checkpoint file, or a file object that is open for reading bytes.
+        path: a checkpoint file, a file object that is open for reading bytes, a run or its folder, whose best
+            checkpoint counts, or else its last; or ``best`` or ``last``, that of the newest run in ``runs``.
         map_location: the device to load to, or a dict or function as ``torch.load`` takes it; by default the CPU.
         expected: a class that the checkpoint must hold, itself or a subclass.
         trust: packages of yours that the checkpoint names classes of. They are imported, which runs their code. Other
@@ -62,6 +63,7 @@ def load(
             no part of a model or may not be imported, or needs a network.
     """
     _refuse_device(map_location)
+    path = located(path)
     checkpoint, where = read(path, "cpu" if map_location is None else map_location), source(path)
     cls = named_class(checkpoint, where, expected, trust)
     if expected is not None and not issubclass(cls, expected):

@@ -32,7 +32,7 @@ def save(model: Any, path: str | os.PathLike[str], *, force: bool = False) -> No
         raise UsageError(
             f"save writes models of lit_gans, got a {type(model).__name__}; use torch.save(network.state_dict(), path)"
         )
-    refuse_taken(path, force=force)
+    refuse_taken(path, force=force, word="force=True")
     model._take_over()  # networks that were replaced since the model was made
     prove_loadable(model)
     content: dict[str, Any] = {

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from lit_gans.checkpoints.file import plain_key, unpack
+from lit_gans.checkpoints.file import located, plain_key, unpack
 from lit_gans.errors import UsageError, reason
 
 _AVERAGES = ("generator_ema.", "encoder_ema.", "classifier_ema.")
@@ -59,7 +59,7 @@ def take(model: nn.Module, source: Any) -> Taken:
     Args:
         model: the model or network to fill.
         source: a checkpoint of any library, a file of weights (``torch.save(network.state_dict(), path)`` or
-            ``.safetensors``), a dict of weights, or a network.
+            ``.safetensors``), the folder of a run, a dict of weights, or a network.
 
     Raises:
         UsageError: if the file cannot be read without running code, or no weight fits.
@@ -69,6 +69,8 @@ def take(model: nn.Module, source: Any) -> Taken:
         >>> str(take(new, old))
         '2 of 4 weights were taken; 2 have another shape and keep their start (1.weight, 1.bias)'
     """
+    if not isinstance(source, (nn.Module, Mapping)):
+        source = located(source)
     label = f"a {type(source).__name__}" if isinstance(source, (nn.Module, Mapping)) else str(source)
     return take_from(model, weights_of(source), label)
 

@@ -130,7 +130,17 @@ class EncoderDecoder(JointModel):
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
-        """Codes (N, latent_dim) of images (N, C, H, W) in [-1, 1], by the averaged encoder."""
+        """Codes (N, latent_dim) of images (N, C, H, W) in [-1, 1], by the averaged encoder.
+
+        Raises:
+            UsageError: if they are no images, or of another shape than the model's.
+        """
+        images = self.usable_images(images, f"a {type(self).__name__} encodes")
+        if tuple(images.shape[1:]) != tuple(self.shape):
+            raise UsageError(
+                f"this {type(self).__name__} encodes images of shape {tuple(self.shape)}, got "
+                f"{tuple(images.shape[1:])}; resize them"
+            )
         with self.inference_encoder() as encoder:
             return in_parts(lambda part: self.encoded(encoder, part)[0], images, like=self._like())
 

@@ -1,18 +1,26 @@
 """What the commands do with a model, as its methods: encode, translate, invert, interpolate."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lit_gans.core.sampling import Sampling
 from lit_gans.errors import UsageError
+from lit_gans.images.ranges import is_halved, refuse_other_range
+from lit_gans.images.shape import to_float
 from lit_gans.latents.inversion import Inversion, invert_images
 from lit_gans.latents.paths import Mode, draw, path
 
 
 class Exploring(Sampling):
     """Methods that every model has; one that cannot do a thing says so, and what it can do instead."""
+
+    value_range: ClassVar[tuple[float, float] | None]
+    #: whether what the generator translates are images in the value range, and not lightness or hints as well
+    takes_images_alone: ClassVar[bool] = True
 
     def encode(self, images: Tensor) -> Tensor:
         """Codes (N, latent_dim) of images (N, C, H, W) in [-1, 1].
@@ -64,9 +72,7 @@ class Exploring(Sampling):
                 of range.
         """
         size = self._refuse_without_latents("invert")
-        if not isinstance(images, Tensor) or images.ndim != 4:
-            given = tuple(images.shape) if isinstance(images, Tensor) else f"a {type(images).__name__}"
-            raise UsageError(f"invert takes images (N, channels, height, width) in [-1, 1], got {given}")
+        images = self.usable_images(images, "invert takes")
         if label is None and self.known_classes is not None:
             raise UsageError(f"a {type(self).__name__} draws by class: say which, invert(images, label=3)")
         conditions = self.conditions(label, len(images))
@@ -100,6 +106,36 @@ class Exploring(Sampling):
             given["label"] = by_row.repeat_interleave(steps, 0)
         drawn = self.sample(**given)
         return torch.unflatten(drawn, 0, (n, steps))
+
+    def usable_images(self, images: Any, words: str) -> Tensor:
+        """Images that a user gives, as a float tensor (N, C, H, W); bytes in [0, 255] become [-1, 1].
+
+        Args:
+            images: a tensor or an array.
+            words: the beginning of the sentence that refuses others.
+
+        Raises:
+            UsageError: if they are none, or certainly have another range than the model's.
+        """
+        given = images if isinstance(images, (Tensor, np.ndarray)) else None
+        dims = 4 if self.image_shape is None else 1 + len(self.image_shape)
+        if given is None or given.ndim != dims:
+            what = f"a {type(images).__name__}" if given is None else str(tuple(given.shape))
+            one = "; for one image give image[None]" if given is not None and given.ndim == dims - 1 else ""
+            expected = (
+                "images (N, channels, height, width) in [-1, 1]" if dims == 4 else f"samples of {dims} dimensions"
+            )
+            raise UsageError(f"{words} {expected}, got {what}{one}")
+        images = torch.as_tensor(images)
+        if self.value_range != (-1, 1) or not self.takes_images_alone:
+            return to_float(images) if images.dtype == torch.uint8 else images
+        if is_halved(images):  # a validation may have such images by chance
+            rank_zero_warn(
+                f"{words} images in [-1, 1], and these look like [0, 1]: bring them there with image * 2 - 1"
+            )
+        else:
+            refuse_other_range(images, f"the images that {words}")
+        return to_float(images) if images.dtype == torch.uint8 else images
 
     def _refuse_without_latents(self, method: str) -> int:
         """The size of the latent vectors.

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
 from lit_gans.core.batches import IMAGES
 from lit_gans.errors import UsageError
@@ -56,7 +57,7 @@ def _refuse_loader(source: Any, function: str) -> None:
     if isinstance(source, (str, Path)):
         text = repr(str(source))
         raise UsageError(f"{call} was given the text {text}; give it data, such as lit_gans.ImageFolder(root={text})")
-    if isinstance(source, (Tensor, Dataset)) and not isinstance(source, LightningDataModule):
+    if isinstance(source, (Tensor, np.ndarray, Dataset)) and not isinstance(source, LightningDataModule):
         kind = type(source).__name__
         raise UsageError(
             f"{call} was given a {kind}; put it into a loader: DataLoader(data, batch_size=64, shuffle=True)"
@@ -67,6 +68,15 @@ def _refuse_loader(source: Any, function: str) -> None:
                 f"{type(loader.dataset).__name__} gives PIL pictures, of which no batch can be made; give it "
                 f"transform={_NORMALISE}, from torchvision.transforms"
             )
+        if function == "fit" and isinstance(loader, DataLoader) and _is_empty(loader):
+            raise UsageError(
+                "the training loader gives no batch: its data set is empty, or has fewer samples than one batch and "
+                "drop_last=True; give it more samples or a smaller batch_size"
+            )
+
+
+def _is_empty(loader: DataLoader[Any]) -> bool:
+    return not isinstance(loader.dataset, IterableDataset) and len(loader) == 0
 
 
 def _gives_pictures(loader: DataLoader[Any]) -> bool:

@@ -231,7 +231,9 @@ class BaseGAN(Regularised):
         """A player's step, which a variant may have wrapped."""
         name = f"{player}_step"
         step = getattr(self, name, None)  # a third player need not have one
-        terms = step(batch, fake) if step else self._move(player, getattr(self, f"{player}_loss"), batch, fake)
+        terms = (
+            step(batch, fake) if step else self._move(player, self._hook(f"{player}_loss", "named terms"), batch, fake)
+        )
         if not isinstance(terms, dict):
             raise UsageError(
                 f"{name} must return a dict of terms: super().{name}(batch, fake) gives one, {{}} is "

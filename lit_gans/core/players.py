@@ -37,11 +37,25 @@ class Players(GenerativeModel):
             network = given.get(player)
             refuse_no_network(player, network)
             if network is None:
-                network = getattr(self, f"make_{player}")()
+                network = self._hook(f"make_{player}", "its network")()
             if player == "generator":
                 self.set_generator(network)
             else:
                 setattr(self, player, network)
+
+    def _hook(self, name: str, gives: str) -> Any:
+        """A method that a class writes for each of its players.
+
+        Raises:
+            UsageError: if it does not.
+        """
+        if (method := getattr(self, name, None)) is None:
+            mine = type(self).__name__
+            raise UsageError(
+                f"{mine} has the players {', '.join(self.players)}, but no method {name}; write {mine}.{name}, which "
+                f"gives {gives}"
+            )
+        return method
 
     def make_generator(self) -> nn.Module:
         """The generator that is made where none is given."""

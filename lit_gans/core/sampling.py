@@ -89,7 +89,8 @@ class Sampling(HeldOut):
         Raises:
             UsageError: if nobody has said it and there is nothing to draw with yet.
         """
-        if self.image_shape is None and self.draws and "generator" in self._modules:
+        drawn = self.latent_dim or type(self).draw_noise is not Sampling.draw_noise
+        if self.image_shape is None and self.draws and drawn and "generator" in self._modules:
             return tuple(self.sample(1, seed=0).shape[1:])
         if self.image_shape is None:
             names = " and ".join(f"a {player}" for player in self.players)
@@ -121,6 +122,8 @@ class Sampling(HeldOut):
 
         It has a gradient; `sample` does not.
         """
+        if inputs and isinstance(inputs[0], Tensor) and self.draws_from_latents:
+            self.counted(0, inputs[0])  # refuses noise of another size
         with self.inference_generator() as generator:
             return self.drawing(generator)(*inputs)
 
@@ -203,7 +206,7 @@ class Sampling(HeldOut):
         n, noise = self.counted(n, noise)
         usable_seed(seed=seed)
         if noise is None:
-            noise = self.draw_noise(n, None if seed is None else torch.Generator().manual_seed(seed))
+            noise = self.draw_noise(n, None if seed is None else torch.Generator().manual_seed(int(seed)))
         return noise
 
     def _like(self) -> Tensor:

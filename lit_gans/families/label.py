@@ -188,8 +188,13 @@ class LabelGAN(LatentGAN):
         """Turns a label, as `sample` takes it, into ``n`` conditions (n, num_classes)."""
         if label is None:
             label = self.recent_attributes if self.multi_label else self.known_classes
-        rows = torch.as_tensor(label, device=self.label_counts.device)
         classes = self.num_classes
+        try:
+            rows = torch.as_tensor(label, device=self.label_counts.device)
+        except (TypeError, ValueError, RuntimeError):
+            raise UsageError(
+                f"label must be a class from 0 to {classes - 1}, or a list of them, got {label!r:.60}"
+            ) from None
         if rows.ndim == 2 or (self.multi_label and rows.ndim == 1 and len(rows) == classes):
             rows = rows.view(-1, rows.shape[-1])  # (rows, num_classes), also for one row
             if rows.shape[1] != classes or not len(rows):
@@ -203,7 +208,7 @@ class LabelGAN(LatentGAN):
     def _refuse_unknown(self, rows: Tensor) -> Tensor:
         classes, known = self.num_classes, self.known_classes.tolist()
         for row in dict.fromkeys(rows.tolist()):
-            if not 0 <= row < classes:
+            if not 0 <= row < classes or row != int(row):
                 raise UsageError(f"label must be a class from 0 to {classes - 1}, got {row}")
             if row not in known:
                 raise UsageError(f"class {row} had no example in training, so it cannot be drawn; there are {known}")

@@ -41,11 +41,18 @@ class LatentGAN(BaseGAN):
     default_backbone: ClassVar[Backbone] = DCGANBackbone()
 
     def __init__(self, *, backbone: Backbone | None = None, latent_dim: int | None = None, **game: Any) -> None:
+        if isinstance(latent_dim, (tuple, list)):
+            raise UsageError(
+                f"latent_dim is one whole number, the length of the noise (N, latent_dim), got {latent_dim}; for noise "
+                "of another shape write draw_noise(), see docs/add-a-gan.md"
+            )
         at_least(1, latent_dim=latent_dim)
         self._backbone, self._asked_dim = backbone, latent_dim
         refuse_backbone(
             self, backbone, Backbone, generator=game.get("generator"), discriminator=game.get("discriminator")
         )
+        own = getattr(game.get("generator"), "latent_dim", None)  # draws a sample before the rest is made: its shape
+        self.latent_dim = own if isinstance(own, int) else latent_dim
         super().__init__(**game)
         if type(self).generate is LatentGAN.generate and not isinstance(self.generator, nn.ModuleDict):
             cure = "use CGAN for one that takes a label, or override generate() and drawing()"

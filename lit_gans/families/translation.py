@@ -4,14 +4,12 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lit_gans.core.checks import refuse_backbone
 from lit_gans.core.game import BaseGAN, Batch, Fake
 from lit_gans.errors import UsageError, reason
-from lit_gans.images.shape import to_float
 from lit_gans.networks.base import TranslationBackbone, in_parts
 from lit_gans.networks.translators import ResNetTranslation, UNetTranslation
 
@@ -98,7 +96,7 @@ class TranslationGAN(BaseGAN):
     @torch.no_grad()
     def _through(self, choose: Callable[[Any], nn.Module], images: Tensor, seed: int | None) -> Tensor:
         """Runs images through the network that ``choose`` takes from the averaged generator, in parts."""
-        images = self._usable_images(images)
+        images = self.usable_images(images, f"a {type(self).__name__} translates")
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices, enabled=seed is not None), self.inference_generator() as generator:
             if seed is not None:
@@ -112,22 +110,6 @@ class TranslationGAN(BaseGAN):
                     f"this {type(self).__name__} does not translate images of shape {tuple(images.shape[1:])} "
                     f"(channels, height, width): {reason(error)}"
                 ) from error
-
-    def _usable_images(self, images: Any) -> Tensor:
-        """Images that a user gives, as a float tensor (N, C, H, W).
-
-        Raises:
-            UsageError: if they are none, or have other channels than the networks take.
-        """
-        given = images if isinstance(images, (Tensor, np.ndarray)) else None
-        if given is None or given.ndim != 4:
-            what = f"a {type(images).__name__}" if given is None else str(tuple(given.shape))
-            one = "; for one image give image[None]" if given is not None and given.ndim == 3 else ""
-            raise UsageError(
-                f"a {type(self).__name__} translates images (N, channels, height, width) in [-1, 1], got {what}{one}"
-            )
-        images = torch.as_tensor(images)
-        return to_float(images) if images.dtype == torch.uint8 else images
 
 
 class PairedGAN(TranslationGAN):

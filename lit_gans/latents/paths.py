@@ -5,7 +5,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, usable_seed
 
 Mode = Literal["spherical", "linear"]
 _PARALLEL = 1e-4  # a smaller sine of the angle: the arc is almost a line, and its formula divides by almost 0
@@ -13,7 +13,8 @@ _PARALLEL = 1e-4  # a smaller sine of the angle: the arc is almost a line, and i
 
 def draw(n: int, latent_dim: int, seed: int | None = None) -> Tensor:
     """Draws (n, latent_dim) from N(0, I), on the CPU; without a seed from the global random state."""
-    rng = None if seed is None else torch.Generator().manual_seed(seed)
+    usable_seed(seed=seed)
+    rng = None if seed is None else torch.Generator().manual_seed(int(seed))
     return torch.randn(n, latent_dim, generator=rng)
 
 

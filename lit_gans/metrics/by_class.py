@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lit_gans.data.base import ImageData
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, class_name
 from lit_gans.images.shape import to_uint8
 from lit_gans.metrics.classification import ClassifierAccuracyScore
 from lit_gans.metrics.features import Classifier, Features, features_of
@@ -51,7 +51,7 @@ def refuse_unlabelled(metrics: Sequence[str], model: Any, network: Features | No
     asked = next((name for name in metrics if name in CONDITIONAL), None)
     if asked is None:
         return
-    name = type(model).__name__
+    name = class_name(model)
     if model.known_classes is None:
         raise UsageError(
             f"{asked} measures how a model follows labels, but {name} draws without any; leave it out, or use a model "

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from lit_gans.data.base import ImageData
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, class_name
 from lit_gans.metrics import by_class
 from lit_gans.metrics.coverage import measure_coverage, mode_coverage
 from lit_gans.metrics.features import Features, feature_network
@@ -58,7 +58,7 @@ class Evaluation:
         Raises:
             UsageError: if one of the metrics that were asked for cannot be measured.
         """
-        self.by_default, name = by_default, type(self.model).__name__
+        self.by_default, name = by_default, class_name(self.model)
         translates = bool(self.model.domains)
         self.metrics = [*_OF_TRANSLATIONS] if by_default and translates else self._suited(list(metrics))
         alone = [metric for metric in self.metrics if metric not in SCORES or metric == "accuracy"]

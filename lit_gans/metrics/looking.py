@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_gans.errors import UsageError
-from lit_gans.metrics.checks import refuse_other_range
+from lit_gans.images.ranges import refuse_other_range
 from lit_gans.metrics.features import Features, feature_network, features_of
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torchmetrics.functional.image import perceptual_path_length
 from torchmetrics.functional.image.perceptual_path_length import GeneratorType
 
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, class_name
 from lit_gans.metrics.features import Features
 
 _ROWS = 64  # of attributes that points are drawn with, if the model draws no classes
@@ -62,7 +62,7 @@ def path_length(model: Any, features: Features, count: int = 2_000, seed: int = 
         UsageError: if the model makes fakes from something else.
     """
     if not model.draws_from_latents:
-        raise UsageError(f"a path length needs latent points, from which alone {type(model).__name__} does not draw")
+        raise UsageError(f"a path length needs latent points, from which alone {class_name(model)} does not draw")
     conditions = model.conditions(None, model.columns or _ROWS)
     with model.inference_generator() as network, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # of the labels

@@ -67,6 +67,7 @@ class Colorizer(TranslationGAN):
     """
 
     default_backbone = UNetTranslation(norm="batch", dropout=0.0, discriminator_norm="instance")
+    takes_images_alone = False
     needs = ("image",)
 
     def __init__(

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from lightning.fabric.plugins import CheckpointIO
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers import CSVLogger, Logger
 
+from lit_gans.callbacks.loggers import logger_kind
 from lit_gans.callbacks.run_folder import RunLogger
 from lit_gans.checkpoints import AtomicCheckpointIO
 
@@ -25,6 +26,16 @@ def run_loggers(given: Any, root: Any, name: str | None) -> list[Any]:
     if not any(isinstance(logger, CSVLogger) for logger in loggers):
         loggers.append(RunLogger(Path(root or ROOT), name))
     return sorted(loggers, key=lambda logger: not isinstance(logger, CSVLogger))
+
+
+def split_loggers(given: Any) -> tuple[Any, list[type[Logger]]]:
+    """The loggers that are made already, and the classes of those that are only named.
+
+    Raises:
+        UsageError: if there is no such logger.
+    """
+    named = [logger_kind(each) for each in as_list(given) if isinstance(each, (str, type))]
+    return [each for each in as_list(given) if not isinstance(each, (str, type, bool))], named
 
 
 def safe_plugins(given: Any) -> list[Any]:

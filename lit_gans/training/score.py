@@ -5,14 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch import LightningDataModule
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from lit_gans.callbacks.strangers import Stranger, refuse_without_samples, seen
+from lit_gans.checkpoints import load
 from lit_gans.data import ImageData, ImageFolder
 from lit_gans.errors import UsageError, at_least
 from lit_gans.metrics.evaluation import Evaluation
 from lit_gans.metrics.features import Features
+from lit_gans.runs import Run
 
 _AT_ONCE = 256
 
@@ -32,9 +35,9 @@ def score(
     """Scores a model's samples, or its translations, against real images, as ``lit-gans evaluate`` does.
 
     Args:
-        model: one of this library, or any LightningModule with ``sample(n)``.
-        data: a data module, a loader, images (N, C, H, W) in [-1, 1] or uint8, or the path of a folder of pictures,
-            which are cut and resized to the model's shape.
+        model: one of this library, a checkpoint of one or the folder of its run, or anything with ``sample(n)``.
+        data: a data module (of one of yours the training loader counts), a loader, images (N, C, H, W) in [-1, 1] or
+            uint8, or the path of a folder of pictures, which are cut and resized to the model's shape.
         scores: names: ``fid``, ``kid``, ``is``, ``precision_recall``, ``density_coverage``, ``swd``, ``sharpness``,
             ``checkerboard``, ``accuracy``, ``class_coverage``, ``cas``, ``ppl`` and ``modes``.
         count: samples to draw.
@@ -61,6 +64,8 @@ def score(
     wanted = [scores] if isinstance(scores, str) else list(scores)
     if not wanted:
         raise UsageError("name at least one score, say fid")
+    if isinstance(model, (str, Path, Run)):
+        model = load(model)
     refuse_without_samples(model, "score")
     model = seen(model)
     source = _opened(data, model)
@@ -80,11 +85,17 @@ def _opened(data: Any, model: Any) -> Any:
     if isinstance(data, (str, Path)):
         shape = model.shape if not isinstance(model, Stranger) else model.sample(1).shape[1:]
         data = ImageFolder(str(data), size=tuple(shape[1:]), channels=shape[0])
+    if isinstance(data, LightningDataModule) and not isinstance(data, ImageData):
+        data.prepare_data()
+        data.setup("fit")
+        data = data.train_dataloader()
     if isinstance(data, ImageData):
         data.prepare_data()
         return data
     if isinstance(data, Tensor):
         data = DataLoader(data, batch_size=_AT_ONCE)  # type: ignore[arg-type]  # a tensor is a data set of its rows
+    if isinstance(data, Dataset):
+        data = DataLoader(data, batch_size=_AT_ONCE)
     if model.domains:
         raise UsageError(
             f"{type(model).__name__} translates, and needs a data module of two kinds of images, say Paired or Unpaired"

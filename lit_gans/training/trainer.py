@@ -1,20 +1,23 @@
 """Lightning's Trainer with what a run from the command line has."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningDataModule, seed_everything
 from lightning.pytorch import Trainer as LightningTrainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import Logger
 from torch.utils.data import DataLoader, Subset
 
 from lit_gans.callbacks import Quality, SampleGrid, default
+from lit_gans.callbacks.loggers import loggers_beside
 from lit_gans.callbacks.run_folder import RunLogger, remove_unused
 from lit_gans.errors import UsageError, usable_seed
 from lit_gans.metrics.material import why_not_read
-from lit_gans.runs import Run, find_checkpoint
-from lit_gans.training.defaults import EPOCHS, ROOT, as_list, endless, run_loggers, safe_plugins
+from lit_gans.runs import KINDS, Run, find_checkpoint
+from lit_gans.training.defaults import EPOCHS, ROOT, as_list, endless, run_loggers, safe_plugins, split_loggers
+from lit_gans.training.mistakes import refuse_arguments, refuse_callbacks, refuse_other_models
 from lit_gans.training.quiet import quiet
 
 _LIGHTNINGS = ("best", "hpc", "registry")  # what Lightning finds by these names
@@ -39,13 +42,14 @@ class Trainer(LightningTrainer):
         report: print what the run finds and does before it begins, and what there is at its end.
         seed: of all random numbers from here on; None leaves them as they are. Make the Trainer before the model, and
             the model's first weights are of this seed, too.
-        trainer: arguments of Lightning's Trainer: max_epochs, max_steps, accelerator, devices, precision, logger,
-            callbacks and so on. Loggers come after the run folder's own; ``logger=False`` is ``folder=False``, and
-            ``enable_checkpointing=False`` is ``checkpoints=False``.
+        logger: loggers beside the run folder's own: objects, or ``"wandb"``, ``"tensorboard"``, ``"mlflow"`` and
+            ``"csv"``, which write where the run does. False is ``folder=False``.
+        trainer: arguments of Lightning's Trainer: max_epochs, max_steps, accelerator, devices, precision, callbacks and
+            so on. ``enable_checkpointing=False`` is ``checkpoints=False``.
 
     Raises:
-        UsageError: if the seed is out of range, a callback needs the folder that is switched off, or ``barebones`` is
-            set.
+        UsageError: if an argument does not exist or is of another kind, a callback or a logger needs the folder that
+            is switched off, or ``barebones`` is set.
 
     Examples:
         >>> Trainer(max_steps=100, accelerator="cpu", folder=False, seed=None).max_steps
@@ -62,13 +66,20 @@ class Trainer(LightningTrainer):
         monitor: bool = True,
         report: bool = True,
         seed: int | None = 0,
+        logger: Logger | str | type[Logger] | Iterable[Logger | str | type[Logger]] | bool | None = True,
         **trainer: Any,
     ) -> None:
+        trainer["logger"] = logger
+        words = {"scores": scores, "pictures": pictures, "checkpoints": checkpoints, "folder": folder}
+        refuse_arguments({**words, "monitor": monitor, "report": report, "seed": seed}, trainer)
         usable_seed(seed=seed)
         if seed is not None:
             seed_everything(seed, verbose=False)
-        folder = folder and trainer.get("logger", True) is not False
+        if not folder and logger not in (True, False, None):
+            raise UsageError("folder=False leaves loggers without a place to write: leave it out, or the logger")
+        folder = folder and logger is not False
         given = as_list(trainer.get("callbacks"))
+        refuse_callbacks(given)
         if not folder and (writer := next((c for c in given if isinstance(c, SampleGrid)), None)):
             raise UsageError(
                 f"{type(writer).__name__} draws into the run folder: leave folder=False out, or the callback"
@@ -89,7 +100,8 @@ class Trainer(LightningTrainer):
             own=given,
         )
         trainer.setdefault("default_root_dir", ROOT)
-        trainer["logger"] = run_loggers(trainer.get("logger"), trainer["default_root_dir"], None) if folder else False
+        loggers, self._kinds = split_loggers(logger)
+        trainer["logger"] = run_loggers(loggers, trainer["default_root_dir"], None) if folder else False
         trainer["plugins"] = safe_plugins(trainer.get("plugins"))
         if endless(**trainer):
             trainer["max_epochs"] = EPOCHS
@@ -134,28 +146,32 @@ class Trainer(LightningTrainer):
                 model and data.
             weights_only: as in Lightning; no code in a checkpoint of this library is run, whatever it says.
         """
+        refuse_other_models(model, "fit")
         data = datamodule or train_dataloaders
         if val_dataloaders is None and self._scores and isinstance(data, DataLoader):
             val_dataloaders = _first_batch(data, model)
         self._named(model, data)
         if ckpt_path is not None and not str(ckpt_path).startswith(_LIGHTNINGS):
-            home = Path(self.default_root_dir, "-".join([type(model).__name__, *_name_of(data)]))
-            ckpt_path = find_checkpoint(ckpt_path, home=home)
+            home = Path(self.default_root_dir, _name_of_run(model, data))
+            ckpt_path = find_checkpoint(getattr(ckpt_path, "folder", ckpt_path), KINDS[::-1], home)  # the last first
         loaders = (train_dataloaders, val_dataloaders, datamodule)
         self._clean(super().fit, model, *loaders, ckpt_path, weights_only)
 
     def validate(self, model: Any = None, dataloaders: Any = None, *arguments: Any, **options: Any) -> Any:
         """Validates, as Lightning's ``validate``."""
+        refuse_other_models(model, "validate")
         self._named(model, options.get("datamodule") or dataloaders)
         return self._clean(super().validate, model, dataloaders, *arguments, **options)
 
     def test(self, model: Any = None, dataloaders: Any = None, *arguments: Any, **options: Any) -> Any:
         """Tests, as Lightning's ``test``."""
+        refuse_other_models(model, "test")
         self._named(model, options.get("datamodule") or dataloaders)
         return self._clean(super().test, model, dataloaders, *arguments, **options)
 
     def predict(self, model: Any = None, dataloaders: Any = None, *arguments: Any, **options: Any) -> Any:
         """Predicts, as Lightning's ``predict``."""
+        refuse_other_models(model, "predict")
         self._named(model, options.get("datamodule") or dataloaders)
         return self._clean(super().predict, model, dataloaders, *arguments, **options)
 
@@ -163,7 +179,9 @@ class Trainer(LightningTrainer):
         """Names the run folder after the model and the data, unless it has a name."""
         logger: Any = self.loggers[0] if self.has_folder else None
         if isinstance(logger, RunLogger) and not logger.name and model is not None:
-            logger._name = "-".join([type(model).__name__, *_name_of(data)])
+            logger._name = _name_of_run(model, data)
+        if self._kinds and logger is not None and logger.name:  # what is beside the run has a place only now
+            self.loggers, self._kinds = [*self.loggers, *loggers_beside(logger, self._kinds)], []
 
     @staticmethod
     def _clean(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -172,6 +190,11 @@ class Trainer(LightningTrainer):
                 return call(*arguments, **options)
         finally:
             remove_unused()
+
+
+def _name_of_run(model: Any, data: Any) -> str:
+    """The name of the folder of all runs of this model, compiled or not, with this data."""
+    return "-".join([type(getattr(model, "_orig_mod", model)).__name__, *_name_of(data)])
 
 
 def _name_of(data: Any) -> list[str]:
@@ -192,14 +215,25 @@ def _first_batch(loader: Any, model: Any) -> DataLoader[Any] | None:
     return DataLoader(first, batch_size=size, collate_fn=loader.collate_fn)
 
 
-def fit(model: Any, data: Any, *, epochs: int | None = None, steps: int | None = None, **trainer: Any) -> Trainer:
+def fit(
+    model: Any,
+    data: Any,
+    val_data: Any = None,
+    *,
+    epochs: int | None = None,
+    steps: int | None = None,
+    ckpt_path: Any = None,
+    **trainer: Any,
+) -> Trainer:
     """Trains a model as ``lit-gans fit`` does, in one call.
 
     Args:
         model: to train.
         data: a data module, or a loader.
+        val_data: a loader to validate on, beside a loader.
         epochs: passes over the data; 10 if there are no steps either.
         steps: batches.
+        ckpt_path: the checkpoint, or the folder of the run, to go on from; ``last`` is that of the newest run.
         trainer: further arguments of `Trainer`: scores, pictures, accelerator, callbacks and so on.
 
     Returns:
@@ -207,5 +241,5 @@ def fit(model: Any, data: Any, *, epochs: int | None = None, steps: int | None =
     """
     limits: dict[str, Any] = {"max_epochs": epochs, "max_steps": steps}
     made = Trainer(**{name: value for name, value in limits.items() if value is not None}, **trainer)
-    made.fit(model, data)
+    made.fit(model, data, val_data, ckpt_path=ckpt_path)
     return made
