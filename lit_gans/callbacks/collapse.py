@@ -142,7 +142,9 @@ class CollapseMonitor(Callback):
         try:
             with evaluating(pl_module.discriminator):
                 verdicts = [pl_module.discriminator(images) for images in (real, fake)]
-        except (TypeError, RuntimeError) as error:  # a discriminator that takes more than an image, or something else
+        except TypeError:  # it takes more than an image, a label say
+            return {}
+        except RuntimeError as error:  # it takes something else
             self._warn("judge", f"no look at the discriminator, which does not take images alone: {reason(error)}")
             return {}
         if not all(isinstance(v, Tensor) and v.numel() == len(real) for v in verdicts):

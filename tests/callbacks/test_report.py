@@ -77,10 +77,10 @@ def test_the_end_says_how_a_run_that_steps_ended_goes_on(folder, capsys):
 
 
 def test_the_next_command_trusts_a_class_of_ones_own(folder, capsys):
-    (folder / "mine.py").write_text("from lit_gans import DCGAN\n\n\nclass Mine(DCGAN):\n    pass\n")
-    main(["fit", *TINY, "--model=mine.Mine", "--trainer.max_steps=1"])
+    (folder / "own_report.py").write_text("from lit_gans import DCGAN\n\n\nclass Mine(DCGAN):\n    pass\n")
+    main(["fit", *TINY, "--model=own_report.Mine", "--trainer.max_steps=1"])
     end = capsys.readouterr().out.partition("next: ")[2].splitlines()[0]
-    assert end == "lit-gans sample runs/Mine-Glyphs/version_0 --trust mine"
+    assert end == "lit-gans sample runs/Mine-Glyphs/version_0 --trust own_report"
     main(end.split()[1:])
 
 

@@ -216,7 +216,7 @@ def test_a_list_of_augmentations_or_one(model, policies, folder):
         (["fit", "--data.flip=maybe"], "error: --data.flip must be true or false, got maybe", 2),
         (["fit", "--trainer.precision=12"], "--trainer.precision must be one of 64, 32, 16, transformer-engine", 2),
         (["fit", "--model.optimizer=Adamm"], "unknown optimizer 'Adamm'; did you mean Adam?", 2),
-        (["fit", "--model.r1=-1"], "r1 must be at least 0, got -1", 1),
+        (["fit", "--model.r1=-1"], "r1 must be at least 0, got -1", 2),
         (
             ["fit", "--model.r1=1", "--model.backbone.discriminator_norm=batch"],
             "use a backbone with discriminator_norm='none', 'layer' or 'spectral'",
