@@ -180,3 +180,15 @@ def fit_two(folder, *flags, cold):
     small += ["--quality.count=60"]
     small += ["--trainer.max_epochs=1", "--trainer.enable_progress_bar=false", f"--trainer.default_root_dir={folder}"]
     return run_cli("fit", *small, "--trainer.accelerator=cpu", "--trainer.devices=2", *flags, cwd=folder, cold=cold)
+
+
+@pytest.mark.slow
+def test_two_processes_with_every_logger(tmp_path):
+    """W&B is told the run's folder, which the two have to agree on."""
+    pytest.importorskip("tensorboard")
+    loggers = ["--trainer.logger+", "wandb", "--trainer.logger.offline", "true", "--trainer.logger+", "tensorboard"]
+    done = fit_two(tmp_path, *loggers, cold=False)
+    assert done.returncode == 0, done.stderr
+    (folder,) = tmp_path.glob("*/version_0")
+    assert (folder / "checkpoints" / "last.ckpt").is_file()
+    assert [*folder.glob("wandb/offline-run-*")] and [*folder.glob("events.*")]

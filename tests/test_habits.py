@@ -27,6 +27,12 @@ def steps(workflow: str, job: str) -> list[dict[str, Any]]:
     return read(f".github/workflows/{workflow}.yml")["jobs"][job]["steps"]
 
 
+def test_the_folder_of_a_run_is_asked_for_in_one_place():
+    """It is agreed on by all devices together: asked on the first alone, it waits for ever."""
+    asking = [path.name for path in (ROOT / "lit_gans").rglob("*.py") if "trainer.log_dir" in path.read_text("utf-8")]
+    assert asking == ["run_folder.py"]
+
+
 def test_the_workflow_runs_what_the_maintainers_run():
     assert [step["run"] for step in steps("test", "test") if "run" in step] == [".ci/run"]
     assert os.access(ROOT / ".ci/run", os.X_OK)

@@ -135,14 +135,17 @@ def show(trainer: Trainer, name: str, picture: Tensor, step: int) -> None:
             logger.experiment.log_image(logger.run_id, to_image(picture), key=name, step=step)
 
 
-def tell_options(trainer: Trainer, text: str) -> None:
-    """Gives the options of the run, as YAML, to the loggers that hold them."""
+def tell_options(trainer: Trainer, folder: Path, text: str) -> None:
+    """Gives the options of the run, as YAML, to the loggers that hold them, and its folder; the first device calls it.
+
+    The folder is an argument because only all devices together can ask the trainer for it.
+    """
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
             config = logger.experiment.config
             options = yaml.safe_load(text)
             swept = {name for name in options if isinstance(config.get(name), (str, int, float))}  # a sweep's own stay
-            told = {name: options[name] for name in options.keys() - swept} | {"run_folder": trainer.log_dir}
+            told = {name: options[name] for name in options.keys() - swept} | {"run_folder": str(folder)}
             config.update(told, allow_val_change=True)
         elif isinstance(logger, TensorBoardLogger):
             logger.experiment.add_text("config", _as_code(text))

@@ -4,7 +4,6 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,7 +17,7 @@ from lit_gans import checkpoints
 from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, RateCheck, RunReport, SampleGrid, SaveLast
 from lit_gans.callbacks.best import AUTO, BEST, automatic
 from lit_gans.callbacks.loggers import tell_options
-from lit_gans.callbacks.run_folder import remove_unused
+from lit_gans.callbacks.run_folder import remove_unused, run_of
 from lit_gans.callbacks.stopping import StoppingCheck
 from lit_gans.checkpoints.changes import LINKED
 from lit_gans.checkpoints.loading import named_class, was_restoring
@@ -55,10 +54,12 @@ class SaveConfig(SaveConfigCallback):
             self.config["ckpt_path"] = None
         if self.config.get("model.init_args.backbone", "no such option") is None:
             self.config["model.init_args.backbone"] = spelled_out(pl_module.hparams.get("backbone"))
-        if trainer.loggers and trainer.log_dir is not None and stage == "fit":
-            super().setup(trainer, pl_module, stage)
-        if trainer.is_global_zero and stage == "fit":
-            tell_options(trainer, self.parser.dump(self.config, skip_none=False))
+        if not trainer.loggers or trainer.fast_dev_run or stage != "fit":  # type: ignore[attr-defined]
+            return
+        super().setup(trainer, pl_module, stage)
+        folder = run_of(trainer).folder  # asked on all devices, which have to agree on it
+        if trainer.is_global_zero:
+            tell_options(trainer, folder, self.parser.dump(self.config, skip_none=False))
 
 
 class TrainCLI(LightningCLI):
@@ -274,8 +275,10 @@ class TrainCLI(LightningCLI):
 
     def _say_where(self, what: str) -> None:
         """Says where the results of a command are, if there are any."""
-        run = Run(Path(self.trainer.log_dir)) if self.trainer.loggers and self.trainer.log_dir else None
-        if run is None or not self.trainer.is_global_zero:
+        if not self.trainer.loggers or self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        run = run_of(self.trainer)  # asked on all devices, as above
+        if not self.trainer.is_global_zero:
             return
         found = sorted(run.samples.glob("predict_*")) if what == "predictions" else [run.scores, run.metrics]
         if what == "predictions" and found:
