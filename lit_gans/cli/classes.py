@@ -22,6 +22,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lit_gans.checkpoints import recording
+from lit_gans.cli.reasons import by_parser, unwrapped
 from lit_gans.cli.words import OWN
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.errors import UsageError, nearest
@@ -86,6 +87,25 @@ def our_rules() -> Iterator[None]:
         until.enter_context(_replaced(jsonargparse, "resolve_class_path_by_name", resolved))
         until.enter_context(_replaced(jsonargparse, "discard_init_args_on_class_path_change", begun_anew))
         until.enter_context(_replaced(jsonargparse.ActionTypeHint, "extra_help", listed))
+        yield
+
+
+@contextmanager
+def constructors_heard() -> Iterator[None]:
+    """As long as it lasts, the error of a constructor is raised as it is where an option may be of several types.
+
+    jsonargparse raises one about all the types, and keeps the cause of the first alone: of a list of loggers, which may
+    be a single one as well, the reason why one of them cannot be made was lost.
+    """
+    theirs = jsonargparse.raise_union_unexpected_value
+
+    def raised(subtypes: Any, value: Any, errors: list[Exception]) -> None:
+        for error in map(unwrapped, errors):
+            if not by_parser(error):
+                raise error
+        theirs(subtypes, value, errors)
+
+    with _replaced(jsonargparse, "raise_union_unexpected_value", raised):
         yield
 
 

@@ -80,9 +80,14 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 def unwrapped(error: BaseException) -> BaseException:
     """The error that a constructor has raised, taken out of the parser's own error about it."""
     for cause in causes(error):
-        if cause.__cause__ is None or not _raised_by(cause, _PARSER):
+        if cause.__cause__ is None or not by_parser(cause):
             return cause
     return error
+
+
+def by_parser(error: BaseException) -> bool:
+    """Whether the parser itself has raised an error."""
+    return _raised_by(error, _PARSER)
 
 
 def _misconfigured(error: BaseException) -> bool:

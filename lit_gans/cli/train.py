@@ -27,7 +27,7 @@ from lit_gans.checkpoints.trust import class_path, import_class
 from lit_gans.cli import switches
 from lit_gans.cli.arguments import in_order, split
 from lit_gans.cli.artifacts import fetched
-from lit_gans.cli.classes import our_rules, spelled_out
+from lit_gans.cli.classes import constructors_heard, our_rules, spelled_out
 from lit_gans.cli.loggers import Loggers
 from lit_gans.cli.making import Making, make
 from lit_gans.cli.parser import Parser
@@ -136,6 +136,11 @@ class TrainCLI(LightningCLI):
             self.loggers = Loggers(self.config[self.config["subcommand"]])
             self.parser.add_instantiator(self.loggers.make, Logger)
             self.parser.add_instantiator(make, object)
+
+    def instantiate_classes(self) -> None:
+        """Makes the objects; what one of several cannot be made of is said, too."""
+        with constructors_heard():
+            super().instantiate_classes()
 
     def _set_seed(self) -> None:
         """Refuses a seed that NumPy does not take."""

@@ -128,10 +128,10 @@ def test_mlflow_gets_pictures_options_protocol_and_checkpoints():
             self._log_model = wanted
 
     class Run:
-        loggers, log_dir = [Fake(True)], "runs"
+        loggers = [Fake(True)]
 
     loggers.show(Run, "samples", torch.zeros(3, 4, 4, dtype=torch.uint8), 7)
-    loggers.tell_options(Run, "a: 1")
+    loggers.tell_options(Run, Path("runs"), "a: 1")
     loggers.tell_protocol(Run, {"real": 2})
     loggers.upload_last(Run, Path("x/last.ckpt"), ended=False)
     loggers.upload_last(Run, Path("x/last.ckpt"), ended=True)

@@ -161,6 +161,8 @@ def says(folder, capsys):
         (["--trainer.barebones=true"], "trainer.barebones allows no logger, checkpoint or callback"),
         (["--trainer.check_val_every_n_epoch=0"], "check_val_every_n_epoch must be at least 1, got 0"),
         (["--trainer.logger=MLFlowLogger"], "the logger mlflow needs the package mlflow: pip install mlflow"),
+        (["--trainer.logger+=mlflow"], "the logger mlflow needs the package mlflow: pip install mlflow"),
+        (["--trainer.logger=[csv,mlflow]"], "the logger mlflow needs the package mlflow: pip install mlflow"),
         (["--trainer.callbacks=Timer"], "these options cannot be written to the run's config.yaml"),
         (["--trainer.callbacks=LearningRateFinder"], "When using the learning rate finder"),
         (["--trainer.callbacks=BackboneFinetuning"], "'DCGANBackbone' object has no attribute 'modules'"),
