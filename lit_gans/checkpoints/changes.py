@@ -11,7 +11,8 @@ from lightning.pytorch import LightningDataModule, Trainer
 from lit_gans import checkpoints
 from lit_gans.checkpoints import recording
 
-LINKED = ("image_shape", "source_shape", "num_classes", "text_shape")  # arguments that a model takes from the data
+# arguments that a model takes from the data
+LINKED = ("image_shape", "source_shape", "num_classes", "text_shape", "source_text_shape")
 _IRRELEVANT = ("num_workers", "download", "cache")  # arguments of data that change no batch
 _EXACT = ("limit_train_batches",)  # a run goes on as one that has had the new limit from the start
 _SETTINGS = ("precision", "accelerator", "limit_train_batches", "overfit_batches")

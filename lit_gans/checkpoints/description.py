@@ -41,13 +41,15 @@ def save_hyperparameters(model: Any) -> dict[str, str]:
 def describe(model: Any) -> dict[str, Any]:
     """The parts of a checkpoint that `load` needs besides the weights and the hyper-parameters.
 
-    ``defaults`` has those of all arguments that were not given, since a later version may have other defaults.
+    ``vocabularies`` has those of the model's texts as JSON. ``defaults`` has those of all arguments that were not
+    given, since a later version may have other defaults.
     """
     others = {name: value for name, value in recording.defaults(type(model)).items() if name not in model.hparams}
     return {
         "class_path": class_path(type(model)),
         "given_networks": model.given_networks,
         "version": __version__,
+        "vocabularies": {name: vocabulary.to_json() for name, vocabulary in model.vocabularies.items()},
         "defaults": {
             name: value for name, value in others.items() if value is None or type(value) in (bool, int, float, str)
         },

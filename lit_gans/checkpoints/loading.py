@@ -26,8 +26,10 @@ from lit_gans.checkpoints.taking import take_from, weights_of
 from lit_gans.checkpoints.trust import class_path, find_class, shown
 from lit_gans.errors import UsageError, reason
 from lit_gans.networks.base import Backbone, TranslationBackbone
+from lit_gans.networks.sequences import SequenceBackbone
 
-_KINDS = (nn.Module, Optimizer, LRScheduler, Backbone, TranslationBackbone)
+_BACKBONES = (Backbone, TranslationBackbone, SequenceBackbone)
+_KINDS = (nn.Module, Optimizer, LRScheduler, *_BACKBONES)
 _RESTORER = checkpoint_connector.__file__
 
 
@@ -240,7 +242,7 @@ def build(value: Any, where: str = "this", trust: Sequence[str] = ()) -> Any:
     arguments = {name: build(argument, where, trust) for name, argument in given.items()}
     if "class_path" not in value:
         return functools.partial(cls, **arguments) if "partial" in value else cls
-    live = issubclass(cls, (nn.Module, Backbone, TranslationBackbone))
+    live = issubclass(cls, (nn.Module, *_BACKBONES))
     return _make(cls, arguments, where) if live else functools.partial(cls, **arguments)
 
 

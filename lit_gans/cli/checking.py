@@ -19,7 +19,8 @@ from lit_gans.cli.sections import check_section, moved, quietly, without_class
 from lit_gans.cli.values import NotTaken, Wrong, refuse_values, spelled, wanted
 from lit_gans.errors import UsageError
 
-_LINKED = ("image_shape", "source_shape", "num_classes", "text_shape")  # arguments that a model takes from the data
+# arguments that a model takes from the data
+_LINKED = ("image_shape", "source_shape", "num_classes", "text_shape", "source_text_shape")
 
 
 def checked(units: Sequence[Unit], command: str, whole: bool = True) -> list[Unit]:

@@ -46,7 +46,7 @@ _FLAGS = {
     "logger": "trainer.logger",
     "network": "model.generator",
 }
-_FROM_DATA = ("image_shape", "source_shape", "num_classes", "text_shape")
+_FROM_DATA = ("image_shape", "source_shape", "num_classes", "text_shape", "source_text_shape")
 _OF_ONE = tuple(f"{player}_{kind}" for kind in ("optimizer", "scheduler") for player in ("generator", "discriminator"))
 # what helps nobody here, or is refused
 UNTOLD = ("barebones", "gradient_clip_algorithm", "gradient_clip_val", "model_registry", "accumulate_grad_batches")

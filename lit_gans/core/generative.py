@@ -33,7 +33,8 @@ class GenerativeModel(Saving, metaclass=Recorded):
         image_shape: (channels, height, width) of the images, or the shape of whatever a sample is.
         source_shape: shape of the images that are translated; by default ``image_shape``.
         num_classes: number of classes.
-        text_shape: (length, size of the vocabulary) of texts.
+        text_shape: (length, size of the vocabulary) of texts; the length is that of the longest, with its end.
+        source_text_shape: the same of texts that are translated.
         clip_norm: largest norm of an optimizer's gradient; longer ones are scaled down to it.
         ema_decay: share of the averaged generator that one update keeps; 0 keeps no average.
         columns: what a loader of your own calls the parts of a batch: ``{"image": "pixel_values", "label": "labels"}``.
@@ -58,6 +59,7 @@ class GenerativeModel(Saving, metaclass=Recorded):
         source_shape: ImageShape | None = None,
         num_classes: int | None = None,
         text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
         columns: dict[str, str] | None = None,
@@ -71,6 +73,8 @@ class GenerativeModel(Saving, metaclass=Recorded):
         self.image_shape = shape_of("image_shape", image_shape)
         self.source_shape = shape_of("source_shape", source_shape) or self.image_shape
         self.text_shape = shape_of("text_shape", text_shape)
+        self.source_text_shape = shape_of("source_text_shape", source_text_shape)
+        self.vocabularies = {}
         self.num_classes = num_classes
         #: what a user's loader calls the parts of a batch
         self.batch_columns = checked_columns(self, columns)

@@ -14,14 +14,15 @@ from lit_gans.checkpoints import changes, place, resume
 from lit_gans.core.checks import refuse_few_bits, refuse_precision, refuse_strategy
 from lit_gans.core.gradients import CURE, Watched
 from lit_gans.core.hooks import keep_hooks
-from lit_gans.core.watching import Watching
+from lit_gans.core.texts import Texts
 from lit_gans.errors import NonFiniteLoss, UsageError, reason
 from lit_gans.optim import ExponentialAverage
+from lit_gans.text import Vocabulary
 
 _Own = TypeVar("_Own", bound="Saving")
 
 
-class Saving(Watching):
+class Saving(Texts):
     """Proves that checkpoints can be loaded, writes and reads them, and puts a resumed run back where it was."""
 
     _inspected: set[str]
@@ -32,6 +33,8 @@ class Saving(Watching):
     def setup(self, stage: str) -> None:
         """Proves before the first batch that what this run saves can be loaded."""
         self._inspected.clear()  # this run may have other data
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        self._take_vocabularies(getattr(data, "vocabularies", None) or {}, type(data).__name__)
         if stage != "fit":
             return
         self._shown, self._watched = {}, Watched()
@@ -111,6 +114,8 @@ class Saving(Watching):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the random states until training starts, after the data loaders have drawn from them."""
         self._random_states = checkpoint.get(checkpoints.RANDOM)
+        saved = checkpoint.get(checkpoints.KEY, {}).get("vocabularies", {})
+        self._take_vocabularies({name: Vocabulary(text) for name, text in saved.items()}, "the checkpoint")
         if self._trainer is not None:
             resume.refuse_class(self, checkpoint, self.trainer.ckpt_path)
             if self.trainer.state.fn == "fit":

@@ -18,6 +18,7 @@ from lit_gans.data.order import BatchStream, InOrder, Position, StreamLoader
 from lit_gans.data.samples import DRAWS, Batch, Draws, Samples
 from lit_gans.errors import UsageError, at_least, usable_seed
 from lit_gans.images.shape import to_float
+from lit_gans.text import Vocabulary
 
 Sized = int | tuple[int, int]
 
@@ -57,6 +58,13 @@ class ImageData(LightningDataModule, metaclass=Recorded):
     source_shape: tuple[int, int, int] | None = None
     #: (length, vocabulary) of texts, if the data has them
     text_shape: tuple[int, int] | None = None
+    #: the same of texts that translations begin with
+    source_text_shape: tuple[int, int] | None = None
+
+    @property
+    def vocabularies(self) -> dict[str, Vocabulary]:
+        """The vocabularies of the batches' texts: of ``tokens``, or of ``source`` and ``target``."""
+        return {}
 
     def __init__(
         self,

@@ -1,0 +1,31 @@
+"""Texts as rows of numbers: vocabularies, padding and its mask."""
+
+from lit_gans.text.vocabulary import (
+    BEGIN,
+    END,
+    MASK,
+    PAD,
+    SPECIAL,
+    UNKNOWN,
+    Vocabulary,
+    VocabularyKind,
+    ended,
+    lengths,
+    padded,
+    padding_mask,
+)
+
+__all__ = [
+    "BEGIN",
+    "END",
+    "MASK",
+    "PAD",
+    "SPECIAL",
+    "UNKNOWN",
+    "Vocabulary",
+    "VocabularyKind",
+    "ended",
+    "lengths",
+    "padded",
+    "padding_mask",
+]
