@@ -21,6 +21,7 @@ from lit_gans.data.svhn import SVHN
 from lit_gans.data.svhn2mnist import SVHN2MNIST
 from lit_gans.data.text import TextData
 from lit_gans.data.text_files import TextLines
+from lit_gans.data.text_pairs import TextPairs
 from lit_gans.data.unpaired import (
     Apple2Orange,
     Cezanne2Photo,
@@ -69,6 +70,7 @@ __all__ = [
     "Summer2Winter",
     "TextData",
     "TextLines",
+    "TextPairs",
     "Ukiyoe2Photo",
     "Unpaired",
     "UnpairedGlyphs",

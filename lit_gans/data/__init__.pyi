@@ -37,6 +37,7 @@ from lit_gans.data.svhn import SVHN as _SVHN
 from lit_gans.data.svhn2mnist import SVHN2MNIST as _SVHN2MNIST
 from lit_gans.data.text import TextData as _TextData
 from lit_gans.data.text_files import TextLines as _TextLines
+from lit_gans.data.text_pairs import TextPairs as _TextPairs
 from lit_gans.data.unpaired import Apple2Orange as _Apple2Orange
 from lit_gans.data.unpaired import Cezanne2Photo as _Cezanne2Photo
 from lit_gans.data.unpaired import Horse2Zebra as _Horse2Zebra
@@ -86,6 +87,7 @@ __all__ = [
     "Summer2Winter",
     "TextData",
     "TextLines",
+    "TextPairs",
     "Ukiyoe2Photo",
     "Unpaired",
     "UnpairedGlyphs",
@@ -206,6 +208,24 @@ class TextLines(_TextLines, TextData):
         path: str | list[str],
         val_path: str | None = None,
         test_path: str | None = None,
+        val_size: int | None = None,
+        test_size: int | None = None,
+        *,
+        tokens: VocabularyKind = "words",
+        vocabulary_size: int | None = None,
+        length: int | None = None,
+        by_length: bool = True,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None: ...
+
+class TextPairs(_TextPairs, TextData):
+    def __init__(
+        self,
+        path: str,
+        target_path: str | None = None,
+        direction: Literal["AtoB", "BtoA"] = "AtoB",
         val_size: int | None = None,
         test_size: int | None = None,
         *,
