@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from lit_gans.data.array_data import ArrayData as _ArrayData
 from lit_gans.data.base import BaseData as BaseData
 from lit_gans.data.captioned_glyphs import CaptionedGlyphs as _CaptionedGlyphs
+from lit_gans.data.captions import Captions as _Captions
 from lit_gans.data.celeba import CelebA as _CelebA
 from lit_gans.data.cifar10 import CIFAR10 as _CIFAR10
 from lit_gans.data.gaussians import Gaussians as Gaussians
@@ -14,7 +15,6 @@ from lit_gans.data.glyphs import LETTERS
 from lit_gans.data.grammar import GrammarLines as _GrammarLines
 from lit_gans.data.image_data import ImageData as ImageData
 from lit_gans.data.image_data import Sized
-from lit_gans.data.image_folder import Captions as _Captions
 from lit_gans.data.image_folder import ImageFolder as _ImageFolder
 from lit_gans.data.lsun import LSUN as _LSUN
 from lit_gans.data.mnist import FashionMNIST as _FashionMNIST
@@ -280,6 +280,7 @@ class CelebA(_CelebA, PictureData):
         crop: int = 178,
         attribute: Sequence[str] | str | None = None,
         download: bool = False,
+        captions: bool = False,
         *,
         channels: int = 3,
         fit: Literal["crop", "stretch"] = "crop",
@@ -512,6 +513,9 @@ class Captions(_Captions, ImageFolder):
         self,
         root: str,
         texts: str | None = None,
+        tokens: VocabularyKind | None = "words",
+        vocabulary_size: int | None = None,
+        length: int | None = None,
         *,
         size: Sized = 64,
         channels: int = 3,
