@@ -117,6 +117,13 @@ class CaptionedGlyphs(Scenes):
             found["tokens"] = TokenRows(self.tokens["tokens"].rows(captions))
         return Samples(found)
 
+    def facts(self) -> dict[str, str]:
+        """Also how many combinations are held out."""
+        found = super().facts()
+        if self.held_out.any():
+            found["held out"] = f"{int(self.held_out.sum()):,} of {len(self.held_out):,} combinations, for the test"
+        return found
+
     def _facts(self, split: str, count: int, rng: torch.Generator) -> Tensor:
         """What the images show: (N, 4), which are character, size, ink and ground."""
         if self.held_out.any():

@@ -70,8 +70,6 @@ class GrammarLines(TextData):
         (['the keys near the cabinet is red'], [[5]])
     """
 
-    drawn = True
-
     def __init__(self, count: int = 10_000, label: Literal["tense", "number"] | None = None, **texts: Any) -> None:
         super().__init__(**texts)
         at_least(10, count=count)
@@ -98,6 +96,14 @@ class GrammarLines(TextData):
         sentences, tenses, plurals = zip(*found[:count], strict=True)
         self._labels[split] = torch.tensor(tenses if self.label == "tense" else plurals)
         return {"tokens": list(sentences)}
+
+    def sample(self, name: str) -> list[str]:
+        """All words."""
+        return sorted(_WORDS)
+
+    def longest(self, name: str) -> list[str]:
+        """A sentence that has everything, and those of validation and test."""
+        return [_LONGEST, *self.texts("val")[name], *self.texts("test")[name]]
 
     def beside(self, split: str) -> dict[str, Any]:
         """The labels, if asked for."""
@@ -136,6 +142,8 @@ class GrammarLines(TextData):
 
 # -------------------------------------------------------------------- writing
 
+_LONGEST = "recently several clever neighbours who follow several clever neighbours "
+_LONGEST += "will be behind several broken cabinets"
 _DRAWS = 32  # random numbers for a sentence, more than any needs
 
 

@@ -18,6 +18,7 @@ Kind = Literal["cardinal", "ordinal", "year", "dollars"]
 _LARGEST = 999_999
 _YEARS = range(1100, 2100)  # others read as cardinal numbers, or num2words misspells them in German
 _TO = {"train": "train on", "val": "validate", "test": "test"}
+_SAMPLE = 1000  # numbers that the vocabulary is learned from, or fewer
 _TRIES = 200  # draws for each pair that is wanted, before the numbers have run out
 
 
@@ -39,7 +40,7 @@ class NumberPairs(TextData):
     Years are 1100 to 2099. Those that read as the plain number in the source and not in the target (2005 in English)
     would have two answers, and do not occur. Numbers have 1 to 5 digits, each length as often until its numbers have
     run out. A number belongs to one split, whatever its kind, so that none of validation and test is in any training
-    pair; a sum of dollars counts by its dollars.
+    pair; a sum of dollars counts by its dollars. Vocabularies and lengths depend on neither ``seed`` nor ``count``.
 
     Args:
         source: the language to translate from.
@@ -65,7 +66,6 @@ class NumberPairs(TextData):
     """
 
     names = ("source", "target")
-    drawn = True
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class NumberPairs(TextData):
             raise UsageError(f"largest must be at most {_LARGEST:,}, got {largest}")
         if not 0 < held_out < 1:
             raise UsageError(f"held_out must be a share between 0 and 1, got {held_out}")
-        self.kinds = [kinds] if isinstance(kinds, str) else list(kinds)
+        self.kinds: list[Kind] = [kinds] if isinstance(kinds, str) else [*kinds]  # type: ignore[list-item]
         if not self.kinds or (wrong := [kind for kind in self.kinds if kind not in get_args(Kind)]):
             raise UsageError(
                 f"kinds must be some of {', '.join(get_args(Kind))}, got {wrong[0] if self.kinds else []!r}"
@@ -143,10 +143,40 @@ class NumberPairs(TextData):
             return None
         return first, second
 
+    def sample(self, name: str) -> list[str]:
+        """Training numbers of all lengths and kinds, the same for every seed and number of pairs."""
+        numbers = dict.fromkeys(round(self.largest ** (place / _SAMPLE)) for place in range(_SAMPLE + 1))
+        language = self.source if name == "source" else self.target
+        return [
+            spelled(kind, number, number % 100, language)
+            for number in numbers
+            if self._split_of(number) == "train"
+            for kind in self.kinds
+            if kind != "year" or number in _YEARS
+        ]
+
+    def longest(self, name: str) -> list[str]:
+        """Long words of every kind, and the texts of validation and test."""
+        language = self.source if name == "source" else self.target
+        found = [*self.texts("val")[name], *self.texts("test")[name]]
+        for digit in "378":
+            number = int(digit * len(str(self.largest)))
+            number = number if number <= self.largest else number // 10
+            for kind in self.kinds:
+                found.append(spelled(kind, int(f"1{digit * 3}") if kind == "year" else number, 77, language))
+        return found
+
     def beside(self, split: str) -> dict[str, Any]:
         """The texts."""
         texts = self.texts(split)
         return {f"{name}_text": texts[name] for name in self.names}
+
+    def facts(self) -> dict[str, str]:
+        """Also the languages, and how much is held out."""
+        found = super().facts()
+        found["data"] += f" from {self.source} to {self.target}"
+        found["held out"] = f"{self.held_out:.0%} of the numbers, in validation and test"
+        return found
 
     def correct(self, sources: Sequence[str], translations: Sequence[str]) -> list[bool]:
         """Whether each translation is the right one, letter by letter.

@@ -1,6 +1,7 @@
 """The base of the data modules of texts alone: tokens, and batches of texts of similar length."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -26,7 +27,7 @@ class TextData(BaseData):
         vocabulary_size: most tokens of a vocabulary, with the five special ones; rarer ones are read as unknown. By
             default 500 for subwords, no limit for the others.
         length: most tokens of a text with its end; by default those of the longest training text, or of the longest of
-            all if the set is made on the spot.
+            all, if the set is made on the spot.
         by_length: whether training batches hold texts of similar length, which need less filling. Every text still
             comes once an epoch.
         loading: arguments of `BaseData`: batch_size, num_workers and seed.
@@ -37,8 +38,6 @@ class TextData(BaseData):
 
     #: the batch's names of the tokens: the source, if there is one, and the text that is to be written
     names: ClassVar[tuple[str, ...]] = ("tokens",)
-    #: whether texts are made on the spot, so that the longest of all splits is known
-    drawn: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -51,13 +50,31 @@ class TextData(BaseData):
         super().__init__(**loading)
         self.by_length = by_length
         for name in self.names:
-            others = partial(self._held_out, name) if self.drawn else None
-            self.tokens[name] = Tokens(partial(self._training, name), tokens, vocabulary_size, length, others=others)
+            self.tokens[name] = Tokens(
+                partial(self._training, name),
+                tokens,
+                vocabulary_size,
+                length,
+                sample=partial(self.sample, name),
+                others=partial(self.longest, name),
+            )
         self._texts: dict[str, dict[str, list[str]]] = {}
 
     @abstractmethod
     def read(self, split: str) -> dict[str, list[str]]:
         """The texts of one of ``own_splits``, by the names that a batch has for their tokens."""
+
+    def sample(self, name: str) -> Sequence[str]:
+        """The texts that the vocabulary is learned from: those of training.
+
+        Sets that are made on the spot give some that depend on neither the seed nor the number of texts, so that their
+        vocabulary does not either.
+        """
+        return self.texts("train")[name]
+
+    def longest(self, name: str) -> Sequence[str]:
+        """Texts that the greatest length must be enough for, beside those of training."""
+        return []
 
     def beside(self, split: str) -> dict[str, Any]:
         """What a batch has beside the tokens: for each name a value for every text of the split."""
@@ -85,9 +102,6 @@ class TextData(BaseData):
 
     def _training(self, name: str) -> list[str]:
         return self.texts("train")[name]
-
-    def _held_out(self, name: str) -> list[str]:
-        return [text for split in self.own_splits[1:] for text in self.texts(split)[name]]
 
     def _rows(self, name: str, split: str, texts: list[str]) -> list[list[int]]:
         return self.tokens[name].training_rows if split == "train" else self.tokens[name].rows(texts)

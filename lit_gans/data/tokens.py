@@ -56,6 +56,7 @@ class Tokens:
         size: most tokens of the vocabulary, with the five special ones; by default as in `Vocabulary.learn`.
         length: most tokens of a text with its end; by default those of the longest training text.
         lowercase: whether capital letters are read as small ones.
+        sample: gives texts to learn the vocabulary from, if they are others than the training texts.
         others: gives texts that the greatest length must also be enough for.
 
     Raises:
@@ -69,17 +70,18 @@ class Tokens:
         size: int | None = None,
         length: int | None = None,
         lowercase: bool = False,
+        sample: Callable[[], Sequence[str]] | None = None,
         others: Callable[[], Sequence[str]] | None = None,
     ) -> None:
         at_least(len(SPECIAL) + 1, vocabulary_size=size)
         at_least(2, length=length)
         self.texts, self.kind, self.size, self.length, self.lowercase = texts, kind, size, length, lowercase
-        self.others = others
+        self.sample, self.others = sample or texts, others
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """Learned from the training texts."""
-        return Vocabulary.learn(self.texts(), self.kind, self.size, self.lowercase)
+        """Learned from the training texts, or from the sample."""
+        return Vocabulary.learn(self.sample(), self.kind, self.size, self.lowercase)
 
     @cached_property
     def training_rows(self) -> list[list[int]]:

@@ -71,6 +71,16 @@ def test_kinds_and_shares():
     assert subwords.text_shape[1] == 120 and subwords.text_shape[0] < 40
 
 
+@pytest.mark.parametrize("make", [NumberPairs, GrammarLines])
+def test_vocabulary_and_length_depend_on_neither_seed_nor_count(make):
+    few, other = make(count=20), make(count=100, seed=5)
+    assert few.vocabularies == other.vocabularies
+    assert few.text_shape == other.text_shape and few.source_text_shape == other.source_text_shape
+    for data in (few, other):
+        for split in data.own_splits:
+            assert not any((values == 3).any() for values in data.samples(split)[:].values() if torch.is_tensor(values))
+
+
 def test_answers():
     data = NumberPairs(count=20)
     source, target = (data.texts("test")[name] for name in ("source", "target"))
