@@ -71,7 +71,10 @@ def interpolate(
 
     model = load_latent(checkpoint, device, trust)
     with at_once(batch_size):
-        images = _between(model, count, steps, mode, seed, label, {} if truncation == 1 else {"truncation": truncation})
+        if label is None:
+            images = model.interpolate(count, steps, seed=seed, mode=mode, truncation=truncation).flatten(0, 1)
+        else:
+            images = _between(model, count, steps, seed, label, {} if truncation == 1 else {"truncation": truncation})
     if kind in _STRIPS:
         write_picture(grid(images, steps), output)
     else:
@@ -82,24 +85,13 @@ def interpolate(
 
 
 def _between(
-    model: Any,
-    count: int,
-    steps: int,
-    mode: Literal["spherical", "linear"],
-    seed: int | None,
-    label: list[int] | None,
-    options: dict[str, float],
+    model: Any, count: int, steps: int, seed: int | None, label: list[int], options: dict[str, float]
 ) -> "Tensor":
-    """The images of one row after another, (count * steps, C, H, W)."""
+    """Images from one class to another, one row after another, (count * steps, C, H, W)."""
     from lit_gans.cli.models import labels, rows
     from lit_gans.errors import UsageError
     from lit_gans.latents.paths import draw, path
 
-    if label is None:
-        start, end = draw(2 * count, model.latent_dim, seed).chunk(2)
-        by_strip = model.conditions(None, count)
-        given = {} if by_strip is None else {"label": by_strip.repeat_interleave(steps, 0)}
-        return model.sample(noise=path(start, end, steps, mode).flatten(0, 1), **given, **options)
     labels(model, label)  # refuses them for a model that takes none
     if len(label) != 2:
         raise UsageError(f"label must be two numbers, where to begin and where to end, got {len(label)}")
