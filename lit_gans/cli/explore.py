@@ -6,7 +6,7 @@ Slow imports are delayed until they are needed, so that help answers at once.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from lit_gans.cli.options import BatchSize, Checkpoint, Data, DataOptions, Device, Force, Root, Trust
+from lit_gans.cli.options import BatchSize, Checkpoint, Data, DataOptions, Device, Force, Labels, Root, Trust
 from lit_gans.cli.words import NOBODY
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def interpolate(
     steps: int = 10,
     mode: Literal["spherical", "linear"] = "spherical",
     seed: int | None = None,
-    label: list[int] | None = None,
+    label: Labels = None,
     truncation: float = 1.0,
     output: str | None = None,
     batch_size: BatchSize = None,
@@ -42,8 +42,9 @@ def interpolate(
         steps: images from one end to the other, both included.
         mode: spherical turns from one point to the other, linear takes the straight line.
         seed: makes the draw repeatable; without it every call draws anew.
-        label: two classes, say 3 8, for a model that draws by class (or two attributes): each row goes from the first
-            to the second, at one latent point. Without it each row goes between two latent points, with one label.
+        label: two classes, say 3 8 or cats dogs, for a model that draws by class (or two attributes): each row goes
+            from the first to the second, at one latent point. Without it each row goes between two latent points, with
+            one label.
         truncation: below 1, say 0.7, images are more typical and less varied, see 'lit-gans sample --help'.
         output: a .png or .jpg for a row of images a pair, or a .gif or .webp that goes to and fro between them for
             ever. By default interpolation.png, or interpolation-2.png and so on where that is taken.
@@ -85,7 +86,7 @@ def interpolate(
 
 
 def _between(
-    model: Any, count: int, steps: int, seed: int | None, label: list[int], options: dict[str, float]
+    model: Any, count: int, steps: int, seed: int | None, label: list[str], options: dict[str, float]
 ) -> "Tensor":
     """Images from one class to another, one row after another, (count * steps, C, H, W)."""
     from lit_gans.cli.models import labels, rows
@@ -94,7 +95,7 @@ def _between(
 
     labels(model, label)  # refuses them for a model that takes none
     if len(label) != 2:
-        raise UsageError(f"label must be two numbers, where to begin and where to end, got {len(label)}")
+        raise UsageError(f"label must be two classes, where to begin and where to end, got {len(label)}")
     first, last = rows(model, label).split(1)
     conditions = path(first, last, steps, "linear").flatten(0, 1).repeat(count, 1)
     noise = draw(count, model.latent_dim, seed).repeat_interleave(steps, 0)
