@@ -41,24 +41,16 @@ def save_hyperparameters(model: Any) -> dict[str, str]:
 def describe(model: Any) -> dict[str, Any]:
     """The parts of a checkpoint that `load` needs besides the weights and the hyper-parameters.
 
-<<<<<<< HEAD
     ``vocabularies`` has those of the model's texts as JSON. ``defaults`` has those of all arguments that were not
-    given, since a later version may have other defaults.
-=======
-    ``defaults`` has those of all arguments that were not given, since a later version may have other defaults.
-    ``class_names`` is None where nobody has given names.
->>>>>>> p10-rest
+    given, since a later version may have other defaults. ``class_names`` is None where nobody has given names.
     """
     others = {name: value for name, value in recording.defaults(type(model)).items() if name not in model.hparams}
     return {
         "class_path": class_path(type(model)),
         "given_networks": model.given_networks,
         "version": __version__,
-<<<<<<< HEAD
         "vocabularies": {name: vocabulary.to_json() for name, vocabulary in model.vocabularies.items()},
-=======
         "class_names": class_names.usable(model.class_names, model.num_classes),
->>>>>>> p10-rest
         "defaults": {
             name: value for name, value in others.items() if value is None or type(value) in (bool, int, float, str)
         },
