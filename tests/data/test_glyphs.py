@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from lit_gans.data import drawing
+from lit_gans.data.captioned_glyphs import PALETTE, CaptionedGlyphs
 from lit_gans.data.glyphs import Glyphs
-from lit_gans.data.scenes import PALETTE, CaptionedGlyphs, PairedGlyphs, UnpairedGlyphs
+from lit_gans.data.scenes import PairedGlyphs, UnpairedGlyphs
 from lit_gans.errors import UsageError
 
 
@@ -17,7 +18,7 @@ KINDS = {
     "textured": (textured, ["image", "label"]),
     "unpaired": (UnpairedGlyphs, ["a", "b", "label_a", "label_b"]),
     "paired": (PairedGlyphs, ["source", "target"]),
-    "captioned": (CaptionedGlyphs, ["caption", "image", "label"]),
+    "captioned": (CaptionedGlyphs, ["caption", "image", "label", "tokens"]),
 }
 every_kind = pytest.mark.parametrize("make, names", KINDS.values(), ids=KINDS)
 IMAGES = ("image", "a", "b", "source", "target")
