@@ -38,7 +38,7 @@ class CaptionGAN(LatentGAN):
 
     Args:
         text_shape: (length, size of the vocabulary) of the captions; the command line takes it from the data.
-        text_encoder: what reads: a kind of network that is trained along, by default ``RecurrentBackbone(width=64)``,
+        text_encoder: what reads: a kind of network that is trained along, by default a bidirectional GRU of width 64,
             or a frozen module that maps a list of N texts to vectors (N, D).
         text_width: size of a condition where the reader does not say it: for a frozen ``text_encoder``.
         latent: arguments of `LatentGAN`. A generator of your own is a `ReadingGenerator`, a discriminator a
@@ -50,7 +50,7 @@ class CaptionGAN(LatentGAN):
 
     needs: ClassVar[tuple[str, ...]] = ("image", "tokens")
     #: the kind of network that reads captions
-    default_reader: ClassVar[SequenceBackbone] = RecurrentBackbone(width=64)
+    default_reader: ClassVar[SequenceBackbone] = RecurrentBackbone(width=64, dropout=0.0)
 
     captions_seen: Tensor
     text_encoder: nn.Module | None
@@ -177,7 +177,6 @@ class CaptionGAN(LatentGAN):
             return []
         return self.decode_text(seen[torch.arange(n) % len(seen)])
 
-    @torch.no_grad()
     def sample(
         self,
         n: int | None = None,
@@ -204,8 +203,13 @@ class CaptionGAN(LatentGAN):
         Raises:
             UsageError: if a text is empty, too long, or has a word that training did not have.
         """
+        return self._drawn(n, seed, noise, text, truncation=truncation)
+
+    def _drawn(
+        self, n: int | None, seed: int | None, noise: Tensor | None, text: Text | None, **options: Any
+    ) -> Tensor:
         n, noise = self.counted(_wanted(n, text), noise)
-        return self.draw(n, seed, noise, self.conditions(text, n), truncation=truncation)
+        return self.draw(n, seed, noise, self.conditions(text, n), **options)
 
     def rows(
         self, n: int, *, seed: int | None = None, noise: Tensor | None = None, text: Text | None = None
@@ -249,7 +253,7 @@ class CaptionGAN(LatentGAN):
         return {} if text is None else {"text": text}
 
     def forward(self, noise: Tensor, text: Text | None = None) -> Tensor:
-        """Images (N, C, H, W) by the averaged generator in evaluation mode, with a gradient; ``text`` as in `sample`."""
+        """Images (N, C, H, W) by the averaged generator in evaluation mode, with a gradient; texts as in `sample`."""
         return super().forward(noise, self.conditions(text, len(noise)))
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from lit_gans.networks.base import Discriminator, Generator, size_of
+from lit_gans.networks.base import Discriminator, size_of
 from lit_gans.networks.sequences import SequenceEncoder, mask_of, mean_state
 from lit_gans.networks.wrappers import ConditionalGenerator, Conditioning
 

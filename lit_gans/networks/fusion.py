@@ -52,7 +52,9 @@ class FusionBlock(nn.Module):
         super().__init__()
         sizes = (in_channels, in_channels, out_channels, out_channels)
         self.affine = nn.ModuleList(Affine(inputs, channels, hidden) for channels in sizes)
-        self.conv = nn.ModuleList(nn.Conv2d(channels, out_channels, 3, 1, 1) for channels in (in_channels, out_channels))
+        self.conv = nn.ModuleList(
+            nn.Conv2d(channels, out_channels, 3, 1, 1) for channels in (in_channels, out_channels)
+        )
         self.shortcut = nn.Identity() if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, 1)
 
     def forward(self, maps: Tensor, vector: Tensor) -> Tensor:
@@ -123,9 +125,7 @@ class FusionDiscriminator(Discriminator):
         plan = widths(width, n + 1)
         self.first = nn.Conv2d(channels, plan[0], 3, 1, 1)
         self.branches = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(i, o, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(o, o, 3, 1, 1), nn.LeakyReLU(0.2)
-            )
+            nn.Sequential(nn.Conv2d(i, o, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(o, o, 3, 1, 1), nn.LeakyReLU(0.2))
             for i, o in pairwise(plan)
         )
         self.shortcuts = nn.ModuleList(nn.Conv2d(i, o, 1) if i != o else nn.Identity() for i, o in pairwise(plan))

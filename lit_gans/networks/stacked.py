@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_gans.networks.base import Generator
-from lit_gans.networks.layers import initialise, norm_layers
+from lit_gans.networks.layers import norm_layers
 from lit_gans.networks.resnet import ResidualBlock
 from lit_gans.precision import full
 
@@ -59,7 +59,9 @@ class Refiner(nn.Module):
         self.factor = factor
         self.encode = nn.Sequential(nn.Conv2d(channels, width, 3, 1, 1), nn.ReLU())
         self.join = nn.Sequential(nn.Conv2d(width + size, width, 3, 1, 1, bias=False), *norm_layers(width, "batch"))
-        self.blocks = nn.Sequential(*(ResidualBlock(width, width, "batch", "none", hidden=width) for _ in range(blocks)))
+        self.blocks = nn.Sequential(
+            *(ResidualBlock(width, width, "batch", "none", hidden=width) for _ in range(blocks))
+        )
         layers: list[nn.Module] = [nn.ReLU()]
         for _ in range(factor.bit_length() - 1):
             narrow = max(8, width // 2)
