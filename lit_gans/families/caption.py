@@ -49,6 +49,7 @@ class CaptionGAN(LatentGAN):
     """
 
     needs: ClassVar[tuple[str, ...]] = ("image", "tokens")
+    draws_by_text: ClassVar[bool] = True
     #: the kind of network that reads captions
     default_reader: ClassVar[SequenceBackbone] = RecurrentBackbone(width=64, dropout=0.0)
 
@@ -235,7 +236,7 @@ class CaptionGAN(LatentGAN):
             seen = self.captions_seen[self.captions_seen.any(1)]
             text = seen if len(seen) else self.captions_seen[:1]  # before training: nothing is said
         if self.text_encoder is None:
-            return text if isinstance(text, Tensor) else self.encode_text(text)
+            return text.to(self.device) if isinstance(text, Tensor) else self.encode_text(text)
         if isinstance(text, Tensor):
             text = self.decode_text(text) if "tokens" in self.vocabularies else [""] * len(text)
         return _vectors(self.text_encoder, [text] if isinstance(text, str) else list(text)).to(self._like())

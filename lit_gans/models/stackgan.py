@@ -44,7 +44,7 @@ class StackGAN(CaptionGAN):
             your own is a `StackedGenerator`; a discriminator judges the small images.
 
     Raises:
-        UsageError: if an argument is out of range, or ``factor`` does not divide the sides of the images.
+        UsageError: if an argument is out of range.
 
     Examples:
         >>> from lit_gans.networks import DCGANBackbone
@@ -56,6 +56,7 @@ class StackGAN(CaptionGAN):
     """
 
     players = ("generator", "discriminator", "large_discriminator")
+    stages = 2
 
     large_discriminator: nn.Module
 
@@ -86,21 +87,15 @@ class StackGAN(CaptionGAN):
 
     @property
     def small_shape(self) -> tuple[int, ...]:
-        """The shape of the first stage's images.
-
-        Raises:
-            UsageError: if ``factor`` does not divide the sides of the images.
-        """
+        """The shape of the first stage's images: each side is ``factor`` times smaller, rounded up."""
         channels, *sides = self.shape
-        if any(side % self.factor for side in sides):
-            raise UsageError(f"factor={self.factor} must divide the sides of the images, got {tuple(sides)}")
-        return channels, *(side // self.factor for side in sides)
+        return channels, *(-(-side // self.factor) for side in sides)
 
     def make_generator(self) -> nn.Module:
         """The backbone's generator of small images, and the second stage's."""
         reader, size = self.make_reader()
         first = self.backbone.generator(self.small_shape, self.noise_size + self.augmentation)
-        refiner = Refiner(self.shape[0], self.factor, self.augmentation, **self._refiner)
+        refiner = Refiner(self.shape, self.factor, self.augmentation, **self._refiner)
         generator = StackedGenerator(reader, first, refiner, size, self.augmentation)
         generator.latent_dim = self.noise_size
         return generator
@@ -138,7 +133,7 @@ class StackGAN(CaptionGAN):
 
     def shrunk(self, image: Tensor) -> Tensor:
         """Images as the first stage draws them, by the mean of each square."""
-        return F.avg_pool2d(image, self.factor)
+        return F.adaptive_avg_pool2d(image, self.small_shape[1:])
 
     def critic(self, batch: Batch) -> Any:
         """The first stage's discriminator as a function of large images, which R1 differentiates."""

@@ -27,6 +27,7 @@ from lit_gans.networks.semi_supervised import (
     SemiSupervisedMLPDiscriminator,
     SemiSupervisedMLPGenerator,
 )
+from lit_gans.networks.sentences import SentenceTransformers
 from lit_gans.networks.sequences import SequenceBackbone, SequenceDecoder, SequenceEncoder
 from lit_gans.networks.stacked import Refiner, StackedGenerator
 from lit_gans.networks.style import StyleBackbone, StyleDiscriminator, StyleGenerator
@@ -103,6 +104,7 @@ __all__ = [
     "SemiSupervisedMLPDiscriminator",
     "SemiSupervisedMLPGenerator",
     "SentenceReader",
+    "SentenceTransformers",
     "SequenceBackbone",
     "SequenceDecoder",
     "SequenceEncoder",

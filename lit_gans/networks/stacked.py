@@ -1,5 +1,6 @@
 """The networks of StackGAN (Zhang et al. 2016, arXiv:1612.03242): a small image, then a larger one made of it."""
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -7,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_gans.networks.base import Generator
-from lit_gans.networks.layers import norm_layers
+from lit_gans.networks.layers import crop, norm_layers
 from lit_gans.networks.resnet import ResidualBlock
 from lit_gans.precision import full
 
@@ -47,15 +48,16 @@ class Refiner(nn.Module):
     image is the small one enlarged. The paper's draws anew, and halves the small image first, which is 64 pixels there.
 
     Args:
-        channels: of the images.
+        image_shape: (channels, height, width) of the large images; what is drawn too large is cropped.
         factor: 2 or 4.
         size: of the sentence's vector.
         width: channels of the map of the small image's size; each doubling halves them.
         blocks: residual blocks; 2 to 4 in the paper.
     """
 
-    def __init__(self, channels: int, factor: int, size: int, width: int = 64, blocks: int = 2) -> None:
+    def __init__(self, image_shape: Sequence[int], factor: int, size: int, width: int = 64, blocks: int = 2) -> None:
         super().__init__()
+        channels, *self.sides = image_shape
         self.factor = factor
         self.encode = nn.Sequential(nn.Conv2d(channels, width, 3, 1, 1), nn.ReLU())
         self.join = nn.Sequential(nn.Conv2d(width + size, width, 3, 1, 1, bias=False), *norm_layers(width, "batch"))
@@ -74,12 +76,12 @@ class Refiner(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, image: Tensor, text: Tensor) -> Tensor:
-        """(N, C, h, w) in [-1, 1] and (N, size) to (N, C, factor h, factor w) in [-1, 1]."""
+        """(N, C, h, w) in [-1, 1] and (N, size) to (N, C, H, W) in [-1, 1]."""
         seen = self.encode(image.contiguous(memory_format=torch.channels_last))
         planes = text.to(seen)[:, :, None, None].expand(-1, -1, *seen.shape[2:])  # (N, size, h, w)
         change = self.layers(self.blocks(self.join(torch.cat([seen, planes], 1))))
         logits = F.interpolate(torch.atanh(_INSIDE * full(image)), scale_factor=self.factor, mode="bilinear")
-        return (logits + full(change)).tanh()
+        return crop(logits + full(change), *self.sides).tanh()
 
 
 class StackedGenerator(Generator):
