@@ -19,8 +19,9 @@ _NAMES = {
     "lit_gans.cli.own": "CLI",
     "lit_gans.models.references": "citation",
     "lit_gans.models": """
-        ACGAN AutoEncoder BEGAN CGAN Colorizer CycleGAN DCGAN DFGAN DRAGAN EBGAN GAN GANCLS HingeGAN InfoGAN LSGAN
-        PacGAN Pix2Pix ProjectionGAN R3GAN RelativisticGAN SAGAN SGAN SNGAN StackGAN StyleGAN2 UnrolledGAN VAE
+        ACGAN AutoEncoder BEGAN CGAN Colorizer CycleGAN DCGAN DFGAN DRAGAN EBGAN GAN GANCLS HingeGAN InfoGAN
+        LanguageModel LSGAN PacGAN Pix2Pix ProjectionGAN R3GAN RelativisticGAN SAGAN Seq2Seq SGAN SNGAN StackGAN
+        StyleGAN2 UnrolledGAN VAE
         WeightNormGAN WGAN WGANGP CUT
     """,
     "lit_gans.data": """

@@ -80,6 +80,7 @@ from lit_gans.models import GANCLS as GANCLS
 from lit_gans.models import HingeGAN as HingeGAN
 from lit_gans.models import InfoGAN as InfoGAN
 from lit_gans.models import LSGAN as LSGAN
+from lit_gans.models import LanguageModel as LanguageModel
 from lit_gans.models import PacGAN as PacGAN
 from lit_gans.models import Pix2Pix as Pix2Pix
 from lit_gans.models import ProjectionGAN as ProjectionGAN
@@ -88,6 +89,7 @@ from lit_gans.models import RelativisticGAN as RelativisticGAN
 from lit_gans.models import SAGAN as SAGAN
 from lit_gans.models import SGAN as SGAN
 from lit_gans.models import SNGAN as SNGAN
+from lit_gans.models import Seq2Seq as Seq2Seq
 from lit_gans.models import StackGAN as StackGAN
 from lit_gans.models import StyleGAN2 as StyleGAN2
 from lit_gans.models import UnrolledGAN as UnrolledGAN
@@ -141,6 +143,7 @@ __all__ = [
     "GANCLS",
     "HingeGAN",
     "InfoGAN",
+    "LanguageModel",
     "LSGAN",
     "PacGAN",
     "Pix2Pix",
@@ -148,6 +151,7 @@ __all__ = [
     "R3GAN",
     "RelativisticGAN",
     "SAGAN",
+    "Seq2Seq",
     "SGAN",
     "SNGAN",
     "StackGAN",
