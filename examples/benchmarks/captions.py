@@ -10,7 +10,7 @@ distance (FD) of the character classifier's features; and the sharpness, for Sta
 too.
 
 CelebA: sentences of five attributes. Printed is the balanced accuracy of each attribute, of samples and of the same
-readers on real faces that they have not learned from.
+reader on real faces that they have not learned from.
 
 Minutes are of the process's own time, training alone, so that what else a machine does changes nothing; on a GPU they
 are minutes of the clock. StackGAN's second stage begins after half of them.
@@ -30,7 +30,7 @@ import lit_gans
 from lit_gans.images.photos import write_picture
 from lit_gans.images.shape import to_float
 from lit_gans.images.sheet import captioned
-from lit_gans.metrics import AttributeReaders, FrechetDistance, Sharpness
+from lit_gans.metrics import AttributeReader, FrechetDistance, Sharpness
 from lit_gans.metrics.frechet import PassThrough
 from lit_gans.networks import DCGANBackbone, FusionBackbone
 from lit_gans.optim import Adam
@@ -99,11 +99,11 @@ def open_data(given, stage=None, **more):
     return data
 
 
-def learn_readers(given, data):
+def learn_reader(given, data):
     """Classifiers of real images: of all combinations of glyphs, drawn anew, or of the training faces."""
     known = data if given.setting == "celeba" else open_data(given, "fit", count=given.readers, held_out=0.0, seed=9)
     images, _, _, values = some(known, "train", given.readers)
-    return AttributeReaders.learn(images, values, epochs=given.epochs)
+    return AttributeReader.learn(images, values, epochs=given.epochs)
 
 
 def train(name, data, given, seed):
@@ -141,18 +141,18 @@ def sharpness(images):
     return float(metric.compute())
 
 
-def measure(model, readers, held, balanced):
+def measure(model, reader, held, balanced):
     """All values of a model by name, and its samples."""
     images, tokens, _, values = held
     fakes = model.sample(seed=0, text=tokens).cpu()
-    found = readers.score(fakes, values, balanced)
-    found["FD"] = distance(next(iter(readers.networks.values())), to_float(images), fakes)
+    found = reader.score(fakes, values, balanced)
+    found["FD"] = distance(reader.network, to_float(images), fakes)
     found["sharpness"] = sharpness(fakes)
     if model.stages > 1:
         small = model.sample(seed=0, text=tokens, stage=1).cpu()
         enlarged = interpolate(small, size=fakes.shape[2:], mode="bilinear").clamp(-1, 1)
         found["sharpness of stage I enlarged"] = sharpness(enlarged)
-        found["all, of stage I enlarged"] = readers.score(enlarged, values, balanced)["all"]
+        found["all, of stage I enlarged"] = reader.score(enlarged, values, balanced)["all"]
     return found, fakes
 
 
@@ -177,29 +177,29 @@ def main():
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--images", type=int, default=4000, help="training images of the glyphs")
-    parser.add_argument("--readers", type=int, default=20_000, help="images that the readers learn from")
-    parser.add_argument("--epochs", type=int, default=5, help="of the readers")
+    parser.add_argument("--readers", type=int, default=20_000, help="images that the reader learn from")
+    parser.add_argument("--epochs", type=int, default=5, help="of the reader")
     parser.add_argument("--count", type=int, default=2000, help="samples that are read")
     parser.add_argument("--precision", default="bf16-mixed")
     parser.add_argument("--output", type=Path, default=Path("captions"), help="where pictures and checkpoints go")
     given = parser.parse_args()
     data = open_data(given)
-    readers = learn_readers(given, data)
+    reader = learn_reader(given, data)
     # glyphs are drawn anew, since the test split has a tenth of the images of training
     balanced = given.setting == "celeba"
     held, others = (
         some(data if balanced else open_data(given, "test", count=10 * given.count, seed=seed), "test", given.count)
         for seed in (1, 2)
     )
-    apart = distance(next(iter(readers.networks.values())), to_float(held[0]), to_float(others[0]))
-    real = readers.score(held[0], held[3], balanced) | {"FD": apart, "sharpness": sharpness(to_float(held[0]))}
+    apart = distance(reader.network, to_float(held[0]), to_float(others[0]))
+    real = reader.score(held[0], held[3], balanced) | {"FD": apart, "sharpness": sharpness(to_float(held[0]))}
     print(f"{header([real])}\n{row(f'{len(held[0])} real images', [real])}\n", flush=True)
     given.output.mkdir(parents=True, exist_ok=True)
     for name in given.models:
         runs = []
         for seed in given.seeds:
             model, steps = train(name, data, given, seed)
-            found, fakes = measure(model, readers, held, balanced)
+            found, fakes = measure(model, reader, held, balanced)
             runs.append({**found, "batches": steps})
             lit_gans.save(model, given.output / f"{name}-{given.setting}-{seed}.ckpt")
             picture = captioned(fakes[:32], held[2][:32], columns=8)
