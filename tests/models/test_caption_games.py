@@ -179,7 +179,7 @@ def test_between_two_sentences(trained):
 
 def test_bad_words(trained):
     model, _ = trained
-    with pytest.raises(UsageError, match="'orange' .* is not in the vocabulary"):
+    with pytest.raises(UsageError, match=r"'orange' .* is not in the vocabulary"):
         model.sample(1, text="a small orange one on blue")
     refused(lambda: model.sample(1, text="  "), "not empty")
     refused(lambda: model.sample(1, text=ONE + " on blue on blue"), "tokens")
