@@ -12,6 +12,8 @@ from lit_gans.metrics.features import Classifier
 from lit_gans.metrics.training import train_classifier
 from lit_gans.networks.base import in_parts
 
+_BATCH = 64  # many small steps: characters of any colour on any other are not easily read
+
 
 class AttributeReader:
     """A classifier that reads every attribute of an image: its size, its colour, what it shows.
@@ -51,8 +53,14 @@ class AttributeReader:
         """
         _refuse_other(attributes, len(images))
         sizes = {name: int(values.max()) + 1 for name, values in attributes.items()}
-        told = torch.cat([F.one_hot(values, sizes[name]) for name, values in attributes.items()], 1)
-        return cls(train_classifier(images, told.bool(), told.shape[1], epochs, seed, "reader"), sizes)
+        told = torch.stack([*attributes.values()], 1)
+
+        def entropies(logits: Tensor, wanted: Tensor) -> Tensor:
+            parts = zip(logits.split([*sizes.values()], 1), wanted.unbind(1), strict=True)
+            return torch.stack([F.cross_entropy(*part) for part in parts]).sum()
+
+        network = train_classifier(images, told, sum(sizes.values()), epochs, seed, "reader", _BATCH, entropies)
+        return cls(network, sizes)
 
     @torch.no_grad()
     def read(self, images: Tensor) -> dict[str, Tensor]:
