@@ -21,6 +21,7 @@ _NAMES = {
     "lit_gans.models": """
         ACGAN AutoEncoder BEGAN CGAN Colorizer CycleGAN DCGAN DRAGAN EBGAN GAN HingeGAN InfoGAN LSGAN PacGAN Pix2Pix
         ProjectionGAN R3GAN RelativisticGAN SAGAN SGAN SNGAN StyleGAN2 UnrolledGAN VAE WeightNormGAN WGAN WGANGP CUT
+        ELECTRA MaskedLM
     """,
     "lit_gans.data": """
         Apple2Orange CaptionedGlyphs Captions CelebA Cezanne2Photo CIFAR10 Cityscapes Edges2Handbags Edges2Shoes

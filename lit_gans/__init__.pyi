@@ -70,10 +70,12 @@ from lit_gans.models import CycleGAN as CycleGAN
 from lit_gans.models import DCGAN as DCGAN
 from lit_gans.models import DRAGAN as DRAGAN
 from lit_gans.models import EBGAN as EBGAN
+from lit_gans.models import ELECTRA as ELECTRA
 from lit_gans.models import GAN as GAN
 from lit_gans.models import HingeGAN as HingeGAN
 from lit_gans.models import InfoGAN as InfoGAN
 from lit_gans.models import LSGAN as LSGAN
+from lit_gans.models import MaskedLM as MaskedLM
 from lit_gans.models import PacGAN as PacGAN
 from lit_gans.models import Pix2Pix as Pix2Pix
 from lit_gans.models import ProjectionGAN as ProjectionGAN
@@ -147,6 +149,8 @@ __all__ = [
     "WGAN",
     "WGANGP",
     "CUT",
+    "ELECTRA",
+    "MaskedLM",
     "Apple2Orange",
     "CaptionedGlyphs",
     "Captions",

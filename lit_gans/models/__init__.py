@@ -10,10 +10,12 @@ from lit_gans.models.cyclegan import CycleGAN
 from lit_gans.models.dcgan import DCGAN
 from lit_gans.models.dragan import DRAGAN
 from lit_gans.models.ebgan import EBGAN
+from lit_gans.models.electra import ELECTRA
 from lit_gans.models.gan import GAN
 from lit_gans.models.hinge_gan import HingeGAN
 from lit_gans.models.info_gan import InfoGAN
 from lit_gans.models.lsgan import LSGAN
+from lit_gans.models.masked_lm import MaskedLM
 from lit_gans.models.pac_gan import PacGAN
 from lit_gans.models.pix2pix import Pix2Pix
 from lit_gans.models.projection_gan import ProjectionGAN
@@ -37,6 +39,7 @@ __all__ = [
     "DCGAN",
     "DRAGAN",
     "EBGAN",
+    "ELECTRA",
     "GAN",
     "LSGAN",
     "R3GAN",
@@ -51,6 +54,7 @@ __all__ = [
     "CycleGAN",
     "HingeGAN",
     "InfoGAN",
+    "MaskedLM",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",

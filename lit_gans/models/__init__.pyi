@@ -15,10 +15,12 @@ from lit_gans.models.cyclegan import CycleGAN as _CycleGAN
 from lit_gans.models.dcgan import DCGAN as _DCGAN
 from lit_gans.models.dragan import DRAGAN as _DRAGAN
 from lit_gans.models.ebgan import EBGAN as _EBGAN
+from lit_gans.models.electra import ELECTRA as _ELECTRA
 from lit_gans.models.gan import GAN as _GAN
 from lit_gans.models.hinge_gan import HingeGAN as _HingeGAN
 from lit_gans.models.info_gan import InfoGAN as _InfoGAN
 from lit_gans.models.lsgan import LSGAN as _LSGAN
+from lit_gans.models.masked_lm import MaskedLM as _MaskedLM
 from lit_gans.models.pac_gan import PacGAN as _PacGAN
 from lit_gans.models.pix2pix import Pix2Pix as _Pix2Pix
 from lit_gans.models.projection_gan import ProjectionGAN as _ProjectionGAN
@@ -36,6 +38,7 @@ from lit_gans.models.wgan_gp import WGANGP as _WGANGP
 from lit_gans.networks.base import Backbone
 from lit_gans.networks.base import Discriminator
 from lit_gans.networks.base import TranslationBackbone
+from lit_gans.networks.sequences import SequenceBackbone
 from lit_gans.optim import Adam
 from lit_gans.optim import AdamWithoutMomentum
 from lit_gans.optim import RMSprop
@@ -50,6 +53,7 @@ __all__ = [
     "DCGAN",
     "DRAGAN",
     "EBGAN",
+    "ELECTRA",
     "GAN",
     "LSGAN",
     "R3GAN",
@@ -64,6 +68,7 @@ __all__ = [
     "CycleGAN",
     "HingeGAN",
     "InfoGAN",
+    "MaskedLM",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
@@ -82,6 +87,50 @@ class AutoEncoder(_AutoEncoder):
         backbone: Backbone | None = None,
         latent_dim: int | None = None,
         likelihood: Likelihood = "gaussian",
+        optimizer: OptimizerCallable | str = Adam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class ELECTRA(_ELECTRA):
+    def __init__(
+        self,
+        *,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        backbone: SequenceBackbone | None = None,
+        generator_share: float = 0.25,
+        detection: float = 50.0,
+        temperature: float = 1.0,
+        masked: float = 0.15,
+        hidden: float = 0.85,
+        optimizer: OptimizerCallable | str = Adam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class MaskedLM(_MaskedLM):
+    def __init__(
+        self,
+        *,
+        generator: nn.Module | None = None,
+        backbone: SequenceBackbone | None = None,
+        masked: float = 0.15,
+        hidden: float = 0.85,
         optimizer: OptimizerCallable | str = Adam,
         scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
         image_shape: ImageShape | None = None,
