@@ -53,6 +53,8 @@ class Quality(Callback):
     Models that translate are scored by their translations of all validation images, which are compared with the
     validation images of the target domain.
 
+    A model of texts is passed over: it measures itself, by ``val/nll`` or ``val/bleu``.
+
     It scores any LightningModule that has ``sample(n)``, which gives (n, channels, height, width) in [-1, 1].
 
     Points in the plane have no features: only ``swd``, the sliced Wasserstein distance, is measured. If the modes of
@@ -141,6 +143,8 @@ class Quality(Callback):
     def names(self, trainer: Trainer, pl_module: Any) -> list[str]:
         """The names of the values that a validation may log."""
         pl_module = seen(pl_module)
+        if pl_module.of_texts:
+            return []
         scores = self._chosen(pl_module, _shape(trainer, pl_module))
         known = pl_module.draws and mode_coverage(trainer.datamodule) is not None  # type: ignore[attr-defined]
         values = [value for name in scores for value in VALUES[name]]
@@ -158,7 +162,7 @@ class Quality(Callback):
         pl_module = seen(pl_module)
         shape = _shape(trainer, pl_module)
         unused = trainer.limit_test_batches == 0 if stage == "test" else trainer.limit_val_batches == 0
-        if stage not in ("fit", "validate", "test") or unused:
+        if stage not in ("fit", "validate", "test") or unused or pl_module.of_texts:
             return
         Scoring(self._chosen(pl_module, shape), self._features(shape), strict=False)
         if stage == "fit":
@@ -194,8 +198,8 @@ class Quality(Callback):
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Decides whether this validation is scored."""
-        fitting = trainer.state.fn == "fit"
-        self.due = not trainer.sanity_checking and (
+        fitting, images = trainer.state.fn == "fit", not seen(pl_module).of_texts
+        self.due = (images and not trainer.sanity_checking) and (
             not fitting or self.pace.validate(trainer, lambda: self._guess(seen(pl_module)))
         )
         self._begin()
@@ -247,7 +251,7 @@ class Quality(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """The same in a test."""
-        if not seen(pl_module).draws:
+        if not seen(pl_module).draws and not seen(pl_module).of_texts:
             self._compare(pl_module, outputs, "test")
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
@@ -263,7 +267,8 @@ class Quality(Callback):
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measures and logs."""
-        self.measure(trainer, seen(pl_module), "test", "test")
+        if not seen(pl_module).of_texts:
+            self.measure(trainer, seen(pl_module), "test", "test")
 
     # ---------------------------------------------------------------- measuring, on all devices or on none
 

@@ -135,7 +135,7 @@ class SampleGrid(Callback):
         """Draws one grid now, unless this step has one."""
         step, model = trainer.global_step, seen(pl_module)
         silent = not trainer.is_global_zero or trainer.fast_dev_run  # type: ignore[attr-defined]
-        if step == self.drawn or silent or not model.draws:
+        if step == self.drawn or silent or not model.draws or model.of_texts:
             return
         self.drawn = step
         columns = model.columns if 0 < model.columns <= _WIDEST else None

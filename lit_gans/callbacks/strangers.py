@@ -43,6 +43,8 @@ class Stranger:
     """
 
     draws: ClassVar[bool] = True
+    of_texts: ClassVar[bool] = False
+    best_score: ClassVar[None] = None
     draws_classes: ClassVar[bool] = False
     draws_from_latents: ClassVar[bool] = False
     known_classes: ClassVar[None] = None
