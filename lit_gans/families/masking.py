@@ -4,12 +4,14 @@ from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
 
 from lit_gans.core.joint import JointModel
 from lit_gans.errors import UsageError
 from lit_gans.networks.sequences import SequenceBackbone
 from lit_gans.networks.transformer import TransformerBackbone
+from lit_gans.optim import TextAdam, WarmUp
 from lit_gans.precision import full
 from lit_gans.text import Gaps, draw_tokens, gaps
 
@@ -27,7 +29,10 @@ class MaskingModel(JointModel):
         masked: share of the tokens of a text that are guessed; at least one of every text is.
         hidden: probability that a token is hidden where it is guessed. The others stay, so that texts without gaps,
             which the network reads later, are not new to it.
-        model: arguments of `JointModel`: text_shape, optimizer, scheduler, clip_norm and ema_decay.
+        optimizer: Adam with learning rate 2e-3 and betas (0.9, 0.98), see `TextAdam`.
+        scheduler: a rise over 400 batches and a fall with the root of their number, see `WarmUp`.
+        clip_norm: largest norm of the gradient.
+        model: arguments of `JointModel`: text_shape, ema_decay and so on.
 
     Raises:
         UsageError: if a share is not in (0, 1].
@@ -36,30 +41,25 @@ class MaskingModel(JointModel):
     needs: ClassVar[tuple[str, ...]] = ("tokens",)
     subject: ClassVar[str] = "tokens"
     value_range: ClassVar[tuple[float, float] | None] = None
+    best_score: ClassVar[tuple[str, str] | None] = ("val/mlm", "min")
     default_backbone: ClassVar[SequenceBackbone] = TransformerBackbone()
 
     def __init__(
-        self, *, backbone: SequenceBackbone | None = None, masked: float = 0.15, hidden: float = 0.85, **model: Any
+        self,
+        *,
+        backbone: SequenceBackbone | None = None,
+        masked: float = 0.15,
+        hidden: float = 0.85,
+        optimizer: OptimizerCallable = TextAdam,
+        scheduler: LRSchedulerCallable | None = WarmUp,
+        clip_norm: float | None = 1.0,
+        **model: Any,
     ) -> None:
-        super().__init__(**model)
+        super().__init__(optimizer=optimizer, scheduler=scheduler, clip_norm=clip_norm, **model)
         if not (0 < masked <= 1 and 0 < hidden <= 1):
             raise UsageError(f"masked and hidden are shares in (0, 1], got masked={masked} and hidden={hidden}")
         self.backbone = self.default_backbone if backbone is None else backbone
         self.masked, self.hidden = masked, hidden
-
-    @property
-    def usable_text_shape(self) -> tuple[int, ...]:
-        """The length of the longest text and the size of the vocabulary.
-
-        Raises:
-            UsageError: if nobody has said them.
-        """
-        if self.text_shape is None:
-            raise UsageError(
-                f"the default networks of {type(self).__name__} need text_shape=(length, size of the vocabulary); pass "
-                f"it, or pass a {' and a '.join(self.players)} of your own"
-            )
-        return self.text_shape
 
     def guessing(self, logits: Tensor, tokens: Tensor, chosen: Gaps) -> Tensor:
         """The mean cross-entropy, in nats, of guesses by logits (N, K, vocabulary) at gaps of texts (N, T)."""

@@ -67,6 +67,8 @@ class ELECTRA(MaskingModel):
     """
 
     players: ClassVar[tuple[str, ...]] = ("generator", "discriminator")
+    # the area under the curve falls while the generator learns
+    best_score: ClassVar[tuple[str, str] | None] = ("val/rtd_accuracy", "max")
 
     def __init__(
         self,
@@ -97,12 +99,12 @@ class ELECTRA(MaskingModel):
 
     def make_discriminator(self) -> nn.Module:
         """The backbone's encoder with a head that gives every token a score."""
-        length, vocabulary = self.usable_text_shape
+        length, vocabulary = self.sizes()
         return TokenJudge(self.backbone.encoder(vocabulary, length))
 
     def make_generator(self) -> nn.Module:
         """A narrow encoder with a head that guesses tokens, by the embedding of the discriminator."""
-        length, vocabulary = self.usable_text_shape
+        length, vocabulary = self.sizes()
         encoder = narrowed(self.backbone, self.generator_share).encoder(vocabulary, length)
         shared, own = reader_of_tokens(self.discriminator).tokens, reader_of_tokens(encoder)
         own.tokens = NarrowedEmbedding(shared, own.tokens.embedding_dim)

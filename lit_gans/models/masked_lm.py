@@ -54,7 +54,7 @@ class MaskedLM(MaskingModel):
 
     def make_generator(self) -> nn.Module:
         """The backbone's encoder with a head that guesses tokens."""
-        length, vocabulary = self.usable_text_shape
+        length, vocabulary = self.sizes()
         return TokenGuesser(self.backbone.encoder(vocabulary, length))
 
     def loss(self, batch: Batch) -> Terms:

@@ -173,7 +173,7 @@ def test_tokens_that_seem_odd_stand_in_brackets():
 
 
 def test_what_cannot_be_is_refused():
-    refused(lambda: ELECTRA(), "text_shape", "a generator and a discriminator")
+    refused(lambda: ELECTRA(), "ELECTRA", "text_shape")
     refused(lambda: small(MaskedLM, masked=0.0), "masked=0.0")
     refused(lambda: small(ELECTRA, generator_share=2.0), "generator_share", "2.0")
     refused(lambda: small(ELECTRA, detection=-1.0), "detection=-1.0")
