@@ -37,7 +37,6 @@ from lit_gans.data import Facades as Facades
 from lit_gans.data import FashionMNIST as FashionMNIST
 from lit_gans.data import Gaussians as Gaussians
 from lit_gans.data import Glyphs as Glyphs
-from lit_gans.data import GrammarLines as GrammarLines
 from lit_gans.data import Horse2Zebra as Horse2Zebra
 from lit_gans.data import ImageFolder as ImageFolder
 from lit_gans.data import LSUN as LSUN
@@ -45,7 +44,6 @@ from lit_gans.data import MNIST as MNIST
 from lit_gans.data import Maps as Maps
 from lit_gans.data import Monet2Photo as Monet2Photo
 from lit_gans.data import Night2Day as Night2Day
-from lit_gans.data import NumberPairs as NumberPairs
 from lit_gans.data import Paired as Paired
 from lit_gans.data import PairedGlyphs as PairedGlyphs
 from lit_gans.data import Phone2DSLR as Phone2DSLR
@@ -53,7 +51,6 @@ from lit_gans.data import SVHN as SVHN
 from lit_gans.data import SVHN2MNIST as SVHN2MNIST
 from lit_gans.data import StackedMNIST as StackedMNIST
 from lit_gans.data import Summer2Winter as Summer2Winter
-from lit_gans.data import TextLines as TextLines
 from lit_gans.data import Ukiyoe2Photo as Ukiyoe2Photo
 from lit_gans.data import Unpaired as Unpaired
 from lit_gans.data import UnpairedGlyphs as UnpairedGlyphs
@@ -73,12 +70,11 @@ from lit_gans.models import CycleGAN as CycleGAN
 from lit_gans.models import DCGAN as DCGAN
 from lit_gans.models import DRAGAN as DRAGAN
 from lit_gans.models import EBGAN as EBGAN
-from lit_gans.models import ELECTRA as ELECTRA
 from lit_gans.models import GAN as GAN
 from lit_gans.models import HingeGAN as HingeGAN
 from lit_gans.models import InfoGAN as InfoGAN
 from lit_gans.models import LSGAN as LSGAN
-from lit_gans.models import MaskedLM as MaskedLM
+from lit_gans.models import LanguageModel as LanguageModel
 from lit_gans.models import PacGAN as PacGAN
 from lit_gans.models import Pix2Pix as Pix2Pix
 from lit_gans.models import ProjectionGAN as ProjectionGAN
@@ -87,6 +83,7 @@ from lit_gans.models import RelativisticGAN as RelativisticGAN
 from lit_gans.models import SAGAN as SAGAN
 from lit_gans.models import SGAN as SGAN
 from lit_gans.models import SNGAN as SNGAN
+from lit_gans.models import Seq2Seq as Seq2Seq
 from lit_gans.models import StyleGAN2 as StyleGAN2
 from lit_gans.models import UnrolledGAN as UnrolledGAN
 from lit_gans.models import VAE as VAE
@@ -136,6 +133,7 @@ __all__ = [
     "GAN",
     "HingeGAN",
     "InfoGAN",
+    "LanguageModel",
     "LSGAN",
     "PacGAN",
     "Pix2Pix",
@@ -143,6 +141,7 @@ __all__ = [
     "R3GAN",
     "RelativisticGAN",
     "SAGAN",
+    "Seq2Seq",
     "SGAN",
     "SNGAN",
     "StyleGAN2",
@@ -152,8 +151,6 @@ __all__ = [
     "WGAN",
     "WGANGP",
     "CUT",
-    "ELECTRA",
-    "MaskedLM",
     "Apple2Orange",
     "CaptionedGlyphs",
     "Captions",
@@ -167,7 +164,6 @@ __all__ = [
     "FashionMNIST",
     "Gaussians",
     "Glyphs",
-    "GrammarLines",
     "Horse2Zebra",
     "ImageFolder",
     "LSUN",
@@ -175,7 +171,6 @@ __all__ = [
     "MNIST",
     "Monet2Photo",
     "Night2Day",
-    "NumberPairs",
     "Paired",
     "PairedGlyphs",
     "Phone2DSLR",
@@ -183,7 +178,6 @@ __all__ = [
     "Summer2Winter",
     "SVHN",
     "SVHN2MNIST",
-    "TextLines",
     "Ukiyoe2Photo",
     "Unpaired",
     "UnpairedGlyphs",

@@ -14,6 +14,7 @@ from lit_gans.models.electra import ELECTRA
 from lit_gans.models.gan import GAN
 from lit_gans.models.hinge_gan import HingeGAN
 from lit_gans.models.info_gan import InfoGAN
+from lit_gans.models.language_model import LanguageModel
 from lit_gans.models.lsgan import LSGAN
 from lit_gans.models.masked_lm import MaskedLM
 from lit_gans.models.pac_gan import PacGAN
@@ -22,6 +23,7 @@ from lit_gans.models.projection_gan import ProjectionGAN
 from lit_gans.models.r3gan import R3GAN
 from lit_gans.models.relativistic_gan import RelativisticGAN
 from lit_gans.models.sagan import SAGAN
+from lit_gans.models.seq2seq import Seq2Seq
 from lit_gans.models.sgan import SGAN
 from lit_gans.models.sngan import SNGAN
 from lit_gans.models.stylegan2 import StyleGAN2
@@ -55,10 +57,12 @@ __all__ = [
     "HingeGAN",
     "InfoGAN",
     "MaskedLM",
+    "LanguageModel",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
     "RelativisticGAN",
+    "Seq2Seq",
     "StyleGAN2",
     "UnrolledGAN",
     "WeightNormGAN",

@@ -15,18 +15,18 @@ from lit_gans.models.cyclegan import CycleGAN as _CycleGAN
 from lit_gans.models.dcgan import DCGAN as _DCGAN
 from lit_gans.models.dragan import DRAGAN as _DRAGAN
 from lit_gans.models.ebgan import EBGAN as _EBGAN
-from lit_gans.models.electra import ELECTRA as _ELECTRA
 from lit_gans.models.gan import GAN as _GAN
 from lit_gans.models.hinge_gan import HingeGAN as _HingeGAN
 from lit_gans.models.info_gan import InfoGAN as _InfoGAN
+from lit_gans.models.language_model import LanguageModel as _LanguageModel
 from lit_gans.models.lsgan import LSGAN as _LSGAN
-from lit_gans.models.masked_lm import MaskedLM as _MaskedLM
 from lit_gans.models.pac_gan import PacGAN as _PacGAN
 from lit_gans.models.pix2pix import Pix2Pix as _Pix2Pix
 from lit_gans.models.projection_gan import ProjectionGAN as _ProjectionGAN
 from lit_gans.models.r3gan import R3GAN as _R3GAN
 from lit_gans.models.relativistic_gan import RelativisticGAN as _RelativisticGAN
 from lit_gans.models.sagan import SAGAN as _SAGAN
+from lit_gans.models.seq2seq import Seq2Seq as _Seq2Seq
 from lit_gans.models.sgan import SGAN as _SGAN
 from lit_gans.models.sngan import SNGAN as _SNGAN
 from lit_gans.models.stylegan2 import StyleGAN2 as _StyleGAN2
@@ -43,6 +43,8 @@ from lit_gans.optim import Adam
 from lit_gans.optim import AdamWithoutMomentum
 from lit_gans.optim import RMSprop
 from lit_gans.optim import StyleAdam
+from lit_gans.optim import TextAdam
+from lit_gans.optim import WarmUp
 from torch import nn
 
 __all__ = [
@@ -53,7 +55,6 @@ __all__ = [
     "DCGAN",
     "DRAGAN",
     "EBGAN",
-    "ELECTRA",
     "GAN",
     "LSGAN",
     "R3GAN",
@@ -68,11 +69,12 @@ __all__ = [
     "CycleGAN",
     "HingeGAN",
     "InfoGAN",
-    "MaskedLM",
+    "LanguageModel",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
     "RelativisticGAN",
+    "Seq2Seq",
     "StyleGAN2",
     "UnrolledGAN",
     "WeightNormGAN",
@@ -99,46 +101,41 @@ class AutoEncoder(_AutoEncoder):
         columns: dict[str, str] | None = None,
     ) -> None: ...
 
-class ELECTRA(_ELECTRA):
+class LanguageModel(_LanguageModel):
     def __init__(
         self,
         *,
-        generator: nn.Module | None = None,
-        discriminator: nn.Module | None = None,
         backbone: SequenceBackbone | None = None,
-        generator_share: float = 0.25,
-        detection: float = 50.0,
-        temperature: float = 1.0,
-        masked: float = 0.15,
-        hidden: float = 0.85,
-        optimizer: OptimizerCallable | str = Adam,
-        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator: nn.Module | None = None,
+        label_smoothing: float = 0.0,
+        optimizer: OptimizerCallable | str = TextAdam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
+        clip_norm: float | None = 1.0,
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         num_classes: int | None = None,
         text_shape: tuple[int, int] | None = None,
         source_text_shape: tuple[int, int] | None = None,
-        clip_norm: float | None = None,
         ema_decay: float = 0.999,
         columns: dict[str, str] | None = None,
     ) -> None: ...
 
-class MaskedLM(_MaskedLM):
+class Seq2Seq(_Seq2Seq):
     def __init__(
         self,
         *,
-        generator: nn.Module | None = None,
+        scored: int = 500,
         backbone: SequenceBackbone | None = None,
-        masked: float = 0.15,
-        hidden: float = 0.85,
-        optimizer: OptimizerCallable | str = Adam,
-        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator: nn.Module | None = None,
+        label_smoothing: float = 0.0,
+        optimizer: OptimizerCallable | str = TextAdam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
+        clip_norm: float | None = 1.0,
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         num_classes: int | None = None,
         text_shape: tuple[int, int] | None = None,
         source_text_shape: tuple[int, int] | None = None,
-        clip_norm: float | None = None,
         ema_decay: float = 0.999,
         columns: dict[str, str] | None = None,
     ) -> None: ...

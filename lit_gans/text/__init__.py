@@ -1,6 +1,7 @@
 """Texts as rows of numbers: vocabularies, padding and its mask, gaps to guess."""
 
 from lit_gans.text.masking import Gaps, draw_tokens, gaps
+from lit_gans.text.scores import translation_scores
 from lit_gans.text.vocabulary import (
     BEGIN,
     END,
@@ -32,4 +33,5 @@ __all__ = [
     "lengths",
     "padded",
     "padding_mask",
+    "translation_scores",
 ]
