@@ -37,6 +37,7 @@ from lit_gans.data import Facades as Facades
 from lit_gans.data import FashionMNIST as FashionMNIST
 from lit_gans.data import Gaussians as Gaussians
 from lit_gans.data import Glyphs as Glyphs
+from lit_gans.data import GrammarLines as GrammarLines
 from lit_gans.data import Horse2Zebra as Horse2Zebra
 from lit_gans.data import ImageFolder as ImageFolder
 from lit_gans.data import LSUN as LSUN
@@ -44,6 +45,7 @@ from lit_gans.data import MNIST as MNIST
 from lit_gans.data import Maps as Maps
 from lit_gans.data import Monet2Photo as Monet2Photo
 from lit_gans.data import Night2Day as Night2Day
+from lit_gans.data import NumberPairs as NumberPairs
 from lit_gans.data import Paired as Paired
 from lit_gans.data import PairedGlyphs as PairedGlyphs
 from lit_gans.data import Phone2DSLR as Phone2DSLR
@@ -51,11 +53,13 @@ from lit_gans.data import SVHN as SVHN
 from lit_gans.data import SVHN2MNIST as SVHN2MNIST
 from lit_gans.data import StackedMNIST as StackedMNIST
 from lit_gans.data import Summer2Winter as Summer2Winter
+from lit_gans.data import TextLines as TextLines
 from lit_gans.data import Ukiyoe2Photo as Ukiyoe2Photo
 from lit_gans.data import Unpaired as Unpaired
 from lit_gans.data import UnpairedGlyphs as UnpairedGlyphs
 from lit_gans.data import VanGogh2Photo as VanGogh2Photo
 from lit_gans.errors import UsageError as UsageError
+from lit_gans.families import CaptionGAN as CaptionGAN
 from lit_gans.families import LabelGAN as LabelGAN
 from lit_gans.families import LatentGAN as LatentGAN
 from lit_gans.families import PairedGAN as PairedGAN
@@ -68,13 +72,17 @@ from lit_gans.models import CUT as CUT
 from lit_gans.models import Colorizer as Colorizer
 from lit_gans.models import CycleGAN as CycleGAN
 from lit_gans.models import DCGAN as DCGAN
+from lit_gans.models import DFGAN as DFGAN
 from lit_gans.models import DRAGAN as DRAGAN
 from lit_gans.models import EBGAN as EBGAN
+from lit_gans.models import ELECTRA as ELECTRA
 from lit_gans.models import GAN as GAN
+from lit_gans.models import GANCLS as GANCLS
 from lit_gans.models import HingeGAN as HingeGAN
 from lit_gans.models import InfoGAN as InfoGAN
 from lit_gans.models import LSGAN as LSGAN
 from lit_gans.models import LanguageModel as LanguageModel
+from lit_gans.models import MaskedLM as MaskedLM
 from lit_gans.models import PacGAN as PacGAN
 from lit_gans.models import Pix2Pix as Pix2Pix
 from lit_gans.models import ProjectionGAN as ProjectionGAN
@@ -84,6 +92,7 @@ from lit_gans.models import SAGAN as SAGAN
 from lit_gans.models import SGAN as SGAN
 from lit_gans.models import SNGAN as SNGAN
 from lit_gans.models import Seq2Seq as Seq2Seq
+from lit_gans.models import StackGAN as StackGAN
 from lit_gans.models import StyleGAN2 as StyleGAN2
 from lit_gans.models import UnrolledGAN as UnrolledGAN
 from lit_gans.models import VAE as VAE
@@ -107,6 +116,7 @@ __all__ = [
     "__version__",
     "GenerativeModel",
     "BaseGAN",
+    "CaptionGAN",
     "LabelGAN",
     "LatentGAN",
     "PairedGAN",
@@ -128,13 +138,17 @@ __all__ = [
     "Colorizer",
     "CycleGAN",
     "DCGAN",
+    "DFGAN",
     "DRAGAN",
     "EBGAN",
+    "ELECTRA",
     "GAN",
+    "GANCLS",
     "HingeGAN",
     "InfoGAN",
     "LanguageModel",
     "LSGAN",
+    "MaskedLM",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
@@ -144,6 +158,7 @@ __all__ = [
     "Seq2Seq",
     "SGAN",
     "SNGAN",
+    "StackGAN",
     "StyleGAN2",
     "UnrolledGAN",
     "VAE",
@@ -164,6 +179,7 @@ __all__ = [
     "FashionMNIST",
     "Gaussians",
     "Glyphs",
+    "GrammarLines",
     "Horse2Zebra",
     "ImageFolder",
     "LSUN",
@@ -171,6 +187,7 @@ __all__ = [
     "MNIST",
     "Monet2Photo",
     "Night2Day",
+    "NumberPairs",
     "Paired",
     "PairedGlyphs",
     "Phone2DSLR",
@@ -178,6 +195,7 @@ __all__ = [
     "Summer2Winter",
     "SVHN",
     "SVHN2MNIST",
+    "TextLines",
     "Ukiyoe2Photo",
     "Unpaired",
     "UnpairedGlyphs",

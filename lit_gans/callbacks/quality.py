@@ -21,7 +21,7 @@ from lit_gans.errors import UsageError
 from lit_gans.metrics.by_class import classes_in_turn, drop_unreliable_accuracy, refuse_unlabelled, tells_classes
 from lit_gans.metrics.coverage import measure_coverage, mode_coverage
 from lit_gans.metrics.features import Features, feature_network
-from lit_gans.metrics.material import drawn, is_points, own_batches, real_batches, why_not_read
+from lit_gans.metrics.material import drawn, is_points, own_batches, real_batches, sentences, why_not_read
 from lit_gans.metrics.protocol import Protocol, Scores, describe_data
 from lit_gans.metrics.scoring import (
     LOWER_IS_BETTER,
@@ -282,7 +282,7 @@ class Quality(Callback):
             began = monotonic()
             scoring.reset()
             count = min(self._wanted(scoring), _limit(trainer, stage))
-            for part in shared(self._fakes(scoring, trainer, pl_module, count)):
+            for part in shared(self._fakes(scoring, trainer, pl_module, count, split)):
                 scoring.take(part, real=False)
                 self.watcher("scoring", scoring.counts[False], count if pl_module.draws else 0)
             self.watcher("comparing", 0, 0)
@@ -342,12 +342,13 @@ class Quality(Callback):
         if scoring.counts[True]:
             self.complete.add(split)
 
-    def _fakes(self, scoring: Scoring, trainer: Trainer, pl_module: Any, count: int) -> Iterator[Part]:
+    def _fakes(self, scoring: Scoring, trainer: Trainer, pl_module: Any, count: int, split: str) -> Iterator[Part]:
         """This device's share of the samples or translations."""
         if not pl_module.draws:
             yield from self._kept(False)
             return
-        for images in drawn(pl_module, count, self.seed, trainer.global_rank, trainer.world_size):
+        text = sentences(pl_module, trainer.datamodule, split, count)  # type: ignore[attr-defined]
+        for images in drawn(pl_module, count, self.seed, trainer.global_rank, trainer.world_size, text=text):
             yield scoring.look(images, False, classes_in_turn(pl_module, len(images)))
 
     def _images(self, trainer: Trainer, split: str) -> Iterator[tuple[Tensor, Tensor | None]]:

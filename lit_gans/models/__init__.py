@@ -8,10 +8,12 @@ from lit_gans.models.colorizer import Colorizer
 from lit_gans.models.cut import CUT
 from lit_gans.models.cyclegan import CycleGAN
 from lit_gans.models.dcgan import DCGAN
+from lit_gans.models.dfgan import DFGAN
 from lit_gans.models.dragan import DRAGAN
 from lit_gans.models.ebgan import EBGAN
 from lit_gans.models.electra import ELECTRA
 from lit_gans.models.gan import GAN
+from lit_gans.models.gancls import GANCLS
 from lit_gans.models.hinge_gan import HingeGAN
 from lit_gans.models.info_gan import InfoGAN
 from lit_gans.models.language_model import LanguageModel
@@ -26,6 +28,7 @@ from lit_gans.models.sagan import SAGAN
 from lit_gans.models.seq2seq import Seq2Seq
 from lit_gans.models.sgan import SGAN
 from lit_gans.models.sngan import SNGAN
+from lit_gans.models.stackgan import StackGAN
 from lit_gans.models.stylegan2 import StyleGAN2
 from lit_gans.models.unrolled_gan import UnrolledGAN
 from lit_gans.models.vae import VAE
@@ -39,10 +42,12 @@ __all__ = [
     "CGAN",
     "CUT",
     "DCGAN",
+    "DFGAN",
     "DRAGAN",
     "EBGAN",
     "ELECTRA",
     "GAN",
+    "GANCLS",
     "LSGAN",
     "R3GAN",
     "SAGAN",
@@ -56,13 +61,14 @@ __all__ = [
     "CycleGAN",
     "HingeGAN",
     "InfoGAN",
-    "MaskedLM",
     "LanguageModel",
+    "MaskedLM",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
     "RelativisticGAN",
     "Seq2Seq",
+    "StackGAN",
     "StyleGAN2",
     "UnrolledGAN",
     "WeightNormGAN",

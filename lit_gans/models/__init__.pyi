@@ -13,13 +13,17 @@ from lit_gans.models.colorizer import Colorizer as _Colorizer
 from lit_gans.models.cut import CUT as _CUT
 from lit_gans.models.cyclegan import CycleGAN as _CycleGAN
 from lit_gans.models.dcgan import DCGAN as _DCGAN
+from lit_gans.models.dfgan import DFGAN as _DFGAN
 from lit_gans.models.dragan import DRAGAN as _DRAGAN
 from lit_gans.models.ebgan import EBGAN as _EBGAN
+from lit_gans.models.electra import ELECTRA as _ELECTRA
 from lit_gans.models.gan import GAN as _GAN
+from lit_gans.models.gancls import GANCLS as _GANCLS
 from lit_gans.models.hinge_gan import HingeGAN as _HingeGAN
 from lit_gans.models.info_gan import InfoGAN as _InfoGAN
 from lit_gans.models.language_model import LanguageModel as _LanguageModel
 from lit_gans.models.lsgan import LSGAN as _LSGAN
+from lit_gans.models.masked_lm import MaskedLM as _MaskedLM
 from lit_gans.models.pac_gan import PacGAN as _PacGAN
 from lit_gans.models.pix2pix import Pix2Pix as _Pix2Pix
 from lit_gans.models.projection_gan import ProjectionGAN as _ProjectionGAN
@@ -29,6 +33,7 @@ from lit_gans.models.sagan import SAGAN as _SAGAN
 from lit_gans.models.seq2seq import Seq2Seq as _Seq2Seq
 from lit_gans.models.sgan import SGAN as _SGAN
 from lit_gans.models.sngan import SNGAN as _SNGAN
+from lit_gans.models.stackgan import StackGAN as _StackGAN
 from lit_gans.models.stylegan2 import StyleGAN2 as _StyleGAN2
 from lit_gans.models.unrolled_gan import UnrolledGAN as _UnrolledGAN
 from lit_gans.models.vae import VAE as _VAE
@@ -46,6 +51,7 @@ from lit_gans.optim import StyleAdam
 from lit_gans.optim import TextAdam
 from lit_gans.optim import WarmUp
 from torch import nn
+from typing import Literal
 
 __all__ = [
     "ACGAN",
@@ -53,9 +59,12 @@ __all__ = [
     "CGAN",
     "CUT",
     "DCGAN",
+    "DFGAN",
     "DRAGAN",
     "EBGAN",
+    "ELECTRA",
     "GAN",
+    "GANCLS",
     "LSGAN",
     "R3GAN",
     "SAGAN",
@@ -70,11 +79,13 @@ __all__ = [
     "HingeGAN",
     "InfoGAN",
     "LanguageModel",
+    "MaskedLM",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
     "RelativisticGAN",
     "Seq2Seq",
+    "StackGAN",
     "StyleGAN2",
     "UnrolledGAN",
     "WeightNormGAN",
@@ -101,6 +112,30 @@ class AutoEncoder(_AutoEncoder):
         columns: dict[str, str] | None = None,
     ) -> None: ...
 
+class ELECTRA(_ELECTRA):
+    def __init__(
+        self,
+        *,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        backbone: SequenceBackbone | None = None,
+        generator_share: float = 0.25,
+        detection: float = 50.0,
+        temperature: float = 1.0,
+        masked: float = 0.15,
+        hidden: float = 0.85,
+        optimizer: OptimizerCallable | str = TextAdam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
+        clip_norm: float | None = 1.0,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
 class LanguageModel(_LanguageModel):
     def __init__(
         self,
@@ -108,6 +143,26 @@ class LanguageModel(_LanguageModel):
         backbone: SequenceBackbone | None = None,
         generator: nn.Module | None = None,
         label_smoothing: float = 0.0,
+        optimizer: OptimizerCallable | str = TextAdam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
+        clip_norm: float | None = 1.0,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class MaskedLM(_MaskedLM):
+    def __init__(
+        self,
+        *,
+        generator: nn.Module | None = None,
+        backbone: SequenceBackbone | None = None,
+        masked: float = 0.15,
+        hidden: float = 0.85,
         optimizer: OptimizerCallable | str = TextAdam,
         scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
         clip_norm: float | None = 1.0,
@@ -931,6 +986,71 @@ class CycleGAN(_CycleGAN):
         columns: dict[str, str] | None = None,
     ) -> None: ...
 
+class DFGAN(_DFGAN):
+    def __init__(
+        self,
+        *,
+        penalty: float = 2.0,
+        optimizer: OptimizerCallable | str = AdamWithoutMomentum,
+        text_shape: tuple[int, int] | None = None,
+        text_encoder: SequenceBackbone | nn.Module | None = None,
+        text_width: int = 128,
+        backbone: Backbone | None = None,
+        latent_dim: int | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class GANCLS(_GANCLS):
+    def __init__(
+        self,
+        *,
+        text_shape: tuple[int, int] | None = None,
+        text_encoder: SequenceBackbone | nn.Module | None = None,
+        text_width: int = 128,
+        backbone: Backbone | None = None,
+        latent_dim: int | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        optimizer: OptimizerCallable | str = Adam,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
 class Pix2Pix(_Pix2Pix):
     def __init__(
         self,
@@ -987,6 +1107,44 @@ class ProjectionGAN(_ProjectionGAN):
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class StackGAN(_StackGAN):
+    def __init__(
+        self,
+        *,
+        stage_one_steps: int = 2000,
+        factor: Literal[2, 4] = 2,
+        kl: float = 2.0,
+        augmentation: int = 128,
+        refiner_width: int = 64,
+        blocks: int = 2,
+        text_shape: tuple[int, int] | None = None,
+        text_encoder: SequenceBackbone | nn.Module | None = None,
+        text_width: int = 128,
+        backbone: Backbone | None = None,
+        latent_dim: int | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        optimizer: OptimizerCallable | str = Adam,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
         source_text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
