@@ -32,8 +32,8 @@ def default(
     """The callbacks of a run from the command line: ``Trainer(callbacks=lit_gans.callbacks.default())``.
 
     They are `Quality`, `SampleGrid`, `SampleText`, `SaveLast`, `Best`, `CollapseMonitor`, `RateCheck`, `RunReport`,
-    `ProgressBar`, and a check of the score by which an ``EarlyStopping`` stops. `lit_gans.Trainer` has them by itself, and a run
-    folder besides.
+    `ProgressBar`, and a check of the score by which an ``EarlyStopping`` stops. `lit_gans.Trainer` has them by itself,
+    and a run folder besides.
 
     Args:
         scores: measure scores after validations, and keep the checkpoint with the best.

@@ -94,7 +94,13 @@ def sample(
 
     model = load(checkpoint, usable(device), trust=trust).eval()
     refuse_other_than_drawing(model, checkpoint)
-    given = {"temperature": temperature, "top_k": top_k, "guidance": guidance, "stage": stage, "label": label}
+    given: dict[str, Any] = {
+        "temperature": temperature,
+        "top_k": top_k,
+        "guidance": guidance,
+        "stage": stage,
+        "label": label,
+    }
     given |= {"text": text, "noise": noise, "truncation": None if truncation == 1 else truncation}
     options = {name: value for name, value in given.items() if value is not None}
     refuse_options(model, checkpoint, [name for name in options if name != "label" or model.of_texts])
