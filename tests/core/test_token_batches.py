@@ -54,7 +54,7 @@ def test_a_language_model_learns_from_a_loader_of_dicts(tmp_path):
     )
     before = [weight.clone() for weight in learner.generator.parameters()]
     loader = DataLoader(rows, batch_size=2)
-    run = trainer(tmp_path, max_steps=2)
+    run = trainer(tmp_path, max_steps=4)
     run.fit(learner, loader, loader)
     assert any(not torch.equal(a, b) for a, b in zip(learner.generator.parameters(), before, strict=True))
     assert torch.isfinite(run.callback_metrics["val/nll"])
