@@ -19,7 +19,7 @@ _NAMES = {
     "lit_gans.cli.own": "CLI",
     "lit_gans.models.references": "citation",
     "lit_gans.models": """
-        ACGAN AutoEncoder BEGAN CGAN Colorizer CycleGAN DCGAN DRAGAN EBGAN GAN HingeGAN InfoGAN LSGAN PacGAN Pix2Pix
+        ACGAN AutoEncoder BEGAN CGAN Colorizer CycleGAN DCGAN DiscreteVAE DRAGAN EBGAN GAN HingeGAN InfoGAN LSGAN PacGAN Pix2Pix
         ProjectionGAN R3GAN RelativisticGAN SAGAN SGAN SNGAN StyleGAN2 UnrolledGAN VAE WeightNormGAN WGAN WGANGP CUT
     """,
     "lit_gans.data": """

@@ -8,6 +8,7 @@ from lit_gans.models.colorizer import Colorizer
 from lit_gans.models.cut import CUT
 from lit_gans.models.cyclegan import CycleGAN
 from lit_gans.models.dcgan import DCGAN
+from lit_gans.models.discrete_vae import DiscreteVAE
 from lit_gans.models.dragan import DRAGAN
 from lit_gans.models.ebgan import EBGAN
 from lit_gans.models.gan import GAN
@@ -49,6 +50,7 @@ __all__ = [
     "AutoEncoder",
     "Colorizer",
     "CycleGAN",
+    "DiscreteVAE",
     "HingeGAN",
     "InfoGAN",
     "PacGAN",

@@ -10,6 +10,7 @@ from lit_gans.networks.base import (
     TranslationBackbone,
 )
 from lit_gans.networks.began import BEGANBackbone, ConvDecoder, ConvEncoder
+from lit_gans.networks.codebook import CodeDecoder, CodeEncoder, gumbel_softmax
 from lit_gans.networks.codes import Decoder, GaussianCodes
 from lit_gans.networks.contrast import PatchProjector
 from lit_gans.networks.dcgan import DCGANBackbone, DCGANDiscriminator, DCGANGenerator
@@ -48,6 +49,8 @@ __all__ = [
     "AuxiliaryDiscriminator",
     "BEGANBackbone",
     "Backbone",
+    "CodeDecoder",
+    "CodeEncoder",
     "ConditionalDiscriminator",
     "ConditionalGenerator",
     "ConvDecoder",
