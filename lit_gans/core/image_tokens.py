@@ -14,9 +14,10 @@ class ImageTokenizer(GenerativeModel):
     """An image as a grid of whole numbers below ``codes``, and an image of such a grid.
 
     Give it beside the base of the training, as ``class DiscreteVAE(ImageTokenizer, JointModel)``. A variant sets
-    ``codes`` and writes `grid`, `codes_of` and `image_of`. How many of the codes are in use is measured here, in every
-    validation and test: ``val/codes_used``, the share of the codes that were chosen at least once, and
-    ``val/code_perplexity``, the exponential of the entropy of the codes, which is ``codes`` if all are equally frequent.
+    ``codes``, writes `grid`, `codes_of` and `image_of`, and calls `count_codes` in its validation step. How many of the
+    codes are in use is then logged after every validation and test: ``val/codes_used``, the share of the codes that
+    were chosen at least once, and ``val/code_perplexity``, the exponential of the entropy of the codes, which is
+    ``codes`` if all are equally frequent.
     """
 
     #: how many codes there are
@@ -46,9 +47,7 @@ class ImageTokenizer(GenerativeModel):
         name, shape = type(self).__name__, tuple(self.shape)
         images = self.usable_images(images, f"a {name} encodes")
         if tuple(images.shape[1:]) != shape:
-            raise UsageError(
-                f"this {name} encodes images of shape {shape}, got {tuple(images.shape[1:])}; resize them"
-            )
+            raise UsageError(f"this {name} encodes images of shape {shape}, got {tuple(images.shape[1:])}; resize them")
         like = self._like()
         return torch.cat([self.codes_of(part.to(like)) for part in images.split(_AT_ONCE)])
 

@@ -24,6 +24,7 @@ from lit_gans.models.sagan import SAGAN
 from lit_gans.models.sgan import SGAN
 from lit_gans.models.sngan import SNGAN
 from lit_gans.models.stylegan2 import StyleGAN2
+from lit_gans.models.text_to_image_transformer import TextToImageTransformer
 from lit_gans.models.unrolled_gan import UnrolledGAN
 from lit_gans.models.vae import VAE
 from lit_gans.models.weight_norm_gan import WeightNormGAN
@@ -58,6 +59,7 @@ __all__ = [
     "ProjectionGAN",
     "RelativisticGAN",
     "StyleGAN2",
+    "TextToImageTransformer",
     "UnrolledGAN",
     "WeightNormGAN",
 ]

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from math import cos, log, pi
 from typing import Any, ClassVar, Literal, cast, get_args
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -58,6 +57,7 @@ class DiscreteVAE(ImageTokenizer, JointModel):
         UsageError: if a number is out of range, or the sides of the images cannot be halved so often.
 
     Examples:
+        >>> import torch
         >>> model = DiscreteVAE(image_shape=(3, 32, 32), codes=16, width=16)
         >>> codes = model.encode(torch.zeros(2, 3, 32, 32))
         >>> codes.shape, model.decode(codes).shape
@@ -77,7 +77,7 @@ class DiscreteVAE(ImageTokenizer, JointModel):
         width: int = 64,
         blocks: int = 2,
         reconstruction: Reconstruction = "l2",
-        kl: float = 1e-3,
+        kl: float = 8e-3,
         temperature_steps: int = 2000,
         end_temperature: float = 1 / 16,
         **joint: Any,
@@ -183,6 +183,7 @@ def kl_to_uniform(logits: Tensor) -> Tensor:
     """The divergence in nats of the distributions of logits (N, K, h, w) from one of equally likely codes: (N, h, w).
 
     Examples:
+        >>> import torch
         >>> kl_to_uniform(torch.zeros(1, 4, 1, 1))
         tensor([[[0.]]])
     """

@@ -114,4 +114,5 @@ __all__ = [
     "WeightNormDiscriminator",
     "WeightNormGenerator",
     "WithFeatures",
+    "gumbel_softmax",
 ]

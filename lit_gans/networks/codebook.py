@@ -1,5 +1,7 @@
 """Networks between images and a grid of codes, each of them one of a small number."""
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -39,7 +41,7 @@ class CodeEncoder(nn.Module):
         super().__init__()
         widths = [channels, *(_width(width, downs - number) for number in range(1, downs + 1))]
         steps: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             steps += [nn.Conv2d(before, after, 4, 2, 1), nn.ReLU()]
         self.down = nn.Sequential(*steps[:-1])
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
@@ -106,7 +108,7 @@ def one_hot(codes: Tensor, number: int) -> Tensor:
 def gumbel_softmax(logits: Tensor, temperature: float) -> Tensor:
     """A soft choice among the codes of logits (N, codes, h, w), at random with their probabilities.
 
-    Jang et al. 2016, arXiv:1611.01144: the softmax of logits plus Gumbel noise over a temperature, near 0 a hard choice.
+    Jang et al. 2016, arXiv:1611.01144: the softmax of logits plus Gumbel noise, over a temperature; near 0 it is hard.
     """
     noise = -torch.empty_like(logits).exponential_().log()
     return ((logits + noise) / temperature).softmax(1)
