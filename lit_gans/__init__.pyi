@@ -44,6 +44,7 @@ from lit_gans.data import MNIST as MNIST
 from lit_gans.data import Maps as Maps
 from lit_gans.data import Monet2Photo as Monet2Photo
 from lit_gans.data import Night2Day as Night2Day
+from lit_gans.data import NumberPairs as NumberPairs
 from lit_gans.data import Paired as Paired
 from lit_gans.data import PairedGlyphs as PairedGlyphs
 from lit_gans.data import Phone2DSLR as Phone2DSLR
@@ -51,6 +52,7 @@ from lit_gans.data import SVHN as SVHN
 from lit_gans.data import SVHN2MNIST as SVHN2MNIST
 from lit_gans.data import StackedMNIST as StackedMNIST
 from lit_gans.data import Summer2Winter as Summer2Winter
+from lit_gans.data import TextLines as TextLines
 from lit_gans.data import Ukiyoe2Photo as Ukiyoe2Photo
 from lit_gans.data import Unpaired as Unpaired
 from lit_gans.data import UnpairedGlyphs as UnpairedGlyphs
@@ -167,6 +169,7 @@ __all__ = [
     "MNIST",
     "Monet2Photo",
     "Night2Day",
+    "NumberPairs",
     "Paired",
     "PairedGlyphs",
     "Phone2DSLR",
@@ -174,6 +177,7 @@ __all__ = [
     "Summer2Winter",
     "SVHN",
     "SVHN2MNIST",
+    "TextLines",
     "Ukiyoe2Photo",
     "Unpaired",
     "UnpairedGlyphs",
