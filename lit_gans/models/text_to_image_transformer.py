@@ -41,7 +41,146 @@ class TextToImageTransformer(JointModel):
     Short captions are filled with ``END``. In a share ``text_dropout`` of the lines the caption is empty, so that the
     model can also draw without one; with ``guidance`` s images are drawn by the logits
     `l(no text) + s (l(text) - l(no text))` (Ho & Salimans 2022, arXiv:2207.12598).
-, and not filling."""
+
+    The tokenizer is trained first: ``lit-gans fit --model DiscreteVAE``, whose checkpoint is ``tokenizer``. Its weights
+    and arguments go into the checkpoints of this model, which can be loaded without it.
+
+    Good at: sentences that combine what training has never combined; likelihoods. Bad at: speed, one step a code;
+    what the tokenizer blurs stays blurred.
+
+    Args:
+        tokenizer: a model with codes, such as `DiscreteVAE`, or its checkpoint: a file, the folder of a run, ``last``
+            or ``best``. A checkpoint of this model stands for the tokenizer in it.
+        backbone: makes the decoder: ``TransformerBackbone(width=128)``, or ``RecurrentBackbone()``.
+        text_weight: weight of the words in the loss; the codes have the rest.
+        text_dropout: share of the lines that are learned without their caption.
+        text_shape: (length, size of the vocabulary) of the captions; the command line takes it from the data.
+        image_shape: by default that of the tokenizer; the command line takes it from the data, and they must agree.
+        optimizer: as in `JointModel`.
+        clip_norm: as in `GenerativeModel`.
+        joint: other arguments of `JointModel`: scheduler, ema_decay and columns.
+
+    Raises:
+        UsageError: if the tokenizer is none, or is for other images, there is no ``text_shape``, or a number is out of
+            range.
+
+    Examples:
+        >>> from lit_gans import DiscreteVAE
+        >>> tokenizer = DiscreteVAE(image_shape=(3, 16, 16), codes=8, width=8)
+        >>> backbone = TransformerBackbone(width=16, layers=1, heads=2)
+        >>> model = TextToImageTransformer(tokenizer=tokenizer, text_shape=(6, 20), backbone=backbone)
+        >>> model.sample(2, seed=0, text=torch.tensor([[5, 6, 7, 2]]), top_k=4).shape
+        torch.Size([2, 3, 16, 16])
+
+    Card: docs/models/text_to_image_transformer.md; configuration: examples/configs/text_to_image_glyphs.yaml.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("image", "tokens")
+    draws: ClassVar[bool] = True
+    default_backbone: ClassVar[SequenceBackbone] = TransformerBackbone(width=128, layers=4, heads=4, dropout=0.1)
+
+    captions_seen: Tensor
+
+    def __init__(
+        self,
+        *,
+        tokenizer: str | os.PathLike[str] | ImageTokenizer,
+        backbone: SequenceBackbone | None = None,
+        text_weight: float = 1 / 8,
+        text_dropout: float = 0.1,
+        text_shape: tuple[int, int] | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        optimizer: OptimizerCallable = Adam,
+        clip_norm: float | None = 1.0,
+        **joint: Any,
+    ) -> None:
+        opened = _opened(tokenizer)
+        super().__init__(
+            text_shape=_known(text_shape, type(self).__name__),
+            image_shape=_alike(image_shape, opened),
+            optimizer=optimizer,
+            clip_norm=clip_norm,
+            **joint,
+        )
+        refuse_backbone(self, backbone, SequenceBackbone)
+        for name, share in (("text_weight", text_weight), ("text_dropout", text_dropout)):
+            if not finite_from(0, share) or share >= 1:
+                raise UsageError(f"{name} must be a share from 0 to below 1, got {share}")
+        self._backbone, self.text_weight, self.text_dropout = backbone, text_weight, text_dropout
+        self.tokenizer = opened.requires_grad_(False)
+        self._hold_tokenizer()
+        places, words = prod(opened.grid), self.text_shape[1]  # type: ignore[index]
+        self.words, self.places = words, places
+        self.set_generator(self.backbone.decoder(words + opened.codes, self.length + places))
+        #: the tokens of the first captions of training; `sample` without a text takes turns through them
+        self.register_buffer("captions_seen", torch.zeros(_REMEMBERED, self.length, dtype=torch.long))
+
+    def _hold_tokenizer(self) -> None:
+        """Makes the tokenizer's own call the argument that a checkpoint repeats, in place of a path or an object."""
+        self.hparams["tokenizer"] = checkpoints.plain("tokenizer", self.tokenizer)
+        self.given_networks.pop("tokenizer", None)
+
+    @property
+    def backbone(self) -> SequenceBackbone:
+        """The backbone of the decoder: the one that was given, else a Transformer."""
+        return self.default_backbone if self._backbone is None else self._backbone
+
+    @property
+    def length(self) -> int:
+        """The tokens of a caption in a line."""
+        return int(self.longest() or 0)
+
+    # ---------------------------------------------------------------- lines of words and codes
+
+    def filled(self, tokens: Tensor) -> Tensor:
+        """Captions (N, t) as the words of a line (N, T), with ``END`` in place of filling.
+
+        Raises:
+            UsageError: if one is longer than T.
+        """
+        if tokens.shape[1] > self.length and bool(tokens[:, self.length :].any()):
+            raise UsageError(
+                f"this {type(self).__name__} was made for captions of {self.length} tokens with their end, but one has "
+                f"{int(padding_mask(tokens).sum(1).max())}; shorten it, or make the model with a greater text_shape"
+            )
+        tokens = F.pad(tokens[:, : self.length], (0, max(0, self.length - tokens.shape[1])), value=PAD)
+        return tokens.masked_fill(tokens == PAD, END)
+
+    @torch.no_grad()
+    def codes_of(self, images: Tensor) -> Tensor:
+        """The codes (N, places) of images, row by row, without autocast: as they are when images are encoded alone."""
+        with torch.autocast(images.device.type, enabled=False):
+            return self.tokenizer.codes_of(images.to(self.tokenizer.dtype)).flatten(1)
+
+    def negative_log_likelihoods(self, decoder: nn.Module, words: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Minus the log-probabilities in nats of words (N, T) and of codes (N, places), each given what is before."""
+        line = torch.cat([torch.full_like(words[:, :1], BEGIN), words, codes + self.words], 1)
+        logits = full(decoder(line[:, :-1]))  # (N, T + places, words + codes)
+        told, drawn = logits[:, : self.length, : self.words], logits[:, self.length :, self.words :]
+        return (
+            F.cross_entropy(told.transpose(1, 2), words, reduction="none"),
+            F.cross_entropy(drawn.transpose(1, 2), codes, reduction="none"),
+        )
+
+    # ---------------------------------------------------------------- training
+
+    def loss(self, batch: Batch) -> Terms:
+        """Minus the log-likelihood of words and of codes, weighted; a dropped caption is not learned."""
+        tokens, codes = batch["tokens"], self.codes_of(batch["image"])
+        self._remember(tokens)
+        words, kept = self.filled(tokens), self._kept(tokens)
+        dropped = torch.rand(len(words), 1, device=words.device) < self.text_dropout
+        of_words, of_codes = self.negative_log_likelihoods(
+            self.generator, torch.where(dropped, torch.full_like(words, END), words), codes
+        )
+        counted = kept & ~dropped
+        return {
+            "text": self.text_weight * (of_words * counted).sum() / counted.sum().clamp(min=1),
+            "image": (1 - self.text_weight) * of_codes.mean(),
+        }
+
+    def _kept(self, tokens: Tensor) -> Tensor:
+        """Whether each word of a line (N, T) is one of the caption, and not filling."""
         mask = padding_mask(tokens)[:, : self.length]
         return F.pad(mask, (0, self.length - mask.shape[1]), value=False)
 
