@@ -58,6 +58,7 @@ from lit_gans.data import Unpaired as Unpaired
 from lit_gans.data import UnpairedGlyphs as UnpairedGlyphs
 from lit_gans.data import VanGogh2Photo as VanGogh2Photo
 from lit_gans.errors import UsageError as UsageError
+from lit_gans.families import CaptionGAN as CaptionGAN
 from lit_gans.families import LabelGAN as LabelGAN
 from lit_gans.families import LatentGAN as LatentGAN
 from lit_gans.families import PairedGAN as PairedGAN
@@ -70,9 +71,12 @@ from lit_gans.models import CUT as CUT
 from lit_gans.models import Colorizer as Colorizer
 from lit_gans.models import CycleGAN as CycleGAN
 from lit_gans.models import DCGAN as DCGAN
+from lit_gans.models import DFGAN as DFGAN
 from lit_gans.models import DRAGAN as DRAGAN
+from lit_gans.models import DiscreteVAE as DiscreteVAE
 from lit_gans.models import EBGAN as EBGAN
 from lit_gans.models import GAN as GAN
+from lit_gans.models import GANCLS as GANCLS
 from lit_gans.models import HingeGAN as HingeGAN
 from lit_gans.models import InfoGAN as InfoGAN
 from lit_gans.models import LSGAN as LSGAN
@@ -84,7 +88,9 @@ from lit_gans.models import RelativisticGAN as RelativisticGAN
 from lit_gans.models import SAGAN as SAGAN
 from lit_gans.models import SGAN as SGAN
 from lit_gans.models import SNGAN as SNGAN
+from lit_gans.models import StackGAN as StackGAN
 from lit_gans.models import StyleGAN2 as StyleGAN2
+from lit_gans.models import TextToImageTransformer as TextToImageTransformer
 from lit_gans.models import UnrolledGAN as UnrolledGAN
 from lit_gans.models import VAE as VAE
 from lit_gans.models import WGAN as WGAN
@@ -107,6 +113,7 @@ __all__ = [
     "__version__",
     "GenerativeModel",
     "BaseGAN",
+    "CaptionGAN",
     "LabelGAN",
     "LatentGAN",
     "PairedGAN",
@@ -128,9 +135,11 @@ __all__ = [
     "Colorizer",
     "CycleGAN",
     "DCGAN",
+    "DFGAN",
     "DRAGAN",
     "EBGAN",
     "GAN",
+    "GANCLS",
     "HingeGAN",
     "InfoGAN",
     "LSGAN",
@@ -142,6 +151,7 @@ __all__ = [
     "SAGAN",
     "SGAN",
     "SNGAN",
+    "StackGAN",
     "StyleGAN2",
     "UnrolledGAN",
     "VAE",
@@ -149,6 +159,8 @@ __all__ = [
     "WGAN",
     "WGANGP",
     "CUT",
+    "DiscreteVAE",
+    "TextToImageTransformer",
     "Apple2Orange",
     "CaptionedGlyphs",
     "Captions",

@@ -23,17 +23,22 @@ from lit_gans.callbacks import Quality, SaveLast
 from lit_gans.checkpoints import AtomicCheckpointIO
 from lit_gans.cli.main import main
 from lit_gans.errors import UsageError
+from lit_gans.networks import RecurrentBackbone
 
 EVERY_MODEL = [getattr(lit_gans.models, name) for name in lit_gans.models.__all__]
 MODELS = [model for model in EVERY_MODEL if model.draws]
 SHAPE = (1, 16, 16)
 # options that make the networks of any backbone a few thousand weights
 NARROW = {"width": 4, "blocks": 1, "style_dim": 8, "generator_hidden": (16,), "discriminator_hidden": (16,)}
+_READER = RecurrentBackbone(width=8, dropout=0.0)
 # for models that would be slow otherwise, or show nothing in a few batches; no model needs an entry
 SMALL = {
     "CUT": {"features": 8},
     "CycleGAN": {"pool": 10},
+    "DFGAN": {"text_encoder": _READER},
+    "GANCLS": {"text_encoder": _READER},
     "InfoGAN": {"categories": (2,), "continuous": 1},
+    "StackGAN": {"text_encoder": _READER, "stage_one_steps": 6, "augmentation": 4, "refiner_width": 8, "blocks": 1},
     "UnrolledGAN": {"unrolled_steps": 2},
     **{name: {"generator_every": 1} for name in ("ProjectionGAN", "SNGAN", "WGAN", "WGANGP")},
 }
@@ -54,6 +59,8 @@ def arguments_for(cls, **given):
     arguments = {"image_shape": data.image_shape}
     if issubclass(cls, (LabelGAN, SGAN)):
         arguments["num_classes"] = data.num_classes
+    if cls.draws_by_text:
+        arguments["text_shape"] = data.text_shape
     if {"source", "a"} & set(cls.needs):
         arguments["source_shape"] = data.source_shape
     if cls.draws and "generator" not in given:
@@ -80,6 +87,9 @@ def glyphs(**arguments):
 
 def data_for(cls, **arguments):
     """Drawn images, pairs or two domains, whatever a model learns from."""
+    if cls.draws_by_text:
+        few = {"characters": "01", "size": SHAPE[1:], "count": 40, "batch_size": 4}
+        return CaptionedGlyphs(**{**few, **arguments})
     if cls.draws:
         return glyphs(**arguments)
     kinds = {("source", "target"): PairedGlyphs, ("a", "b"): UnpairedGlyphs, ("image",): CaptionedGlyphs}

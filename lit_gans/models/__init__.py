@@ -8,10 +8,12 @@ from lit_gans.models.colorizer import Colorizer
 from lit_gans.models.cut import CUT
 from lit_gans.models.cyclegan import CycleGAN
 from lit_gans.models.dcgan import DCGAN
+from lit_gans.models.dfgan import DFGAN
 from lit_gans.models.discrete_vae import DiscreteVAE
 from lit_gans.models.dragan import DRAGAN
 from lit_gans.models.ebgan import EBGAN
 from lit_gans.models.gan import GAN
+from lit_gans.models.gancls import GANCLS
 from lit_gans.models.hinge_gan import HingeGAN
 from lit_gans.models.info_gan import InfoGAN
 from lit_gans.models.lsgan import LSGAN
@@ -23,6 +25,7 @@ from lit_gans.models.relativistic_gan import RelativisticGAN
 from lit_gans.models.sagan import SAGAN
 from lit_gans.models.sgan import SGAN
 from lit_gans.models.sngan import SNGAN
+from lit_gans.models.stackgan import StackGAN
 from lit_gans.models.stylegan2 import StyleGAN2
 from lit_gans.models.text_to_image_transformer import TextToImageTransformer
 from lit_gans.models.unrolled_gan import UnrolledGAN
@@ -37,9 +40,11 @@ __all__ = [
     "CGAN",
     "CUT",
     "DCGAN",
+    "DFGAN",
     "DRAGAN",
     "EBGAN",
     "GAN",
+    "GANCLS",
     "LSGAN",
     "R3GAN",
     "SAGAN",
@@ -58,6 +63,7 @@ __all__ = [
     "Pix2Pix",
     "ProjectionGAN",
     "RelativisticGAN",
+    "StackGAN",
     "StyleGAN2",
     "TextToImageTransformer",
     "UnrolledGAN",

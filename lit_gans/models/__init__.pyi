@@ -5,6 +5,7 @@ from lightning.pytorch.cli import LRSchedulerCallable
 from lightning.pytorch.cli import OptimizerCallable
 from lit_gans.core.encoder_decoder import Likelihood
 from lit_gans.core.generative import ImageShape
+from lit_gans.core.image_tokens import ImageTokenizer
 from lit_gans.models.acgan import ACGAN as _ACGAN
 from lit_gans.models.autoencoder import AutoEncoder as _AutoEncoder
 from lit_gans.models.began import BEGAN as _BEGAN
@@ -13,9 +14,13 @@ from lit_gans.models.colorizer import Colorizer as _Colorizer
 from lit_gans.models.cut import CUT as _CUT
 from lit_gans.models.cyclegan import CycleGAN as _CycleGAN
 from lit_gans.models.dcgan import DCGAN as _DCGAN
+from lit_gans.models.dfgan import DFGAN as _DFGAN
+from lit_gans.models.discrete_vae import DiscreteVAE as _DiscreteVAE
+from lit_gans.models.discrete_vae import Reconstruction
 from lit_gans.models.dragan import DRAGAN as _DRAGAN
 from lit_gans.models.ebgan import EBGAN as _EBGAN
 from lit_gans.models.gan import GAN as _GAN
+from lit_gans.models.gancls import GANCLS as _GANCLS
 from lit_gans.models.hinge_gan import HingeGAN as _HingeGAN
 from lit_gans.models.info_gan import InfoGAN as _InfoGAN
 from lit_gans.models.lsgan import LSGAN as _LSGAN
@@ -27,7 +32,9 @@ from lit_gans.models.relativistic_gan import RelativisticGAN as _RelativisticGAN
 from lit_gans.models.sagan import SAGAN as _SAGAN
 from lit_gans.models.sgan import SGAN as _SGAN
 from lit_gans.models.sngan import SNGAN as _SNGAN
+from lit_gans.models.stackgan import StackGAN as _StackGAN
 from lit_gans.models.stylegan2 import StyleGAN2 as _StyleGAN2
+from lit_gans.models.text_to_image_transformer import TextToImageTransformer as _TextToImageTransformer
 from lit_gans.models.unrolled_gan import UnrolledGAN as _UnrolledGAN
 from lit_gans.models.vae import VAE as _VAE
 from lit_gans.models.weight_norm_gan import WeightNormGAN as _WeightNormGAN
@@ -36,11 +43,14 @@ from lit_gans.models.wgan_gp import WGANGP as _WGANGP
 from lit_gans.networks.base import Backbone
 from lit_gans.networks.base import Discriminator
 from lit_gans.networks.base import TranslationBackbone
+from lit_gans.networks.sequences import SequenceBackbone
 from lit_gans.optim import Adam
 from lit_gans.optim import AdamWithoutMomentum
 from lit_gans.optim import RMSprop
 from lit_gans.optim import StyleAdam
 from torch import nn
+from typing import Literal
+import os
 
 __all__ = [
     "ACGAN",
@@ -48,9 +58,11 @@ __all__ = [
     "CGAN",
     "CUT",
     "DCGAN",
+    "DFGAN",
     "DRAGAN",
     "EBGAN",
     "GAN",
+    "GANCLS",
     "LSGAN",
     "R3GAN",
     "SAGAN",
@@ -62,16 +74,39 @@ __all__ = [
     "AutoEncoder",
     "Colorizer",
     "CycleGAN",
+    "DiscreteVAE",
     "HingeGAN",
     "InfoGAN",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
     "RelativisticGAN",
+    "StackGAN",
     "StyleGAN2",
+    "TextToImageTransformer",
     "UnrolledGAN",
     "WeightNormGAN",
 ]
+
+class TextToImageTransformer(_TextToImageTransformer):
+    def __init__(
+        self,
+        *,
+        tokenizer: str | os.PathLike[str] | ImageTokenizer,
+        backbone: SequenceBackbone | None = None,
+        text_weight: float = 1 / 8,
+        text_dropout: float = 0.1,
+        text_shape: tuple[int, int] | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        optimizer: OptimizerCallable | str = Adam,
+        clip_norm: float | None = 1.0,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
 
 class AutoEncoder(_AutoEncoder):
     def __init__(
@@ -82,6 +117,30 @@ class AutoEncoder(_AutoEncoder):
         backbone: Backbone | None = None,
         latent_dim: int | None = None,
         likelihood: Likelihood = "gaussian",
+        optimizer: OptimizerCallable | str = Adam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class DiscreteVAE(_DiscreteVAE):
+    def __init__(
+        self,
+        *,
+        codes: int = 128,
+        downs: int = 2,
+        width: int = 64,
+        blocks: int = 2,
+        reconstruction: Reconstruction = "l2",
+        kl: float = 8e-3,
+        temperature_steps: int = 2000,
+        end_temperature: float = 1 / 16,
         optimizer: OptimizerCallable | str = Adam,
         scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
         image_shape: ImageShape | None = None,
@@ -885,6 +944,71 @@ class CycleGAN(_CycleGAN):
         columns: dict[str, str] | None = None,
     ) -> None: ...
 
+class DFGAN(_DFGAN):
+    def __init__(
+        self,
+        *,
+        penalty: float = 2.0,
+        optimizer: OptimizerCallable | str = AdamWithoutMomentum,
+        text_shape: tuple[int, int] | None = None,
+        text_encoder: SequenceBackbone | nn.Module | None = None,
+        text_width: int = 128,
+        backbone: Backbone | None = None,
+        latent_dim: int | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class GANCLS(_GANCLS):
+    def __init__(
+        self,
+        *,
+        text_shape: tuple[int, int] | None = None,
+        text_encoder: SequenceBackbone | nn.Module | None = None,
+        text_width: int = 128,
+        backbone: Backbone | None = None,
+        latent_dim: int | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        optimizer: OptimizerCallable | str = Adam,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
 class Pix2Pix(_Pix2Pix):
     def __init__(
         self,
@@ -941,6 +1065,44 @@ class ProjectionGAN(_ProjectionGAN):
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class StackGAN(_StackGAN):
+    def __init__(
+        self,
+        *,
+        stage_one_steps: int = 2000,
+        factor: Literal[2, 4] = 2,
+        kl: float = 2.0,
+        augmentation: int = 128,
+        refiner_width: int = 64,
+        blocks: int = 2,
+        text_shape: tuple[int, int] | None = None,
+        text_encoder: SequenceBackbone | nn.Module | None = None,
+        text_width: int = 128,
+        backbone: Backbone | None = None,
+        latent_dim: int | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        optimizer: OptimizerCallable | str = Adam,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
         source_text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
