@@ -19,10 +19,11 @@ from lit_gans.cli.entries import Entry, as_entry, as_option, installed
 from lit_gans.cli.parser import Parser
 from lit_gans.cli.train import TrainCLI
 from lit_gans.cli.words import TRAINING
+from lit_gans.models.references import parts_for
 
 _CONFIGS = Path("examples/configs")
 _NUMBER = r"(?:about )?(?:\d+|two and a half|two|three|four|five)"
-_SHAPE = (3, 64, 64)
+_SHAPE, _TEXTS = (3, 64, 64), (32, 1000)
 
 
 class _Looking(TrainCLI):
@@ -130,7 +131,8 @@ def _standing(backbone: Any) -> dict[str, Any]:
 def _weights(model: type) -> dict[str, int]:
     """The weights of the networks that a model makes by itself, which are not filled here."""
     with torch.device("meta"):
-        made = model(image_shape=_SHAPE, source_shape=_SHAPE, num_classes=10)
+        shapes = {"image_shape": _SHAPE, "source_shape": _SHAPE, "text_shape": _TEXTS, "source_text_shape": _TEXTS}
+        made = model(**shapes, num_classes=10, **parts_for(model, _SHAPE))
     return {name: sum(weight.numel() for weight in getattr(made, name).parameters()) for name in made.players}
 
 

@@ -92,7 +92,7 @@ class TextToImageTransformer(_TextToImageTransformer):
     def __init__(
         self,
         *,
-        tokenizer: str | os.PathLike[str] | ImageTokenizer,
+        tokenizer: str | os.PathLike[str] | ImageTokenizer | None = None,
         backbone: SequenceBackbone | None = None,
         text_weight: float = 1 / 8,
         text_dropout: float = 0.1,

@@ -77,6 +77,7 @@ class TextToImageTransformer(JointModel):
 
     needs: ClassVar[tuple[str, ...]] = ("image", "tokens")
     draws: ClassVar[bool] = True
+    draws_by_text: ClassVar[bool] = True
     default_backbone: ClassVar[SequenceBackbone] = TransformerBackbone(width=128, layers=4, heads=4, dropout=0.1)
 
     captions_seen: Tensor
@@ -84,7 +85,7 @@ class TextToImageTransformer(JointModel):
     def __init__(
         self,
         *,
-        tokenizer: str | os.PathLike[str] | ImageTokenizer,
+        tokenizer: str | os.PathLike[str] | ImageTokenizer | None = None,
         backbone: SequenceBackbone | None = None,
         text_weight: float = 1 / 8,
         text_dropout: float = 0.1,
@@ -211,8 +212,8 @@ class TextToImageTransformer(JointModel):
 
     def captions(self, n: int) -> list[str]:
         """The captions that ``sample(n)`` draws by, without a text: those of training take turns."""
-        seen = self.captions_seen[self.captions_seen.any(1)]
-        if not len(seen) or "tokens" not in self.vocabularies:
+        seen = self._seen(n)
+        if not seen.any() or "tokens" not in self.vocabularies:
             return []
         return self.decode_text(seen[torch.arange(n) % len(seen)])
 
@@ -304,17 +305,17 @@ class TextToImageTransformer(JointModel):
 
     def conditions(self, text: Text | None, n: int) -> Tensor:
         """Turns a text, as `sample` takes it, into the words (n, T) of n lines."""
-        if text is None:
-            seen = self.captions_seen[self.captions_seen.any(1)]
-            text = seen if len(seen) else self.captions_seen[:1]  # before training: nothing is said
+        text = self._seen(n) if text is None else text
         tokens = text.to(self.device) if isinstance(text, Tensor) else self.encode_text(text)
         if tokens.is_floating_point() or tokens.ndim != 2 or not len(tokens):
             raise UsageError(f"the tokens of texts are whole numbers (n, length), got {tuple(tokens.shape)}")
         words = self.filled(tokens)
         return words[torch.arange(n, device=words.device) % len(words)]
 
-    def _asked(self, batch: Batch) -> dict[str, Any]:
-        return {"text": batch["tokens"]} if isinstance(batch.get("tokens"), Tensor) else {}
+    def _seen(self, n: int) -> Tensor:
+        """The tokens of the first captions of training, n at most; before training one that says nothing."""
+        seen = self.captions_seen[self.captions_seen.any(1)]
+        return seen[: max(1, n)] if len(seen) else self.captions_seen[:1]
 
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Draws an image for every caption of the batch."""
@@ -341,6 +342,11 @@ def _opened(given: Any) -> ImageTokenizer:
     Raises:
         UsageError: if that is none.
     """
+    if given is None:
+        raise UsageError(
+            "a TextToImageTransformer needs tokenizer, the checkpoint of a model that turns images into codes; train "
+            "one by 'lit-gans fit --model DiscreteVAE' on the same images, then --model.tokenizer takes its run"
+        )
     where = f"{given} holds" if isinstance(given, (str, os.PathLike)) else "tokenizer is"
     model = checkpoints.load(given) if isinstance(given, (str, os.PathLike)) else given
     if isinstance(model, TextToImageTransformer):
