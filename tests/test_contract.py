@@ -39,6 +39,7 @@ from lit_gans import (
     LabelGAN,
     StackGAN,
     StyleGAN2,
+    TextToImageTransformer,
     UnrolledGAN,
 )
 from lit_gans.checkpoints.recording import plain
@@ -46,6 +47,9 @@ from lit_gans.cli.main import main
 from lit_gans.optim import Adam, LinearDecay
 
 DRAWING = [model for model in EVERY_MODEL if model.draws]
+# whose generator makes a sample in one pass
+IN_ONE_PASS = [model for model in DRAWING if not issubclass(model, TextToImageTransformer)]
+TRANSLATING = [model for model in EVERY_MODEL if model.domains]
 GAMES = [model for model in EVERY_MODEL if issubclass(model, BaseGAN)]
 # One for each kind of state that a run may stop in the midst of: of two optimizers, of styles and path lengths,
 # BEGAN's k, the averaged classifier, one optimizer for two networks, pools of earlier fakes, hints drawn on the go, and
@@ -149,8 +153,8 @@ def drawn(model, seed=0):
     """Images that depend on all that a model has learned: samples, or translations of the same images."""
     if model.draws:
         return model.sample(4, seed=seed)
-    shape = model.source_shape
-    return model.translate(torch.rand(4, *shape, generator=torch.Generator().manual_seed(1)) * 2 - 1, seed=seed)
+    images = torch.rand(4, *model.source_shape, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    return model.translate(images, seed=seed) if model.domains else model.reconstruct(images)
 
 
 # -------------------------------------------------------------------- the recorded run
@@ -180,7 +184,7 @@ def test_one_generator_forward_a_batch(record):
     assert record.graphs == [True] * BATCHES
 
 
-@each(DRAWING)
+@each(IN_ONE_PASS)
 def test_sample_is_the_average(record, model_class):
     model, noise, images = record.model, torch.randn(3, 8), {}
     inputs = (noise, torch.eye(2)[[0, 1, 0]]) if issubclass(model_class, LabelGAN) else (noise,)
@@ -309,7 +313,10 @@ def test_a_checkpoint_of_the_command_line_describes_itself(model_class, tmp_path
     data, given = type(data_for(model_class)).__name__, arguments_for(model_class)
     flags = [f"--model={model_class.__name__}", "--model.clip_norm=1.0", f"--data={data}", "--data.size=[16,16]"]
     from_data = ("image_shape", "source_shape", "num_classes", "text_shape")
-    own = [name for name in given if name not in from_data]
+    own = [name for name in given if name not in (*from_data, "tokenizer")]
+    if "tokenizer" in given:
+        lit_gans.save(given["tokenizer"], "tokenizer.ckpt")
+        flags.append("--model.tokenizer=tokenizer.ckpt")
     flags += [f"--model.{name}={json.dumps(plain(name, given[name]))}" for name in own]
     flags += ["--data.count=40", "--data.batch_size=4", "--model.optimizer.lr=0.001", "--trainer.accelerator=cpu"]
     # no validation, so no scores: those have their own tests
@@ -338,7 +345,7 @@ def test_a_users_own_loader(model_class, tmp_path, form):
     assert moved(model.generator, before)
 
 
-@each([model for model in EVERY_MODEL if not model.draws])
+@each(TRANSLATING)
 def test_translate(model_class):
     model = small(model_class)
     images = torch.rand(3, *model.source_shape) * 2 - 1
@@ -354,7 +361,7 @@ def test_translate(model_class):
 
 
 @each([model for model in EVERY_MODEL if not model.draws])
-def test_a_translation_is_the_averages(record):
+def test_what_is_made_is_the_averages(record):
     """It is what the plain generator makes once it has the average's weights."""
     model, average = lit_gans.load(record.last), drawn(record.model)
     model.generator_ema = None
