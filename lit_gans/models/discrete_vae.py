@@ -170,9 +170,20 @@ class DiscreteVAE(ImageTokenizer, JointModel):
         self.count_codes(codes)
         reconstruction = self.decode(codes)
         mse = (reconstruction - full(images)).square().mean()
-        self.log(f"{self.stage_name}/mse", mse, batch_size=len(images), sync_dist=True)
+        self.log_dict({f"{self.stage_name}/mse": mse}, batch_size=len(images), sync_dist=True)
         shown = {"image": full(images), "reconstruction": reconstruction}
         return {"fake": reconstruction, "real": full(images), "shown": shown}
+
+    def sample(self, n: int = 64, *, seed: int | None = None) -> Tensor:
+        """Refused: equally likely codes are no picture.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            "a DiscreteVAE turns images into codes and back, and does not draw; train a TextToImageTransformer, which "
+            "draws by its codes: lit-gans fit --model TextToImageTransformer --model.tokenizer CKPT"
+        )
 
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Reconstructions of the batch's images."""
