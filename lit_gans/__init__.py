@@ -19,16 +19,15 @@ _NAMES = {
     "lit_gans.cli.own": "CLI",
     "lit_gans.models.references": "citation",
     "lit_gans.models": """
-        ACGAN AutoEncoder BEGAN CGAN Colorizer CycleGAN DCGAN DFGAN DRAGAN EBGAN GAN GANCLS HingeGAN InfoGAN LSGAN
-        PacGAN Pix2Pix ProjectionGAN R3GAN RelativisticGAN SAGAN SGAN SNGAN StackGAN StyleGAN2 UnrolledGAN VAE
-        WeightNormGAN WGAN WGANGP CUT
-        DiscreteVAE TextToImageTransformer
+        ACGAN AutoEncoder BEGAN CGAN Colorizer CUT CycleGAN DCGAN DFGAN DiscreteVAE DRAGAN EBGAN GAN GANCLS
+        HingeGAN InfoGAN LanguageModel LSGAN PacGAN Pix2Pix ProjectionGAN R3GAN RelativisticGAN SAGAN Seq2Seq
+        SGAN SNGAN StackGAN StyleGAN2 TextToImageTransformer UnrolledGAN VAE WeightNormGAN WGAN WGANGP
     """,
     "lit_gans.data": """
         Apple2Orange CaptionedGlyphs Captions CelebA Cezanne2Photo CIFAR10 Cityscapes Edges2Handbags Edges2Shoes
-        Facades FashionMNIST Gaussians Glyphs Horse2Zebra ImageFolder LSUN Maps MNIST Monet2Photo Night2Day
-        NumberPairs Paired PairedGlyphs Phone2DSLR StackedMNIST Summer2Winter SVHN SVHN2MNIST TextLines Ukiyoe2Photo
-        Unpaired UnpairedGlyphs VanGogh2Photo
+        Facades FashionMNIST Gaussians Glyphs GrammarLines Horse2Zebra ImageFolder LSUN Maps MNIST Monet2Photo
+        Night2Day NumberPairs Paired PairedGlyphs Phone2DSLR StackedMNIST Summer2Winter SVHN SVHN2MNIST TextLines
+        Ukiyoe2Photo Unpaired UnpairedGlyphs VanGogh2Photo
     """,
 }
 _ROOMS = "augment callbacks checkpoints cli data errors latents losses metrics models networks optim penalties training"

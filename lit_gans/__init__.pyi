@@ -37,6 +37,7 @@ from lit_gans.data import Facades as Facades
 from lit_gans.data import FashionMNIST as FashionMNIST
 from lit_gans.data import Gaussians as Gaussians
 from lit_gans.data import Glyphs as Glyphs
+from lit_gans.data import GrammarLines as GrammarLines
 from lit_gans.data import Horse2Zebra as Horse2Zebra
 from lit_gans.data import ImageFolder as ImageFolder
 from lit_gans.data import LSUN as LSUN
@@ -80,6 +81,7 @@ from lit_gans.models import GANCLS as GANCLS
 from lit_gans.models import HingeGAN as HingeGAN
 from lit_gans.models import InfoGAN as InfoGAN
 from lit_gans.models import LSGAN as LSGAN
+from lit_gans.models import LanguageModel as LanguageModel
 from lit_gans.models import PacGAN as PacGAN
 from lit_gans.models import Pix2Pix as Pix2Pix
 from lit_gans.models import ProjectionGAN as ProjectionGAN
@@ -88,6 +90,7 @@ from lit_gans.models import RelativisticGAN as RelativisticGAN
 from lit_gans.models import SAGAN as SAGAN
 from lit_gans.models import SGAN as SGAN
 from lit_gans.models import SNGAN as SNGAN
+from lit_gans.models import Seq2Seq as Seq2Seq
 from lit_gans.models import StackGAN as StackGAN
 from lit_gans.models import StyleGAN2 as StyleGAN2
 from lit_gans.models import TextToImageTransformer as TextToImageTransformer
@@ -133,15 +136,18 @@ __all__ = [
     "BEGAN",
     "CGAN",
     "Colorizer",
+    "CUT",
     "CycleGAN",
     "DCGAN",
     "DFGAN",
+    "DiscreteVAE",
     "DRAGAN",
     "EBGAN",
     "GAN",
     "GANCLS",
     "HingeGAN",
     "InfoGAN",
+    "LanguageModel",
     "LSGAN",
     "PacGAN",
     "Pix2Pix",
@@ -149,18 +155,17 @@ __all__ = [
     "R3GAN",
     "RelativisticGAN",
     "SAGAN",
+    "Seq2Seq",
     "SGAN",
     "SNGAN",
     "StackGAN",
     "StyleGAN2",
+    "TextToImageTransformer",
     "UnrolledGAN",
     "VAE",
     "WeightNormGAN",
     "WGAN",
     "WGANGP",
-    "CUT",
-    "DiscreteVAE",
-    "TextToImageTransformer",
     "Apple2Orange",
     "CaptionedGlyphs",
     "Captions",
@@ -174,6 +179,7 @@ __all__ = [
     "FashionMNIST",
     "Gaussians",
     "Glyphs",
+    "GrammarLines",
     "Horse2Zebra",
     "ImageFolder",
     "LSUN",

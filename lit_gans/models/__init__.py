@@ -16,6 +16,7 @@ from lit_gans.models.gan import GAN
 from lit_gans.models.gancls import GANCLS
 from lit_gans.models.hinge_gan import HingeGAN
 from lit_gans.models.info_gan import InfoGAN
+from lit_gans.models.language_model import LanguageModel
 from lit_gans.models.lsgan import LSGAN
 from lit_gans.models.pac_gan import PacGAN
 from lit_gans.models.pix2pix import Pix2Pix
@@ -23,6 +24,7 @@ from lit_gans.models.projection_gan import ProjectionGAN
 from lit_gans.models.r3gan import R3GAN
 from lit_gans.models.relativistic_gan import RelativisticGAN
 from lit_gans.models.sagan import SAGAN
+from lit_gans.models.seq2seq import Seq2Seq
 from lit_gans.models.sgan import SGAN
 from lit_gans.models.sngan import SNGAN
 from lit_gans.models.stackgan import StackGAN
@@ -59,10 +61,12 @@ __all__ = [
     "DiscreteVAE",
     "HingeGAN",
     "InfoGAN",
+    "LanguageModel",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
     "RelativisticGAN",
+    "Seq2Seq",
     "StackGAN",
     "StyleGAN2",
     "TextToImageTransformer",

@@ -23,6 +23,7 @@ from lit_gans.models.gan import GAN as _GAN
 from lit_gans.models.gancls import GANCLS as _GANCLS
 from lit_gans.models.hinge_gan import HingeGAN as _HingeGAN
 from lit_gans.models.info_gan import InfoGAN as _InfoGAN
+from lit_gans.models.language_model import LanguageModel as _LanguageModel
 from lit_gans.models.lsgan import LSGAN as _LSGAN
 from lit_gans.models.pac_gan import PacGAN as _PacGAN
 from lit_gans.models.pix2pix import Pix2Pix as _Pix2Pix
@@ -30,6 +31,7 @@ from lit_gans.models.projection_gan import ProjectionGAN as _ProjectionGAN
 from lit_gans.models.r3gan import R3GAN as _R3GAN
 from lit_gans.models.relativistic_gan import RelativisticGAN as _RelativisticGAN
 from lit_gans.models.sagan import SAGAN as _SAGAN
+from lit_gans.models.seq2seq import Seq2Seq as _Seq2Seq
 from lit_gans.models.sgan import SGAN as _SGAN
 from lit_gans.models.sngan import SNGAN as _SNGAN
 from lit_gans.models.stackgan import StackGAN as _StackGAN
@@ -48,6 +50,8 @@ from lit_gans.optim import Adam
 from lit_gans.optim import AdamWithoutMomentum
 from lit_gans.optim import RMSprop
 from lit_gans.optim import StyleAdam
+from lit_gans.optim import TextAdam
+from lit_gans.optim import WarmUp
 from torch import nn
 from typing import Literal
 import os
@@ -77,10 +81,12 @@ __all__ = [
     "DiscreteVAE",
     "HingeGAN",
     "InfoGAN",
+    "LanguageModel",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
     "RelativisticGAN",
+    "Seq2Seq",
     "StackGAN",
     "StyleGAN2",
     "TextToImageTransformer",
@@ -149,6 +155,45 @@ class DiscreteVAE(_DiscreteVAE):
         text_shape: tuple[int, int] | None = None,
         source_text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class LanguageModel(_LanguageModel):
+    def __init__(
+        self,
+        *,
+        backbone: SequenceBackbone | None = None,
+        generator: nn.Module | None = None,
+        label_smoothing: float = 0.0,
+        optimizer: OptimizerCallable | str = TextAdam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
+        clip_norm: float | None = 1.0,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class Seq2Seq(_Seq2Seq):
+    def __init__(
+        self,
+        *,
+        scored: int = 500,
+        backbone: SequenceBackbone | None = None,
+        generator: nn.Module | None = None,
+        label_smoothing: float = 0.0,
+        optimizer: OptimizerCallable | str = TextAdam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
+        clip_norm: float | None = 1.0,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
         ema_decay: float = 0.999,
         columns: dict[str, str] | None = None,
     ) -> None: ...

@@ -29,7 +29,7 @@ from lit_gans.networks.semi_supervised import (
     SemiSupervisedMLPGenerator,
 )
 from lit_gans.networks.sentences import SentenceTransformers
-from lit_gans.networks.sequences import SequenceBackbone, SequenceDecoder, SequenceEncoder
+from lit_gans.networks.sequences import SequenceBackbone, SequenceDecoder, SequenceEncoder, SequenceTranslator
 from lit_gans.networks.stacked import Refiner, StackedGenerator
 from lit_gans.networks.style import StyleBackbone, StyleDiscriminator, StyleGenerator
 from lit_gans.networks.transformer import (
@@ -111,6 +111,7 @@ __all__ = [
     "SequenceBackbone",
     "SequenceDecoder",
     "SequenceEncoder",
+    "SequenceTranslator",
     "StackedGenerator",
     "StyleBackbone",
     "StyleDiscriminator",

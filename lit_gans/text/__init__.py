@@ -1,5 +1,6 @@
 """Texts as rows of numbers: vocabularies, padding and its mask."""
 
+from lit_gans.text.scores import translation_scores
 from lit_gans.text.vocabulary import (
     BEGIN,
     END,
@@ -28,4 +29,5 @@ __all__ = [
     "lengths",
     "padded",
     "padding_mask",
+    "translation_scores",
 ]
