@@ -76,12 +76,14 @@ from lit_gans.models import DFGAN as DFGAN
 from lit_gans.models import DRAGAN as DRAGAN
 from lit_gans.models import DiscreteVAE as DiscreteVAE
 from lit_gans.models import EBGAN as EBGAN
+from lit_gans.models import ELECTRA as ELECTRA
 from lit_gans.models import GAN as GAN
 from lit_gans.models import GANCLS as GANCLS
 from lit_gans.models import HingeGAN as HingeGAN
 from lit_gans.models import InfoGAN as InfoGAN
 from lit_gans.models import LSGAN as LSGAN
 from lit_gans.models import LanguageModel as LanguageModel
+from lit_gans.models import MaskedLM as MaskedLM
 from lit_gans.models import PacGAN as PacGAN
 from lit_gans.models import Pix2Pix as Pix2Pix
 from lit_gans.models import ProjectionGAN as ProjectionGAN
@@ -143,12 +145,14 @@ __all__ = [
     "DiscreteVAE",
     "DRAGAN",
     "EBGAN",
+    "ELECTRA",
     "GAN",
     "GANCLS",
     "HingeGAN",
     "InfoGAN",
     "LanguageModel",
     "LSGAN",
+    "MaskedLM",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",

@@ -312,7 +312,13 @@ def without(callbacks: list[Any], off: set[str]) -> list[Any]:
 
     Without ``last`` its callback stays, and saves nothing: it also ends a run that gets a signal between two batches.
     """
-    kinds = {"samples": SampleGrid, "texts": SampleText, "quality": Quality, "collapse": CollapseMonitor, "best": ModelCheckpoint}
+    kinds = {
+        "samples": SampleGrid,
+        "texts": SampleText,
+        "quality": Quality,
+        "collapse": CollapseMonitor,
+        "best": ModelCheckpoint,
+    }
     gone = tuple(kind for part, kind in kinds.items() if part in off)
     for callback in callbacks:
         if isinstance(callback, SaveLast):

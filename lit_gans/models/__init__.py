@@ -12,12 +12,14 @@ from lit_gans.models.dfgan import DFGAN
 from lit_gans.models.discrete_vae import DiscreteVAE
 from lit_gans.models.dragan import DRAGAN
 from lit_gans.models.ebgan import EBGAN
+from lit_gans.models.electra import ELECTRA
 from lit_gans.models.gan import GAN
 from lit_gans.models.gancls import GANCLS
 from lit_gans.models.hinge_gan import HingeGAN
 from lit_gans.models.info_gan import InfoGAN
 from lit_gans.models.language_model import LanguageModel
 from lit_gans.models.lsgan import LSGAN
+from lit_gans.models.masked_lm import MaskedLM
 from lit_gans.models.pac_gan import PacGAN
 from lit_gans.models.pix2pix import Pix2Pix
 from lit_gans.models.projection_gan import ProjectionGAN
@@ -45,6 +47,7 @@ __all__ = [
     "DFGAN",
     "DRAGAN",
     "EBGAN",
+    "ELECTRA",
     "GAN",
     "GANCLS",
     "LSGAN",
@@ -62,6 +65,7 @@ __all__ = [
     "HingeGAN",
     "InfoGAN",
     "LanguageModel",
+    "MaskedLM",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",

@@ -19,12 +19,14 @@ from lit_gans.models.discrete_vae import DiscreteVAE as _DiscreteVAE
 from lit_gans.models.discrete_vae import Reconstruction
 from lit_gans.models.dragan import DRAGAN as _DRAGAN
 from lit_gans.models.ebgan import EBGAN as _EBGAN
+from lit_gans.models.electra import ELECTRA as _ELECTRA
 from lit_gans.models.gan import GAN as _GAN
 from lit_gans.models.gancls import GANCLS as _GANCLS
 from lit_gans.models.hinge_gan import HingeGAN as _HingeGAN
 from lit_gans.models.info_gan import InfoGAN as _InfoGAN
 from lit_gans.models.language_model import LanguageModel as _LanguageModel
 from lit_gans.models.lsgan import LSGAN as _LSGAN
+from lit_gans.models.masked_lm import MaskedLM as _MaskedLM
 from lit_gans.models.pac_gan import PacGAN as _PacGAN
 from lit_gans.models.pix2pix import Pix2Pix as _Pix2Pix
 from lit_gans.models.projection_gan import ProjectionGAN as _ProjectionGAN
@@ -65,6 +67,7 @@ __all__ = [
     "DFGAN",
     "DRAGAN",
     "EBGAN",
+    "ELECTRA",
     "GAN",
     "GANCLS",
     "LSGAN",
@@ -82,6 +85,7 @@ __all__ = [
     "HingeGAN",
     "InfoGAN",
     "LanguageModel",
+    "MaskedLM",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
@@ -159,6 +163,30 @@ class DiscreteVAE(_DiscreteVAE):
         columns: dict[str, str] | None = None,
     ) -> None: ...
 
+class ELECTRA(_ELECTRA):
+    def __init__(
+        self,
+        *,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        backbone: SequenceBackbone | None = None,
+        generator_share: float = 0.25,
+        detection: float = 50.0,
+        temperature: float = 1.0,
+        masked: float = 0.15,
+        hidden: float = 0.85,
+        optimizer: OptimizerCallable | str = TextAdam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
+        clip_norm: float | None = 1.0,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
 class LanguageModel(_LanguageModel):
     def __init__(
         self,
@@ -166,6 +194,26 @@ class LanguageModel(_LanguageModel):
         backbone: SequenceBackbone | None = None,
         generator: nn.Module | None = None,
         label_smoothing: float = 0.0,
+        optimizer: OptimizerCallable | str = TextAdam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
+        clip_norm: float | None = 1.0,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class MaskedLM(_MaskedLM):
+    def __init__(
+        self,
+        *,
+        generator: nn.Module | None = None,
+        backbone: SequenceBackbone | None = None,
+        masked: float = 0.15,
+        hidden: float = 0.85,
         optimizer: OptimizerCallable | str = TextAdam,
         scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
         clip_norm: float | None = 1.0,
