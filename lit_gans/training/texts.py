@@ -6,7 +6,13 @@ from lit_gans.errors import UsageError
 from lit_gans.metrics.protocol import Protocol, describe_data
 from lit_gans.training.trainer import Trainer
 
-_HOW: dict[str, Any] = {"folder": False, "scores": False, "monitor": False, "report": False, "enable_progress_bar": False}
+_HOW: dict[str, Any] = {
+    "folder": False,
+    "scores": False,
+    "monitor": False,
+    "report": False,
+    "enable_progress_bar": False,
+}
 
 
 def own_scores(model: Any, data: Any, seed: int = 0) -> tuple[dict[str, float], Protocol]:
@@ -21,7 +27,10 @@ def own_scores(model: Any, data: Any, seed: int = 0) -> tuple[dict[str, float], 
         UsageError: if the data has other vocabularies, or the model logs nothing in a test.
     """
     kind, index = model.device.type, model.device.index
-    place: dict[str, Any] = {"accelerator": "gpu" if kind == "cuda" else kind, "devices": [index or 0] if kind == "cuda" else 1}
+    place: dict[str, Any] = {
+        "accelerator": "gpu" if kind == "cuda" else kind,
+        "devices": [index or 0] if kind == "cuda" else 1,
+    }
     trainer = Trainer(seed=seed, **_HOW, **place)
     (found, *_) = trainer.test(model, datamodule=data, verbose=False) or [{}]
     if not found:
