@@ -3,8 +3,12 @@
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
+
+from lit_gans.data.tokens import TokenRows
+from lit_gans.text import PAD
 
 Batch = dict[str, Any]
 
@@ -64,7 +68,7 @@ class Samples(Dataset[Batch]):
 
     def __getitem__(self, index: Any) -> Batch:
         if isinstance(index, int):  # one sample, as `torch.utils.data.DataLoader` asks a data set for
-            return {name: values[0] for name, values in self[[index]].items()}
+            return {name: self._alone(name, values[0]) for name, values in self[[index]].items()}
         if not isinstance(index, Pick):  # smaller groups start again
             rows = torch.arange(len(self))[index]
             index = Pick(tuple(rows % size for size in self.sizes))
@@ -77,6 +81,11 @@ class Samples(Dataset[Batch]):
                 if index.draws is not None:
                     draws[name] = index.draws[:, number]
         return {**batch, DRAWS: draws} if draws else batch
+
+    def _alone(self, name: str, value: Any) -> Any:
+        """A sample's value; tokens are filled up, so that any loader can put samples together."""
+        rows = next(group[name] for group in self.groups if name in group)
+        return F.pad(value, (0, rows.longest - len(value)), value=PAD) if isinstance(rows, TokenRows) else value
 
     def subset(self, *rows: Tensor) -> "Samples":
         """The given rows of every group, without a copy."""

@@ -35,6 +35,11 @@ class TokenRows:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    @property
+    def longest(self) -> int:
+        """The length of the longest row."""
+        return int(self.lengths.max()) if len(self) else 0
+
     def index_select(self, dim: int, index: Tensor) -> Tensor:
         """Some of the rows, as a tensor's method of that name gives them; ``dim`` is 0."""
         lengths = self.lengths.index_select(dim, index)

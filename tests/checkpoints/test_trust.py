@@ -218,7 +218,7 @@ def test_a_configuration_beside_a_checkpoint_names_no_other_class(saved, folder)
         assert f"or --data {name}" in fails(*score) and "antigravity" not in sys.modules
     for name in ("subprocess.Popen", "torch.nn.Linear"):
         write(name)
-        assert f"names {name}, which is no subclass of ImageData" in fails(*score)
+        assert f"names {name}, which is no subclass of BaseData" in fails(*score)
     write("evil.MNIST")
     assert "evil" not in fails(*score, "--data=MNIST", "--root=nowhere"), (
         "a typed name is the library's, not the file's"

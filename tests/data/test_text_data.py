@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from conftest import assert_equal, refused
+from torch.utils.data import DataLoader
 
 from lit_gans.data import CaptionedGlyphs, GrammarLines, NumberPairs, TextLines, TextPairs
 from lit_gans.data.order import BatchStream
@@ -175,6 +176,13 @@ def test_rows_are_kept_without_filling():
     assert rows.index_select(0, torch.tensor([1])).shape == (1, 0)
     assert rows.index_select(0, torch.tensor([], dtype=torch.long)).shape[0] == 0
     assert rows.index_select(0, torch.tensor([2, 0])).tolist() == [[7] * 5, [7, 7, 7, 0, 0]]
+
+
+def test_any_loader_puts_texts_together(make):
+    data = make("pairs")
+    (batch,) = DataLoader(data.samples("val"), batch_size=5)
+    whole = data.samples("val")[:]
+    assert torch.equal(batch["target"], whole["target"]) and batch["source_text"] == whole["source_text"]
 
 
 # -------------------------------------------------------------------- lines in files
