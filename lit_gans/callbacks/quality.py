@@ -32,8 +32,8 @@ from lit_gans.metrics.scoring import (
     Scoring,
     refuse_unknown,
 )
+from lit_gans.metrics.together import shared
 from lit_gans.runs import Run
-from lit_gans.together import shared
 
 _MOST, _FEWEST, _TIMES = 10_000, 1_000, 10  # samples to draw, and how many times the real images if these are few
 _SOME = 64  # samples by which the time is guessed

@@ -7,7 +7,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
 
-from lit_gans.callbacks.best import AUTO, BEST, Best
+from lit_gans.callbacks.best import DEFAULTS, Best
 from lit_gans.callbacks.collapse import CollapseMonitor
 from lit_gans.callbacks.progress import ProgressBar
 from lit_gans.callbacks.quality import Quality
@@ -53,12 +53,11 @@ def default(
         100
     """
     scored = scores or _has(own, Quality)
-    best = {"monitor": AUTO, "mode": "min", "filename": BEST, "enable_version_counter": False}
     usual: list[tuple[bool, type, type, dict[str, Any]]] = [
         (scores, Quality, Quality, {}),
         (pictures, SampleGrid, SampleGrid, {}),
         (True, SaveLast, SaveLast, {}),
-        (checkpoints and scored, Best, Best, best),
+        (checkpoints and scored, Best, Best, DEFAULTS),
         (monitor, CollapseMonitor, CollapseMonitor, {}),
         (monitor, RateCheck, RateCheck, {}),
         (report, RunReport, RunReport, {}),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from lit_gans.cli.options import BatchSize, Checkpoint, Device, Force, Option, Trust, seeds
+from lit_gans.cli.options import BatchSize, Checkpoint, Device, Force, Labels, Option, Trust, seeds
 from lit_gans.cli.words import NOBODY
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def sample(
     checkpoint: Checkpoint,
     count: int | None = None,
     seed: Annotated[list[int] | None, Option(parse=seeds, shown="N,N-N")] = None,
-    label: list[int] | None = None,
+    label: Labels = None,
     truncation: float = 1.0,
     noise: str | None = None,
     output: str | None = None,
@@ -38,8 +38,8 @@ def sample(
         count: how many images; 64 by default, or as many as there are seeds or rows of noise.
         seed: makes the draw repeatable; without it every call draws anew. Of several, 0-63 or 3,5,9, each draws one
             image, which is named after it in a folder.
-        label: for models that draw by class the number of one, or of several that take turns; for models that draw
-            attributes the numbers of those that hold. By default the labels of training take turns.
+        label: for models that draw by class one of them, or several that take turns; for models that draw attributes
+            those that hold; by number, or by the name that the data gave. By default the labels of training take turns.
         truncation: below 1, say 0.7, images are more typical and less varied: a factor on the distance of the styles
             from their mean where the model has styles, and on the noise elsewhere.
         noise: a .npy, .npz or .safetensors file to draw from, with one row an image, as 'lit-gans invert --latents'
@@ -125,7 +125,7 @@ def _drawn(model: Any, rows: dict[str, "Tensor"], options: dict[str, float]) -> 
             bar.update(len(images))
 
 
-def _in_turn(model: Any, label: list[int] | None) -> int:
+def _in_turn(model: Any, label: list[str] | None) -> int:
     """The number of classes that take turns, for the columns of a grid; 0 if there are none."""
     if label is None:
         return int(model.columns)

@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 from lit_gans.core.generative import Batch
 from lit_gans.core.text_model import TextModel
+from lit_gans.devices import gathered
 from lit_gans.errors import at_least
 from lit_gans.networks import SequenceTranslator, TransformerBackbone
 from lit_gans.networks.base import portion
 from lit_gans.networks.generation import beam, greedy
 from lit_gans.networks.sequences import begun
 from lit_gans.text import translation_scores
-from lit_gans.together import gathered
 
 
 class Seq2Seq(TextModel):
