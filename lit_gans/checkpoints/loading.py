@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import yaml
 from lightning.pytorch import LightningModule
+from lightning.pytorch.core.mixins.hparams_mixin import _given_hyperparameters
 from lightning.pytorch.trainer.connectors import checkpoint_connector
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import nn
@@ -250,6 +251,7 @@ def build(value: Any, where: str = "this", trust: Sequence[str] = ()) -> Any:
 
 def _make(cls: type, arguments: dict[str, Any], where: str) -> Any:
     """Calls a class with arguments from a file, which may be anything."""
+    token = _given_hyperparameters.set(None)  # those of a model that the command line is making meanwhile
     try:
         return cls(**arguments)
     except Exception as error:
@@ -259,6 +261,8 @@ def _make(cls: type, arguments: dict[str, Any], where: str) -> Any:
             f"{where} does not make a {cls.__name__} here ({type(error).__name__}: {reason(error)}); it was saved by "
             "another version of the class, or is damaged"
         ) from error.__cause__ or error
+    finally:
+        _given_hyperparameters.reset(token)
 
 
 def was_restoring(error: BaseException) -> bool:

@@ -16,6 +16,7 @@ from lit_gans import __version__, signals
 from lit_gans.cli.cache import cache
 from lit_gans.cli.cite import cite
 from lit_gans.cli.colorize import colorize
+from lit_gans.cli.embed import embed
 from lit_gans.cli.evaluate import compare, evaluate, features
 from lit_gans.cli.explore import arithmetic, interpolate
 from lit_gans.cli.invert import invert
@@ -42,6 +43,7 @@ from a checkpoint alone:
   invert       project pictures onto what a generator draws:  lit-gans invert last.ckpt digit.png
   translate    make pictures of pictures:  lit-gans translate last.ckpt horses --output zebras
   colorize     give a grey photo colours:  lit-gans colorize last.ckpt grey.jpg
+  embed        features of texts, one a line:  lit-gans embed last.ckpt lines.txt --output features.npz
   evaluate     score against a data set:  lit-gans evaluate runs/.../best.ckpt --metrics fid kid
 
 from what the others have written:
@@ -75,6 +77,7 @@ COMMANDS: dict[str, Any] = {
     "invert": invert,
     "translate": translate,
     "colorize": colorize,
+    "embed": embed,
     "evaluate": evaluate,
     "compare": compare,
     "features": features,

@@ -8,13 +8,18 @@ from lit_gans.models.colorizer import Colorizer
 from lit_gans.models.cut import CUT
 from lit_gans.models.cyclegan import CycleGAN
 from lit_gans.models.dcgan import DCGAN
+from lit_gans.models.dfgan import DFGAN
+from lit_gans.models.discrete_vae import DiscreteVAE
 from lit_gans.models.dragan import DRAGAN
 from lit_gans.models.ebgan import EBGAN
+from lit_gans.models.electra import ELECTRA
 from lit_gans.models.gan import GAN
+from lit_gans.models.gancls import GANCLS
 from lit_gans.models.hinge_gan import HingeGAN
 from lit_gans.models.info_gan import InfoGAN
 from lit_gans.models.language_model import LanguageModel
 from lit_gans.models.lsgan import LSGAN
+from lit_gans.models.masked_lm import MaskedLM
 from lit_gans.models.pac_gan import PacGAN
 from lit_gans.models.pix2pix import Pix2Pix
 from lit_gans.models.projection_gan import ProjectionGAN
@@ -24,7 +29,9 @@ from lit_gans.models.sagan import SAGAN
 from lit_gans.models.seq2seq import Seq2Seq
 from lit_gans.models.sgan import SGAN
 from lit_gans.models.sngan import SNGAN
+from lit_gans.models.stackgan import StackGAN
 from lit_gans.models.stylegan2 import StyleGAN2
+from lit_gans.models.text_to_image_transformer import TextToImageTransformer
 from lit_gans.models.unrolled_gan import UnrolledGAN
 from lit_gans.models.vae import VAE
 from lit_gans.models.weight_norm_gan import WeightNormGAN
@@ -37,9 +44,12 @@ __all__ = [
     "CGAN",
     "CUT",
     "DCGAN",
+    "DFGAN",
     "DRAGAN",
     "EBGAN",
+    "ELECTRA",
     "GAN",
+    "GANCLS",
     "LSGAN",
     "R3GAN",
     "SAGAN",
@@ -51,15 +61,19 @@ __all__ = [
     "AutoEncoder",
     "Colorizer",
     "CycleGAN",
+    "DiscreteVAE",
     "HingeGAN",
     "InfoGAN",
     "LanguageModel",
+    "MaskedLM",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
     "RelativisticGAN",
     "Seq2Seq",
+    "StackGAN",
     "StyleGAN2",
+    "TextToImageTransformer",
     "UnrolledGAN",
     "WeightNormGAN",
 ]

@@ -10,10 +10,13 @@ from lit_gans.networks.base import (
     TranslationBackbone,
 )
 from lit_gans.networks.began import BEGANBackbone, ConvDecoder, ConvEncoder
+from lit_gans.networks.captions import MatchingDiscriminator, ReadingGenerator, SentenceReader
+from lit_gans.networks.codebook import CodeDecoder, CodeEncoder, gumbel_softmax
 from lit_gans.networks.codes import Decoder, GaussianCodes
 from lit_gans.networks.contrast import PatchProjector
 from lit_gans.networks.dcgan import DCGANBackbone, DCGANDiscriminator, DCGANGenerator
 from lit_gans.networks.energy import AutoEncoderDiscriminator
+from lit_gans.networks.fusion import FusionBackbone, FusionDiscriminator, FusionGenerator
 from lit_gans.networks.minibatch import MinibatchDiscrimination
 from lit_gans.networks.mlp import MLPBackbone, MLPDiscriminator, MLPGenerator
 from lit_gans.networks.r3 import R3Backbone, R3Discriminator, R3Generator
@@ -25,7 +28,9 @@ from lit_gans.networks.semi_supervised import (
     SemiSupervisedMLPDiscriminator,
     SemiSupervisedMLPGenerator,
 )
+from lit_gans.networks.sentences import SentenceTransformers
 from lit_gans.networks.sequences import SequenceBackbone, SequenceDecoder, SequenceEncoder, SequenceTranslator
+from lit_gans.networks.stacked import Refiner, StackedGenerator
 from lit_gans.networks.style import StyleBackbone, StyleDiscriminator, StyleGenerator
 from lit_gans.networks.transformer import (
     TransformerBackbone,
@@ -56,6 +61,8 @@ __all__ = [
     "AuxiliaryDiscriminator",
     "BEGANBackbone",
     "Backbone",
+    "CodeDecoder",
+    "CodeEncoder",
     "ConditionalDiscriminator",
     "ConditionalGenerator",
     "ConvDecoder",
@@ -67,11 +74,15 @@ __all__ = [
     "Discriminator",
     "DiscriminatorEncoder",
     "Encoder",
+    "FusionBackbone",
+    "FusionDiscriminator",
+    "FusionGenerator",
     "GaussianCodes",
     "Generator",
     "MLPBackbone",
     "MLPDiscriminator",
     "MLPGenerator",
+    "MatchingDiscriminator",
     "MinibatchDiscrimination",
     "PackedDiscriminator",
     "PatchDiscriminator",
@@ -80,9 +91,11 @@ __all__ = [
     "R3Backbone",
     "R3Discriminator",
     "R3Generator",
+    "ReadingGenerator",
     "RecurrentBackbone",
     "RecurrentDecoder",
     "RecurrentEncoder",
+    "Refiner",
     "ResNetBackbone",
     "ResNetDiscriminator",
     "ResNetGenerator",
@@ -93,10 +106,13 @@ __all__ = [
     "SemiSupervisedConvDiscriminator",
     "SemiSupervisedMLPDiscriminator",
     "SemiSupervisedMLPGenerator",
+    "SentenceReader",
+    "SentenceTransformers",
     "SequenceBackbone",
     "SequenceDecoder",
     "SequenceEncoder",
     "SequenceTranslator",
+    "StackedGenerator",
     "StyleBackbone",
     "StyleDiscriminator",
     "StyleGenerator",
@@ -112,4 +128,5 @@ __all__ = [
     "WeightNormDiscriminator",
     "WeightNormGenerator",
     "WithFeatures",
+    "gumbel_softmax",
 ]
