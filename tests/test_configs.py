@@ -12,7 +12,7 @@ from lit_gans.cli.main import main
 ROOT = Path(__file__).parents[1]
 DRAWN = ("Glyphs", "CaptionedGlyphs", "Gaussians", "PairedGlyphs", "UnpairedGlyphs", "GrammarLines", "NumberPairs")
 FILES = {  # of texts, which nobody has to have
-    "TextLines": [f"a {colour} hat" for colour in ("red", "blue", "green", "grey")] * 20,
+    "TextLines": [f"line {i} of {j * i} is short" for i in range(9) for j in range(9)],
     "TextPairs": [f"Das ist {i} {j}. :: This is {i} {j}." for i in range(9) for j in range(9)],
 }
 CONFIGS = sorted((ROOT / "examples" / "configs").glob("*.yaml"))
