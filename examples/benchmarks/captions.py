@@ -188,12 +188,8 @@ def main():
     reader = learn_reader(given, data)
     # glyphs are drawn anew, since the test split has a tenth of the images of training
     balanced = given.setting == "celeba"
-    held, others = (
-        some(
-            data if balanced else open_data(given, "test", count=10 * given.count, seed=seed), "test", given.count, seed
-        )
-        for seed in (1, 2)
-    )
+    sets = (data if balanced else open_data(given, "test", count=10 * given.count, seed=seed) for seed in (1, 2))
+    held, others = (some(each, "test", given.count, seed) for seed, each in enumerate(sets))
     apart = distance(reader.network, to_float(held[0]), to_float(others[0]))
     real = scores(reader, held[0], held[3], balanced) | {"FD": apart, "sharpness": sharpness(to_float(held[0]))}
     print(f"{header([real])}\n{row(f'{len(held[0])} real images', [real])}\n", flush=True)
