@@ -179,7 +179,7 @@ def main():
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--images", type=int, default=4000, help="training images of the glyphs")
     parser.add_argument("--readers", type=int, default=20_000, help="images that the reader learns from")
-    parser.add_argument("--epochs", type=int, default=5, help="of the reader")
+    parser.add_argument("--epochs", type=int, default=8, help="of the reader")
     parser.add_argument("--count", type=int, default=2000, help="samples that are read")
     parser.add_argument("--precision", default="bf16-mixed")
     parser.add_argument("--output", type=Path, default=Path("captions"), help="where pictures and checkpoints go")
