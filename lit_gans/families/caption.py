@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, cast
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from lit_gans.core.checks import refuse_inputs
@@ -17,6 +18,7 @@ from lit_gans.networks.recurrent import RecurrentBackbone
 from lit_gans.networks.sequences import SequenceBackbone
 
 _REMEMBERED = 1_000  # captions of training, which `sample` takes without a text
+_AT_ONCE = 100  # of a batch
 
 Text = str | Sequence[str] | Tensor
 TextEncoder = Callable[[list[str]], Any]
@@ -162,12 +164,18 @@ class CaptionGAN(LatentGAN):
         return right, wrong.masked_fill(same, -1e4), judge(fake, text)
 
     def _remember(self, tokens: Tensor) -> None:
-        """Keeps the first captions that training shows."""
+        """Keeps the first captions that training shows; of several devices the first one's, on all of them."""
         if self.captions_seen[-1].any():
             return
+        rows, length = self.captions_seen.shape
+        some = self.captions_seen.new_zeros(_AT_ONCE, length)  # of one shape on all devices
         known = int(self.captions_seen.any(1).sum())
-        some = tokens[: len(self.captions_seen) - known, : self.captions_seen.shape[1]]
-        self.captions_seen[known : known + len(some), : some.shape[1]] = some
+        part = tokens[:_AT_ONCE, :length]
+        some[: len(part), : part.shape[1]] = part
+        if dist.is_available() and dist.is_initialized():
+            dist.broadcast(some, 0)
+        some = some[some.any(1)][: rows - known]
+        self.captions_seen[known : known + len(some)] = some
 
     # ---------------------------------------------------------------- samples
 

@@ -155,6 +155,18 @@ class StackGAN(CaptionGAN):
         slope = zero_centered(lambda image: self.large_discriminator(image, text), batch["image"])
         return {**terms, "r1": self.r1 / 2 * self.r1_every * slope}
 
+    def generator_step(self, batch: Batch, fake: Fake) -> Terms:
+        """The generator's turn; the stage that rests is frozen, or its optimizer's momentum would move it on."""
+        resting = cast(StackedGenerator, self.generator).resting(self.stage)
+        resting = [parameter for parameter in resting if parameter.requires_grad]
+        for parameter in resting:
+            parameter.requires_grad_(False)
+        try:
+            return super().generator_step(batch, fake)
+        finally:
+            for parameter in resting:
+                parameter.requires_grad_(True)
+
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Be called real with the sentence, and keep conditions near N(0, I)."""
         stage, image = (1, fake["small"]) if "small" in fake else (2, fake["image"])
