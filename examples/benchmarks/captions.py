@@ -44,6 +44,7 @@ MODELS = {
         lit_gans.DFGAN,
         {
             "backbone": FusionBackbone(width=16, hidden=64),
+            "penalty_every": 4,
             "generator_optimizer": partial(Adam, lr=5e-4, betas=(0.0, 0.9)),
             "discriminator_optimizer": partial(Adam, lr=1e-3, betas=(0.0, 0.9)),
         },

@@ -235,7 +235,10 @@ class CaptionGAN(LatentGAN):
                 raise UsageError(f"conditions of sentences must be (n, size), got {tuple(text.shape)}")
             known = text.to(self.device)
         else:
-            known = self._read(self._told(self._seen(n) if text is None else text))
+            told = self._told(self._seen(n) if text is None else text)
+            if not len(told):
+                raise UsageError("text must be a sentence or several, got none")
+            known = self._read(told)
         return known[torch.arange(n, device=known.device) % len(known)]
 
     def _seen(self, n: int) -> Tensor:
