@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from lit_gans.core.checks import refuse_inputs
 from lit_gans.core.game import Batch, Fake
-from lit_gans.core.sampling import evaluating
+from lit_gans.core.sampling import Sampling
 from lit_gans.errors import UsageError, at_least
 from lit_gans.families.latent import LatentGAN
 from lit_gans.latents.paths import Mode, draw, path
+from lit_gans.networks.base import evaluating
 from lit_gans.networks.captions import MatchingDiscriminator, ReadingGenerator, SentenceReader
 from lit_gans.networks.recurrent import RecurrentBackbone
 from lit_gans.networks.sequences import SequenceBackbone
@@ -298,6 +299,7 @@ class CaptionGAN(LatentGAN):
         *,
         seed: int | None = None,
         mode: Mode = "spherical",
+        label: Any = None,
         text: Text | None = None,
         to: Text | None = None,
         truncation: float = 1.0,
@@ -309,6 +311,7 @@ class CaptionGAN(LatentGAN):
             steps: images from one end to the other, both included.
             seed: makes the draw repeatable.
             mode: between latent points: ``spherical`` turns from one to the other, ``linear`` takes the straight line.
+            label: refused, since the model draws by a text.
             text: the sentence of each row, as `sample` takes it.
             to: the sentence that each row ends at, at one latent point; what lies between two conditions is mixed
                 linearly. Without it a row goes between two latent points.
@@ -318,8 +321,9 @@ class CaptionGAN(LatentGAN):
             (n, steps, C, H, W) float32 in [-1, 1].
 
         Raises:
-            UsageError: if there are fewer than two steps, or a sentence to go to but none to come from.
+            UsageError: if there are fewer than two steps, a label, or a sentence to go to but none to come from.
         """
+        Sampling.conditions(self, label, n)
         if to is not None and text is None:
             raise UsageError("interpolate goes from text to to: say where it begins, text='a red seven'")
         size = self._refuse_without_latents("interpolate")

@@ -134,7 +134,8 @@ class StackGAN(CaptionGAN):
 
     def shrunk(self, image: Tensor) -> Tensor:
         """Images as the first stage draws them, by the mean of each square."""
-        return F.adaptive_avg_pool2d(image, self.small_shape[1:])
+        height, width = self.small_shape[1:]
+        return F.adaptive_avg_pool2d(image, (height, width))
 
     def critic(self, batch: Batch) -> Any:
         """The first stage's discriminator as a function of large images, which R1 differentiates."""

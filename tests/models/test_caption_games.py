@@ -176,6 +176,7 @@ def test_between_two_sentences(trained):
     torch.testing.assert_close(images[:, -1], model.sample(noise=noise, text=OTHER))
     assert model.interpolate(2, 3, seed=0, text=ONE).shape == (2, 3, *model.shape)
     refused(lambda: model.interpolate(2, 3, to=OTHER), "text")
+    refused(lambda: model.interpolate(2, 3, text=ONE, label=3), "does not draw by class")
 
 
 def test_bad_words(trained):
