@@ -3,12 +3,14 @@
 from lit_gans.families.caption import CaptionGAN
 from lit_gans.families.label import LabelGAN, inspect_labels, required_classes, with_whole_labels
 from lit_gans.families.latent import LatentGAN
+from lit_gans.families.masking import MaskingModel
 from lit_gans.families.translation import PairedGAN, TranslationGAN, UnpairedGAN
 
 __all__ = [
     "CaptionGAN",
     "LabelGAN",
     "LatentGAN",
+    "MaskingModel",
     "PairedGAN",
     "TranslationGAN",
     "UnpairedGAN",
