@@ -1,5 +1,6 @@
 """The game in two stages: a small image from a sentence, then a larger one from that image and the sentence."""
 
+import warnings
 from typing import Any, Literal, cast
 
 import torch.nn.functional as F
@@ -119,6 +120,11 @@ class StackGAN(CaptionGAN):
     def stage(self) -> int:
         """The stage that plays on this batch, 1 or 2."""
         return 1 if self.batch_number < self.stage_one_steps else 2
+
+    def on_train_start(self) -> None:
+        """Also passes over PyTorch's advice on schedules: they go by the batches of the run, also of who rests."""
+        super().on_train_start()
+        warnings.filterwarnings("ignore", ".*lr_scheduler.step.. before .optimizer.step")
 
     def movers(self) -> tuple[str, ...]:
         """The generator, and the discriminator of the stage that plays."""
