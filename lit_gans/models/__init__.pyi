@@ -1042,6 +1042,7 @@ class DFGAN(_DFGAN):
         self,
         *,
         penalty: float = 2.0,
+        penalty_every: int = 1,
         optimizer: OptimizerCallable | str = AdamWithoutMomentum,
         text_shape: tuple[int, int] | None = None,
         text_encoder: SequenceBackbone | nn.Module | None = None,
