@@ -167,7 +167,9 @@ def probe(model, data, arguments, label, seed):
 
     def held_out(penalty):
         return sum(
-            accuracy(fitted(features[fold != k], labels[fold != k], classes, penalty), features[fold == k], labels[fold == k])
+            accuracy(
+                fitted(features[fold != k], labels[fold != k], classes, penalty), features[fold == k], labels[fold == k]
+            )
             for k in range(FOLDS)
         )
 

@@ -108,6 +108,12 @@ class Seq2Seq(TextModel):
             return greedy(network.decoder, len(source), length, **given)
         return beam(network.decoder, len(source), length, beams, length_penalty=length_penalty, **given)
 
+    def text_states(self, tokens: Tensor) -> Tensor:
+        """States (N, S, width) of source texts (N, S), by the averaged encoder."""
+        with self.inference_generator() as generator:
+            network: Any = generator
+            return network.read(tokens)[0]
+
     # ---------------------------------------------------------------- held-out texts
 
     def texts_of(self, batch: Batch, batch_idx: int) -> dict[str, list[str]]:
