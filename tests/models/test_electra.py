@@ -235,27 +235,29 @@ def test_a_validation_counts_every_token(trained):
 
 
 def test_a_loaded_model_shares_its_embedding_and_reads_as_before(trained):
-    path, _, shown, _ = trained["ELECTRA"]
+    path, _, _, data = trained["ELECTRA"]
+    texts = data.texts("train")["tokens"][:6]
     first, second = lit_gans.load(path), lit_gans.load(path)
     assert first.generator.embedding is reader_of_tokens(first.discriminator).tokens
-    assert torch.equal(first.encode_texts(shown["text"]), second.encode_texts(shown["text"]))
-    average = first.encode_texts(shown["text"])
+    assert torch.equal(first.encode_texts(texts), second.encode_texts(texts))
+    average = first.encode_texts(texts)
     first.discriminator_ema = None
-    assert not torch.equal(first.encode_texts(shown["text"]), average)
+    assert not torch.equal(first.encode_texts(texts), average)
     first.discriminator.load_state_dict(second.discriminator_ema.module.state_dict())
-    assert torch.equal(first.encode_texts(shown["text"]), average)
+    assert torch.equal(first.encode_texts(texts), average)
 
 
 @pytest.mark.parametrize("name", ["ELECTRA", "MaskedLM"])
 def test_embed_writes_features(name, trained, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    path, _, shown, _ = trained[name]
-    (tmp_path / "lines.txt").write_text("\n".join(shown["text"]) + "\n", "utf-8")
+    path, _, _, data = trained[name]
+    texts = data.texts("train")["tokens"][:6]
+    (tmp_path / "lines.txt").write_text("\n".join(texts) + "\n", "utf-8")
     main(["embed", str(path), "lines.txt", "--batch_size=2"])
     assert "features of 6 texts, 16 numbers each, in lines.npz" in capsys.readouterr().out
     read = np.load("lines.npz")
-    assert read["texts"].tolist() == shown["text"] and read["features"].dtype == np.float32
-    expected = lit_gans.load(path).encode_texts(shown["text"])
+    assert read["texts"].tolist() == texts and read["features"].dtype == np.float32
+    expected = lit_gans.load(path).encode_texts(texts)
     torch.testing.assert_close(torch.from_numpy(read["features"]), expected)
     assert "is there already" in fails("embed", path, "lines.txt")
     main(["embed", str(path), "lines.txt", "--force"])
