@@ -11,6 +11,7 @@ import torch
 from conftest import (
     EVERY_MODEL,
     SHAPE,
+    SHAPES,
     SMALL,
     arguments_for,
     assert_equal,
@@ -43,9 +44,14 @@ from lit_gans import (
 )
 from lit_gans.checkpoints.recording import plain
 from lit_gans.cli.main import main
+from lit_gans.core.texts import Texts
+from lit_gans.errors import UsageError
 from lit_gans.optim import Adam, LinearDecay
+from lit_gans.text import ended
 
-DRAWING = [model for model in EVERY_MODEL if model.draws]
+DRAWING = [model for model in EVERY_MODEL if model.draws and not model.of_texts]
+WRITING = [model for model in EVERY_MODEL if model.draws and model.of_texts]
+TEXTS = ["ten", "nineteen"]  # whose letters every set of numbers has
 GAMES = [model for model in EVERY_MODEL if issubclass(model, BaseGAN)]
 # One for each kind of state that a run may stop in the midst of: of two optimizers, of styles and path lengths,
 # BEGAN's k, the averaged classifier, one optimizer for two networks, pools of earlier fakes, hints drawn on the go, and
@@ -132,7 +138,7 @@ def record(model_class, tmp_path_factory):
 
 def few_batches(cls, **arguments):
     """Data of five batches an epoch."""
-    sizes = {"count": 20, "batch_size": 4} if cls.draws else {"count": 10, "batch_size": 2}
+    sizes = {"count": 20, "batch_size": 4} if cls.draws or cls.of_texts else {"count": 10, "batch_size": 2}
     return data_for(cls, **sizes, **arguments)
 
 
@@ -146,9 +152,13 @@ def moved(network, before):
 
 
 def drawn(model, seed=0):
-    """Images that depend on all that a model has learned: samples, or translations of the same images."""
+    """Something that depends on all that a model has learned: samples, or what it makes of the same images or texts."""
     if model.draws:
         return model.sample(4, seed=seed)
+    if model.translates_texts:
+        return model.translate_tokens(model.encode_text(TEXTS, "source"))
+    if model.of_texts:
+        return model.encode_texts(["the a will be", "be the"])
     shape = model.source_shape
     return model.translate(torch.rand(4, *shape, generator=torch.Generator().manual_seed(1)) * 2 - 1, seed=seed)
 
@@ -268,7 +278,7 @@ def test_bf16(model_class, tmp_path):
     assert len(watch.outputs) == 6 and watch.validations
     assert all(torch.isfinite(v) and v.dtype == torch.float32 for o in watch.outputs for v in o.values())
     shown = [v for o in watch.validations if o for v in o.get("shown", {}).values()]
-    assert all(v.dtype == torch.float32 for v in shown) and (model_class.draws or shown)
+    assert all(v.dtype == torch.float32 for v in shown) and (model_class.draws or model_class.of_texts or shown)
 
 
 # -------------------------------------------------------------------- without the recorded run
@@ -300,6 +310,7 @@ def test_arguments_are_kept_as_given(model_class):
 
 def first_optimizer(model):
     made = model.configure_optimizers()
+    made = made["optimizer"] if isinstance(made, dict) else made
     return made[0][0] if isinstance(made, tuple) else made
 
 
@@ -307,9 +318,9 @@ def first_optimizer(model):
 def test_a_checkpoint_of_the_command_line_describes_itself(model_class, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data, given = type(data_for(model_class)).__name__, arguments_for(model_class)
-    flags = [f"--model={model_class.__name__}", "--model.clip_norm=1.0", f"--data={data}", "--data.size=[16,16]"]
-    from_data = ("image_shape", "source_shape", "num_classes", "text_shape")
-    own = [name for name in given if name not in from_data]
+    flags = [f"--model={model_class.__name__}", "--model.clip_norm=1.0", f"--data={data}"]
+    flags += [] if model_class.of_texts else ["--data.size=[16,16]"]
+    own = [name for name in given if name not in SHAPES]
     flags += [f"--model.{name}={json.dumps(plain(name, given[name]))}" for name in own]
     flags += ["--data.count=40", "--data.batch_size=4", "--model.optimizer.lr=0.001", "--trainer.accelerator=cpu"]
     # no validation, so no scores: those have their own tests
@@ -320,7 +331,8 @@ def test_a_checkpoint_of_the_command_line_describes_itself(model_class, tmp_path
     loaded, default = lit_gans.load(path), small(model_class)
     assert type(loaded) is model_class and loaded.clip_norm == 1.0 and loaded.image_shape == default.image_shape
     assert loaded.training and type(model_class.load_from_checkpoint(path)) is model_class
-    assert first_optimizer(loaded).param_groups[0]["lr"] == 0.001
+    (group, *_) = first_optimizer(loaded).param_groups
+    assert group.get("initial_lr", group["lr"]) == 0.001  # some have a schedule, which warms up
     assert type(first_optimizer(loaded)) is type(first_optimizer(default))
 
 
@@ -338,7 +350,7 @@ def test_a_users_own_loader(model_class, tmp_path, form):
     assert moved(model.generator, before)
 
 
-@each([model for model in EVERY_MODEL if not model.draws])
+@each([model for model in EVERY_MODEL if model.domains])
 def test_translate(model_class):
     model = small(model_class)
     images = torch.rand(3, *model.source_shape) * 2 - 1
@@ -353,11 +365,38 @@ def test_translate(model_class):
     refused(lambda: model.sample(2), model_class.__name__, "translate")
 
 
-@each([model for model in EVERY_MODEL if not model.draws])
+@each(WRITING)
+def test_write(record, model_class):
+    model = record.model.train()
+    state = torch.get_rng_state()
+    tokens = model.sample(5, seed=1)
+    assert torch.equal(state, torch.get_rng_state())
+    assert len(tokens) == 5 and tokens.dtype == torch.int64 and tokens.shape[1] <= model.longest()
+    assert torch.equal(tokens, ended(tokens)) and tokens.max() < model.text_shape[1]
+    assert torch.equal(tokens, model.sample(5, seed=1)) and not torch.equal(tokens, model.sample(5, seed=2))
+    assert model.write(5, seed=1) == model.decode_text(tokens)
+    assert all(module.training for module in model.generator_ema.module.modules())
+    refused(lambda: model.write(2, guidance=3.0), "does not draw by guidance")
+    refused(lambda: model.write(2, text=" "), "texts that are not empty")
+
+
+@each([model for model in EVERY_MODEL if model.translate_text is not Texts.translate_text])
+def test_translate_text(record, model_class):
+    model = record.model
+    made = model.translate_text(TEXTS)
+    assert len(made) == 2 and made == model.translate_text(TEXTS) and model.translate_text(TEXTS[0]) == made[:1]
+    assert len(model.translate_text(TEXTS, beams=3)) == 2
+    refused(lambda: model.translate_text(""), "texts that are not empty")
+    refused(lambda: model.translate_text("nine" * 50), "shorten it")
+    with pytest.raises(UsageError, match="'z' in 'zwölf' is not in the vocabulary"):
+        model.translate_text("zwölf")
+
+
+@each([model for model in EVERY_MODEL if not model.draws or model.of_texts])
 def test_a_translation_is_the_averages(record):
     """It is what the plain generator makes once it has the average's weights."""
     model, average = lit_gans.load(record.last), drawn(record.model)
     model.generator_ema = None
-    assert not torch.equal(drawn(model), average)
+    assert model.of_texts or not torch.equal(drawn(model), average)  # the likeliest token may be the same
     model.generator.load_state_dict(record.model.generator_ema.module.state_dict())
     assert torch.equal(drawn(model), average)

@@ -31,8 +31,8 @@ def default(
 ) -> list[Callback]:
     """The callbacks of a run from the command line: ``Trainer(callbacks=lit_gans.callbacks.default())``.
 
-    They are `Quality`, `SampleGrid`, `SampleText`, `SaveLast`, `Best`, `CollapseMonitor`, `RateCheck`, `RunReport`, `ProgressBar`,
-    and a check of the score by which an ``EarlyStopping`` stops. `lit_gans.Trainer` has them by itself, and a run
+    They are `Quality`, `SampleGrid`, `SampleText`, `SaveLast`, `Best`, `CollapseMonitor`, `RateCheck`, `RunReport`,
+    `ProgressBar`, and a check of the score by which an ``EarlyStopping`` stops. `lit_gans.Trainer` has them by itself, and a run
     folder besides.
 
     Args:

@@ -140,7 +140,8 @@ def _draw(
     label, noise = options.pop("label", None), options.pop("noise", None)
     given = labels(model, label) | ({"text": options.pop("text")} if "text" in options else {})
     several = list(dict.fromkeys(seed)) if seed is not None and len(seed) > 1 else None
-    wanted = count or max(_COUNT if len(given.get("text", ())) < 2 else 1, len(given.get("text", ())))
+    texts = len(given.get("text", ()))
+    wanted = count or (texts if texts > 1 else _COUNT)
     if several is None and noise is None and wanted <= _AT_ONCE:
         one, n = seed[0] if seed else None, wanted
         parts = iter([model.sample(n, seed=one, **given, **options)])
@@ -150,7 +151,9 @@ def _draw(
         parts = _drawn(model, rows, options)
     told = [f"seed{number:04}" for number in several] if several else [f"{number:05}" for number in range(n)]
     turns = 0 if several and model.known_classes is None else _in_turn(model, label)
-    target.write(parts, told, _classes(model, given, n), columns or (turns if 0 < turns <= n else None))
+    target.write(
+        parts, told, _classes(model, given, n), columns or (turns if 0 < turns <= n else None), _words(model, given, n)
+    )
     print(f"{n} image{'s' * (n != 1)} in {target}")
 
 
@@ -186,6 +189,12 @@ def _drawn(model: Any, rows: dict[str, "Tensor"], options: dict[str, float]) -> 
             images = model.sample(**some, **options)
             yield images.cpu()
             bar.update(len(images))
+
+
+def _words(model: Any, given: dict[str, Any], n: int) -> list[str]:
+    """The sentence of each image, for the grid; empty if there are none."""
+    texts = given.get("text") or model.captions(n)
+    return [texts[number % len(texts)] for number in range(n)] if texts else []
 
 
 def _in_turn(model: Any, label: list[int] | None) -> int:

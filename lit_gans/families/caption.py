@@ -173,8 +173,8 @@ class CaptionGAN(LatentGAN):
 
     def captions(self, n: int) -> list[str]:
         """The captions that ``sample(n)`` draws by, without a text: those of training take turns."""
-        seen = self.captions_seen[self.captions_seen.any(1)]
-        if not len(seen) or "tokens" not in self.vocabularies:
+        seen = self._seen(n)
+        if not seen.any() or "tokens" not in self.vocabularies:
             return []
         return self.decode_text(seen[torch.arange(n) % len(seen)])
 
@@ -227,14 +227,16 @@ class CaptionGAN(LatentGAN):
                 raise UsageError(f"conditions of sentences must be (n, size), got {tuple(text.shape)}")
             known = text.to(self.device)
         else:
-            known = self._read(self._told(text))
+            known = self._read(self._told(self._seen(n) if text is None else text))
         return known[torch.arange(n, device=known.device) % len(known)]
 
-    def _told(self, text: Text | None) -> Tensor:
+    def _seen(self, n: int) -> Tensor:
+        """The tokens of the first captions of training, n at most; before training one that says nothing."""
+        seen = self.captions_seen[self.captions_seen.any(1)]
+        return seen[: max(1, n)] if len(seen) else self.captions_seen[:1]
+
+    def _told(self, text: Text) -> Tensor:
         """What the generator's reader gets for a text: tokens, or the vectors of the frozen encoder."""
-        if text is None:
-            seen = self.captions_seen[self.captions_seen.any(1)]
-            text = seen if len(seen) else self.captions_seen[:1]  # before training: nothing is said
         if self.text_encoder is None:
             return text.to(self.device) if isinstance(text, Tensor) else self.encode_text(text)
         if isinstance(text, Tensor):

@@ -1,8 +1,9 @@
-"""What samples show of several attributes at once, as classifiers of real images read it."""
+"""What samples show of several attributes at once, as a classifier of real images reads it."""
 
 from collections.abc import Mapping
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lit_gans.errors import UsageError
@@ -11,32 +12,35 @@ from lit_gans.metrics.features import Classifier
 from lit_gans.metrics.training import train_classifier
 from lit_gans.networks.base import in_parts
 
+_BATCH = 64  # many small steps: characters of any colour on any other are not easily read
 
-class AttributeReaders:
-    """A classifier for each attribute of an image: its size, its colour, what it shows.
 
-    They learn from real images and then read samples, whose attributes were asked for. On real images that they did
-    not learn from their own error is measured the same way; put it beside the samples'.
+class AttributeReader:
+    """A classifier that reads every attribute of an image: its size, its colour, what it shows.
+
+    It learns from real images and then reads samples, whose attributes were asked for. Its own error is measured the
+    same way, on real images that it did not learn from; put it beside the samples'.
 
     Args:
-        networks: a classifier for each attribute, by its name.
+        network: gives a logit for each value of each attribute, in the order of ``sizes``.
+        sizes: the number of values of each attribute, by its name.
 
     Examples:
         >>> images, shade = torch.zeros(64, 1, 8, 8), torch.arange(64) % 2
         >>> images[shade == 1] = 1.0
-        >>> readers = AttributeReaders.learn(images, {"shade": shade}, epochs=12)
-        >>> readers.score(images, {"shade": shade})["all"]
+        >>> reader = AttributeReader.learn(images, {"shade": shade}, epochs=12)
+        >>> reader.score(images, {"shade": shade})["all"]
         1.0
     """
 
-    def __init__(self, networks: Mapping[str, Classifier]) -> None:
-        self.networks = dict(networks)
+    def __init__(self, network: Classifier, sizes: Mapping[str, int]) -> None:
+        self.network, self.sizes = network, dict(sizes)
 
     @classmethod
     def learn(
         cls, images: Tensor, attributes: Mapping[str, Tensor], epochs: int = 4, seed: int = 0
-    ) -> "AttributeReaders":
-        """Trains the classifiers, see `train_classifier`.
+    ) -> "AttributeReader":
+        """Trains the classifier, see `train_classifier`.
 
         Args:
             images: (N, C, H, W) real images, uint8 or float in [-1, 1].
@@ -48,24 +52,24 @@ class AttributeReaders:
             UsageError: if there is no attribute, or not a value for every image.
         """
         _refuse_other(attributes, len(images))
-        return cls(
-            {
-                name: train_classifier(images, values, int(values.max()) + 1, epochs, seed, f"reader of {name}")
-                for name, values in attributes.items()
-            }
-        )
+        sizes = {name: int(values.max()) + 1 for name, values in attributes.items()}
+        told = torch.stack([*attributes.values()], 1)
+
+        def entropies(logits: Tensor, wanted: Tensor) -> Tensor:
+            parts = zip(logits.split([*sizes.values()], 1), wanted.unbind(1), strict=True)
+            return torch.stack([F.cross_entropy(*part) for part in parts]).sum()
+
+        network = train_classifier(images, told, sum(sizes.values()), epochs, seed, "reader", _BATCH, entropies)
+        return cls(network, sizes)
 
     @torch.no_grad()
     def read(self, images: Tensor) -> dict[str, Tensor]:
         """The values (N,) of each attribute that images (N, C, H, W), in [-1, 1] or uint8, seem to have."""
-        return {
-            name: in_parts(
-                lambda part, network=network: network.logits(to_float(part) if part.dtype == torch.uint8 else part),
-                images,
-                like=images,
-            ).argmax(1)
-            for name, network in self.networks.items()
-        }
+        logits = in_parts(
+            lambda part: self.network.logits(to_float(part) if part.dtype == torch.uint8 else part), images, like=images
+        )
+        parts = logits.split([*self.sizes.values()], 1)
+        return {name: part.argmax(1) for name, part in zip(self.sizes, parts, strict=True)}
 
     def score(self, images: Tensor, wanted: Mapping[str, Tensor], balanced: bool = False) -> dict[str, float]:
         """The share of images that show each attribute as wanted, and as ``all`` of those that show all of them so.
@@ -79,10 +83,10 @@ class AttributeReaders:
             UsageError: if there is no image, or not a value of each attribute for every image.
         """
         _refuse_other(wanted, len(images))
-        if wanted.keys() != self.networks.keys():
-            raise UsageError(f"the readers read {', '.join(self.networks)}, but asked is for {', '.join(wanted)}")
+        if wanted.keys() != self.sizes.keys():
+            raise UsageError(f"the reader reads {', '.join(self.sizes)}, but asked is for {', '.join(wanted)}")
         seen = self.read(images)
-        right = {name: seen[name].cpu() == wanted[name].cpu() for name in self.networks}
+        right = {name: seen[name].cpu() == wanted[name].cpu() for name in self.sizes}
         shares = {
             name: balanced_mean(hits, wanted[name].cpu()) if balanced else float(hits.float().mean())
             for name, hits in right.items()
@@ -94,8 +98,8 @@ def balanced_mean(right: Tensor, values: Tensor) -> float:
     """The mean, over the values that occur, of the share that is right (balanced accuracy).
 
     Examples:
-        >>> balanced_mean(torch.tensor([True, True, False, True]), torch.tensor([0, 0, 0, 1]))
-        0.8333333134651184
+        >>> balanced_mean(torch.tensor([True, True, False, False, True]), torch.tensor([0, 0, 0, 0, 1]))
+        0.75
     """
     return float(torch.stack([right[values == value].float().mean() for value in values.unique()]).mean())
 

@@ -14,6 +14,7 @@ from lit_gans.models.gancls import halved
 from lit_gans.networks.captions import MatchingDiscriminator
 from lit_gans.networks.stacked import Refiner, StackedGenerator
 from lit_gans.penalties import zero_centered
+from lit_gans.precision import full
 
 
 class StackGAN(CaptionGAN):
@@ -160,7 +161,7 @@ class StackGAN(CaptionGAN):
         judge = self.discriminator if stage == 1 else self.large_discriminator
         told = fake["text"] if stage == 1 else fake["text"].detach()
         mean, log_variance = cast(StackedGenerator, self.generator).statistics(told, stage)
-        spread = kl_to_standard(mean, log_variance).mean() / self.augmentation
+        spread = kl_to_standard(full(mean), full(log_variance)).mean() / self.augmentation
         text = judge.read(batch["text"])  # type: ignore[operator]
         return {**non_saturating_generator(judge(image, text)), "kl": self.kl * spread}
 
