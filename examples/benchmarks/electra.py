@@ -201,7 +201,7 @@ def table(records):
     """Means over the seeds, with the least and the largest value."""
     columns = ["breaks", "all", "random", "random*", "guesses", *(f"probe {label}" for label in LABELS), "seconds"]
     lines = ["| model | steps | " + " | ".join(columns) + " |", "|---" * (len(columns) + 2) + "|"]
-    for name in ("ELECTRA", "MaskedLM"):
+    for name in dict.fromkeys(record["model"] for record in records):
         rows = [record for record in records if record["model"] == name]
         cells = []
         for column in columns:
