@@ -74,6 +74,7 @@ from lit_gans.models import CycleGAN as CycleGAN
 from lit_gans.models import DCGAN as DCGAN
 from lit_gans.models import DFGAN as DFGAN
 from lit_gans.models import DRAGAN as DRAGAN
+from lit_gans.models import DiscreteVAE as DiscreteVAE
 from lit_gans.models import EBGAN as EBGAN
 from lit_gans.models import ELECTRA as ELECTRA
 from lit_gans.models import GAN as GAN
@@ -94,6 +95,7 @@ from lit_gans.models import SNGAN as SNGAN
 from lit_gans.models import Seq2Seq as Seq2Seq
 from lit_gans.models import StackGAN as StackGAN
 from lit_gans.models import StyleGAN2 as StyleGAN2
+from lit_gans.models import TextToImageTransformer as TextToImageTransformer
 from lit_gans.models import UnrolledGAN as UnrolledGAN
 from lit_gans.models import VAE as VAE
 from lit_gans.models import WGAN as WGAN
@@ -136,9 +138,11 @@ __all__ = [
     "BEGAN",
     "CGAN",
     "Colorizer",
+    "CUT",
     "CycleGAN",
     "DCGAN",
     "DFGAN",
+    "DiscreteVAE",
     "DRAGAN",
     "EBGAN",
     "ELECTRA",
@@ -160,12 +164,12 @@ __all__ = [
     "SNGAN",
     "StackGAN",
     "StyleGAN2",
+    "TextToImageTransformer",
     "UnrolledGAN",
     "VAE",
     "WeightNormGAN",
     "WGAN",
     "WGANGP",
-    "CUT",
     "Apple2Orange",
     "CaptionedGlyphs",
     "Captions",
