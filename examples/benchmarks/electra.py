@@ -32,8 +32,7 @@ from lightning.pytorch import Trainer, seed_everything
 from torch.utils.flop_counter import FlopCounterMode
 
 from lit_gans import ELECTRA, MaskedLM
-from lit_gans.data.grammar import GrammarLines
-from lit_gans.data.grammar import _WORDS
+from lit_gans.data.grammar import _WORDS, GrammarLines
 from lit_gans.models.electra import area, histogram
 from lit_gans.networks import TransformerBackbone
 from lit_gans.optim import LinearDecay, TextAdam
@@ -167,7 +166,9 @@ def probe(model, data, arguments, label, seed):
 
     def held_out(penalty):
         return sum(
-            accuracy(fitted(features[fold != k], labels[fold != k], classes, penalty), features[fold == k], labels[fold == k])
+            accuracy(
+                fitted(features[fold != k], labels[fold != k], classes, penalty), features[fold == k], labels[fold == k]
+            )
             for k in range(FOLDS)
         )
 
