@@ -19,7 +19,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lit_gans.checkpoints import functions
+from lit_gans.checkpoints import class_names, functions
 from lit_gans.checkpoints.file import KEY, RANDOM, located, plain_key, read, source
 from lit_gans.checkpoints.mistakes import advice
 from lit_gans.checkpoints.recording import Recorded, defaults
@@ -94,6 +94,8 @@ def load(
         take_from(model, weights_of(checkpoint), where)
     else:
         _fill(model, checkpoint, strict, where)
+    names = class_names.usable(checkpoint[KEY].get("class_names"), model.num_classes)
+    model.class_names = names or model.class_names
     first = next((tensor for tensor in checkpoint["state_dict"].values() if isinstance(tensor, torch.Tensor)), None)
     return model if first is None else model.to(first.device)
 

@@ -148,6 +148,7 @@ Trust = Annotated[
     list[str],
     Option("packages of yours that the files name classes of; they are imported, which runs their code", shown="A,B"),
 ]
+Labels = Annotated[list[str] | None, Option(shown="CLASS,CLASS")]
 Data = Annotated[
     str | None,
     Option(

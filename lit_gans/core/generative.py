@@ -127,7 +127,7 @@ class GenerativeModel(Saving, metaclass=Recorded):
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Draws as many samples as the batch has entries."""
         entry = next(iter(self.receive(batch).values()))
-        return self.sample(len(entry), seed=batch_idx)
+        return self.sample(len(entry), seed=self.number(batch_idx))
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Draws as many samples as the batch has entries, the same ones at every validation, if the model `draws`."""

@@ -100,7 +100,7 @@ class Texts(Watching):
         refuse_options(self, options)
         return self.decode_text(self.sample(n, seed=seed, **options), self.subject)
 
-    def translate_text(self, texts: str | Sequence[str], *, beams: int = 1, **options: Any) -> list[str]:
+    def translate_text(self, texts: str | Sequence[str], *, beams: int = 1) -> list[str]:
         """Translations of texts, each the best of so many beams.
 
         Raises:

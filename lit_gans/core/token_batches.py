@@ -34,7 +34,7 @@ def filled(model: Any, entries: dict[str, Any]) -> dict[str, Any]:
             mask = None
         kept = tokens >= 0 if mask is None else (tokens >= 0) & (mask > 0).to(tokens.device)
         if mask is not None:  # moves padding to the end, wherever it was
-            order = (~kept).long().argsort(1, stable=True)
+            order = (~kept).long().argsort(dim=1, stable=True)
             tokens, kept = tokens.gather(1, order), kept.gather(1, order)
         entries = {**entries, name: tokens.masked_fill(~kept, PAD)}
     return entries
