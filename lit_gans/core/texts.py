@@ -56,7 +56,8 @@ class Texts(Watching):
         if shape is None:
             raise UsageError(
                 f"the networks of a {type(self).__name__} need {argument}=(length, vocabulary), the number of tokens "
-                f"of the longest text with its end, and that of different tokens; pass the data's {argument}"
+                f"of the longest text with its end, and that of different tokens; pass the data's {argument}, which "
+                "only data of texts have"
             )
         return shape[0], shape[1]
 
