@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 # of the codes, classes seen, older fakes, a schedule that watches. The others are made of the same.
 KINDS = ["GAN", "DCGAN", "BEGAN", "SNGAN", "StyleGAN2", "UnrolledGAN", "VAE", "AutoEncoder", "ACGAN", "CycleGAN"]
 KINDS.append("UnfrozenVAE")  # layers that are frozen when the processes begin
+KINDS.append("StackGAN")  # a third player, a part of the generator that rests, captions that are remembered
 LAST = "checkpoints/last.ckpt"
 
 
@@ -89,9 +90,9 @@ def test_two_processes_equal_one_on_the_whole_batch(trained, tmp_path):
 
 @pytest.mark.slow
 def test_resume_on_two_processes_is_exact(trained, tmp_path):
-    run(tmp_path / "first", "train", "DCGAN,CycleGAN", 2, 5)
-    run(tmp_path / "second", "train", "DCGAN,CycleGAN", 2, 12, tmp_path / "first")
-    for name in ("DCGAN", "CycleGAN"):
+    run(tmp_path / "first", "train", "DCGAN,CycleGAN,StackGAN", 2, 5)
+    run(tmp_path / "second", "train", "DCGAN,CycleGAN,StackGAN", 2, 12, tmp_path / "first")
+    for name in ("DCGAN", "CycleGAN", "StackGAN"):
         states = [
             training_state(torch.load(folder / name / LAST, weights_only=True))
             for folder in (trained, tmp_path / "second")

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import MODELS, SHAPE, glyphs, small, trainer
+from conftest import MODELS, SHAPE, data_for, glyphs, small, trainer
 from lightning.pytorch import Callback, seed_everything
 from lightning.pytorch.callbacks import BaseFinetuning
 from torch.optim.lr_scheduler import ReduceLROnPlateau
@@ -142,7 +142,7 @@ def made(name, devices=1):
     (cls,) = [m for m in MODELS if m.__name__ == name]
     if name == "ACGAN":  # with classes that the feature network knows
         return small(cls, num_classes=10), glyphs(characters="0123456789", count=160)
-    return small(cls), glyphs(count=160)
+    return small(cls), data_for(cls, count=160)
 
 
 def texts(name):

@@ -110,6 +110,12 @@ class Seq2Seq(TextModel):
             return greedy(network.decoder, len(source), length, **given)
         return beam(network.decoder, len(source), length, beams, length_penalty=length_penalty, **given)
 
+    def text_states(self, tokens: Tensor) -> Tensor:
+        """States (N, S, width) of source texts (N, S), by the averaged encoder."""
+        with self.inference_generator() as generator:
+            network: Any = generator
+            return network.read(tokens)[0]
+
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """The tokens (N, length) of translations of a batch."""
         return self.translate_tokens(self.receive(batch)["source"])
