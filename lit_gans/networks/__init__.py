@@ -1,4 +1,4 @@
-"""Generators, discriminators and encoders, and the backbones that make them for a shape."""
+"""Networks for images and for texts, and the backbones that make them."""
 
 from lit_gans.networks.attention import SelfAttention
 from lit_gans.networks.base import (
@@ -17,6 +17,7 @@ from lit_gans.networks.energy import AutoEncoderDiscriminator
 from lit_gans.networks.minibatch import MinibatchDiscrimination
 from lit_gans.networks.mlp import MLPBackbone, MLPDiscriminator, MLPGenerator
 from lit_gans.networks.r3 import R3Backbone, R3Discriminator, R3Generator
+from lit_gans.networks.recurrent import RecurrentBackbone, RecurrentDecoder, RecurrentEncoder
 from lit_gans.networks.resnet import ResNetBackbone, ResNetDiscriminator, ResNetGenerator
 from lit_gans.networks.semi_supervised import (
     SemiSupervisedBackbone,
@@ -24,7 +25,14 @@ from lit_gans.networks.semi_supervised import (
     SemiSupervisedMLPDiscriminator,
     SemiSupervisedMLPGenerator,
 )
+from lit_gans.networks.sequences import SequenceBackbone, SequenceDecoder, SequenceEncoder
 from lit_gans.networks.style import StyleBackbone, StyleDiscriminator, StyleGenerator
+from lit_gans.networks.transformer import (
+    TransformerBackbone,
+    TransformerBlock,
+    TransformerDecoder,
+    TransformerEncoder,
+)
 from lit_gans.networks.translators import (
     PatchDiscriminator,
     ResNetTranslation,
@@ -72,6 +80,9 @@ __all__ = [
     "R3Backbone",
     "R3Discriminator",
     "R3Generator",
+    "RecurrentBackbone",
+    "RecurrentDecoder",
+    "RecurrentEncoder",
     "ResNetBackbone",
     "ResNetDiscriminator",
     "ResNetGenerator",
@@ -82,9 +93,16 @@ __all__ = [
     "SemiSupervisedConvDiscriminator",
     "SemiSupervisedMLPDiscriminator",
     "SemiSupervisedMLPGenerator",
+    "SequenceBackbone",
+    "SequenceDecoder",
+    "SequenceEncoder",
     "StyleBackbone",
     "StyleDiscriminator",
     "StyleGenerator",
+    "TransformerBackbone",
+    "TransformerBlock",
+    "TransformerDecoder",
+    "TransformerEncoder",
     "TranslationBackbone",
     "Translator",
     "UNet",

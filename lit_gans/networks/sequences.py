@@ -1,11 +1,11 @@
 """The kinds of networks that read and write texts, and the backbones that make them."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from lit_gans.errors import UsageError
 from lit_gans.text import padding_mask
 
 #: what a decoder remembers between two steps: tensors (N, ...) by name, a row for each text
@@ -50,7 +50,8 @@ class SequenceDecoder(nn.Module):
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Logits (N, vocabulary) for the token after these (N,), and the state after them; the first are ``BEGIN``.
 
-        Gives what `forward` gives for the same tokens, in steps. Tokens may be weights (N, vocabulary).
+        Gives what `forward` gives for the same tokens, in steps. Tokens may be weights (N, vocabulary). Without a
+        gradient a step may write into the tensors of the state that it gets: go on with the one that it gives.
         """
         raise NotImplementedError
 
@@ -64,8 +65,6 @@ class SequenceBackbone(ABC):
 
     #: the size of a state
     width: int
-    #: whether decoders attend to every place of the memory, rather than to its last state alone
-    attends: ClassVar[bool] = True
 
     @abstractmethod
     def encoder(self, vocabulary: int, length: int) -> SequenceEncoder:
@@ -99,3 +98,20 @@ def mask_of(tokens: Tensor, mask: Tensor | None = None) -> Tensor:
     if tokens.is_floating_point():
         return torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
     return padding_mask(tokens)
+
+
+def last_state(states: Tensor, mask: Tensor) -> Tensor:
+    """The states (N, 2 width) of the first and of the last place that is no filling: where both readings end."""
+    rows = torch.arange(len(states), device=states.device)
+    last = (mask.sum(1) - 1).clamp(min=0)
+    return torch.cat([states[:, 0], states[rows, last]], 1)
+
+
+def refuse_dropout(dropout: float) -> None:
+    """Refuses a dropout that is not in [0, 1).
+
+    Raises:
+        UsageError: naming it.
+    """
+    if not 0 <= dropout < 1:
+        raise UsageError(f"dropout must be in [0, 1), got {dropout}")
