@@ -20,6 +20,7 @@ from lit_gans.models.projection_gan import ProjectionGAN
 from lit_gans.models.r3gan import R3GAN
 from lit_gans.models.relativistic_gan import RelativisticGAN
 from lit_gans.models.sagan import SAGAN
+from lit_gans.models.seqgan import SeqGAN
 from lit_gans.models.sgan import SGAN
 from lit_gans.models.sngan import SNGAN
 from lit_gans.models.stylegan2 import StyleGAN2
@@ -55,6 +56,7 @@ __all__ = [
     "Pix2Pix",
     "ProjectionGAN",
     "RelativisticGAN",
+    "SeqGAN",
     "StyleGAN2",
     "UnrolledGAN",
     "WeightNormGAN",

@@ -27,6 +27,7 @@ from lit_gans.networks.semi_supervised import (
 )
 from lit_gans.networks.sequences import SequenceBackbone, SequenceDecoder, SequenceEncoder
 from lit_gans.networks.style import StyleBackbone, StyleDiscriminator, StyleGenerator
+from lit_gans.networks.text_critics import PairDiscriminator, TextDiscriminator
 from lit_gans.networks.transformer import (
     TransformerBackbone,
     TransformerBlock,
@@ -74,6 +75,7 @@ __all__ = [
     "MLPGenerator",
     "MinibatchDiscrimination",
     "PackedDiscriminator",
+    "PairDiscriminator",
     "PatchDiscriminator",
     "PatchProjector",
     "ProjectionDiscriminator",
@@ -99,6 +101,7 @@ __all__ = [
     "StyleBackbone",
     "StyleDiscriminator",
     "StyleGenerator",
+    "TextDiscriminator",
     "TransformerBackbone",
     "TransformerBlock",
     "TransformerDecoder",
