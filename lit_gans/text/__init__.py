@@ -1,5 +1,6 @@
 """Texts as rows of numbers: vocabularies, padding and its mask."""
 
+from lit_gans.text.self_bleu import self_bleu
 from lit_gans.text.vocabulary import (
     BEGIN,
     END,
@@ -28,4 +29,5 @@ __all__ = [
     "lengths",
     "padded",
     "padding_mask",
+    "self_bleu",
 ]

@@ -7,7 +7,7 @@ from math import exp, log
 from torch import Tensor
 
 from lit_gans.errors import UsageError, at_least
-from lit_gans.text import END, PAD
+from lit_gans.text.vocabulary import END, PAD
 
 _MISS = 0.1  # counted where no run of tokens is shared: method 1 of Chen & Cherry 2014
 
