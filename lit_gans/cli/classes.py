@@ -27,6 +27,7 @@ from lit_gans.cli.words import OWN
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.errors import UsageError, nearest
 from lit_gans.networks.base import Backbone, TranslationBackbone
+from lit_gans.networks.sequences import SequenceBackbone
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ KINDS = (  # a class is of the first that fits: a model is a network, too
     Kind(LightningDataModule, "data", ("lit_gans.data",)),
     Kind(Backbone, "backbone", ("lit_gans.networks",), "Backbone"),
     Kind(TranslationBackbone, "backbone", ("lit_gans.networks",), "Translation"),
+    Kind(SequenceBackbone, "backbone", ("lit_gans.networks",), "Backbone"),
     Kind(Optimizer, "optimizer", ("lit_gans.optim", "torch.optim")),
     Kind(LRScheduler, "scheduler", ("lit_gans.optim", "torch.optim.lr_scheduler")),
     Kind(Callback, "callback", ("lit_gans.callbacks", "lightning.pytorch.callbacks")),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+KINDS_OF_BACKBONE = frozenset({"Backbone", "TranslationBackbone", "SequenceBackbone"})  # a model takes those of one
 MADE_OF = ("lit_gans", "lightning", "torch", "jsonargparse")  # an index holds for the versions of these
 
 
@@ -128,11 +129,11 @@ class Index:
         return next((e for e in found if model is None or self.suits(e, model)), found[0] if found else None)
 
     def suits(self, entry: Entry, model: Entry) -> bool:
-        """Whether a model can have a class: a game that translates has other backbones."""
+        """Whether a model can have a class: games that translate, and models of texts, have other backbones."""
         if entry.kind != "backbone" or model.backbone is None:
             return True
         own = self.classes["backbone"].get(model.backbone.name)
-        return own is None or ("TranslationBackbone" in entry.bases) == ("TranslationBackbone" in own.bases)
+        return own is None or KINDS_OF_BACKBONE & {*entry.bases} == KINDS_OF_BACKBONE & {*own.bases}
 
     def names(self, kind: str) -> list[str]:
         """What may be typed where a class of a kind is asked for."""

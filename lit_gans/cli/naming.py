@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lit_gans.cli.entries import KINDS_OF_BACKBONE
 from lit_gans.cli.index import Entry, Option, index
 from lit_gans.cli.resuming import is_module
 from lit_gans.cli.scope import USUAL, Scope
@@ -57,7 +58,7 @@ def _entries(path: str, option: Option, scope: Scope) -> list[Entry]:
     own = scope.standing(path) if option.of == "backbone" else None
     if own is None:
         return entries
-    base = {*index().classes["backbone"][own.name].bases} & {"Backbone", "TranslationBackbone"}
+    base = KINDS_OF_BACKBONE & {*index().classes["backbone"][own.name].bases}
     return [entry for entry in entries if base <= {*entry.bases}]
 
 

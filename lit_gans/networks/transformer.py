@@ -1,6 +1,7 @@
 """Transformers that read and write texts, and the blocks that they are made of."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -232,7 +233,7 @@ class TransformerDecoder(SequenceDecoder):
         super().__init__()
         self.vocabulary, self.heads, self.size = vocabulary, heads, width // heads
         self.places = _Places(vocabulary, length, width, dropout)
-        self.blocks = nn.ModuleList(TransformerBlock(width, heads, dropout, memory) for _ in range(layers))
+        self.blocks: Any = nn.ModuleList(TransformerBlock(width, heads, dropout, memory) for _ in range(layers))
         self.norm, self.judge = nn.LayerNorm(width), nn.Linear(width, vocabulary)
 
     def forward(self, tokens: Tensor, memory: Tensor | None = None, memory_mask: Tensor | None = None) -> Tensor:

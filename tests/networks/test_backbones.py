@@ -21,10 +21,13 @@ from lit_gans.networks import (
     PackedDiscriminator,
     ProjectionDiscriminator,
     R3Backbone,
+    RecurrentBackbone,
     ResNetBackbone,
     ResNetTranslation,
     SemiSupervisedBackbone,
+    SequenceBackbone,
     StyleBackbone,
+    TransformerBackbone,
     TranslationBackbone,
     UNetTranslation,
     WeightNormBackbone,
@@ -42,6 +45,7 @@ SMALL = {
     BEGANBackbone: BEGANBackbone(width=4),
 }
 TRANSLATIONS = {ResNetTranslation: ResNetTranslation(width=4, blocks=1), UNetTranslation: UNetTranslation(width=4)}
+TEXTS = {RecurrentBackbone: RecurrentBackbone(width=4), TransformerBackbone: TransformerBackbone(width=4)}
 NORMLESS = (R3Backbone, StyleBackbone, WeightNormBackbone, SemiSupervisedBackbone)
 SHAPES = [(1, 8, 8), (3, 17, 31), (3, 32, 32)]
 every_backbone = pytest.mark.parametrize("backbone", SMALL.values(), ids=lambda backbone: type(backbone).__name__)
@@ -57,9 +61,12 @@ def test_all_are_here():
     made = {kind for kind in exported if isinstance(kind, type) and is_dataclass(kind)}
     assert {kind for kind in made if issubclass(kind, Backbone)} == set(SMALL)
     assert {kind for kind in made if issubclass(kind, TranslationBackbone)} == set(TRANSLATIONS)
+    assert {kind for kind in made if issubclass(kind, SequenceBackbone)} == set(TEXTS)
 
 
-@pytest.mark.parametrize("backbone", [*SMALL.values(), *TRANSLATIONS.values()], ids=lambda b: type(b).__name__)
+@pytest.mark.parametrize(
+    "backbone", [*SMALL.values(), *TRANSLATIONS.values(), *TEXTS.values()], ids=lambda b: type(b).__name__
+)
 def test_options_are_plain_values_that_nobody_changes(backbone):
     assert type(backbone)(**asdict(backbone)) == backbone and hash(backbone) == hash(replace(backbone))
     assert all(isinstance(v, (int, float, str, tuple, type(None))) for v in asdict(backbone).values())
