@@ -11,7 +11,7 @@ __version__ = "0.2.0"
 _NAMES = {
     "lit_gans.core.generative": "GenerativeModel",
     "lit_gans.core.game": "BaseGAN",
-    "lit_gans.families": "LabelGAN LatentGAN PairedGAN UnpairedGAN",
+    "lit_gans.families": "LabelGAN LatentGAN PairedGAN SequenceGAN UnpairedGAN",
     "lit_gans.core.encoder_decoder": "EncoderDecoder",
     "lit_gans.checkpoints": "load save take",
     "lit_gans.training": "Trainer fit score",
@@ -20,17 +20,26 @@ _NAMES = {
     "lit_gans.models.references": "citation",
     "lit_gans.models": """
         ACGAN AutoEncoder BEGAN CGAN Colorizer CycleGAN DCGAN DRAGAN EBGAN GAN HingeGAN InfoGAN LSGAN PacGAN Pix2Pix
-        ProjectionGAN R3GAN RelativisticGAN SAGAN SGAN SNGAN StyleGAN2 UnrolledGAN VAE WeightNormGAN WGAN WGANGP CUT
+        ProjectionGAN R3GAN RelativisticGAN SAGAN SeqGAN SGAN SNGAN StyleGAN2 UnrolledGAN VAE WeightNormGAN WGAN WGANGP CUT
     """,
     "lit_gans.data": """
         Apple2Orange CaptionedGlyphs Captions CelebA Cezanne2Photo CIFAR10 Cityscapes Edges2Handbags Edges2Shoes
         Facades FashionMNIST Gaussians Glyphs Horse2Zebra ImageFolder LSUN Maps MNIST Monet2Photo Night2Day
-        Paired PairedGlyphs Phone2DSLR StackedMNIST Summer2Winter SVHN SVHN2MNIST Ukiyoe2Photo Unpaired UnpairedGlyphs
-        VanGogh2Photo
+        NumberPairs OracleLines Paired PairedGlyphs Phone2DSLR StackedMNIST Summer2Winter SVHN SVHN2MNIST TextLines
+        Ukiyoe2Photo Unpaired UnpairedGlyphs VanGogh2Photo
     """,
 }
 _ROOMS = "augment callbacks checkpoints cli data errors latents losses metrics models networks optim penalties training"
-_BASES = ("GenerativeModel", "BaseGAN", "LatentGAN", "LabelGAN", "PairedGAN", "UnpairedGAN", "EncoderDecoder")
+_BASES = (
+    "GenerativeModel",
+    "BaseGAN",
+    "LatentGAN",
+    "LabelGAN",
+    "PairedGAN",
+    "SequenceGAN",
+    "UnpairedGAN",
+    "EncoderDecoder",
+)
 _HOME = {name: home for home, names in _NAMES.items() for name in names.split()}
 __all__ = ["__version__", *_HOME]
 

@@ -44,6 +44,8 @@ from lit_gans.data import MNIST as MNIST
 from lit_gans.data import Maps as Maps
 from lit_gans.data import Monet2Photo as Monet2Photo
 from lit_gans.data import Night2Day as Night2Day
+from lit_gans.data import NumberPairs as NumberPairs
+from lit_gans.data import OracleLines as OracleLines
 from lit_gans.data import Paired as Paired
 from lit_gans.data import PairedGlyphs as PairedGlyphs
 from lit_gans.data import Phone2DSLR as Phone2DSLR
@@ -51,6 +53,7 @@ from lit_gans.data import SVHN as SVHN
 from lit_gans.data import SVHN2MNIST as SVHN2MNIST
 from lit_gans.data import StackedMNIST as StackedMNIST
 from lit_gans.data import Summer2Winter as Summer2Winter
+from lit_gans.data import TextLines as TextLines
 from lit_gans.data import Ukiyoe2Photo as Ukiyoe2Photo
 from lit_gans.data import Unpaired as Unpaired
 from lit_gans.data import UnpairedGlyphs as UnpairedGlyphs
@@ -59,6 +62,7 @@ from lit_gans.errors import UsageError as UsageError
 from lit_gans.families import LabelGAN as LabelGAN
 from lit_gans.families import LatentGAN as LatentGAN
 from lit_gans.families import PairedGAN as PairedGAN
+from lit_gans.families import SequenceGAN as SequenceGAN
 from lit_gans.families import UnpairedGAN as UnpairedGAN
 from lit_gans.models import ACGAN as ACGAN
 from lit_gans.models import AutoEncoder as AutoEncoder
@@ -82,6 +86,7 @@ from lit_gans.models import RelativisticGAN as RelativisticGAN
 from lit_gans.models import SAGAN as SAGAN
 from lit_gans.models import SGAN as SGAN
 from lit_gans.models import SNGAN as SNGAN
+from lit_gans.models import SeqGAN as SeqGAN
 from lit_gans.models import StyleGAN2 as StyleGAN2
 from lit_gans.models import UnrolledGAN as UnrolledGAN
 from lit_gans.models import VAE as VAE
@@ -108,6 +113,7 @@ __all__ = [
     "LabelGAN",
     "LatentGAN",
     "PairedGAN",
+    "SequenceGAN",
     "UnpairedGAN",
     "EncoderDecoder",
     "load",
@@ -138,6 +144,7 @@ __all__ = [
     "R3GAN",
     "RelativisticGAN",
     "SAGAN",
+    "SeqGAN",
     "SGAN",
     "SNGAN",
     "StyleGAN2",
@@ -167,6 +174,8 @@ __all__ = [
     "MNIST",
     "Monet2Photo",
     "Night2Day",
+    "NumberPairs",
+    "OracleLines",
     "Paired",
     "PairedGlyphs",
     "Phone2DSLR",
@@ -174,6 +183,7 @@ __all__ = [
     "Summer2Winter",
     "SVHN",
     "SVHN2MNIST",
+    "TextLines",
     "Ukiyoe2Photo",
     "Unpaired",
     "UnpairedGlyphs",

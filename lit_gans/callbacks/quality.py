@@ -15,7 +15,7 @@ from lit_gans.callbacks import loggers
 from lit_gans.callbacks.pace import Pace
 from lit_gans.callbacks.run_folder import run_of
 from lit_gans.callbacks.strangers import refuse_without_samples, seen
-from lit_gans.data.base import ImageData
+from lit_gans.data.base import BaseData
 from lit_gans.data.order import repeated
 from lit_gans.errors import UsageError
 from lit_gans.metrics.by_class import classes_in_turn, drop_unreliable_accuracy, refuse_unlabelled, tells_classes
@@ -348,7 +348,7 @@ class Quality(Callback):
     def _images(self, trainer: Trainer, split: str) -> Iterator[tuple[Tensor, Tensor | None]]:
         """This device's share of the real images in [-1, 1], with their classes if they have any."""
         data = trainer.datamodule  # type: ignore[attr-defined]
-        if isinstance(data, ImageData):
+        if isinstance(data, BaseData):
             for batch in real_batches(data, split, self.real_count, trainer.global_rank, trainer.world_size):
                 yield batch["image"], batch.get("label")
             return
@@ -379,7 +379,7 @@ class Quality(Callback):
         data set with a length and rows. Otherwise they are those of the validation loader.
         """
         data = trainer.datamodule  # type: ignore[attr-defined]
-        if stage == "test" or isinstance(data, ImageData):
+        if stage == "test" or isinstance(data, BaseData):
             return "test" if stage == "test" else self.reference
         if self.reference == "train" and (why := why_not_read(trainer.train_dataloader)):
             self._say(f"scores compare with the validation images, not with those of training: {why}")
@@ -439,7 +439,7 @@ class Quality(Callback):
         if not self.records or not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         data = trainer.datamodule  # type: ignore[attr-defined]
-        known = isinstance(data, ImageData)
+        known = isinstance(data, BaseData)
         card = Protocol(
             data=describe_data(data) if known else "a loader of the user",
             split=split,

@@ -157,10 +157,10 @@ def _data_class(name: str, file: Path | None, trust: Sequence[str]) -> Any:
     short = name.removeprefix("lit_gans.")
     if "." in short:
         if file is not None:
-            return find_class(name, (lit_gans.data.ImageData,), str(file), trust, f" or --data {name}")
+            return find_class(name, (lit_gans.data.BaseData,), str(file), trust, f" or --data {name}")
         cls = import_class(name)
-        if not (isinstance(cls, type) and issubclass(cls, lit_gans.data.ImageData)):
-            raise UsageError(f"{name} is no data set; name a subclass of lit_gans.data.ImageData")
+        if not (isinstance(cls, type) and issubclass(cls, lit_gans.data.BaseData)):
+            raise UsageError(f"{name} is no data set; name a subclass of lit_gans.data.BaseData")
         return cls
     if short not in (choices := known("lit_gans.data")):
         raise UsageError(f"unknown data {short!r}{nearest(short, choices)}")

@@ -1,20 +1,26 @@
 """LightningDataModules: every batch is a dict."""
 
 from lit_gans.data.array_data import ArrayData
-from lit_gans.data.base import ImageData
+from lit_gans.data.base import BaseData
+from lit_gans.data.captioned_glyphs import CaptionedGlyphs
 from lit_gans.data.celeba import CelebA
 from lit_gans.data.cifar10 import CIFAR10
 from lit_gans.data.gaussians import Gaussians
 from lit_gans.data.glyphs import Glyphs
+from lit_gans.data.image_data import ImageData
 from lit_gans.data.image_folder import Captions, ImageFolder
 from lit_gans.data.lsun import LSUN
 from lit_gans.data.mnist import MNIST, FashionMNIST
+from lit_gans.data.number_pairs import NumberPairs
+from lit_gans.data.oracle import OracleLines
 from lit_gans.data.paired import Cityscapes, Edges2Handbags, Edges2Shoes, Facades, Maps, Night2Day, Paired
 from lit_gans.data.picture_data import PictureData
-from lit_gans.data.scenes import CaptionedGlyphs, PairedGlyphs, UnpairedGlyphs
+from lit_gans.data.scenes import PairedGlyphs, UnpairedGlyphs
 from lit_gans.data.stacked_mnist import StackedMNIST
 from lit_gans.data.svhn import SVHN
 from lit_gans.data.svhn2mnist import SVHN2MNIST
+from lit_gans.data.text import TextData
+from lit_gans.data.text_files import TextLines
 from lit_gans.data.unpaired import (
     Apple2Orange,
     Cezanne2Photo,
@@ -35,6 +41,7 @@ __all__ = [
     "SVHN2MNIST",
     "Apple2Orange",
     "ArrayData",
+    "BaseData",
     "CaptionedGlyphs",
     "Captions",
     "CelebA",
@@ -52,12 +59,16 @@ __all__ = [
     "Maps",
     "Monet2Photo",
     "Night2Day",
+    "NumberPairs",
+    "OracleLines",
     "Paired",
     "PairedGlyphs",
     "Phone2DSLR",
     "PictureData",
     "StackedMNIST",
     "Summer2Winter",
+    "TextData",
+    "TextLines",
     "Ukiyoe2Photo",
     "Unpaired",
     "UnpairedGlyphs",

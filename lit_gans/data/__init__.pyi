@@ -3,19 +3,25 @@
 from abc import ABCMeta
 from collections.abc import Sequence
 from lit_gans.data.array_data import ArrayData as _ArrayData
-from lit_gans.data.base import ImageData as ImageData
-from lit_gans.data.base import Sized
+from lit_gans.data.base import BaseData as BaseData
+from lit_gans.data.captioned_glyphs import CaptionedGlyphs as _CaptionedGlyphs
 from lit_gans.data.celeba import CelebA as _CelebA
 from lit_gans.data.cifar10 import CIFAR10 as _CIFAR10
 from lit_gans.data.gaussians import Gaussians as Gaussians
 from lit_gans.data.glyphs import DIGITS
 from lit_gans.data.glyphs import Glyphs as _Glyphs
 from lit_gans.data.glyphs import LETTERS
+from lit_gans.data.image_data import ImageData as ImageData
+from lit_gans.data.image_data import Sized
 from lit_gans.data.image_folder import Captions as _Captions
 from lit_gans.data.image_folder import ImageFolder as _ImageFolder
 from lit_gans.data.lsun import LSUN as _LSUN
 from lit_gans.data.mnist import FashionMNIST as _FashionMNIST
 from lit_gans.data.mnist import MNIST as _MNIST
+from lit_gans.data.number_pairs import Kind
+from lit_gans.data.number_pairs import Language
+from lit_gans.data.number_pairs import NumberPairs as _NumberPairs
+from lit_gans.data.oracle import OracleLines as OracleLines
 from lit_gans.data.paired import Cityscapes as _Cityscapes
 from lit_gans.data.paired import Edges2Handbags as _Edges2Handbags
 from lit_gans.data.paired import Edges2Shoes as _Edges2Shoes
@@ -24,12 +30,13 @@ from lit_gans.data.paired import Maps as _Maps
 from lit_gans.data.paired import Night2Day as _Night2Day
 from lit_gans.data.paired import Paired as _Paired
 from lit_gans.data.picture_data import PictureData as _PictureData
-from lit_gans.data.scenes import CaptionedGlyphs as _CaptionedGlyphs
 from lit_gans.data.scenes import PairedGlyphs as _PairedGlyphs
 from lit_gans.data.scenes import UnpairedGlyphs as _UnpairedGlyphs
 from lit_gans.data.stacked_mnist import StackedMNIST as _StackedMNIST
 from lit_gans.data.svhn import SVHN as _SVHN
 from lit_gans.data.svhn2mnist import SVHN2MNIST as _SVHN2MNIST
+from lit_gans.data.text import TextData as _TextData
+from lit_gans.data.text_files import TextLines as _TextLines
 from lit_gans.data.unpaired import Apple2Orange as _Apple2Orange
 from lit_gans.data.unpaired import Cezanne2Photo as _Cezanne2Photo
 from lit_gans.data.unpaired import Horse2Zebra as _Horse2Zebra
@@ -40,6 +47,7 @@ from lit_gans.data.unpaired import Ukiyoe2Photo as _Ukiyoe2Photo
 from lit_gans.data.unpaired import Unpaired as _Unpaired
 from lit_gans.data.unpaired import VanGogh2Photo as _VanGogh2Photo
 from lit_gans.images.frame import MEGAPIXELS
+from lit_gans.text.vocabulary import VocabularyKind
 from typing import Literal
 
 __all__ = [
@@ -50,6 +58,7 @@ __all__ = [
     "SVHN2MNIST",
     "Apple2Orange",
     "ArrayData",
+    "BaseData",
     "CaptionedGlyphs",
     "Captions",
     "CelebA",
@@ -67,17 +76,35 @@ __all__ = [
     "Maps",
     "Monet2Photo",
     "Night2Day",
+    "NumberPairs",
+    "OracleLines",
     "Paired",
     "PairedGlyphs",
     "Phone2DSLR",
     "PictureData",
     "StackedMNIST",
     "Summer2Winter",
+    "TextData",
+    "TextLines",
     "Ukiyoe2Photo",
     "Unpaired",
     "UnpairedGlyphs",
     "VanGogh2Photo",
 ]
+
+class TextData(_TextData, metaclass=ABCMeta):
+    def __init__(
+        self,
+        tokens: VocabularyKind = "words",
+        vocabulary_size: int | None = None,
+        length: int | None = None,
+        by_length: bool = True,
+        *,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+    ) -> None: ...
 
 class ArrayData(_ArrayData, metaclass=ABCMeta):
     def __init__(
@@ -115,6 +142,26 @@ class Glyphs(_Glyphs):
         label_fraction: float | None = None,
     ) -> None: ...
 
+class NumberPairs(_NumberPairs, TextData):
+    def __init__(
+        self,
+        source: Language = "en",
+        target: Language = "de",
+        count: int = 10_000,
+        held_out: float = 0.1,
+        largest: int = 99_999,
+        kinds: Sequence[Kind] = ("cardinal", "ordinal", "year", "dollars"),
+        tokens: VocabularyKind = "characters",
+        *,
+        vocabulary_size: int | None = None,
+        length: int | None = None,
+        by_length: bool = True,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
+    ) -> None: ...
+
 class PictureData(_PictureData, metaclass=ABCMeta):
     def __init__(
         self,
@@ -135,6 +182,24 @@ class PictureData(_PictureData, metaclass=ABCMeta):
         val_size: int = 0,
         labels_per_class: int | None = None,
         label_fraction: float | None = None,
+    ) -> None: ...
+
+class TextLines(_TextLines, TextData):
+    def __init__(
+        self,
+        path: str | list[str],
+        val_path: str | None = None,
+        test_path: str | None = None,
+        val_size: int | None = None,
+        test_size: int | None = None,
+        *,
+        tokens: VocabularyKind = "words",
+        vocabulary_size: int | None = None,
+        length: int | None = None,
+        by_length: bool = True,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
     ) -> None: ...
 
 class CIFAR10(_CIFAR10, ArrayData):
@@ -159,6 +224,8 @@ class CaptionedGlyphs(_CaptionedGlyphs):
         size: Sized = 32,
         characters: str = DIGITS,
         count: int = 4000,
+        held_out: float = 0.0,
+        tokens: VocabularyKind | None = "words",
         *,
         batch_size: int = 64,
         num_workers: int = 0,

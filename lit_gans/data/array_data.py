@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lit_gans.data.base import ImageData, Sized, channels_height_width
+from lit_gans.data.image_data import ImageData, Sized, channels_height_width
 
 
 class ArrayData(ImageData):

@@ -1,8 +1,7 @@
-"""The base of all data modules: splits, the labels that are shown, loaders, and the batch on the device."""
+"""The base of all data modules: splits, loaders, and the order of the samples."""
 
 import os
 from abc import abstractmethod
-from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,67 +14,42 @@ from torch import Tensor
 from lit_gans.checkpoints.recording import Recorded
 from lit_gans.data import facts
 from lit_gans.data.order import BatchStream, InOrder, Position, StreamLoader
-from lit_gans.data.samples import DRAWS, Batch, Draws, Samples
+from lit_gans.data.samples import Samples
+from lit_gans.data.tokens import Tokens
 from lit_gans.errors import UsageError, at_least, usable_seed
-from lit_gans.images.shape import to_float
 from lit_gans.text import Vocabulary
 
-Sized = int | tuple[int, int]
+SPLIT_SEED = 2014  # of the samples held out: the same for every seed, so that runs can be compared
 
 _SPLITS_OF_STAGE = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("test",)}
 _FALLBACKS = {"val": ("val", "test", "train"), "test": ("test", "val", "train")}
 _MOST_WORKERS = 1024  # a mistyped number must not start processes until the machine stands still
-_SPLIT_SEED = 2014  # of the images held out: the same for every seed, so that runs can be compared
 
 
-class ImageData(LightningDataModule, metaclass=Recorded):
-    """Base of all data modules.
+class BaseData(LightningDataModule, metaclass=Recorded):
+    """Base of all data modules: of images in `ImageData`, of texts in `TextData`.
 
-    A subclass says ``image_shape`` and ``num_classes``, loads a split, and may download in `prepare_data`. Batches are
-    dicts, images in them uint8 until they are on the device, then float in [-1, 1].
+    A subclass loads a split, and may download in `prepare_data`. Batches are dicts.
 
     Args:
         batch_size: samples a device and batch.
         num_workers: worker processes; 0 is fastest for sets in memory and for decoded ones that memory can hold.
-        seed: of the order of the samples, of their flips and crops, and of whatever the data set draws.
-        flip: mirror every second training image, at random.
+        seed: of the order of the samples, and of whatever the data set draws.
         val_size: training samples held out for validation, where the set has no such split of its own. With 0,
             validation looks at the test split (without one, at the training samples), as is customary for generators;
             hold some out to select a classifier.
-        labels_per_class: labels of each class that training sees; the rest are -1, for semi-supervised games. Unless
-            these are all or none, each training batch has ``labelled`` and ``labelled_label`` beside ``image`` and
-            ``label``: as many images again, drawn from those with a label, which therefore come often.
-        label_fraction: the same as a share of the training samples, spread over the classes as evenly as their sizes
-            allow; every class shows at least one, and 1 shows all.
 
     Raises:
         UsageError: if a number is out of range.
     """
 
-    image_shape: tuple[int, int, int]
+    #: of the images, if the data has them
+    image_shape: tuple[int, int, int] | None = None
     num_classes: int | None = None
     #: of the images that translations begin with, if the data has them
     source_shape: tuple[int, int, int] | None = None
-    #: (length, vocabulary) of texts, if the data has them
-    text_shape: tuple[int, int] | None = None
-    #: the same of texts that translations begin with
-    source_text_shape: tuple[int, int] | None = None
 
-    @property
-    def vocabularies(self) -> dict[str, Vocabulary]:
-        """The vocabularies of the batches' texts: of ``tokens``, or of ``source`` and ``target``."""
-        return {}
-
-    def __init__(
-        self,
-        batch_size: int = 64,
-        num_workers: int = 0,
-        seed: int = 0,
-        flip: bool = False,
-        val_size: int = 0,
-        labels_per_class: int | None = None,
-        label_fraction: float | None = None,
-    ) -> None:
+    def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int = 0, val_size: int = 0) -> None:
         super().__init__()
         #: the arguments of the call, which a checkpoint keeps, so that a resumed run can say what has changed
         self.given: dict[str, Any] = self.recorded  # type: ignore[attr-defined]
@@ -84,17 +58,27 @@ class ImageData(LightningDataModule, metaclass=Recorded):
         usable_seed(seed=seed)
         if num_workers > _MOST_WORKERS:
             raise UsageError(f"num_workers is a number of processes, at most {_MOST_WORKERS}, got {num_workers}")
-        if labels_per_class is not None and label_fraction is not None:
-            raise UsageError("labels_per_class and label_fraction say the same thing: give one of them")
-        if labels_per_class is not None and labels_per_class < 0:
-            raise UsageError(f"labels_per_class must be at least 0, got {labels_per_class}")
-        if label_fraction is not None and not 0 <= label_fraction <= 1:
-            raise UsageError(f"label_fraction must be in [0, 1], got {label_fraction}")
-        self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
-        self.flip, self.val_size = flip, val_size
-        self.labels_per_class, self.label_fraction = labels_per_class, label_fraction
+        self.batch_size, self.num_workers, self.seed, self.val_size = batch_size, num_workers, seed, val_size
+        #: how texts become tokens, by the batch's name of these: ``tokens``, or ``source`` and ``target``
+        self.tokens: dict[str, Tokens] = {}
         self.splits: dict[str, Samples] = {}
         self._own: dict[str, Samples] = {}
+
+    @property
+    def vocabularies(self) -> dict[str, Vocabulary]:
+        """The vocabularies of the batches' texts: of ``tokens``, or of ``source`` and ``target``."""
+        return {name: tokens.vocabulary for name, tokens in self.tokens.items()}
+
+    @property
+    def text_shape(self) -> tuple[int, int] | None:
+        """(length, vocabulary) of texts, of the target if they are translated; None if the data has none."""
+        tokens = self.tokens.get("target") or self.tokens.get("tokens")
+        return None if tokens is None else tokens.shape
+
+    @property
+    def source_text_shape(self) -> tuple[int, int] | None:
+        """The same of texts that translations begin with."""
+        return self.tokens["source"].shape if "source" in self.tokens else None
 
     @property
     def own_splits(self) -> tuple[str, ...]:
@@ -126,57 +110,19 @@ class ImageData(LightningDataModule, metaclass=Recorded):
             if not 0 < self.val_size < min(train.sizes):
                 limit = min(train.sizes) - 1
                 raise UsageError(f"val_size must leave samples to train on: 0 to {limit}, got {self.val_size}")
-            rng = torch.Generator().manual_seed(_SPLIT_SEED)
+            rng = torch.Generator().manual_seed(SPLIT_SEED)
             orders = [torch.randperm(size, generator=rng) for size in train.sizes]
             kept = slice(self.val_size, None) if split == "train" else slice(self.val_size)
             samples = train.subset(*(order[kept].sort().values for order in orders))
         else:
             samples = self._load(self._stand_in(split))
-        return self._hide_labels(samples) if split == "train" else samples
+        return samples
 
     def _load(self, split: str) -> Samples:
         """Loads a split, once even if it also stands in for another."""
         if split not in self._own:
             self._own[split] = self.load(split)
         return self._own[split]
-
-    def _hide_labels(self, samples: Samples) -> Samples:
-        """Replaces the labels that training must not see by -1."""
-        if self.labels_per_class is None and self.label_fraction is None:
-            return samples
-        label = samples.values("label")
-        if label is None:
-            raise UsageError(f"{type(self).__name__} has no labels: leave labels_per_class and label_fraction alone")
-        examples = torch.bincount(label[label >= 0], minlength=self.num_classes or 0).tolist()
-        hidden, rng = torch.full_like(label, -1), torch.Generator().manual_seed(self.seed)
-        for number, wanted in enumerate(self._to_show(examples, len(label))):
-            rows = (label == number).nonzero()[:, 0]
-            hidden[rows[torch.randperm(len(rows), generator=rng)[:wanted]]] = number
-        (rows_of_group,) = samples.rows
-        whole = torch.full((len(samples.groups[0]["label"]),), -1)
-        whole[slice(None) if rows_of_group is None else rows_of_group] = hidden
-        shown = Samples({**samples.groups[0], "label": whole})
-        shown.rows = samples.rows
-        labelled = (hidden >= 0).nonzero()[:, 0]
-        if not 0 < len(labelled) < len(hidden):
-            return shown
-        pool = Samples({"labelled": samples.groups[0]["image"], "labelled_label": whole})
-        pool.rows = samples.rows
-        return shown.beside(pool.subset(labelled))  # the same tensors: no image is copied
-
-    def _to_show(self, examples: list[int], images: int) -> list[int]:
-        """The number of labels to show of each class, from the numbers of examples."""
-        wanted = self.labels_per_class
-        if wanted is None:
-            # the smallest number for every class (all labels of a smaller class) whose total reaches the share
-            share, numbers = self.label_fraction or 0, range(max(examples, default=0) + 1)
-            total = max(round(share * images), 1) if share else 0
-            most = bisect_left(numbers, total, key=lambda number: sum(min(number, there) for there in examples))
-            return [min(most, there) for there in examples]
-        for number, there in enumerate(examples):
-            if there < wanted:
-                raise UsageError(f"labels_per_class={wanted}, but class {number} has {there} training samples")
-        return [wanted] * len(examples)
 
     def facts(self) -> dict[str, str]:
         """The set in words, for the table that a run begins with: what is said, by what it is about.
@@ -189,11 +135,7 @@ class ImageData(LightningDataModule, metaclass=Recorded):
             found["samples"] = facts.split_sizes(self.splits, stands_for)
         if said := self._classes_in_words():
             found["classes"] = said
-        channels, height, width = self.image_shape
-        kind = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
-        found["size"] = f"{height}x{width} pixels, {kind}{', half of them mirrored' if self.flip else ''}"
-        if height == width == 1:
-            found["size"] = f"{channels} numbers each"
+        found |= {name: tokens.facts() for name, tokens in self.tokens.items()}
         return found
 
     def _classes_in_words(self) -> str:
@@ -229,7 +171,13 @@ class ImageData(LightningDataModule, metaclass=Recorded):
 
         position = Position(self)
         stream = BatchStream(
-            samples.sizes, self.batch_size, self.seed, position, *self._share(), augmented=self.augmented
+            samples.sizes,
+            self.batch_size,
+            self.seed,
+            position,
+            *self._share(),
+            augmented=self.augmented,
+            lengths=self.lengths(samples),
         )
         loader = self._loader(samples, stream)
         position.follow(loader)
@@ -249,33 +197,12 @@ class ImageData(LightningDataModule, metaclass=Recorded):
 
     @property
     def augmented(self) -> bool:
-        """Whether training images are changed at random."""
-        return self.flip
+        """Whether training samples are changed at random."""
+        return False
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """On the device: crops and flips, then uint8 [0, 255] to float [-1, 1]."""
-        if not isinstance(batch, dict):  # a model's example_input_array, say
-            return batch
-        draws = batch.pop(DRAWS, {})
-        return {
-            name: to_float(self._augment(value, Draws.of(draws.get(name))))
-            if isinstance(value, Tensor) and value.dtype == torch.uint8
-            else value
-            for name, value in batch.items()
-        }
-
-    def _augment(self, images: Tensor, draws: Draws | None) -> Tensor:
-        """Crops images that are larger than ``image_shape`` and mirrors some, at random if there are random numbers."""
-        height, width = self.image_shape[1:]
-        if images.shape[2:] != (height, width):
-            places = images.unfold(2, height, 1).unfold(3, width, 1)  # (N, C, top, left, H, W): a view of all crops
-            middle = torch.full((len(images),), 0.5, device=images.device)
-            parts = (middle, middle) if draws is None else (draws.top, draws.left)
-            top, left = ((part * size).long() for part, size in zip(parts, places.shape[2:4], strict=True))
-            images = places[torch.arange(len(images), device=images.device), :, top, left]  # (N, C, height, width)
-        if self.flip and draws is not None:
-            images = torch.where(draws.flip.view(-1, 1, 1, 1) < 0.5, images.flip(3), images)
-        return images
+    def lengths(self, samples: Samples) -> Tensor | None:
+        """The length of every training sample, if batches are put together by it."""
+        return None
 
     def _in_order(self, split: str) -> StreamLoader:
         samples = self.samples(split)
@@ -334,26 +261,3 @@ def not_found(what: str, root: str | os.PathLike[str] | None, mark: str) -> Usag
         f"{what} is not in {find_root(root)}; call prepare_data() to download it, or set data.root to the folder that "
         f"holds {mark}"
     )
-
-
-def height_width(size: Sized) -> tuple[int, int]:
-    """Turns a side length or (height, width) into (height, width).
-
-    Raises:
-        UsageError: if it is neither.
-    """
-    sides = (size, size) if isinstance(size, int) else tuple(size)
-    if len(sides) != 2 or min(sides) < 1:
-        raise UsageError(f"size must be a side length or (height, width) in pixels, got {size!r}")
-    return sides
-
-
-def channels_height_width(channels: int, size: Sized) -> tuple[int, int, int]:
-    """The shape of images of 1 or 3 channels and a size as `height_width` takes it.
-
-    Raises:
-        UsageError: if there are no such images.
-    """
-    if channels not in (1, 3):
-        raise UsageError(f"channels must be 1 for grey or 3 for colour, got {channels}")
-    return (channels, *height_width(size))

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from lit_gans.data.array_data import whole_numbers
-from lit_gans.data.base import Sized, find_folder, find_root
+from lit_gans.data.base import find_folder, find_root
 from lit_gans.data.download import Remote, fetch
+from lit_gans.data.image_data import Sized
 from lit_gans.data.picture_data import PictureData
 from lit_gans.data.samples import Samples
 from lit_gans.data.sources import open_source

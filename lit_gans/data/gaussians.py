@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from lit_gans.data.base import ImageData
+from lit_gans.data.image_data import ImageData
 from lit_gans.data.samples import Samples
 from lit_gans.errors import UsageError
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from lit_gans.data import drawing
-from lit_gans.data.base import ImageData, Sized, height_width
 from lit_gans.data.drawing import uniform
+from lit_gans.data.image_data import ImageData, Sized, height_width
 from lit_gans.data.samples import Samples
 from lit_gans.errors import UsageError
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 
-from lit_gans.data.base import Sized, find_folder, find_root
+from lit_gans.data.base import find_folder, find_root
 from lit_gans.data.download import Remote, fetch, unpack
+from lit_gans.data.image_data import Sized
 from lit_gans.data.picture_data import PictureData
 from lit_gans.data.samples import Samples
 from lit_gans.data.sources import Joined, Source, open_source

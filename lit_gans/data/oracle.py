@@ -5,7 +5,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from lit_gans.data.base import ImageData as BaseData
+from lit_gans.data.base import BaseData
 from lit_gans.data.samples import Samples
 from lit_gans.errors import at_least
 from lit_gans.networks.generation import draw, uniform
@@ -62,13 +62,22 @@ class OracleLines(BaseData):
         at_least(1, hidden=hidden)
         at_least(5, count=count)
         self.vocabulary, self.length, self.hidden, self.count = vocabulary, length, hidden, count
-        self.text_shape = (length, vocabulary + len(SPECIAL))
 
     @cached_property
     def vocabularies(self) -> dict[str, Vocabulary]:  # type: ignore[override]
         """Numbers as words, ``000`` to ``499``, in their order."""
         digits = len(str(self.vocabulary - 1))
         return {"tokens": Vocabulary.learn([f"{number:0{digits}}" for number in range(self.vocabulary)])}
+
+    @property
+    def text_shape(self) -> tuple[int, int]:
+        """(length, vocabulary), with the five special tokens."""
+        return self.length, self.vocabulary + len(SPECIAL)
+
+    def facts(self) -> dict[str, str]:
+        """Also what wrote the texts."""
+        wrote = f"by an LSTM of {self.hidden} units: {self.length} words of {self.vocabulary:,}"
+        return {**super().facts(), "tokens": wrote}
 
     @cached_property
     def oracle(self) -> RecurrentDecoder:

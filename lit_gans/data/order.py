@@ -12,12 +12,17 @@ from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler
 from lit_gans.data.samples import Draws, Pick
 from lit_gans.errors import UsageError
 
+_BLOCK = 50  # batches that are sorted by length together: enough for little filling, and few enough to mix
+
 
 class BatchStream(DistributedSampler[Any], SequentialSampler):
     """The batches from a position on, which depend on seed and position alone, so that any run can be resumed.
 
     Every epoch is a new permutation of all samples, cut into whole batches; each device takes its own share of every
     batch. Each group is permuted by itself, and a smaller one comes again and again.
+
+    With ``lengths`` a batch has samples of similar length: each 50 batches of the permutation are sorted by length
+    before they are cut, and the batches then come in a random order. All devices' shares of a batch are similar, too.
 
     Lightning takes it for a ``DistributedSampler``, and with ``overfit_batches`` for a ``SequentialSampler``, and
     leaves it in place: a sampler of Lightning's would yield single samples.
@@ -30,6 +35,7 @@ class BatchStream(DistributedSampler[Any], SequentialSampler):
         rank: this device's number.
         world_size: number of devices.
         augmented: whether every sample comes with random numbers.
+        lengths: (N,) of the samples of the first group, if batches are put together by length.
 
     Raises:
         UsageError: if the samples do not fill one batch.
@@ -44,7 +50,9 @@ class BatchStream(DistributedSampler[Any], SequentialSampler):
         rank: int = 0,
         world_size: int = 1,
         augmented: bool = False,
+        lengths: Tensor | None = None,
     ) -> None:
+        self.lengths = lengths
         self.sizes, self.batch_size, self.seed, self.position = sizes, batch_size, seed, position
         self.rank, self.world_size, self.augmented = rank, world_size, augmented
         self.batches = max(sizes) // (batch_size * world_size)
@@ -81,7 +89,17 @@ class BatchStream(DistributedSampler[Any], SequentialSampler):
             torch.cat([torch.randperm(size, generator=rng) for _ in range(-(-length // size))])[:length]
             for size in self.sizes
         ]
+        if self.lengths is not None:
+            orders[0] = self._by_length(orders[0], rng)
         return orders, torch.rand(length, len(orders), len(Draws._fields), generator=rng) if self.augmented else None
+
+    def _by_length(self, order: Tensor, rng: torch.Generator) -> Tensor:
+        """The same rows, in batches of similar length."""
+        assert self.lengths is not None
+        batch = self.batch_size * self.world_size
+        blocks = order.split(_BLOCK * batch)
+        ordered = torch.cat([block[self.lengths[block].argsort(stable=True)] for block in blocks])
+        return ordered.view(-1, batch)[torch.randperm(self.batches, generator=rng)].flatten()
 
 
 class StreamLoader(DataLoader[Any]):

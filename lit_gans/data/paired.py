@@ -5,9 +5,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from lit_gans.data import facts
-from lit_gans.data.base import Sized, channels_height_width, find_folder, find_root
+from lit_gans.data.base import find_folder, find_root
 from lit_gans.data.download import Remote, fetch, unpack
 from lit_gans.data.folders import SPELLINGS, any_case, named
+from lit_gans.data.image_data import Sized, channels_height_width
 from lit_gans.data.picture_data import PictureData
 from lit_gans.data.samples import Samples
 from lit_gans.data.sources import Source, open_source

@@ -8,9 +8,10 @@ import torch
 from lightning.pytorch.utilities import rank_zero_info
 
 from lit_gans.data import facts
-from lit_gans.data.base import ImageData, Sized, channels_height_width, find_root, height_width
+from lit_gans.data.base import find_root
 from lit_gans.data.cache import decoded
 from lit_gans.data.cache_folder import cache_folder, kept
+from lit_gans.data.image_data import ImageData, Sized, channels_height_width, height_width
 from lit_gans.data.look import look_at
 from lit_gans.data.samples import Samples
 from lit_gans.data.sources import Source

@@ -1,4 +1,4 @@
-"""Coloured scenes drawn on the spot: data sets of two domains, of pairs and of captions that need no download."""
+"""Coloured scenes drawn on the spot: data sets of two domains and of pairs that need no download."""
 
 import colorsys
 from typing import Any, Literal
@@ -7,28 +7,15 @@ import torch
 from torch import Tensor
 
 from lit_gans.data import drawing
-from lit_gans.data.base import ImageData, Sized, height_width
 from lit_gans.data.drawing import SHAPES, uniform
-from lit_gans.data.glyphs import DIGITS
+from lit_gans.data.image_data import ImageData, Sized, height_width
 from lit_gans.data.samples import Samples
 from lit_gans.errors import UsageError
 
-_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _GROUNDS = ((0.86, 0.80, 0.66), (0.66, 0.79, 0.90), (0.72, 0.85, 0.68))  # of one, two and three shapes
-#: the colours that captions name
-PALETTE = {
-    "black": (0.05, 0.05, 0.05),
-    "white": (0.95, 0.95, 0.95),
-    "red": (0.85, 0.10, 0.10),
-    "green": (0.12, 0.72, 0.18),
-    "blue": (0.12, 0.22, 0.88),
-    "yellow": (0.97, 0.85, 0.10),
-    "purple": (0.58, 0.16, 0.70),
-    "cyan": (0.25, 0.85, 0.90),
-}
 
 
-class _Scenes(ImageData):
+class Scenes(ImageData):
     """Base of the sets of coloured scenes.
 
     Args:
@@ -58,7 +45,7 @@ class _Scenes(ImageData):
         return room * (2 * torch.rand(len(radius), 2, generator=rng) - 1)
 
 
-class UnpairedGlyphs(_Scenes):
+class UnpairedGlyphs(Scenes):
     """Plain shapes in domain ``a``, striped ones in domain ``b``, like CycleGAN's horses and zebras.
 
     Shapes, places, sizes, colours and grounds have the same distribution in both. Nothing is paired, and ``b`` has a
@@ -112,7 +99,7 @@ class UnpairedGlyphs(_Scenes):
         return drawing.to_bytes(image + 0.01 * torch.randn(image.shape, generator=rng)), kind
 
 
-class PairedGlyphs(_Scenes):
+class PairedGlyphs(Scenes):
     """Outlines of one to three shapes and characters, and the same filled with colour, as in pix2pix.
 
     The kind of a thing decides its colour, up to a little jitter, and the number of things decides that of the ground.
@@ -145,7 +132,7 @@ class PairedGlyphs(_Scenes):
         super().__init__(size, count, **loading)
         if direction not in ("AtoB", "BtoA"):
             raise UsageError(f"direction must be 'AtoB' or 'BtoA', got {direction!r}")
-        self.direction, self.kinds = direction, (*SHAPES, *_visible(characters))
+        self.direction, self.kinds = direction, (*SHAPES, *visible(characters))
         hues = [(k / len(self.kinds), (0.95, 0.7)[k % 2]) for k in range(len(self.kinds))]
         self.colours = torch.tensor([colorsys.hsv_to_rgb(hue, 0.85, value) for hue, value in hues])
 
@@ -191,76 +178,9 @@ class PairedGlyphs(_Scenes):
         return drawing.place(angle, scale, centre * drawing.half_sides(self._size), self._size)
 
 
-class CaptionedGlyphs(_Scenes):
-    """One character an image, and a sentence that says its size, its colour, what it is, and the colour of its ground.
-
-    A ``caption`` is, say, "a small red seven on green"; ``label`` is the position in ``characters``.
-
-    Args:
-        size: side length or (height, width) in pixels.
-        characters: what to draw.
-        count: training images; validation and test have a tenth each.
-        loading: arguments of `ImageData`: batch_size, num_workers, seed, flip, labels_per_class, label_fraction.
-
-    Raises:
-        UsageError: if ``count`` is below 10, or there is no character or one that cannot be seen.
-
-    Examples:
-        >>> data = CaptionedGlyphs(count=100)
-        >>> data.setup("fit")
-        >>> data.splits["train"][[0]]["caption"][0].split()[-2]
-        'on'
-    """
-
-    def __init__(self, size: Sized = 32, characters: str = DIGITS, count: int = 4000, **loading: Any) -> None:
-        super().__init__(size, count, **loading)
-        if not characters:
-            raise UsageError("CaptionedGlyphs draws at least one character, got characters=''")
-        self.characters = _visible(characters)
-        self.num_classes = len(characters)
-        words = {"a", "on", "small", "large", *PALETTE}
-        self.vocabulary = sorted(words.union(*(_word(character).split() for character in characters)))
-
-    def load(self, split: str) -> Samples:
-        """The images of a split, which depend on the arguments and the split alone."""
-        count, rng = drawing.start(self.count, self.seed, split)
-        label = torch.randint(len(self.characters), (count,), generator=rng)
-        large = torch.randint(2, (count,), generator=rng)
-        ink = torch.randint(len(PALETTE), (count,), generator=rng)
-        ground = (ink + torch.randint(1, len(PALETTE), (count,), generator=rng)) % len(PALETTE)  # any other
-        facts = torch.stack([label, large, ink, ground], 1)
-        images = torch.cat([self._render(part, rng) for part in facts.split(self._parts(count))])
-        names = list(PALETTE)
-        captions = [
-            f"a {('small', 'large')[s]} {names[i]} {_word(self.characters[c])} on {names[g]}"
-            for c, s, i, g in facts.tolist()
-        ]
-        return Samples({"image": images, "label": label, "caption": captions})
-
-    def _render(self, facts: Tensor, rng: torch.Generator) -> Tensor:
-        """Draws facts (N, 4), which are character, size, ink and ground, as images (N, 3, H, W) uint8."""
-        count, (label, large, ink, ground) = len(facts), facts.unbind(1)
-        scale = torch.where(large > 0, uniform(1.15, 1.35, count, rng), uniform(0.6, 0.75, count, rng))
-        angle = uniform(-0.2, 0.2, count, rng)
-        warps = drawing.place(angle, scale, self._within(0.7 * scale, rng), self._size)
-        depth = drawing.warped_depths(drawing.depths(tuple(self.characters))[label], warps, self._size)
-        colours = torch.tensor(list(PALETTE.values()))
-        front, back = (
-            (colours[c] + 0.03 * torch.randn(count, 3, generator=rng))[:, :, None, None] for c in (ink, ground)
-        )
-        image = back + (front - back) * drawing.filled(depth)
-        return drawing.to_bytes(image + 0.015 * torch.randn(image.shape, generator=rng))
-
-
-def _visible(characters: str) -> str:
+def visible(characters: str) -> str:
     """The same characters, if all of them can be seen."""
     hidden = [c for c in characters if c.isspace() or not c.isprintable()]
     if hidden:
         raise UsageError(f"characters must be ones that can be seen; leave {hidden[0]!r} out of {characters!r}")
     return characters
-
-
-def _word(character: str) -> str:
-    if character in DIGITS:
-        return _WORDS[DIGITS.index(character)]
-    return f"{'letter' if character.isalpha() else 'sign'} {character}"

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from lit_gans.data.array_data import ArrayData, whole_numbers
-from lit_gans.data.base import Sized, find_folder, find_root, not_found
+from lit_gans.data.base import find_folder, find_root, not_found
 from lit_gans.data.download import Remote, fetch
+from lit_gans.data.image_data import Sized
 from lit_gans.data.samples import Samples
 from lit_gans.errors import UsageError
 from lit_gans.images.shape import to_shape

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lit_gans.data.array_data import ArrayData
-from lit_gans.data.base import Sized
+from lit_gans.data.image_data import Sized
 from lit_gans.data.mnist import MNIST
 from lit_gans.data.samples import Samples
 from lit_gans.data.svhn import SVHN

@@ -10,6 +10,9 @@ from lit_gans.families.label import inspect_labels as inspect_labels
 from lit_gans.families.label import required_classes as required_classes
 from lit_gans.families.label import with_whole_labels as with_whole_labels
 from lit_gans.families.latent import LatentGAN as _LatentGAN
+from lit_gans.families.sequence import Estimator
+from lit_gans.families.sequence import SequenceGAN as _SequenceGAN
+from lit_gans.families.sequence import required_shape as required_shape
 from lit_gans.families.translation import PairedGAN as _PairedGAN
 from lit_gans.families.translation import TranslationGAN as _TranslationGAN
 from lit_gans.families.translation import UnpairedGAN as _UnpairedGAN
@@ -22,10 +25,12 @@ __all__ = [
     "LabelGAN",
     "LatentGAN",
     "PairedGAN",
+    "SequenceGAN",
     "TranslationGAN",
     "UnpairedGAN",
     "inspect_labels",
     "required_classes",
+    "required_shape",
     "with_whole_labels",
 ]
 
@@ -35,6 +40,42 @@ class LatentGAN(_LatentGAN, metaclass=ABCMeta):
         *,
         backbone: Backbone | None = None,
         latent_dim: int | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        optimizer: OptimizerCallable | str = Adam,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class SequenceGAN(_SequenceGAN, metaclass=ABCMeta):
+    def __init__(
+        self,
+        *,
+        start: str | None = None,
+        likelihood_steps: int | None = None,
+        discriminator_steps: int = 300,
+        estimator: Estimator = "policy",
+        likelihood: float = 0.0,
+        entropy: float = 0.0,
+        pace: float = 1.0,
+        anneal_steps: int = 2000,
         generator: nn.Module | None = None,
         discriminator: nn.Module | None = None,
         optimizer: OptimizerCallable | str = Adam,

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lit_gans.data.base import ImageData
+from lit_gans.data.base import BaseData
 from lit_gans.errors import UsageError, class_name
 from lit_gans.images.shape import to_uint8
 from lit_gans.metrics.classification import ClassifierAccuracyScore
@@ -69,7 +69,7 @@ def refuse_unlabelled(metrics: Sequence[str], model: Any, network: Features | No
 
 
 def class_coverage(
-    model: Any, data: ImageData, split: str, network: Features, seed: int = 0, count: int = _OF_A_CLASS
+    model: Any, data: BaseData, split: str, network: Features, seed: int = 0, count: int = _OF_A_CLASS
 ) -> dict[str, float]:
     """Coverage (`DensityCoverage`, k = 5) of the real images of each class by the samples of that class.
 
@@ -112,7 +112,7 @@ def class_coverage(
     return {"class_coverage": sum(values) / len(values), "class_coverage_worst": min(values)}
 
 
-def classifier_accuracy_score(model: Any, data: ImageData, seed: int = 0, epochs: int = 4) -> float:
+def classifier_accuracy_score(model: Any, data: BaseData, seed: int = 0, epochs: int = 4) -> float:
     """The accuracy on the real test split of a classifier that has learnt from a model's samples alone.
 
     Ravuri & Vinyals 2019, arXiv:1905.10887: every training image, of at most 60,000, is replaced by a sample of its
@@ -141,7 +141,7 @@ def classifier_accuracy_score(model: Any, data: ImageData, seed: int = 0, epochs
     return float(score.compute())
 
 
-def _labels(data: ImageData, split: str) -> Tensor:
+def _labels(data: BaseData, split: str) -> Tensor:
     """The classes (N,) of a split, -1 where an image has none.
 
     Raises:

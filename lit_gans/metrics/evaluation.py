@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from lit_gans.data.base import ImageData
+from lit_gans.data.base import BaseData
 from lit_gans.errors import UsageError, class_name
 from lit_gans.metrics import by_class
 from lit_gans.metrics.coverage import measure_coverage, mode_coverage
@@ -109,7 +109,7 @@ class Evaluation:
 
     def _real(self) -> Iterator[dict[str, Any]]:
         """The real samples in parts: of a split of a data module, or of whatever else has ``batches``."""
-        if isinstance(self.data, ImageData):
+        if isinstance(self.data, BaseData):
             return real_batches(self.data, self.split, self.real_count)
         return iter(self.data.batches(self.real_count))
 

@@ -8,7 +8,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from lit_gans.data.base import ImageData
+from lit_gans.data.base import BaseData
 from lit_gans.data.samples import Batch, Samples
 from lit_gans.errors import UsageError
 from lit_gans.networks.base import CHUNK
@@ -19,7 +19,7 @@ def is_points(shape: Sequence[int]) -> bool:
     return len(shape) == 3 and min(shape[1:]) < 8
 
 
-def samples_of(data: ImageData, split: str) -> Samples:
+def samples_of(data: BaseData, split: str) -> Samples:
     """The samples of a split; loads them on first use."""
     if split not in data.splits:
         data.setup({"train": "fit", "val": "validate"}.get(split, "test"))
@@ -31,14 +31,14 @@ def shuffled(n: int) -> Tensor:
     return torch.randperm(n, generator=torch.Generator().manual_seed(0))
 
 
-def rows_of(data: ImageData, split: str, rows: Tensor, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+def rows_of(data: BaseData, split: str, rows: Tensor, rank: int = 0, world: int = 1) -> Iterator[Batch]:
     """Yields the samples of some rows of a split in parts, with images in [-1, 1]; devices take turns."""
     samples = samples_of(data, split)
     for part in rows.split(CHUNK)[rank::world]:
         yield data.on_after_batch_transfer(samples[part], 0)
 
 
-def real_batches(data: ImageData, split: str, count: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+def real_batches(data: BaseData, split: str, count: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
     """Yields at most ``count`` real samples of a split in parts, with labels if the data has them.
 
     They are a fixed random choice; devices take turns.
@@ -55,7 +55,7 @@ def real_batches(data: ImageData, split: str, count: int, rank: int = 0, world: 
         yield batch
 
 
-def real_images(data: ImageData, split: str, count: int) -> Iterator[Tensor]:
+def real_images(data: BaseData, split: str, count: int) -> Iterator[Tensor]:
     """Yields at most ``count`` real images of a split in [-1, 1], in parts."""
     for batch in real_batches(data, split, count):
         yield batch["image"]
@@ -106,7 +106,7 @@ def drawn(
 
 
 def translated(
-    model: Any, data: ImageData, split: str, count: int, seed: int = 0, to: str | None = None
+    model: Any, data: BaseData, split: str, count: int, seed: int = 0, to: str | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields translations of a split's first ``count`` sources, and as many real images of the target domain, in parts.
 

@@ -5,6 +5,7 @@ from lightning.pytorch.cli import LRSchedulerCallable
 from lightning.pytorch.cli import OptimizerCallable
 from lit_gans.core.encoder_decoder import Likelihood
 from lit_gans.core.generative import ImageShape
+from lit_gans.families.sequence import Estimator
 from lit_gans.models.acgan import ACGAN as _ACGAN
 from lit_gans.models.autoencoder import AutoEncoder as _AutoEncoder
 from lit_gans.models.began import BEGAN as _BEGAN
@@ -25,6 +26,7 @@ from lit_gans.models.projection_gan import ProjectionGAN as _ProjectionGAN
 from lit_gans.models.r3gan import R3GAN as _R3GAN
 from lit_gans.models.relativistic_gan import RelativisticGAN as _RelativisticGAN
 from lit_gans.models.sagan import SAGAN as _SAGAN
+from lit_gans.models.seqgan import SeqGAN as _SeqGAN
 from lit_gans.models.sgan import SGAN as _SGAN
 from lit_gans.models.sngan import SNGAN as _SNGAN
 from lit_gans.models.stylegan2 import StyleGAN2 as _StyleGAN2
@@ -36,6 +38,7 @@ from lit_gans.models.wgan_gp import WGANGP as _WGANGP
 from lit_gans.networks.base import Backbone
 from lit_gans.networks.base import Discriminator
 from lit_gans.networks.base import TranslationBackbone
+from lit_gans.networks.sequences import SequenceBackbone
 from lit_gans.optim import Adam
 from lit_gans.optim import AdamWithoutMomentum
 from lit_gans.optim import RMSprop
@@ -68,6 +71,7 @@ __all__ = [
     "Pix2Pix",
     "ProjectionGAN",
     "RelativisticGAN",
+    "SeqGAN",
     "StyleGAN2",
     "UnrolledGAN",
     "WeightNormGAN",
@@ -593,6 +597,47 @@ class SNGAN(_SNGAN):
         source_text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class SeqGAN(_SeqGAN):
+    def __init__(
+        self,
+        *,
+        backbone: SequenceBackbone | None = None,
+        roll_outs: int = 4,
+        roll_out_decay: float = 0.8,
+        filters: int = 64,
+        discriminator_dropout: float = 0.25,
+        optimizer: OptimizerCallable | str = Adam,
+        generator_every: int = 5,
+        ema_decay: float = 0.95,
+        start: str | None = None,
+        likelihood_steps: int | None = None,
+        discriminator_steps: int = 300,
+        estimator: Estimator = "policy",
+        likelihood: float = 0.0,
+        entropy: float = 0.0,
+        pace: float = 1.0,
+        anneal_steps: int = 2000,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
         columns: dict[str, str] | None = None,
     ) -> None: ...
 

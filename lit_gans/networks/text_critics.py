@@ -29,9 +29,7 @@ class TextDiscriminator(nn.Module):
         torch.Size([1])
     """
 
-    def __init__(
-        self, vocabulary: int, length: int, width: int = 32, filters: int = 64, dropout: float = 0.25
-    ) -> None:
+    def __init__(self, vocabulary: int, length: int, width: int = 32, filters: int = 64, dropout: float = 0.25) -> None:
         super().__init__()
         self.length = length
         self.tokens = nn.Embedding(vocabulary, width)

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lit_gans.callbacks.strangers import Stranger, refuse_without_samples, seen
 from lit_gans.checkpoints import load
-from lit_gans.data import ImageData, ImageFolder
+from lit_gans.data import BaseData, ImageFolder
 from lit_gans.errors import UsageError, at_least
 from lit_gans.metrics.evaluation import Evaluation
 from lit_gans.metrics.features import Features
@@ -85,11 +85,11 @@ def _opened(data: Any, model: Any) -> Any:
     if isinstance(data, (str, Path)):
         shape = model.shape if not isinstance(model, Stranger) else model.sample(1).shape[1:]
         data = ImageFolder(str(data), size=tuple(shape[1:]), channels=shape[0])
-    if isinstance(data, LightningDataModule) and not isinstance(data, ImageData):
+    if isinstance(data, LightningDataModule) and not isinstance(data, BaseData):
         data.prepare_data()
         data.setup("fit")
         data = data.train_dataloader()
-    if isinstance(data, ImageData):
+    if isinstance(data, BaseData):
         data.prepare_data()
         return data
     if isinstance(data, Tensor):

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from lit_gans.data import Gaussians, Glyphs
-from lit_gans.data.base import find_root, height_width
+from lit_gans.data.base import find_root
+from lit_gans.data.image_data import height_width
 from lit_gans.data.order import BatchStream
 from lit_gans.data.samples import Samples
 from lit_gans.errors import UsageError

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from lit_gans.data import drawing
+from lit_gans.data.captioned_glyphs import PALETTE, CaptionedGlyphs
 from lit_gans.data.glyphs import Glyphs
-from lit_gans.data.scenes import PALETTE, CaptionedGlyphs, PairedGlyphs, UnpairedGlyphs
+from lit_gans.data.scenes import PairedGlyphs, UnpairedGlyphs
 from lit_gans.errors import UsageError
 
 

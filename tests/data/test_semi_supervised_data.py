@@ -6,7 +6,7 @@ from conftest import assert_equal, refused
 from PIL import Image
 
 from lit_gans import Glyphs, ImageFolder
-from lit_gans.data.base import ImageData
+from lit_gans.data.image_data import ImageData
 from lit_gans.data.samples import Samples
 
 
