@@ -19,8 +19,9 @@ _NAMES = {
     "lit_gans.cli.own": "CLI",
     "lit_gans.models.references": "citation",
     "lit_gans.models": """
-        ACGAN AutoEncoder BEGAN CGAN Colorizer CycleGAN DCGAN DRAGAN EBGAN GAN HingeGAN InfoGAN LSGAN PacGAN Pix2Pix
-        ProjectionGAN R3GAN RelativisticGAN SAGAN SeqGAN SGAN SNGAN StyleGAN2 UnrolledGAN VAE WeightNormGAN WGAN WGANGP CUT
+        ACGAN AutoEncoder BEGAN CGAN Colorizer CycleGAN DCGAN DRAGAN EBGAN GAN HingeGAN InfoGAN LanguageModel LSGAN
+        PacGAN Pix2Pix ProjectionGAN R3GAN RelativisticGAN SAGAN Seq2Seq Seq2SeqGAN SeqGAN SGAN SNGAN StyleGAN2
+        UnrolledGAN VAE WeightNormGAN WGAN WGANGP CUT
     """,
     "lit_gans.data": """
         Apple2Orange CaptionedGlyphs Captions CelebA Cezanne2Photo CIFAR10 Cityscapes Edges2Handbags Edges2Shoes

@@ -78,6 +78,7 @@ from lit_gans.models import GAN as GAN
 from lit_gans.models import HingeGAN as HingeGAN
 from lit_gans.models import InfoGAN as InfoGAN
 from lit_gans.models import LSGAN as LSGAN
+from lit_gans.models import LanguageModel as LanguageModel
 from lit_gans.models import PacGAN as PacGAN
 from lit_gans.models import Pix2Pix as Pix2Pix
 from lit_gans.models import ProjectionGAN as ProjectionGAN
@@ -86,6 +87,8 @@ from lit_gans.models import RelativisticGAN as RelativisticGAN
 from lit_gans.models import SAGAN as SAGAN
 from lit_gans.models import SGAN as SGAN
 from lit_gans.models import SNGAN as SNGAN
+from lit_gans.models import Seq2Seq as Seq2Seq
+from lit_gans.models import Seq2SeqGAN as Seq2SeqGAN
 from lit_gans.models import SeqGAN as SeqGAN
 from lit_gans.models import StyleGAN2 as StyleGAN2
 from lit_gans.models import UnrolledGAN as UnrolledGAN
@@ -137,6 +140,7 @@ __all__ = [
     "GAN",
     "HingeGAN",
     "InfoGAN",
+    "LanguageModel",
     "LSGAN",
     "PacGAN",
     "Pix2Pix",
@@ -144,6 +148,8 @@ __all__ = [
     "R3GAN",
     "RelativisticGAN",
     "SAGAN",
+    "Seq2Seq",
+    "Seq2SeqGAN",
     "SeqGAN",
     "SGAN",
     "SNGAN",

@@ -106,6 +106,30 @@ class StyleAdam(Adam):
         super().__init__(params, lr, betas, eps, weight_decay)
 
 
+class TextAdam(Adam):
+    """`Adam` with the betas (0.9, 0.98) of Transformers, and a learning rate for networks that read and write texts.
+
+    Vaswani et al. 2017, *Attention Is All You Need*, arXiv:1706.03762, section 5.3. It goes with `WarmUp`.
+
+    Args:
+        params: parameters or parameter groups.
+        lr: learning rate.
+        betas: decay of the first and second moment.
+        eps: added to the denominator.
+        weight_decay: L2 penalty.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.98),
+        eps: float = 1e-9,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+
 class _UnlistedRMSprop(torch.optim.RMSprop):
     """Keeps `RMSprop` out of lists of subclasses, as `_UnlistedAdam` does with `Adam`."""
 
@@ -155,6 +179,40 @@ class LinearDecay(LRScheduler):
         """The rate of every parameter group at ``last_epoch`` batches."""
         done = min(max(self.last_epoch - self.start, 0) / (self.steps - self.start), 1.0)
         return [base * (1 + (self.end - 1) * done) for base in self.base_lrs]
+
+
+class WarmUp(LRScheduler):
+    """Raises the learning rate on a straight line, and then lowers it with the inverse square root of the batches done.
+
+    Vaswani et al. 2017, arXiv:1706.03762, equation 3, scaled so that the highest rate is the optimizer's. It needs no
+    word of how long the run will be.
+
+    Args:
+        optimizer: the optimizer whose learning rate is scheduled.
+        steps: the batch from which on the rate falls.
+
+    Raises:
+        UsageError: if ``steps`` is below 1.
+
+    Examples:
+        >>> optimizer = Adam([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = WarmUp(optimizer, steps=2)
+        >>> [round(optimizer.param_groups[0]["lr"], 2)] + [
+        ...     (optimizer.step(), schedule.step(), round(optimizer.param_groups[0]["lr"], 2))[-1] for _ in range(7)
+        ... ]
+        [0.5, 1.0, 0.82, 0.71, 0.63, 0.58, 0.53, 0.5]
+    """
+
+    def __init__(self, optimizer: Optimizer, steps: int = 400) -> None:
+        if steps < 1:
+            raise UsageError(f"WarmUp needs at least 1 batch, got steps={steps}")
+        self.steps = steps
+        super().__init__(optimizer)
+
+    def get_lr(self) -> list[float | Tensor]:
+        """The rate of every parameter group at ``last_epoch`` batches."""
+        done = (self.last_epoch + 1) / self.steps
+        return [base * min(done, done**-0.5) for base in self.base_lrs]
 
 
 class ExponentialAverage(AveragedModel):

@@ -22,7 +22,7 @@ from lit_gans.cli.words import TRAINING
 
 _CONFIGS = Path("examples/configs")
 _NUMBER = r"(?:about )?(?:\d+|two and a half|two|three|four|five)"
-_SHAPE = (3, 64, 64)
+_SHAPE, _TEXTS = (3, 64, 64), (32, 1000)
 
 
 class _Looking(TrainCLI):
@@ -130,7 +130,8 @@ def _standing(backbone: Any) -> dict[str, Any]:
 def _weights(model: type) -> dict[str, int]:
     """The weights of the networks that a model makes by itself, which are not filled here."""
     with torch.device("meta"):
-        made = model(image_shape=_SHAPE, source_shape=_SHAPE, num_classes=10)
+        shapes = {"image_shape": _SHAPE, "source_shape": _SHAPE, "text_shape": _TEXTS, "source_text_shape": _TEXTS}
+        made = model(**shapes, num_classes=10)
     return {name: sum(weight.numel() for weight in getattr(made, name).parameters()) for name in made.players}
 
 

@@ -26,6 +26,21 @@ class Texts(Watching):
         shape = self.source_text_shape if name == "source" else self.text_shape
         return None if shape is None else shape[0]
 
+    def sizes(self, name: str = "tokens") -> tuple[int, int]:
+        """Most tokens of a text of that name, and the size of its vocabulary.
+
+        Raises:
+            UsageError: if nobody has said it.
+        """
+        argument = "source_text_shape" if name == "source" else "text_shape"
+        shape = self.source_text_shape if name == "source" else self.text_shape
+        if shape is None:
+            raise UsageError(
+                f"the networks of a {type(self).__name__} need {argument}=(length, vocabulary), the number of tokens "
+                f"of the longest text with its end, and that of different tokens; pass the data's {argument}"
+            )
+        return shape[0], shape[1]
+
     def encode_text(self, texts: str | Sequence[str], name: str = "tokens") -> Tensor:
         """Tokens (N, T) of texts, on the model's device, each with ``END`` at its end.
 

@@ -2,18 +2,21 @@
 
 from lit_gans.families.label import LabelGAN, inspect_labels, required_classes, with_whole_labels
 from lit_gans.families.latent import LatentGAN
-from lit_gans.families.sequence import SequenceGAN, required_shape
+from lit_gans.families.sequence import SequenceGAN
+from lit_gans.families.translating import Translating
 from lit_gans.families.translation import PairedGAN, TranslationGAN, UnpairedGAN
+from lit_gans.families.writing import Writing
 
 __all__ = [
     "LabelGAN",
     "LatentGAN",
     "PairedGAN",
     "SequenceGAN",
+    "Translating",
     "TranslationGAN",
     "UnpairedGAN",
+    "Writing",
     "inspect_labels",
     "required_classes",
-    "required_shape",
     "with_whole_labels",
 ]

@@ -12,10 +12,11 @@ from lit_gans.families.label import with_whole_labels as with_whole_labels
 from lit_gans.families.latent import LatentGAN as _LatentGAN
 from lit_gans.families.sequence import Estimator
 from lit_gans.families.sequence import SequenceGAN as _SequenceGAN
-from lit_gans.families.sequence import required_shape as required_shape
+from lit_gans.families.translating import Translating as Translating
 from lit_gans.families.translation import PairedGAN as _PairedGAN
 from lit_gans.families.translation import TranslationGAN as _TranslationGAN
 from lit_gans.families.translation import UnpairedGAN as _UnpairedGAN
+from lit_gans.families.writing import Writing as Writing
 from lit_gans.networks.base import Backbone
 from lit_gans.networks.base import TranslationBackbone
 from lit_gans.optim import Adam
@@ -26,11 +27,12 @@ __all__ = [
     "LatentGAN",
     "PairedGAN",
     "SequenceGAN",
+    "Translating",
     "TranslationGAN",
     "UnpairedGAN",
+    "Writing",
     "inspect_labels",
     "required_classes",
-    "required_shape",
     "with_whole_labels",
 ]
 

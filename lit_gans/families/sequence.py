@@ -15,10 +15,10 @@ from lit_gans.errors import UsageError, at_least
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 from lit_gans.networks.base import evaluating
 from lit_gans.networks.generation import NEVER, draw, uniform
-from lit_gans.networks.sequences import SequenceDecoder
+from lit_gans.networks.sequences import SequenceDecoder, begun
 from lit_gans.networks.soft import soft_draw
 from lit_gans.precision import full
-from lit_gans.text import BEGIN, PAD, lengths, padding_mask
+from lit_gans.text import PAD, lengths, padding_mask
 
 Estimator = Literal["policy", "gumbel"]
 _ANNEALED = 0.5  # the temperature that soft choices end at
@@ -146,7 +146,7 @@ class SequenceGAN(BaseGAN):
 
     def room(self) -> int:
         """Most tokens of a text that is written."""
-        return required_shape(self, self.subject)[0]
+        return self.sizes(self.subject)[0]
 
     def generate(self, batch: Batch) -> Fake:
         """Texts as ``written``, (N, T) tokens; with soft choices also ``weights`` (N, T, vocabulary); no fake at first.
@@ -172,8 +172,7 @@ class SequenceGAN(BaseGAN):
     def logits(self, batch: Batch, tokens: Tensor) -> Tensor:
         """The generator's logits (N, T, vocabulary) for each of the tokens (N, T), given those before it."""
         decoder, memory = self.reading(self.generator, batch)
-        before = torch.cat([torch.full_like(tokens[:, :1], BEGIN), tokens[:, :-1]], 1)
-        return decoder(before, **memory)
+        return decoder(begun(tokens), **memory)
 
     # ---------------------------------------------------------------- the game
 
@@ -223,22 +222,6 @@ class SequenceGAN(BaseGAN):
         """The mean over the tokens of real texts, in nats."""
         real = batch[self.subject]
         return F.cross_entropy(full(self.logits(batch, real)).flatten(0, 1), real.flatten(), ignore_index=PAD)
-
-
-def required_shape(model: Any, name: str) -> tuple[int, int]:
-    """(length, vocabulary) of the texts of that name.
-
-    Raises:
-        UsageError: if nobody has said it.
-    """
-    argument = "source_text_shape" if name == "source" else "text_shape"
-    shape = getattr(model, argument)
-    if shape is None or len(shape) != 2:
-        raise UsageError(
-            f"{type(model).__name__} needs {argument}, (length with the end, size of the vocabulary), got {shape}; pass "
-            "it, or use a data set of texts, from which the command line takes it"
-        )
-    return int(shape[0]), int(shape[1])
 
 
 def cut(tokens: Tensor) -> Tensor:

@@ -4,22 +4,12 @@ Every device must call these functions, and equally often, since each call waits
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import torch.distributed as dist
-
+from lit_gans.core.together import gathered
 from lit_gans.errors import UsageError
 
 T = TypeVar("T")
-
-
-def gathered(value: T) -> list[T]:
-    """Every device's value, in order; tensors in it should be on the CPU."""
-    if not (dist.is_available() and dist.is_initialized()):
-        return [value]
-    values: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(values, value)
-    return values
 
 
 def shared(parts: Iterable[T]) -> Iterator[T]:

@@ -13,6 +13,7 @@ from lit_gans.models.ebgan import EBGAN
 from lit_gans.models.gan import GAN
 from lit_gans.models.hinge_gan import HingeGAN
 from lit_gans.models.info_gan import InfoGAN
+from lit_gans.models.language_model import LanguageModel
 from lit_gans.models.lsgan import LSGAN
 from lit_gans.models.pac_gan import PacGAN
 from lit_gans.models.pix2pix import Pix2Pix
@@ -20,6 +21,8 @@ from lit_gans.models.projection_gan import ProjectionGAN
 from lit_gans.models.r3gan import R3GAN
 from lit_gans.models.relativistic_gan import RelativisticGAN
 from lit_gans.models.sagan import SAGAN
+from lit_gans.models.seq2seq import Seq2Seq
+from lit_gans.models.seq2seq_gan import Seq2SeqGAN
 from lit_gans.models.seqgan import SeqGAN
 from lit_gans.models.sgan import SGAN
 from lit_gans.models.sngan import SNGAN
@@ -52,10 +55,13 @@ __all__ = [
     "CycleGAN",
     "HingeGAN",
     "InfoGAN",
+    "LanguageModel",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
     "RelativisticGAN",
+    "Seq2Seq",
+    "Seq2SeqGAN",
     "SeqGAN",
     "StyleGAN2",
     "UnrolledGAN",

@@ -19,6 +19,7 @@ from lit_gans.models.ebgan import EBGAN as _EBGAN
 from lit_gans.models.gan import GAN as _GAN
 from lit_gans.models.hinge_gan import HingeGAN as _HingeGAN
 from lit_gans.models.info_gan import InfoGAN as _InfoGAN
+from lit_gans.models.language_model import LanguageModel as _LanguageModel
 from lit_gans.models.lsgan import LSGAN as _LSGAN
 from lit_gans.models.pac_gan import PacGAN as _PacGAN
 from lit_gans.models.pix2pix import Pix2Pix as _Pix2Pix
@@ -26,6 +27,8 @@ from lit_gans.models.projection_gan import ProjectionGAN as _ProjectionGAN
 from lit_gans.models.r3gan import R3GAN as _R3GAN
 from lit_gans.models.relativistic_gan import RelativisticGAN as _RelativisticGAN
 from lit_gans.models.sagan import SAGAN as _SAGAN
+from lit_gans.models.seq2seq import Seq2Seq as _Seq2Seq
+from lit_gans.models.seq2seq_gan import Seq2SeqGAN as _Seq2SeqGAN
 from lit_gans.models.seqgan import SeqGAN as _SeqGAN
 from lit_gans.models.sgan import SGAN as _SGAN
 from lit_gans.models.sngan import SNGAN as _SNGAN
@@ -43,6 +46,8 @@ from lit_gans.optim import Adam
 from lit_gans.optim import AdamWithoutMomentum
 from lit_gans.optim import RMSprop
 from lit_gans.optim import StyleAdam
+from lit_gans.optim import TextAdam
+from lit_gans.optim import WarmUp
 from torch import nn
 
 __all__ = [
@@ -67,10 +72,13 @@ __all__ = [
     "CycleGAN",
     "HingeGAN",
     "InfoGAN",
+    "LanguageModel",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
     "RelativisticGAN",
+    "Seq2Seq",
+    "Seq2SeqGAN",
     "SeqGAN",
     "StyleGAN2",
     "UnrolledGAN",
@@ -411,6 +419,25 @@ class LSGAN(_LSGAN):
         columns: dict[str, str] | None = None,
     ) -> None: ...
 
+class LanguageModel(_LanguageModel):
+    def __init__(
+        self,
+        *,
+        backbone: SequenceBackbone | None = None,
+        generator: nn.Module | None = None,
+        label_smoothing: float = 0.0,
+        optimizer: OptimizerCallable | str = TextAdam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
+        clip_norm: float | None = 1.0,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
 class PacGAN(_PacGAN):
     def __init__(
         self,
@@ -600,44 +627,23 @@ class SNGAN(_SNGAN):
         columns: dict[str, str] | None = None,
     ) -> None: ...
 
-class SeqGAN(_SeqGAN):
+class Seq2Seq(_Seq2Seq):
     def __init__(
         self,
         *,
+        scored: int = 500,
         backbone: SequenceBackbone | None = None,
-        roll_outs: int = 4,
-        roll_out_decay: float = 0.8,
-        filters: int = 64,
-        discriminator_dropout: float = 0.25,
-        optimizer: OptimizerCallable | str = Adam,
-        generator_every: int = 5,
-        ema_decay: float = 0.95,
-        start: str | None = None,
-        likelihood_steps: int | None = None,
-        discriminator_steps: int = 300,
-        estimator: Estimator = "policy",
-        likelihood: float = 0.0,
-        entropy: float = 0.0,
-        pace: float = 1.0,
-        anneal_steps: int = 2000,
         generator: nn.Module | None = None,
-        discriminator: nn.Module | None = None,
-        generator_optimizer: OptimizerCallable | str | None = None,
-        discriminator_optimizer: OptimizerCallable | str | None = None,
-        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
-        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
-        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
-        r1: float = 0.0,
-        r1_every: int = 16,
-        augment: Sequence[str] | str = (),
-        augment_p: float | None = None,
-        augment_target: float | None = None,
+        label_smoothing: float = 0.0,
+        optimizer: OptimizerCallable | str = TextAdam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
+        clip_norm: float | None = 1.0,
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         num_classes: int | None = None,
         text_shape: tuple[int, int] | None = None,
         source_text_shape: tuple[int, int] | None = None,
-        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
         columns: dict[str, str] | None = None,
     ) -> None: ...
 
@@ -989,5 +995,85 @@ class ProjectionGAN(_ProjectionGAN):
         source_text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class Seq2SeqGAN(_Seq2SeqGAN):
+    def __init__(
+        self,
+        *,
+        backbone: SequenceBackbone | None = None,
+        width: int = 32,
+        optimizer: OptimizerCallable | str = TextAdam,
+        likelihood: float = 0.5,
+        entropy: float = 0.01,
+        pace: float = 0.05,
+        clip_norm: float | None = 1.0,
+        scored: int = 500,
+        start: str | None = None,
+        likelihood_steps: int | None = None,
+        discriminator_steps: int = 300,
+        estimator: Estimator = "policy",
+        anneal_steps: int = 2000,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class SeqGAN(_SeqGAN):
+    def __init__(
+        self,
+        *,
+        backbone: SequenceBackbone | None = None,
+        roll_outs: int = 4,
+        roll_out_decay: float = 0.8,
+        filters: int = 64,
+        discriminator_dropout: float = 0.25,
+        optimizer: OptimizerCallable | str = Adam,
+        generator_every: int = 5,
+        ema_decay: float = 0.95,
+        start: str | None = None,
+        likelihood_steps: int | None = None,
+        discriminator_steps: int = 300,
+        estimator: Estimator = "policy",
+        likelihood: float = 0.0,
+        entropy: float = 0.0,
+        pace: float = 1.0,
+        anneal_steps: int = 2000,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
         columns: dict[str, str] | None = None,
     ) -> None: ...

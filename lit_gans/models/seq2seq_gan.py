@@ -8,15 +8,14 @@ from torch import Tensor, nn
 from lit_gans.core.checks import refuse_backbone
 from lit_gans.core.game import Batch
 from lit_gans.errors import at_least
-from lit_gans.families import SequenceGAN
+from lit_gans.families import SequenceGAN, Translating
 from lit_gans.networks import PairDiscriminator, RecurrentBackbone, SequenceBackbone, SequenceDecoder
 from lit_gans.networks.generation import greedy
-from lit_gans.networks.sequences import SequenceTranslator
 from lit_gans.optim import TextAdam
 from lit_gans.text import padding_mask
 
 
-class Seq2SeqGAN(SequenceGAN):
+class Seq2SeqGAN(Translating, SequenceGAN):
     """A translator that is rewarded for translations which a discriminator, who reads the source too, takes for real.
 
     Yang, Chen, Wang & Xu 2018, *Improving Neural Machine Translation with Conditional Sequence Generative Adversarial
@@ -24,8 +23,8 @@ class Seq2SeqGAN(SequenceGAN):
     arXiv:1704.06933.
 
     The discriminator minimises `-E log D(x, y) - E log(1 - D(x, y'))` for a translation y' that is drawn from the
-    generator. The generator minimises `w E [-log p(y|x)] - (1 - w) E A log p(y'|x) - e H(p)`, with w = ``likelihood`` and
-    the advantage `A = D(x, y') - D(x, greedy translation)` of a whole sentence: better than what it would have
+    generator. The generator minimises `w E [-log p(y|x)] - (1 - w) E A log p(y'|x) - e H(p)`, with w = ``likelihood``
+    and the advantage `A = D(x, y') - D(x, greedy translation)` of a whole sentence: better than what it would have
     written anyway (self-critical, Rennie et al. 2017, arXiv:1612.00563).
 
     Good at: moving a trained translator, without a metric to optimise by. Bad at: beating maximum likelihood by much:
@@ -39,6 +38,7 @@ class Seq2SeqGAN(SequenceGAN):
         entropy: weight of a bonus for the entropy of the next token.
         pace: factor on the generator's learning rate when the game begins.
         clip_norm: largest norm of a player's gradient.
+        scored: how many held-out sentences a validation translates.
         sequence: arguments of `SequenceGAN`: start, likelihood_steps, discriminator_steps, estimator and so on.
 
     Raises:
@@ -47,8 +47,6 @@ class Seq2SeqGAN(SequenceGAN):
     Card: docs/models/seq2seq_gan.md; configuration: examples/configs/seq2seq_gan_numbers.yaml.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("source", "target")
-    subject: ClassVar[str] = "target"
     default_backbone: ClassVar[SequenceBackbone] = RecurrentBackbone(width=128)
     alone: ClassVar[int] = 5000
 
@@ -62,19 +60,16 @@ class Seq2SeqGAN(SequenceGAN):
         entropy: float = 0.01,
         pace: float = 0.05,
         clip_norm: float | None = 1.0,
+        scored: int = 500,
         **sequence: Any,
     ) -> None:
         at_least(1, width=width)
+        at_least(0, scored=scored)
         refuse_backbone(self, backbone, SequenceBackbone, generator=sequence.get("generator"))
         self.backbone, self.width = backbone or self.default_backbone, width
         shared: dict[str, Any] = {"optimizer": optimizer, "clip_norm": clip_norm}
         super().__init__(likelihood=likelihood, entropy=entropy, pace=pace, **shared, **sequence)
-
-    def make_generator(self) -> nn.Module:
-        """The backbone's encoder, and a decoder that writes by it."""
-        (length, vocabulary), (source_length, source) = self.sizes("target"), self.sizes("source")
-        encoder = self.backbone.encoder(source, source_length)
-        return SequenceTranslator(encoder, self.backbone.decoder(vocabulary, length, encoder.width))
+        self.scored = scored
 
     def make_discriminator(self) -> nn.Module:
         """A picture of both texts."""

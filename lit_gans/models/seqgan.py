@@ -9,26 +9,29 @@ from torch import Tensor, nn
 from lit_gans.core.checks import refuse_backbone
 from lit_gans.core.game import Batch, Fake
 from lit_gans.errors import UsageError, at_least
-from lit_gans.families import SequenceGAN, required_shape
+from lit_gans.families import SequenceGAN, Writing
 from lit_gans.losses import Terms
 from lit_gans.networks import RecurrentBackbone, SequenceBackbone, SequenceDecoder, TextDiscriminator
+from lit_gans.networks.base import evaluating
 from lit_gans.networks.rollouts import roll_outs
 from lit_gans.optim import Adam, ExponentialAverage
+from lit_gans.precision import full
 from lit_gans.text import padding_mask
 
 _SCORED = 4096  # texts that the discriminator judges at once
 _LEAST = 1e-6  # spread of values that all are the same
 
 
-class SeqGAN(SequenceGAN):
+class SeqGAN(Writing, SequenceGAN):
     """A writer that is rewarded for texts which a discriminator takes for real, token by token.
 
     Yu, Zhang, Wang & Yu 2017, *SeqGAN: Sequence Generative Adversarial Nets with Policy Gradient*, arXiv:1609.05473.
 
-    The discriminator minimises `-E log D(y) - E log(1 - D(G))`, the generator `-E sum_t A_t log p(y_t | y_<t)`. The value
-    of a token is the mean of D over endings that are drawn from it on, by an average of the generator that follows it
-    closely, the roll-out policy; that of the last token is D itself. A_t is the value above the batch's mean at this
-    place, in units of the batch's spread: the paper takes the value as it is, which is noisier.
+    The discriminator minimises `-E log D(y) - E log(1 - D(G))`, the generator `-E sum_t A_t log p(y_t | y_<t)`. What a
+    beginning is worth, V_t, is the mean logit of D over endings that are drawn from it, by an average of the generator
+    that follows it closely, the roll-out policy; what the whole text is worth is D itself. The advantage is what a
+    token adds, `A_t = V_t - V_(t-1)`, in units of the batch's spread. The paper takes `A_t = V_t`, of probabilities
+    rather than logits, whose gradient is the same in the mean but much noisier: most of it is about the tokens before.
 
     Good at: texts that are likelier than those of maximum likelihood, at about the same variety, on small sets. Bad at:
     anything large; a lower temperature of a plain language model does much of the same, see the card.
@@ -75,14 +78,9 @@ class SeqGAN(SequenceGAN):
         self.roll_outs = roll_outs
         self.policy_average = ExponentialAverage(self.generator, roll_out_decay)
 
-    def make_generator(self) -> nn.Module:
-        """The backbone's decoder."""
-        length, vocabulary = required_shape(self, self.subject)
-        return self.backbone.decoder(vocabulary, length)
-
     def make_discriminator(self) -> nn.Module:
         """Windows of all sizes, and a highway."""
-        length, vocabulary = required_shape(self, self.subject)
+        length, vocabulary = self.sizes()
         return TextDiscriminator(vocabulary, length, filters=self.filters, dropout=self.discriminator_dropout)
 
     def reading(self, generator: nn.Module, batch: Batch) -> tuple[SequenceDecoder, dict[str, Tensor]]:
@@ -94,20 +92,19 @@ class SeqGAN(SequenceGAN):
         return self.discriminator(tokens)
 
     def advantage(self, batch: Batch, written: Tensor) -> Tensor:
-        """The value of every token above the mean of its place, in units of the batch's spread."""
-        values, mask = self.values(written), padding_mask(written)
-        weights = mask.to(values.dtype)
-        expected = (values * weights).sum(0) / weights.sum(0).clamp(min=1)
-        above = (values - expected) * weights
-        spread = (above.square().sum() / weights.sum()).sqrt()
-        return above / (spread + _LEAST)
+        """What every token adds to the value of its text, in units of the batch's spread; (N, T)."""
+        values, weights = self.values(written), padding_mask(written).float()
+        before = torch.cat([values[:, :1].mean(0).expand(len(values), 1), values[:, :-1]], 1)
+        added = (values - before) * weights
+        return added / ((added.square().sum() / weights.sum()).sqrt() + _LEAST)
 
     def values(self, written: Tensor) -> Tensor:
-        """The mean probability of being real of what each beginning leads to, (N, T)."""
-        policy = self.policy_average.following(self.generator).eval()
-        endings = roll_outs(policy, written, self.roll_outs)  # (N, T - 1, roll-outs, T)
+        """The mean logit of being real of what each beginning leads to, (N, T); of a whole text its own."""
+        policy = self.policy_average.following(self.generator)
+        with evaluating(policy):
+            endings = roll_outs(policy, written, self.roll_outs)  # (N, T - 1, roll-outs, T)
         texts = torch.cat([endings.flatten(0, 2), written])
-        scores = torch.cat([self.discriminator(part) for part in texts.split(_SCORED)]).float().sigmoid()
+        scores = full(torch.cat([self.discriminator(part) for part in texts.split(_SCORED)]))
         begun = scores[: -len(written)].view(endings.shape[:3]).mean(2)
         return torch.cat([begun, scores[-len(written) :, None]], 1)
 

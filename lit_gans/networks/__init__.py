@@ -25,7 +25,7 @@ from lit_gans.networks.semi_supervised import (
     SemiSupervisedMLPDiscriminator,
     SemiSupervisedMLPGenerator,
 )
-from lit_gans.networks.sequences import SequenceBackbone, SequenceDecoder, SequenceEncoder
+from lit_gans.networks.sequences import SequenceBackbone, SequenceDecoder, SequenceEncoder, SequenceTranslator
 from lit_gans.networks.style import StyleBackbone, StyleDiscriminator, StyleGenerator
 from lit_gans.networks.text_critics import PairDiscriminator, TextDiscriminator
 from lit_gans.networks.transformer import (
@@ -98,6 +98,7 @@ __all__ = [
     "SequenceBackbone",
     "SequenceDecoder",
     "SequenceEncoder",
+    "SequenceTranslator",
     "StyleBackbone",
     "StyleDiscriminator",
     "StyleGenerator",

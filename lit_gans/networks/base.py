@@ -204,6 +204,11 @@ def at_once(size: int | None) -> Iterator[None]:
         _most.pop()
 
 
+def portion() -> int:
+    """How many rows a network gets at once, as `at_once` has set it."""
+    return min(CHUNK, _most[-1])
+
+
 @torch.no_grad()
 def in_parts(
     network: Callable[..., Tensor], *rows: Tensor, like: Tensor, size: int = CHUNK, **options: object

@@ -3,10 +3,12 @@
 from abc import ABC, abstractmethod
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_gans.errors import UsageError
-from lit_gans.text import padding_mask
+from lit_gans.precision import full
+from lit_gans.text import BEGIN, PAD, padding_mask
 
 #: what a decoder remembers between two steps: tensors (N, ...) by name, a row for each text
 State = dict[str, Tensor]
@@ -56,6 +58,28 @@ class SequenceDecoder(nn.Module):
         raise NotImplementedError
 
 
+class SequenceTranslator(nn.Module):
+    """An encoder that reads a text, and a decoder that writes another one by what was read.
+
+    Args:
+        encoder: reads the source.
+        decoder: writes the target, made for a memory of the encoder's width.
+    """
+
+    def __init__(self, encoder: SequenceEncoder, decoder: SequenceDecoder) -> None:
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+
+    def read(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """What the decoder writes by: the states (N, S, width) of source tokens (N, S), and their mask (N, S)."""
+        mask = mask_of(source)
+        return self.encoder(source, mask), mask
+
+    def forward(self, source: Tensor, target: Tensor) -> Tensor:
+        """Logits (N, T, vocabulary) for the token after each of the target (N, T), whose first is ``BEGIN``."""
+        return self.decoder(target, *self.read(source))
+
+
 class SequenceBackbone(ABC):
     """A kind of network for texts: makes encoders and decoders for a vocabulary and a greatest length.
 
@@ -78,6 +102,11 @@ class SequenceBackbone(ABC):
 def embedded(embedding: nn.Embedding, tokens: Tensor) -> Tensor:
     """Vectors (..., size) of tokens (...), or of the weights (..., vocabulary) of a soft choice."""
     return tokens.to(embedding.weight.dtype) @ embedding.weight if tokens.is_floating_point() else embedding(tokens)
+
+
+def begun(tokens: Tensor) -> Tensor:
+    """What a decoder reads to predict tokens (N, T): ``BEGIN``, and the tokens without their last place."""
+    return torch.cat([torch.full_like(tokens[:, :1], BEGIN), tokens[:, :-1]], 1)
 
 
 def reordered(state: State, rows: Tensor) -> State:
@@ -115,3 +144,17 @@ def refuse_dropout(dropout: float) -> None:
     """
     if not 0 <= dropout < 1:
         raise UsageError(f"dropout must be in [0, 1), got {dropout}")
+
+
+def log_likelihoods(logits: Tensor, tokens: Tensor) -> Tensor:
+    """The log-probability, in nats, of every token; that of filling is 0.
+
+    Args:
+        logits: (N, T, vocabulary).
+        tokens: (N, T) int64.
+
+    Returns:
+        (N, T) float32.
+    """
+    flat = F.cross_entropy(full(logits).flatten(0, 1), tokens.flatten(), ignore_index=PAD, reduction="none")
+    return -flat.view(tokens.shape)

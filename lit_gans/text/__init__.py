@@ -1,5 +1,6 @@
 """Texts as rows of numbers: vocabularies, padding and its mask."""
 
+from lit_gans.text.scores import translation_scores
 from lit_gans.text.self_bleu import self_bleu
 from lit_gans.text.vocabulary import (
     BEGIN,
@@ -30,4 +31,5 @@ __all__ = [
     "padded",
     "padding_mask",
     "self_bleu",
+    "translation_scores",
 ]

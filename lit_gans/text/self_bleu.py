@@ -15,8 +15,8 @@ _MISS = 0.1  # counted where no run of tokens is shared: method 1 of Chen & Cher
 def self_bleu(texts: Tensor | Sequence[Sequence[Hashable]], order: int = 3) -> float:
     """The mean BLEU of every text with all others as its references, in [0, 1]; below that of real texts is varied.
 
-    Zhu et al. 2018, *Texygen: A Benchmarking Platform for Text Generation Models*, arXiv:1802.01886. The geometric mean,
-    over n = 1 to ``order``, of the share of a text's runs of n tokens that another text has, too: a run counts at most
+    Zhu et al. 2018, *Texygen: A Benchmarking Platform for Text Generation Models*, arXiv:1802.01886. The geometric
+    mean, over n = 1 to ``order``, of the share of a text's runs of n tokens that another text has, too: a run counts at most
     as often as in that text which has it most often. Where nothing is shared a tenth of a run counts (Chen & Cherry
     2014, method 1). As in BLEU a text that is shorter than the text nearest in length is counted down.
 

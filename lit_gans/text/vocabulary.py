@@ -135,6 +135,11 @@ class Vocabulary:
         """All tokens in the order of their numbers, the five special ones first."""
         return [str(self._tokenizer.id_to_token(number)) for number in range(len(self))]
 
+    @property
+    def of_characters(self) -> bool:
+        """Whether every token is a single character, or byte."""
+        return all(len(token) == 1 for token in self.tokens[len(SPECIAL) :])
+
     def rows(self, texts: Sequence[str], *, known: bool = False) -> list[list[int]]:
         """The numbers of every text's tokens, without ``BEGIN`` and ``END``.
 

@@ -7,7 +7,6 @@ import torch
 from conftest import assert_equal, fit, refused, training_state
 from lightning.pytorch import Callback
 
-import lit_gans
 from lit_gans import OracleLines, SeqGAN
 from lit_gans.networks import RecurrentBackbone, TransformerBackbone
 from lit_gans.optim import Adam, LinearDecay
@@ -35,7 +34,9 @@ def all_texts(vocabulary, length):
     return rows.masked_fill(behind, PAD).unique(dim=0)
 
 
-@pytest.mark.parametrize("backbone", [SMALL, TransformerBackbone(width=8, layers=1, heads=2)], ids=["lstm", "attention"])
+@pytest.mark.parametrize(
+    "backbone", [SMALL, TransformerBackbone(width=8, layers=1, heads=2)], ids=["lstm", "attention"]
+)
 def test_the_policy_gradient_is_that_of_the_expected_reward(backbone, monkeypatch):
     """The mean over all texts of what one text gives, by their probability, is the gradient of the expectation."""
     model = made(text_shape=(3, 8), backbone=backbone).train()
@@ -64,7 +65,7 @@ def test_the_policy_gradient_is_that_of_the_expected_reward(backbone, monkeypatc
 def test_a_value_is_the_mean_judgement_of_the_endings(monkeypatch):
     """A judge that likes one word at the last place: what a beginning is worth is the chance of that word."""
     model = made(text_shape=(3, 8), roll_outs=4000)
-    monkeypatch.setattr(model.discriminator, "forward", lambda texts: 40 * (texts[:, 2] == 6).float() - 20)
+    monkeypatch.setattr(model.discriminator, "forward", lambda texts: (texts[:, 2] == 6).float())
     texts = torch.tensor([[5, 7, 6], [5, 7, 7]])
     with torch.no_grad():
         model.generator.eval()
@@ -73,6 +74,10 @@ def test_a_value_is_the_mean_judgement_of_the_endings(monkeypatch):
     torch.testing.assert_close(values[:, 2], torch.tensor([1.0, 0.0]), atol=1e-4, rtol=0)
     torch.testing.assert_close(values[:, 1], steps[:, 2, 6], atol=0.03, rtol=0)
     torch.testing.assert_close(values[0, 0], values[1, 0], atol=0.03, rtol=0)
+    monkeypatch.setattr(SeqGAN, "values", lambda self, written: torch.tensor([[1.0, 3.0, 3.0], [2.0, 1.0, 9.0]]))
+    added = torch.tensor([[-0.5, 2.0, 0.0], [0.5, -1.0, 0.0]])  # the second text has ended
+    found = model.advantage({}, torch.tensor([[5, 7, 6], [5, END, PAD]]))
+    torch.testing.assert_close(found, added / (5.5 / 5) ** 0.5)
 
 
 class Turns(Callback):
