@@ -37,6 +37,7 @@ from lit_gans.data import Facades as Facades
 from lit_gans.data import FashionMNIST as FashionMNIST
 from lit_gans.data import Gaussians as Gaussians
 from lit_gans.data import Glyphs as Glyphs
+from lit_gans.data import GrammarLines as GrammarLines
 from lit_gans.data import Horse2Zebra as Horse2Zebra
 from lit_gans.data import ImageFolder as ImageFolder
 from lit_gans.data import LSUN as LSUN
@@ -173,6 +174,7 @@ __all__ = [
     "FashionMNIST",
     "Gaussians",
     "Glyphs",
+    "GrammarLines",
     "Horse2Zebra",
     "ImageFolder",
     "LSUN",

@@ -7,6 +7,7 @@ from lit_gans.data.celeba import CelebA
 from lit_gans.data.cifar10 import CIFAR10
 from lit_gans.data.gaussians import Gaussians
 from lit_gans.data.glyphs import Glyphs
+from lit_gans.data.grammar import GrammarLines
 from lit_gans.data.image_data import ImageData
 from lit_gans.data.image_folder import Captions, ImageFolder
 from lit_gans.data.lsun import LSUN
@@ -53,6 +54,7 @@ __all__ = [
     "FashionMNIST",
     "Gaussians",
     "Glyphs",
+    "GrammarLines",
     "Horse2Zebra",
     "ImageData",
     "ImageFolder",

@@ -11,6 +11,7 @@ from lit_gans.data.gaussians import Gaussians as Gaussians
 from lit_gans.data.glyphs import DIGITS
 from lit_gans.data.glyphs import Glyphs as _Glyphs
 from lit_gans.data.glyphs import LETTERS
+from lit_gans.data.grammar import GrammarLines as _GrammarLines
 from lit_gans.data.image_data import ImageData as ImageData
 from lit_gans.data.image_data import Sized
 from lit_gans.data.image_folder import Captions as _Captions
@@ -70,6 +71,7 @@ __all__ = [
     "FashionMNIST",
     "Gaussians",
     "Glyphs",
+    "GrammarLines",
     "Horse2Zebra",
     "ImageData",
     "ImageFolder",
@@ -140,6 +142,22 @@ class Glyphs(_Glyphs):
         val_size: int = 0,
         labels_per_class: int | None = None,
         label_fraction: float | None = None,
+    ) -> None: ...
+
+class GrammarLines(_GrammarLines, TextData):
+    def __init__(
+        self,
+        count: int = 10_000,
+        label: Literal["tense", "number"] | None = None,
+        *,
+        tokens: VocabularyKind = "words",
+        vocabulary_size: int | None = None,
+        length: int | None = None,
+        by_length: bool = True,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_size: int = 0,
     ) -> None: ...
 
 class NumberPairs(_NumberPairs, TextData):

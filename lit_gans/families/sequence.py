@@ -124,11 +124,10 @@ class SequenceGAN(BaseGAN):
         since = self.batch_number - self.begins
         return ("discriminator",) if since < 0 or since % self.generator_every else ("discriminator", "generator")
 
-    def setup(self, stage: str) -> None:
-        """Also takes the weights of the start, when a new run begins."""
-        super().setup(stage)
-        if stage == "fit" and self.trainer.ckpt_path is None:
-            self.start.take(self)
+    def on_fit_start(self) -> None:
+        """Also takes the weights of the start; by now a checkpoint has said whether that was done before."""
+        super().on_fit_start()
+        self.start.take(self)
 
     def generator_step(self, batch: Batch, fake: Fake) -> Terms:
         """The generator's turn; before the first of the game its optimizer begins anew, at the pace of the game."""

@@ -16,9 +16,9 @@ def self_bleu(texts: Tensor | Sequence[Sequence[Hashable]], order: int = 3) -> f
     """The mean BLEU of every text with all others as its references, in [0, 1]; below that of real texts is varied.
 
     Zhu et al. 2018, *Texygen: A Benchmarking Platform for Text Generation Models*, arXiv:1802.01886. The geometric
-    mean, over n = 1 to ``order``, of the share of a text's runs of n tokens that another text has, too: a run counts at most
-    as often as in that text which has it most often. Where nothing is shared a tenth of a run counts (Chen & Cherry
-    2014, method 1). As in BLEU a text that is shorter than the text nearest in length is counted down.
+    mean, over n = 1 to ``order``, of the share of a text's runs of n tokens that another text has, too: a run counts at
+    most as often as in that text which has it most often. Where nothing is shared a tenth of a run counts (Chen &
+    Cherry 2014, method 1). As in BLEU a text that is shorter than the text nearest in length is counted down.
 
     Only numbers of as many texts can be compared: among more texts each is more likely to find its like.
 

@@ -18,7 +18,7 @@ KINDS = {
     "textured": (textured, ["image", "label"]),
     "unpaired": (UnpairedGlyphs, ["a", "b", "label_a", "label_b"]),
     "paired": (PairedGlyphs, ["source", "target"]),
-    "captioned": (CaptionedGlyphs, ["caption", "image", "label"]),
+    "captioned": (CaptionedGlyphs, ["caption", "image", "label", "tokens"]),
 }
 every_kind = pytest.mark.parametrize("make, names", KINDS.values(), ids=KINDS)
 IMAGES = ("image", "a", "b", "source", "target")

@@ -7,10 +7,11 @@ import torch
 from conftest import assert_equal, fit, refused, training_state
 from lightning.pytorch import Callback
 
-from lit_gans import OracleLines, SeqGAN
+import lit_gans
+from lit_gans import LanguageModel, OracleLines, SeqGAN
 from lit_gans.networks import RecurrentBackbone, TransformerBackbone
 from lit_gans.optim import Adam, LinearDecay
-from lit_gans.text import END, PAD, padding_mask
+from lit_gans.text import END, PAD, padding_mask, self_bleu
 
 SMALL = RecurrentBackbone(cell="lstm", width=8)
 PHASES = {"likelihood_steps": 3, "discriminator_steps": 2, "generator_every": 2}
@@ -140,6 +141,50 @@ def test_likelihood_alone_learns_and_the_mixture_adds_up(tmp_path):
     game = outputs[60]
     assert game["generator/loss"] == pytest.approx(game["generator/policy"] + game["generator/likelihood"], abs=1e-5)
     assert game["generator/likelihood"] == pytest.approx(outputs[59]["generator/likelihood"] / 2, abs=0.3)
+
+
+def test_it_begins_from_a_language_model_whose_file_is_then_not_needed(tmp_path):
+    data = lines()
+    language = LanguageModel(text_shape=data.text_shape, backbone=SMALL)
+    fit(tmp_path / "language", language, data, max_steps=3)
+    start = tmp_path / "language" / "checkpoints" / "last.ckpt"
+    model = made(start=str(start), discriminator_steps=2)
+    assert model.likelihood_steps == 0 and not model.start.taken
+    fit(tmp_path / "game", model, lines(), max_steps=2)  # only the discriminator has moved
+    assert torch.equal(model.sample(20, seed=1), language.sample(20, seed=1))
+    start.unlink()
+    loaded = lit_gans.load(tmp_path / "game" / "checkpoints" / "last.ckpt")
+    assert loaded.start.taken and torch.equal(loaded.sample(20, seed=1), language.sample(20, seed=1))
+    assert loaded.decode_text(loaded.sample(1, seed=0)) == language.decode_text(language.sample(1, seed=0))
+    fit(tmp_path / "on", made(start=str(start), discriminator_steps=2), lines(), max_steps=4,
+        ckpt_path=tmp_path / "game" / "checkpoints" / "last.ckpt")  # fmt: skip
+    fit(tmp_path / "further", loaded, lines(), max_steps=1)
+    gone = made(start=str(start))
+    refused(lambda: fit(tmp_path / "gone", gone, lines(), max_steps=1), start)
+
+
+def test_a_start_that_does_not_fit_is_refused(tmp_path):
+    fit(tmp_path, LanguageModel(text_shape=(5, 25), backbone=SMALL), lines(), max_steps=1)
+    start = str(tmp_path / "checkpoints" / "last.ckpt")
+    wider = made(start=start, backbone=RecurrentBackbone(cell="lstm", width=9))
+    refused(lambda: fit(tmp_path / "wider", wider, lines(), max_steps=1), start, "width=8", "LanguageModel")
+    other = made(start=start, text_shape=(5, 26))
+    refused(lambda: fit(tmp_path / "other", other, lines(vocabulary=21), max_steps=1), "vocabulary")
+
+
+def test_a_validation_measures_three_things_together(tmp_path):
+    for model in (made(**PHASES), LanguageModel(text_shape=(5, 25), backbone=SMALL)):
+        logged, data = {}, lines()
+
+        class Watch(Callback):
+            def on_validation_end(self, trainer, pl_module, logged=logged):
+                logged.update({name: float(value) for name, value in trainer.callback_metrics.items()})
+
+        fit(tmp_path / type(model).__name__, model, data, callbacks=[Watch()], max_steps=5)
+        tokens, held_out = model.sample(500, seed=0), data.samples("val").values("tokens")
+        assert logged["val/nll_oracle"] == pytest.approx(float(data.nll(tokens).mean()), abs=1e-4)
+        assert logged["val/self_bleu"] == pytest.approx(self_bleu(tokens), abs=1e-4)
+        assert logged["val/nll"] == pytest.approx(-float(model.log_likelihoods({"tokens": held_out}).mean()), abs=1e-4)
 
 
 def test_what_cannot_be_is_refused():
