@@ -11,7 +11,7 @@ __version__ = "0.2.0"
 _NAMES = {
     "lit_gans.core.generative": "GenerativeModel",
     "lit_gans.core.game": "BaseGAN",
-    "lit_gans.families": "LabelGAN LatentGAN PairedGAN SequenceGAN UnpairedGAN",
+    "lit_gans.families": "CaptionGAN LabelGAN LatentGAN PairedGAN SequenceGAN UnpairedGAN",
     "lit_gans.core.encoder_decoder": "EncoderDecoder",
     "lit_gans.checkpoints": "load save take",
     "lit_gans.training": "Trainer fit score",
@@ -19,9 +19,9 @@ _NAMES = {
     "lit_gans.cli.own": "CLI",
     "lit_gans.models.references": "citation",
     "lit_gans.models": """
-        ACGAN AutoEncoder BEGAN CGAN Colorizer CycleGAN DCGAN DRAGAN EBGAN GAN HingeGAN InfoGAN LanguageModel LSGAN
-        PacGAN Pix2Pix ProjectionGAN R3GAN RelativisticGAN SAGAN Seq2Seq Seq2SeqGAN SeqGAN SGAN SNGAN StyleGAN2
-        UnrolledGAN VAE WeightNormGAN WGAN WGANGP CUT
+        ACGAN AutoEncoder BEGAN CGAN Colorizer CUT CycleGAN DCGAN DFGAN DRAGAN EBGAN GAN GANCLS HingeGAN InfoGAN
+        LanguageModel LSGAN PacGAN Pix2Pix ProjectionGAN R3GAN RelativisticGAN SAGAN Seq2Seq Seq2SeqGAN SeqGAN SGAN
+        SNGAN StackGAN StyleGAN2 UnrolledGAN VAE WeightNormGAN WGAN WGANGP
     """,
     "lit_gans.data": """
         Apple2Orange CaptionedGlyphs Captions CelebA Cezanne2Photo CIFAR10 Cityscapes Edges2Handbags Edges2Shoes
@@ -31,16 +31,9 @@ _NAMES = {
     """,
 }
 _ROOMS = "augment callbacks checkpoints cli data errors latents losses metrics models networks optim penalties training"
-_BASES = (
-    "GenerativeModel",
-    "BaseGAN",
-    "LatentGAN",
-    "LabelGAN",
-    "PairedGAN",
-    "SequenceGAN",
-    "UnpairedGAN",
-    "EncoderDecoder",
-)
+_BASES = """
+    GenerativeModel BaseGAN LatentGAN CaptionGAN LabelGAN PairedGAN SequenceGAN UnpairedGAN EncoderDecoder
+"""
 _HOME = {name: home for home, names in _NAMES.items() for name in names.split()}
 __all__ = ["__version__", *_HOME]
 
@@ -50,7 +43,7 @@ def __getattr__(name: str) -> object:
         return import_module(f"lit_gans.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'lit_gans' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}")
-    if name in _BASES:  # a LightningCLI of a base class finds short names, DCGAN say, among what is imported
+    if name in _BASES.split():  # a LightningCLI of a base class finds short names, DCGAN say, among what is imported
         import_module("lit_gans.models")
     return getattr(import_module(_HOME[name]), name)
 

@@ -60,6 +60,7 @@ from lit_gans.data import Unpaired as Unpaired
 from lit_gans.data import UnpairedGlyphs as UnpairedGlyphs
 from lit_gans.data import VanGogh2Photo as VanGogh2Photo
 from lit_gans.errors import UsageError as UsageError
+from lit_gans.families import CaptionGAN as CaptionGAN
 from lit_gans.families import LabelGAN as LabelGAN
 from lit_gans.families import LatentGAN as LatentGAN
 from lit_gans.families import PairedGAN as PairedGAN
@@ -73,9 +74,11 @@ from lit_gans.models import CUT as CUT
 from lit_gans.models import Colorizer as Colorizer
 from lit_gans.models import CycleGAN as CycleGAN
 from lit_gans.models import DCGAN as DCGAN
+from lit_gans.models import DFGAN as DFGAN
 from lit_gans.models import DRAGAN as DRAGAN
 from lit_gans.models import EBGAN as EBGAN
 from lit_gans.models import GAN as GAN
+from lit_gans.models import GANCLS as GANCLS
 from lit_gans.models import HingeGAN as HingeGAN
 from lit_gans.models import InfoGAN as InfoGAN
 from lit_gans.models import LSGAN as LSGAN
@@ -91,6 +94,7 @@ from lit_gans.models import SNGAN as SNGAN
 from lit_gans.models import Seq2Seq as Seq2Seq
 from lit_gans.models import Seq2SeqGAN as Seq2SeqGAN
 from lit_gans.models import SeqGAN as SeqGAN
+from lit_gans.models import StackGAN as StackGAN
 from lit_gans.models import StyleGAN2 as StyleGAN2
 from lit_gans.models import UnrolledGAN as UnrolledGAN
 from lit_gans.models import VAE as VAE
@@ -114,6 +118,7 @@ __all__ = [
     "__version__",
     "GenerativeModel",
     "BaseGAN",
+    "CaptionGAN",
     "LabelGAN",
     "LatentGAN",
     "PairedGAN",
@@ -136,9 +141,11 @@ __all__ = [
     "Colorizer",
     "CycleGAN",
     "DCGAN",
+    "DFGAN",
     "DRAGAN",
     "EBGAN",
     "GAN",
+    "GANCLS",
     "HingeGAN",
     "InfoGAN",
     "LanguageModel",
@@ -154,6 +161,7 @@ __all__ = [
     "SeqGAN",
     "SGAN",
     "SNGAN",
+    "StackGAN",
     "StyleGAN2",
     "UnrolledGAN",
     "VAE",

@@ -89,6 +89,29 @@ def scores_and_slopes(discriminator: Network, images: Tensor) -> tuple[Tensor, T
     return outputs, gradient.square().flatten(1).sum(1)  # (N, values) to (N,)
 
 
+def matching_aware(judge: Callable[[Tensor, Tensor], Tensor], image: Tensor, text: Tensor) -> Tensor:
+    """E (|grad_x D(x, s)|^2 + |grad_s D(x, s)|^2)^3 at real images with their own sentences, unweighted.
+
+    DF-GAN's matching-aware penalty (Tao et al. 2022, arXiv:2008.05865, eq. 1): one norm over both gradients, to the
+    sixth power, weight 2 in the paper. In float16 a sixth power overflows; this is float32.
+
+    Args:
+        judge: maps images (N, ...) and vectors (N, size) to scores (N,).
+        image: (N, ...) real images.
+        text: (N, size) the vectors of their sentences, which the penalty does not train.
+
+    Returns:
+        A 0-dim float32 tensor.
+    """
+    image, text = (_prepared(judge, values) for values in (image, text))
+    text.requires_grad_()
+    with torch.autocast(image.device.type, enabled=False), torch.enable_grad():
+        outputs, of_image = _gradient(lambda points: judge(points, text), image)
+        (of_text,) = torch.autograd.grad(outputs.sum(), text, create_graph=True)
+    squares = (full(gradient).square().flatten(1).sum(1) for gradient in (of_image, of_text))
+    return sum(squares, start=torch.zeros((), device=image.device)).pow(3).mean()
+
+
 def pull_away(features: Tensor) -> Tensor:
     """Mean squared cosine between the features of different samples, EBGAN's PT (Zhao et al. 2016, arXiv:1609.03126).
 

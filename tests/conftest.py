@@ -18,22 +18,42 @@ from lightning.pytorch import Trainer
 from warm import Command
 
 import lit_gans.models
-from lit_gans import SGAN, CaptionedGlyphs, Glyphs, LabelGAN, PairedGlyphs, UnpairedGlyphs
+from lit_gans import (
+    SGAN,
+    CaptionedGlyphs,
+    Glyphs,
+    GrammarLines,
+    LabelGAN,
+    NumberPairs,
+    PairedGlyphs,
+    UnpairedGlyphs,
+)
 from lit_gans.callbacks import Quality, SaveLast
 from lit_gans.checkpoints import AtomicCheckpointIO
 from lit_gans.cli.main import main
 from lit_gans.errors import UsageError
+from lit_gans.networks import RecurrentBackbone
 
 EVERY_MODEL = [getattr(lit_gans.models, name) for name in lit_gans.models.__all__]
-MODELS = [model for model in EVERY_MODEL if model.draws]
+MODELS = [model for model in EVERY_MODEL if model.draws and not model.of_texts]
 SHAPE = (1, 16, 16)
+TEXT_SHAPE = (34, 190)  # enough for every number of texts in these sets
 # options that make the networks of any backbone a few thousand weights
 NARROW = {"width": 4, "blocks": 1, "style_dim": 8, "generator_hidden": (16,), "discriminator_hidden": (16,)}
+NARROW |= {"layers": 1, "heads": 2}
+# what the command line takes from the data
+SHAPES = ("image_shape", "source_shape", "num_classes", "text_shape", "source_text_shape")
+_READER = RecurrentBackbone(width=8, dropout=0.0)
 # for models that would be slow otherwise, or show nothing in a few batches; no model needs an entry
 SMALL = {
     "CUT": {"features": 8},
     "CycleGAN": {"pool": 10},
+    "DFGAN": {"text_encoder": _READER},
+    "GANCLS": {"text_encoder": _READER},
     "InfoGAN": {"categories": (2,), "continuous": 1},
+    "Seq2SeqGAN": {"likelihood_steps": 0, "discriminator_steps": 0, "width": 8},
+    "SeqGAN": {"likelihood_steps": 0, "discriminator_steps": 0, "generator_every": 1, "filters": 4, "roll_outs": 1},
+    "StackGAN": {"text_encoder": _READER, "stage_one_steps": 6, "augmentation": 4, "refiner_width": 8, "blocks": 1},
     "UnrolledGAN": {"unrolled_steps": 2},
     **{name: {"generator_every": 1} for name in ("ProjectionGAN", "SNGAN", "WGAN", "WGANGP")},
 }
@@ -51,21 +71,30 @@ def arguments_for(cls, **given):
     Options of its backbone may be among the arguments that are given: ``discriminator_norm="none"``, say.
     """
     data = data_for(cls)
-    arguments = {"image_shape": data.image_shape}
+    arguments = {} if data.image_shape is None else {"image_shape": data.image_shape}
     if issubclass(cls, (LabelGAN, SGAN)):
         arguments["num_classes"] = data.num_classes
+    if cls.draws_by_text or cls.of_texts:
+        arguments["text_shape"] = TEXT_SHAPE if cls.of_texts else data.text_shape
     if {"source", "a"} & set(cls.needs):
-        arguments["source_shape"] = data.source_shape
-    if cls.draws and "generator" not in given:
+        arguments |= {"source_text_shape": TEXT_SHAPE} if cls.of_texts else {"source_shape": data.source_shape}
+    if cls.draws and _takes(cls, "latent_dim") and "generator" not in given:
         arguments["latent_dim"] = 8
     arguments |= SMALL.get(cls.__name__, {}) | given
     backbone = cls.default_backbone
     own = {"latent_dim", *inspect.signature(cls.__init__).parameters}
     options = {field.name: arguments.pop(field.name) for field in fields(backbone) if field.name in given.keys() - own}
     networks = {"generator", "discriminator", "encoder"} & given.keys()
-    if len(networks) < 2 and min(arguments["image_shape"][1:]) >= getattr(backbone, "smallest", 1):
+    sides = arguments.get("image_shape", SHAPE)[1:]
+    if len(networks) < 2 and min(sides) >= getattr(backbone, "smallest", 1):
         arguments.setdefault("backbone", narrow(backbone, **options))
     return arguments
+
+
+def _takes(cls, name):
+    """Whether a constructor of a model, or of one above it, names an argument."""
+    owners = [owner for owner in cls.__mro__ if "__init__" in vars(owner)]
+    return any(name in inspect.signature(owner.__init__).parameters for owner in owners)
 
 
 def small(cls, **given):
@@ -79,7 +108,14 @@ def glyphs(**arguments):
 
 
 def data_for(cls, **arguments):
-    """Drawn images, pairs or two domains, whatever a model learns from."""
+    """Drawn images, pairs or two domains, captions or texts, whatever a model learns from."""
+    if cls.of_texts and "source" in cls.needs:
+        return NumberPairs(**{"kinds": ["cardinal"], "largest": 999, "count": 40, "batch_size": 4, **arguments})
+    if cls.of_texts:
+        return GrammarLines(**{"count": 40, "batch_size": 4, **arguments})
+    if cls.draws_by_text:
+        few = {"characters": "01", "size": SHAPE[1:], "count": 40, "batch_size": 4}
+        return CaptionedGlyphs(**{**few, **arguments})
     if cls.draws:
         return glyphs(**arguments)
     kinds = {("source", "target"): PairedGlyphs, ("a", "b"): UnpairedGlyphs, ("image",): CaptionedGlyphs}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import MODELS, glyphs, narrow, small, trainer
+from conftest import MODELS, data_for, narrow, small, trainer
 
 import lit_gans
 from lit_gans import networks
@@ -19,7 +19,7 @@ from lit_gans.errors import UsageError
 
 BACKBONES = [
     getattr(networks, f"{name}Backbone")
-    for name in ("MLP", "DCGAN", "ResNet", "R3", "Style", "WeightNorm", "SemiSupervised", "BEGAN")
+    for name in ("MLP", "DCGAN", "ResNet", "R3", "Style", "WeightNorm", "SemiSupervised", "BEGAN", "Fusion")
 ]
 SIZES = [(16, 16), (19, 35)]  # one that halves evenly, and one that does not in either direction
 PAGE = Path(__file__).parents[1] / "docs" / "backbones.md"
@@ -28,7 +28,7 @@ MARK = "<!-- matrix -->"
 
 def plays(game, backbone, size, folder):
     """One batch, a checkpoint and a sample; True if the model that comes back draws the same."""
-    data = glyphs(size=size)
+    data = data_for(game, size=size)
     arguments = {"image_shape": data.image_shape, "backbone": narrow(backbone()), "latent_dim": 8}
     model = small(game, **arguments)
     run = trainer(folder, max_steps=1, limit_val_batches=0)
@@ -39,7 +39,9 @@ def plays(game, backbone, size, folder):
     loaded = lit_gans.load(file)
     images = model.sample(2, seed=0)
     return (
-        images.shape == (2, 1, *size) and type(loaded.backbone) is backbone and loaded.sample(2, seed=0).equal(images)
+        images.shape == (2, *data.image_shape)
+        and type(loaded.backbone) is backbone
+        and loaded.sample(2, seed=0).equal(images)
     )
 
 

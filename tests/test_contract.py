@@ -11,6 +11,7 @@ import torch
 from conftest import (
     EVERY_MODEL,
     SHAPE,
+    SHAPES,
     SMALL,
     arguments_for,
     assert_equal,
@@ -37,18 +38,24 @@ from lit_gans import (
     CycleGAN,
     InfoGAN,
     LabelGAN,
+    StackGAN,
     StyleGAN2,
     UnrolledGAN,
 )
 from lit_gans.checkpoints.recording import plain
 from lit_gans.cli.main import main
+from lit_gans.core.texts import Texts
 from lit_gans.optim import Adam, LinearDecay
+from lit_gans.text import ended
 
-DRAWING = [model for model in EVERY_MODEL if model.draws]
+DRAWING = [model for model in EVERY_MODEL if model.draws and not model.of_texts]
+WRITING = [model for model in EVERY_MODEL if model.draws and model.of_texts]
+TEXTS = ["ten", "nineteen"]  # whose letters every set of numbers has
 GAMES = [model for model in EVERY_MODEL if issubclass(model, BaseGAN)]
 # One for each kind of state that a run may stop in the midst of: of two optimizers, of styles and path lengths,
-# BEGAN's k, the averaged classifier, one optimizer for two networks, pools of earlier fakes, and hints drawn on the go.
-KINDS_OF_STATE = [GAN, StyleGAN2, BEGAN, SGAN, VAE, CycleGAN, Colorizer]
+# BEGAN's k, the averaged classifier, one optimizer for two networks, pools of earlier fakes, hints drawn on the go, and
+# two stages with captions that are remembered.
+KINDS_OF_STATE = [GAN, StyleGAN2, BEGAN, SGAN, VAE, CycleGAN, Colorizer, StackGAN]
 LABELLED = [model for model in DRAWING if issubclass(model, LabelGAN)]
 PACED = [DCGAN, StyleGAN2, UnrolledGAN]  # the plain game, turns that count batches themselves, steps inside a step
 SCHEDULE = partial(LinearDecay, steps=18, end=0.1)
@@ -92,12 +99,14 @@ class Turns(Watch):
     def on_before_optimizer_step(self, trainer, pl_module, optimizer):
         if not isinstance(pl_module, BaseGAN):
             return
-        players = {"generator": pl_module.generator, "discriminator": pl_module.discriminator}
+        players = {name: getattr(pl_module, name) for name in pl_module.players}
         own = {id(p) for group in optimizer.param_groups for p in group["params"]}
         (player,) = [name for name, net in players.items() if {id(p) for p in net.parameters()} == own]
-        (other,) = set(players) - {player}
-        assert not any(p.requires_grad for p in players[other].parameters())
-        assert all(p.requires_grad and p.grad is not None for p in players[player].parameters())
+        others = [net for name, net in players.items() if name != player]
+        assert not any(p.requires_grad for net in others for p in net.parameters())
+        moving = [p.grad is not None for p in players[player].parameters() if p.requires_grad]
+        # of a generator of two stages one rests
+        assert len(moving) == len(own) and (all(moving) or (any(moving) and pl_module.stages > 1))
         self.turns.append(player)
 
 
@@ -128,7 +137,7 @@ def record(model_class, tmp_path_factory):
 
 def few_batches(cls, **arguments):
     """Data of five batches an epoch."""
-    sizes = {"count": 20, "batch_size": 4} if cls.draws else {"count": 10, "batch_size": 2}
+    sizes = {"count": 20, "batch_size": 4} if cls.draws or cls.of_texts else {"count": 10, "batch_size": 2}
     return data_for(cls, **sizes, **arguments)
 
 
@@ -142,9 +151,13 @@ def moved(network, before):
 
 
 def drawn(model, seed=0):
-    """Images that depend on all that a model has learned: samples, or translations of the same images."""
+    """Something that depends on all that a model has learned: samples, or what it makes of the same images or texts."""
     if model.draws:
         return model.sample(4, seed=seed)
+    if model.translates_texts:
+        return model.translate_tokens(model.encode_text(TEXTS, "source"))
+    if model.of_texts:
+        return model.encode_texts(["the key is red", "many children sang yesterday"])
     shape = model.source_shape
     return model.translate(torch.rand(4, *shape, generator=torch.Generator().manual_seed(1)) * 2 - 1, seed=seed)
 
@@ -155,13 +168,18 @@ def drawn(model, seed=0):
 @each(GAMES)
 def test_both_players_move_in_turn(record):
     model = record.model
-    assert record.turns == ["discriminator", "generator"] * BATCHES
+    if model.stages > 1:
+        first = SMALL[type(model).__name__]["stage_one_steps"]
+        judges = ["discriminator"] * first + ["large_discriminator"] * (BATCHES - first)
+    else:
+        judges = ["discriminator"] * BATCHES
+    assert record.turns == [player for judge in judges for player in (judge, "generator")]
     assert all(moved(getattr(model, name), before) for name, before in record.before.items())
-    assert all(p.requires_grad for p in [*model.generator.parameters(), *model.discriminator.parameters()])
+    assert all(p.requires_grad for name in model.players for p in getattr(model, name).parameters())
     assert record.checkpoint["global_step"] == BATCHES == len(record.outputs)
-    for outputs in record.outputs:
-        for player in ("discriminator", "generator"):
-            terms = [v for k, v in outputs.items() if k.startswith(player) and not k.endswith("/loss")]
+    for outputs, judge in zip(record.outputs, judges, strict=True):
+        for player in (judge, "generator"):
+            terms = [v for k, v in outputs.items() if k.startswith(f"{player}/") and not k.endswith("/loss")]
             assert terms and all(t.ndim == 0 and torch.isfinite(t) and not t.requires_grad for t in terms)
             torch.testing.assert_close(sum(terms), outputs[f"{player}/loss"])
 
@@ -176,8 +194,10 @@ def test_sample_is_the_average(record, model_class):
     model, noise, images = record.model, torch.randn(3, 8), {}
     inputs = (noise, torch.eye(2)[[0, 1, 0]]) if issubclass(model_class, LabelGAN) else (noise,)
     given = {"code": model.codes(3)} if issubclass(model_class, InfoGAN) else {}
+    given |= {"text": ["a small red one on blue"] * 3} if model.draws_by_text else {}
     for name, network in (("average", model.generator_ema.module), ("last", model.generator)):
-        images[name] = network.eval()(*inputs, *given.values())
+        told = [network.eval().read(model.encode_text(given["text"]))] if model.draws_by_text else given.values()
+        images[name] = network.eval()(*inputs, *told)
     torch.testing.assert_close(model.sample(noise=noise, **given), images["average"])
     assert not torch.equal(model.sample(noise=noise, **given), images["last"])
     assert small(model_class, ema_decay=0).generator_ema is None
@@ -257,7 +277,7 @@ def test_bf16(model_class, tmp_path):
     assert len(watch.outputs) == 6 and watch.validations
     assert all(torch.isfinite(v) and v.dtype == torch.float32 for o in watch.outputs for v in o.values())
     shown = [v for o in watch.validations if o for v in o.get("shown", {}).values()]
-    assert all(v.dtype == torch.float32 for v in shown) and (model_class.draws or shown)
+    assert all(v.dtype == torch.float32 for v in shown) and (model_class.draws or model_class.of_texts or shown)
 
 
 # -------------------------------------------------------------------- without the recorded run
@@ -268,7 +288,7 @@ def test_sample(model_class):
     model = small(model_class)
     model.train()
     images = model.sample(5, seed=1)
-    assert images.shape == (5, *SHAPE) and images.dtype == torch.float32 and not images.requires_grad
+    assert images.shape == (5, *model.shape) and images.dtype == torch.float32 and not images.requires_grad
     assert images.abs().max() <= 1 and images.std() > 0
     torch.testing.assert_close(images, model.sample(5, seed=1), rtol=0, atol=0)
     assert not torch.equal(images, model.sample(5, seed=2))
@@ -289,6 +309,7 @@ def test_arguments_are_kept_as_given(model_class):
 
 def first_optimizer(model):
     made = model.configure_optimizers()
+    made = made["optimizer"] if isinstance(made, dict) else made
     return made[0][0] if isinstance(made, tuple) else made
 
 
@@ -296,8 +317,9 @@ def first_optimizer(model):
 def test_a_checkpoint_of_the_command_line_describes_itself(model_class, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data, given = type(data_for(model_class)).__name__, arguments_for(model_class)
-    flags = [f"--model={model_class.__name__}", "--model.clip_norm=1.0", f"--data={data}", "--data.size=[16,16]"]
-    own = [name for name in given if name not in ("image_shape", "source_shape", "num_classes")]  # not from the data
+    flags = [f"--model={model_class.__name__}", "--model.clip_norm=1.0", f"--data={data}"]
+    flags += [] if model_class.of_texts else ["--data.size=[16,16]"]
+    own = [name for name in given if name not in SHAPES]
     flags += [f"--model.{name}={json.dumps(plain(name, given[name]))}" for name in own]
     flags += ["--data.count=40", "--data.batch_size=4", "--model.optimizer.lr=0.001", "--trainer.accelerator=cpu"]
     # no validation, so no scores: those have their own tests
@@ -308,12 +330,13 @@ def test_a_checkpoint_of_the_command_line_describes_itself(model_class, tmp_path
     loaded, default = lit_gans.load(path), small(model_class)
     assert type(loaded) is model_class and loaded.clip_norm == 1.0 and loaded.image_shape == default.image_shape
     assert loaded.training and type(model_class.load_from_checkpoint(path)) is model_class
-    assert first_optimizer(loaded).param_groups[0]["lr"] == 0.001
+    (group, *_) = first_optimizer(loaded).param_groups
+    assert group.get("initial_lr", group["lr"]) == 0.001  # some have a schedule, which warms up
     assert type(first_optimizer(loaded)) is type(first_optimizer(default))
 
 
 @pytest.mark.parametrize("form", ["image", "pair"])
-@each(DRAWING, quick=[*KINDS_OF_STATE, *LABELLED])
+@each([model for model in DRAWING if not model.draws_by_text], quick=[*KINDS_OF_STATE, *LABELLED])
 def test_a_users_own_loader(model_class, tmp_path, form):
     images = torch.rand(16, *SHAPE) * 2 - 1
     dataset = TensorDataset(images, torch.arange(16) % 2) if form == "pair" else images
@@ -326,7 +349,7 @@ def test_a_users_own_loader(model_class, tmp_path, form):
     assert moved(model.generator, before)
 
 
-@each([model for model in EVERY_MODEL if not model.draws])
+@each([model for model in EVERY_MODEL if model.domains])
 def test_translate(model_class):
     model = small(model_class)
     images = torch.rand(3, *model.source_shape) * 2 - 1
@@ -341,11 +364,37 @@ def test_translate(model_class):
     refused(lambda: model.sample(2), model_class.__name__, "translate")
 
 
-@each([model for model in EVERY_MODEL if not model.draws])
+@each(WRITING)
+def test_write(record, model_class):
+    model = record.model.train()
+    state = torch.get_rng_state()
+    tokens = model.sample(5, seed=1)
+    assert torch.equal(state, torch.get_rng_state())
+    assert len(tokens) == 5 and tokens.dtype == torch.int64 and tokens.shape[1] <= model.longest()
+    assert torch.equal(tokens, ended(tokens)) and tokens.max() < model.text_shape[1]
+    assert torch.equal(tokens, model.sample(5, seed=1)) and not torch.equal(tokens, model.sample(5, seed=2))
+    assert model.write(5, seed=1) == model.decode_text(tokens)
+    assert all(module.training for module in model.generator_ema.module.modules())
+    refused(lambda: model.write(2, guidance=3.0), "does not draw by guidance")
+    refused(lambda: model.write(2, text=" "), "texts that are not empty")
+
+
+@each([model for model in EVERY_MODEL if model.translate_text is not Texts.translate_text])
+def test_translate_text(record, model_class):
+    model = record.model
+    made = model.translate_text(TEXTS)
+    assert len(made) == 2 and made == model.translate_text(TEXTS) and model.translate_text(TEXTS[0]) == made[:1]
+    assert len(model.translate_text(TEXTS, beams=3)) == 2
+    refused(lambda: model.translate_text(""), "texts that are not empty")
+    refused(lambda: model.translate_text("nine" * 50), "shorten it")
+    refused(lambda: model.translate_text("zwölf"), "is not in the vocabulary")
+
+
+@each([model for model in EVERY_MODEL if not model.draws or model.of_texts])
 def test_a_translation_is_the_averages(record):
     """It is what the plain generator makes once it has the average's weights."""
     model, average = lit_gans.load(record.last), drawn(record.model)
     model.generator_ema = None
-    assert not torch.equal(drawn(model), average)
+    assert model.of_texts or not torch.equal(drawn(model), average)  # the likeliest token may be the same
     model.generator.load_state_dict(record.model.generator_ema.module.state_dict())
     assert torch.equal(drawn(model), average)

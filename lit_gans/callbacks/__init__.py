@@ -9,6 +9,7 @@ from lit_gans.callbacks.rates import RateCheck
 from lit_gans.callbacks.reconstruction import Reconstruction
 from lit_gans.callbacks.report import RunReport
 from lit_gans.callbacks.sample_grid import SampleGrid
+from lit_gans.callbacks.sample_text import SampleText
 from lit_gans.callbacks.save_last import SaveLast
 from lit_gans.callbacks.usual import default
 
@@ -22,6 +23,7 @@ __all__ = [
     "Reconstruction",
     "RunReport",
     "SampleGrid",
+    "SampleText",
     "SaveLast",
     "default",
 ]

@@ -5,12 +5,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lit_gans.callbacks.quality import Quality
+from lit_gans.callbacks.strangers import seen
 from lit_gans.errors import UsageError
 from lit_gans.metrics.scoring import OF_COVERAGE, VALUES
 
@@ -30,7 +32,7 @@ class Best(ModelCheckpoint):
     ``best_{val/fid:.1f}`` names a file, not a file in a folder.
 
     Its arguments are those of ``ModelCheckpoint``. ``monitor="auto"`` is the first score of `Quality` of which less is
-    better.
+    better; a model of texts says by its ``best_score`` which value it is, and whether less of it is better.
     """
 
     #: tells `Quality` that validations without a score do no harm
@@ -45,10 +47,7 @@ class Best(ModelCheckpoint):
         """Chooses the score, if it is left to ``auto``; refuses one that `Quality` does not compute."""
         self._warned = False
         quality = _quality(trainer)
-        if self.monitor == AUTO and quality is None:
-            raise UsageError('Best(monitor="auto") needs scores to choose from: add Quality(), or name what to monitor')
-        if self.monitor == AUTO:
-            self.monitor = automatic(quality, pl_module, trainer.datamodule)  # type: ignore[attr-defined]
+        self.choose(quality, pl_module, trainer.datamodule)  # type: ignore[attr-defined]
         super().setup(trainer, pl_module, stage)
         if stage != "fit" or quality is None or trainer.limit_val_batches == 0 or self.monitor not in _SCORES:
             return
@@ -57,6 +56,29 @@ class Best(ModelCheckpoint):
                 f"best.monitor is {self.monitor}, but the scores of this run are {', '.join(names)}; name one of them "
                 "or add the score to quality.scores"
             )
+
+    def choose(self, quality: Quality | None, model: Any, data: Any) -> None:
+        """Chooses the score, if it is left to ``auto``.
+
+        A model of texts that does not say its ``best_score`` keeps no best checkpoint.
+
+        Raises:
+            UsageError: if there is no score to choose from.
+        """
+        model = seen(model)
+        if self.monitor != AUTO:
+            return
+        if model.best_score is not None:
+            self.monitor, self.mode = model.best_score
+            self.kth_value = torch.tensor(float("inf" if self.mode == "min" else "-inf"))
+        elif model.of_texts:
+            self.monitor, self.save_top_k = None, 0
+        elif quality is None:
+            raise UsageError('Best(monitor="auto") needs scores to choose from: add Quality(), or name what to monitor')
+        else:
+            # a user's own data module may not give its images' shape, and a model with given networks may not either
+            shape = getattr(data, "image_shape", None) or getattr(model, "image_shape", None) or _USUAL
+            self.monitor = quality.monitor(shape)
 
     def on_sanity_check_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Refuses a name that no validation logs; by now the model has logged all that it logs in one."""
@@ -110,17 +132,6 @@ class Best(ModelCheckpoint):
             if name in metrics:
                 metrics = {**metrics, plain: metrics[name]}
         return super().format_checkpoint_name(metrics, template or None, ver, prefix)
-
-
-def automatic(quality: Any, model: Any, data: Any) -> str:
-    """The score that decides where nobody has named one: the first of which less is better.
-
-    Raises:
-        UsageError: if there is none.
-    """
-    # a user's own data module may not give its images' shape, and a model with given networks may not either
-    shape = getattr(data, "image_shape", None) or getattr(model, "image_shape", None) or _USUAL
-    return str(quality.monitor(shape))
 
 
 def logged(trainer: Trainer, pl_module: Any) -> set[str]:

@@ -2,7 +2,7 @@
 
 All of them hold losses, scores and the model's arguments, as Lightning logs them. Beside these:
 
-| logger | writes to | pictures | protocol of the scores | options of the run | checkpoints |
+| logger | writes to | pictures, texts | protocol of the scores | options of the run | checkpoints |
 |---|---|---|---|---|---|
 | `csv` | the run folder | `samples/` | `scores.jsonl` | `config.yaml` | `checkpoints/` |
 | `wandb` | `wandb/` in the run folder, and the server | yes | in the configuration | the configuration | `log_model` |
@@ -15,7 +15,8 @@ one store; it is a database because MLflow no longer writes plain files. Other l
 
 import json
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,26 @@ def show(trainer: Trainer, name: str, picture: Tensor, step: int) -> None:
             logger.experiment.log_image(logger.run_id, to_image(picture), key=name, step=step)
 
 
+def show_texts(trainer: Trainer, name: str, columns: Mapping[str, Sequence[str]], step: int) -> None:
+    """Gives texts, as a table, to the loggers that take some.
+
+    Args:
+        trainer: whose loggers they are.
+        name: of the table, the same at every step.
+        columns: texts by the name of their column, all equally many.
+        step: batches done.
+    """
+    rows = [list(row) for row in zip(*columns.values(), strict=True)]
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            logger.log_table(name, columns=[*columns], data=rows, step=step)
+        elif isinstance(logger, TensorBoardLogger):
+            logger.experiment.add_text(name, _as_table([*columns], rows), step)
+        elif isinstance(logger, MLFlowLogger):
+            text = _as_table([*columns], rows)
+            logger.experiment.log_text(logger.run_id, text, f"{name}_{step:07}.md")
+
+
 def tell_options(trainer: Trainer, folder: Path, text: str) -> None:
     """Gives the options of the run, as YAML, to the loggers that hold them, and its folder; the first device calls it.
 
@@ -196,3 +217,14 @@ def _log_artifact(logger: WandbLogger, path: Path) -> None:
 def _as_code(text: str) -> str:
     """Markdown that keeps lines as they are."""
     return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def _as_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table of texts, in which no character of theirs is markup."""
+    lines = [list(names), ["---"] * len(names), *([_plain(text) for text in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _plain(text: str) -> str:
+    """A text as it is, in Markdown."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+.!|~-])", r"\\\1", " ".join(text.splitlines()))

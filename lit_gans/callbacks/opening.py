@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import CSVLogger
 from lit_gans.callbacks.length import all_batches, by_epochs, counted, first_validation, seconds_allowed, words
 from lit_gans.callbacks.quality import Quality
 from lit_gans.callbacks.sample_grid import SampleGrid
+from lit_gans.callbacks.sample_text import SampleText
 from lit_gans.callbacks.save_last import SaveLast
 from lit_gans.callbacks.strangers import seen
 
@@ -102,6 +103,25 @@ def _batches(trainer: Trainer, model: Any) -> Rows:
 
 def _watched(trainer: Trainer, model: Any) -> Rows:
     """Scores, pictures and checkpoints."""
+    if seen(model).of_texts:
+        yield from _texts(trainer)
+    else:
+        yield from _pictures(trainer, model)
+    yield "checkpoints", ", ".join(_checkpoints(trainer)) or "off"
+    others = [type(logger).__name__ for logger in trainer.loggers if not isinstance(logger, CSVLogger)]
+    if others and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        yield "loggers", f"CSV, {', '.join(others)}"
+
+
+def _texts(trainer: Trainer) -> Rows:
+    """What is measured of a model of texts, which measures itself, and what is written of it."""
+    yield "scores", _unscored(trainer) or "the model's own, after each validation"
+    writer = first(trainer, SampleText)
+    yield "texts", "off" if writer is None else f"{writer.count} of the model's, after each validation and at the end"
+
+
+def _pictures(trainer: Trainer, model: Any) -> Rows:
+    """What is measured of a model of images, and what is drawn of it."""
     yield "scores", _scores(trainer, model)
     grid = first(trainer, SampleGrid)
     if grid is None:
@@ -112,10 +132,6 @@ def _watched(trainer: Trainer, model: Any) -> Rows:
         often = [f"{_each(grid.every_n_epochs)} epoch"] if grid.every_n_epochs else []
         often += [f"{_each(grid.every_n_steps)} batch"] if grid.every_n_steps else []
         yield "pictures", f"{grid.count} samples after {' and '.join(often) or 'the last batch'}"
-    yield "checkpoints", ", ".join(_checkpoints(trainer)) or "off"
-    others = [type(logger).__name__ for logger in trainer.loggers if not isinstance(logger, CSVLogger)]
-    if others and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-        yield "loggers", f"CSV, {', '.join(others)}"
 
 
 def _each(number: int) -> str:
@@ -126,17 +142,24 @@ def _scores(trainer: Trainer, model: Any) -> str:
     quality = first(trainer, Quality)
     if quality is None:
         return "off"
-    start = first_validation(trainer)
-    if isinf(start):
-        return "none, since there is no validation"
-    if start > all_batches(trainer):
-        return f"none, since the first validation would be after batch {start:,.0f}"
+    if reason := _unscored(trainer):
+        return reason
     names = [name.removeprefix("val/") for name in quality.names(trainer, model)]
     by = "" if quality.network_name is None else f" by {quality.network_name}"
     often = "as often as a tenth of the time allows, and at the end"
     if quality.pace.fixed is not None:
         often = f"after {_each(quality.pace.fixed)} validation"
     return f"{_some(names)}{by}, {often}"
+
+
+def _unscored(trainer: Trainer) -> str:
+    """Why nothing is measured; empty if something is."""
+    start = first_validation(trainer)
+    if isinf(start):
+        return "none, since there is no validation"
+    if start > all_batches(trainer):
+        return f"none, since the first validation would be after batch {start:,.0f}"
+    return ""
 
 
 def _some(names: Sequence[str]) -> str:

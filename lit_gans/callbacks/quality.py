@@ -21,7 +21,7 @@ from lit_gans.errors import UsageError
 from lit_gans.metrics.by_class import classes_in_turn, drop_unreliable_accuracy, refuse_unlabelled, tells_classes
 from lit_gans.metrics.coverage import measure_coverage, mode_coverage
 from lit_gans.metrics.features import Features, feature_network
-from lit_gans.metrics.material import drawn, is_points, own_batches, real_batches, why_not_read
+from lit_gans.metrics.material import drawn, is_points, own_batches, real_batches, sentences, why_not_read
 from lit_gans.metrics.protocol import Protocol, Scores, describe_data
 from lit_gans.metrics.scoring import (
     LOWER_IS_BETTER,
@@ -52,6 +52,8 @@ class Quality(Callback):
 
     Models that translate are scored by their translations of all validation images, which are compared with the
     validation images of the target domain.
+
+    A model of texts is passed over: it measures itself, by ``val/nll`` or ``val/bleu``.
 
     It scores any LightningModule that has ``sample(n)``, which gives (n, channels, height, width) in [-1, 1].
 
@@ -141,6 +143,8 @@ class Quality(Callback):
     def names(self, trainer: Trainer, pl_module: Any) -> list[str]:
         """The names of the values that a validation may log."""
         pl_module = seen(pl_module)
+        if pl_module.of_texts:
+            return []
         scores = self._chosen(pl_module, _shape(trainer, pl_module))
         known = pl_module.draws and mode_coverage(trainer.datamodule) is not None  # type: ignore[attr-defined]
         values = [value for name in scores for value in VALUES[name]]
@@ -158,7 +162,7 @@ class Quality(Callback):
         pl_module = seen(pl_module)
         shape = _shape(trainer, pl_module)
         unused = trainer.limit_test_batches == 0 if stage == "test" else trainer.limit_val_batches == 0
-        if stage not in ("fit", "validate", "test") or unused:
+        if stage not in ("fit", "validate", "test") or unused or pl_module.of_texts:
             return
         Scoring(self._chosen(pl_module, shape), self._features(shape), strict=False)
         if stage == "fit":
@@ -194,8 +198,8 @@ class Quality(Callback):
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Decides whether this validation is scored."""
-        fitting = trainer.state.fn == "fit"
-        self.due = not trainer.sanity_checking and (
+        fitting, images = trainer.state.fn == "fit", not seen(pl_module).of_texts
+        self.due = (images and not trainer.sanity_checking) and (
             not fitting or self.pace.validate(trainer, lambda: self._guess(seen(pl_module)))
         )
         self._begin()
@@ -247,7 +251,7 @@ class Quality(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """The same in a test."""
-        if not seen(pl_module).draws:
+        if not seen(pl_module).draws and not seen(pl_module).of_texts:
             self._compare(pl_module, outputs, "test")
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
@@ -263,7 +267,8 @@ class Quality(Callback):
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measures and logs."""
-        self.measure(trainer, seen(pl_module), "test", "test")
+        if not seen(pl_module).of_texts:
+            self.measure(trainer, seen(pl_module), "test", "test")
 
     # ---------------------------------------------------------------- measuring, on all devices or on none
 
@@ -277,7 +282,7 @@ class Quality(Callback):
             began = monotonic()
             scoring.reset()
             count = min(self._wanted(scoring), _limit(trainer, stage))
-            for part in shared(self._fakes(scoring, trainer, pl_module, count)):
+            for part in shared(self._fakes(scoring, trainer, pl_module, count, split)):
                 scoring.take(part, real=False)
                 self.watcher("scoring", scoring.counts[False], count if pl_module.draws else 0)
             self.watcher("comparing", 0, 0)
@@ -337,12 +342,13 @@ class Quality(Callback):
         if scoring.counts[True]:
             self.complete.add(split)
 
-    def _fakes(self, scoring: Scoring, trainer: Trainer, pl_module: Any, count: int) -> Iterator[Part]:
+    def _fakes(self, scoring: Scoring, trainer: Trainer, pl_module: Any, count: int, split: str) -> Iterator[Part]:
         """This device's share of the samples or translations."""
         if not pl_module.draws:
             yield from self._kept(False)
             return
-        for images in drawn(pl_module, count, self.seed, trainer.global_rank, trainer.world_size):
+        text = sentences(pl_module, trainer.datamodule, split, count)  # type: ignore[attr-defined]
+        for images in drawn(pl_module, count, self.seed, trainer.global_rank, trainer.world_size, text=text):
             yield scoring.look(images, False, classes_in_turn(pl_module, len(images)))
 
     def _images(self, trainer: Trainer, split: str) -> Iterator[tuple[Tensor, Tensor | None]]:

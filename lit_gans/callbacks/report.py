@@ -124,6 +124,9 @@ class RunReport(Callback):
 
     def _scores(self, trainer: Trainer) -> str:
         standing = self.standing
+        if seen(trainer.lightning_module).of_texts and standing.name is None:
+            own = {name: value for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
+            return ", ".join(f"{name} {float(value):.4g}" for name, value in own.items()) or "scores were not measured"
         if standing.last is None or standing.best is None:
             why = "are off" if opening.first(trainer, Quality) is None else "were not measured"
             return f"scores {why}" if standing.name is None else f"{standing.name} was not measured"
@@ -146,6 +149,15 @@ def _why(trainer: Trainer) -> str:
     return " (stopped early)" if trainer.should_stop else ""
 
 
+def _command(model: Any, run: str) -> str:
+    """The command that uses a model's checkpoint."""
+    if model.draws:
+        return f"sample {run}"
+    if model.translates_texts:
+        return f'translate {run} --text "..."'
+    return f"embed {run} LINES.txt" if model.of_texts else f"translate {run} PICTURES --output FOLDER"
+
+
 def results(folder: Path, model: Any, limit: str = "epochs") -> list[str]:
     """Lines that say what is in a run's folder, and the commands that use it; ``limit`` is what a longer run raises."""
     run = Run(folder)
@@ -156,7 +168,7 @@ def results(folder: Path, model: Any, limit: str = "epochs") -> list[str]:
     lines = [f"{folder} has {', '.join(files)}" if files else f"nothing was written into {folder}"]
     name, commands = quote(str(folder)), []
     if saved and not isinstance(seen(model), Stranger):  # whose checkpoints no command reads
-        command = f"lit-gans sample {name}" if model.draws else f"lit-gans translate {name} PICTURES --output FOLDER"
+        command = f"lit-gans {_command(model, name)}"
         own = to_trust(model)  # a class of one's own is imported only if its package is named
         commands.append(f"{command} --trust {' '.join(own)}" if own else command)
     if run.metrics.is_file():

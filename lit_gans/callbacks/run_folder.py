@@ -18,7 +18,12 @@ from lit_gans.runs import Run
 
 _made: list[tuple[Path, list[Path]]] = []  # folders of runs, each with the folders that were made around it
 _EVENTS = "events.out.tfevents"  # TensorBoard makes a file as soon as it is asked
-_MADE_BY_ALL = {"config.yaml", "hparams.yaml", "samples/real.png"}  # what a run writes before its first batch is done
+_MADE_BY_ALL = {
+    "config.yaml",
+    "hparams.yaml",
+    "samples/real.png",
+    "samples/real.txt",
+}  # what a run writes before its first batch is done
 
 
 class RunLogger(CSVLogger):

@@ -14,6 +14,7 @@ from lit_gans.callbacks.strangers import Stranger, refuse_without_samples, seen
 from lit_gans.errors import UsageError
 from lit_gans.images.grid import beside, grid, refuse_undrawable
 from lit_gans.images.photos import write_picture
+from lit_gans.images.sheet import captioned
 
 _MOST = 10_000  # samples in a picture that can still be opened
 _ROWS = 8  # of translations
@@ -23,7 +24,8 @@ _WIDEST = 50  # classes beside each other that can still be told apart on a scre
 class SampleGrid(Callback):
     """A grid of samples from a fixed noise: a PNG in ``<run>/samples``, and in the loggers that take pictures.
 
-    For a model that draws by class, each column is one class, and ``count`` is rounded down to whole rows.
+    For a model that draws by class, each column is one class, and ``count`` is rounded down to whole rows. For one that
+    draws by a sentence, each image has its own under it.
 
     Beside them ``real.png`` shows the first training batch as the model gets it: look at it before you wait for a run.
     Models that reconstruct also show held-out images beside their reconstructions, after every validation. Models that
@@ -135,7 +137,7 @@ class SampleGrid(Callback):
         """Draws one grid now, unless this step has one."""
         step, model = trainer.global_step, seen(pl_module)
         silent = not trainer.is_global_zero or trainer.fast_dev_run  # type: ignore[attr-defined]
-        if step == self.drawn or silent or not model.draws:
+        if step == self.drawn or silent or not model.draws or model.of_texts:
             return
         self.drawn = step
         columns = model.columns if 0 < model.columns <= _WIDEST else None
@@ -147,7 +149,8 @@ class SampleGrid(Callback):
                 raise
             return self._refuse(error)
         if self._drawable(images):
-            self._show(trainer, "step", grid(images, columns), step)
+            words = model.captions(count)
+            self._show(trainer, "step", captioned(images, words) if words else grid(images, columns), step)
 
     def _drawable(self, *batches: Tensor) -> bool:
         """Whether a picture can show these batches; warns, once in a run, if not."""

@@ -43,10 +43,13 @@ class Stranger:
     """
 
     draws: ClassVar[bool] = True
+    of_texts: ClassVar[bool] = False
+    best_score: ClassVar[None] = None
     draws_classes: ClassVar[bool] = False
     draws_from_latents: ClassVar[bool] = False
     known_classes: ClassVar[None] = None
     num_classes: ClassVar[None] = None
+    draws_by_text: ClassVar[bool] = False
     domains: ClassVar[tuple[str, ...]] = ()
     columns: ClassVar[int] = 0
     repeats: ClassVar[bool] = False
@@ -88,6 +91,10 @@ class Stranger:
     def gradient_norms(self) -> dict[str, Tensor]:
         """None: the module does not keep them."""
         return {}
+
+    def captions(self, n: int) -> list[str]:
+        """None: the module is not asked by which sentences it draws."""
+        return []
 
     def _logs_this_batch(self) -> bool:
         trainer: Any = self.module.trainer

@@ -14,6 +14,7 @@ from lit_gans.callbacks.quality import Quality
 from lit_gans.callbacks.rates import RateCheck
 from lit_gans.callbacks.report import RunReport
 from lit_gans.callbacks.sample_grid import SampleGrid
+from lit_gans.callbacks.sample_text import SampleText
 from lit_gans.callbacks.save_last import SaveLast
 from lit_gans.callbacks.stopping import StoppingCheck
 
@@ -30,13 +31,13 @@ def default(
 ) -> list[Callback]:
     """The callbacks of a run from the command line: ``Trainer(callbacks=lit_gans.callbacks.default())``.
 
-    They are `Quality`, `SampleGrid`, `SaveLast`, `Best`, `CollapseMonitor`, `RateCheck`, `RunReport`, `ProgressBar`,
+    They are `Quality`, `SampleGrid`, `SampleText`, `SaveLast`, `Best`, `CollapseMonitor`, `RateCheck`, `RunReport`, `ProgressBar`,
     and a check of the score by which an ``EarlyStopping`` stops. `lit_gans.Trainer` has them by itself, and a run
     folder besides.
 
     Args:
         scores: measure scores after validations, and keep the checkpoint with the best.
-        pictures: draw grids of samples.
+        pictures: draw grids of samples, and write those of a model of texts.
         checkpoints: keep the last checkpoint and, with scores, the best. Without, Ctrl-C still finishes the batch.
         monitor: watch for a collapse and for learning rates that are far too high.
         report: print what the run finds and does before it begins, and what there is at its end.
@@ -57,6 +58,7 @@ def default(
     usual: list[tuple[bool, type, type, dict[str, Any]]] = [
         (scores, Quality, Quality, {}),
         (pictures, SampleGrid, SampleGrid, {}),
+        (pictures, SampleText, SampleText, {}),
         (True, SaveLast, SaveLast, {}),
         (checkpoints and scored, Best, Best, best),
         (monitor, CollapseMonitor, CollapseMonitor, {}),

@@ -22,13 +22,14 @@ class Call:
 
     Args:
         name: the command's.
-        command: its function. Parameters without a default are given by place, all others by name.
+        command: its function. Parameters without a default, and others that say so, are given by place, the rest by
+            name.
     """
 
     def __init__(self, name: str, command: Callable[..., Any]) -> None:
         self.name, self.command = name, command
         self.parameters = {parameter.name: parameter for parameter in parameters(command)}
-        self.places = [parameter for parameter in self.parameters.values() if parameter.required]
+        self.places = [parameter for parameter in self.parameters.values() if parameter.by_place]
         self.by_place: list[str] = []
         self.given: dict[str, list[str]] = {}
         self.data: dict[str, str] = {}
@@ -44,7 +45,7 @@ class Call:
             raise SystemExit(0)
         self._sort([*words])
         self._place()
-        last = sorted(self.given, key=lambda name: self.parameters[name].required)  # wrong options come before files
+        last = sorted(self.given, key=lambda name: self.parameters[name].by_place)  # wrong options come before files
         if "data" in self.parameters:
             self._refuse_data()
         values = {name: self._value(self.parameters[name], self.given[name]) for name in last}
@@ -115,8 +116,9 @@ class Call:
         if name in self.parameters and flag.startswith("--"):
             return self.parameters[name]
         meant = FOREIGN.get(name, name)
+        meant = meant if meant in self.parameters else FOREIGN.get(meant, meant)
         if meant in self.parameters:
-            place = self.parameters[meant].required
+            place = self.parameters[meant].by_place
             self.fail(f"{flag} is no option of {self.name}; {f'name the {meant} alone' if place else f'use --{meant}'}")
         close = nearest(name, [*self.parameters]).partition(";")[2].partition("?")
         hint = close[0].replace("did you mean ", "did you mean --") + "?" if close[1] else ""
@@ -131,8 +133,7 @@ class Call:
         else:
             found = [[word] for word in self.by_place]
         self.given |= {parameter.name: texts for parameter, texts in zip(waiting, found, strict=False)}
-        if len(found) < len(waiting):
-            missing = " and ".join(parameter.name for parameter in waiting[len(found) :])
+        if missing := " and ".join(parameter.name for parameter in waiting[len(found) :] if parameter.required):
             self.fail(f"{self.name} lacks what is required: {missing}")
         if len(found) > len(waiting):
             self.fail(f"{found[len(waiting)][0]!r} is a word too many: {self.name} takes {self._takes()}")
@@ -142,14 +143,13 @@ class Call:
 
     def _value(self, parameter: Parameter, texts: list[str]) -> Any:
         if not all(text.strip() for text in texts):
-            self.fail(f"{parameter.name if parameter.required else f'--{parameter.name}'} needs a value")
+            self.fail(f"{_named(parameter)} needs a value")
         try:
             return parameter.read(texts)
         except UsageError:  # a sentence already: there is no such checkpoint
             raise
         except ValueError as error:
-            named = parameter.name if parameter.required else f"--{parameter.name}"
-            self.fail(f"{named} must be {error}, got {' '.join(texts)!r}")
+            self.fail(f"{_named(parameter)} must be {error}, got {' '.join(texts)!r}")
 
     def fail(self, message: str) -> NoReturn:
         """Ends with one sentence."""
@@ -160,7 +160,7 @@ class Call:
 
     def help(self) -> str:
         """The text of ``--help``."""
-        words = " ".join([f"usage: lit-gans {self.name}", *(parameter.name for parameter in self.places), "[options]"])
+        words = " ".join([f"usage: lit-gans {self.name}", *map(_in_usage, self.places), "[options]"])
         about = [" ".join(part.split()) for part in described(self.command)[0].split("\n\n")]
         options = [(_left(parameter), parameter.help.removesuffix(".")) for parameter in self.parameters.values()]
         return "\n\n".join([words, *(paragraph(part) for part in about), rows(options)]) + "\n"
@@ -168,9 +168,18 @@ class Call:
 
 def _left(parameter: Parameter) -> str:
     """A parameter as it is typed."""
-    if parameter.required:
+    if parameter.by_place:
         return parameter.name
     return f"--{parameter.name}" if parameter.kind is bool else f"--{parameter.name} {parameter.shown}"
+
+
+def _named(parameter: Parameter) -> str:
+    """A parameter in an error."""
+    return parameter.name if parameter.by_place else f"--{parameter.name}"
+
+
+def _in_usage(parameter: Parameter) -> str:
+    return parameter.name if parameter.required else f"[{parameter.name}]"
 
 
 def _is_flag(word: str) -> bool:
@@ -184,4 +193,6 @@ def _goes_on(parameter: Parameter, word: str) -> bool:
         return False
     if parameter.kind is int:
         return _NUMBERS.fullmatch(word) is not None
+    if parameter.option.verbatim and " " in word:  # a sentence
+        return True
     return word != "last" and os.sep not in word and "/" not in word and not re.search(r"\.\w{3,5}$", word)

@@ -6,7 +6,7 @@ Slow imports are delayed until they are needed, so that help answers at once.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from lit_gans.cli.options import BatchSize, Checkpoint, Data, DataOptions, Device, Force, Root, Trust
+from lit_gans.cli.options import BatchSize, Checkpoint, Data, DataOptions, Device, Force, Root, Text, Trust
 from lit_gans.cli.words import NOBODY
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def interpolate(
     mode: Literal["spherical", "linear"] = "spherical",
     seed: int | None = None,
     label: list[int] | None = None,
+    text: Text = None,
+    to: Text = None,
     truncation: float = 1.0,
     output: str | None = None,
     batch_size: BatchSize = None,
@@ -35,7 +37,7 @@ def interpolate(
     force: Force = False,
     trust: Trust = NOBODY,
 ) -> None:
-    """Draws the images between pairs of latent points, or between two classes.
+    """Draws the images between pairs of latent points, between two classes, or between two sentences.
 
     Args:
         count: how many pairs.
@@ -44,6 +46,9 @@ def interpolate(
         seed: makes the draw repeatable; without it every call draws anew.
         label: two classes, say 3 8, for a model that draws by class (or two attributes): each row goes from the first
             to the second, at one latent point. Without it each row goes between two latent points, with one label.
+        text: for a model that draws by sentences the sentence, in quotes, that each row begins with.
+        to: the sentence that each row ends with, at one latent point; without it each row goes between two latent
+            points, with one sentence.
         truncation: below 1, say 0.7, images are more typical and less varied, see 'lit-gans sample --help'.
         output: a .png or .jpg for a row of images a pair, or a .gif or .webp that goes to and fro between them for
             ever. By default interpolation.png, or interpolation-2.png and so on where that is taken.
@@ -62,16 +67,24 @@ def interpolate(
     if steps < 2:
         raise UsageError(f"steps counts the images from end to end and must be at least 2, got {steps}")
     refuse_taken(output, force=force)
+    if to is not None and text is None:
+        raise UsageError("--to is the sentence to end with: say by --text which one to begin with")
 
-    from lit_gans.cli.models import load_latent
+    from lit_gans.cli.models import load_latent, refuse_options
     from lit_gans.images.grid import grid, to_image
     from lit_gans.images.photos import write_picture
     from lit_gans.images.sheet import write_animation
     from lit_gans.networks.base import at_once
 
     model = load_latent(checkpoint, device, trust)
+    refuse_options(model, checkpoint, [] if text is None else ["text"])
+    options: dict[str, Any] = {} if truncation == 1 else {"truncation": truncation}
     with at_once(batch_size):
-        images = _between(model, count, steps, mode, seed, label, {} if truncation == 1 else {"truncation": truncation})
+        if text is None:
+            images = _between(model, count, steps, mode, seed, label, options)
+        else:
+            options |= {"text": text, "to": to}
+            images = model.interpolate(count, steps, seed=seed, mode=mode, **options).flatten(0, 1)
     if kind in _STRIPS:
         write_picture(grid(images, steps), output)
     else:

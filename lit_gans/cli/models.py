@@ -1,12 +1,15 @@
 """Loads the models that commands use, and reads the labels and directions that they are asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from lit_gans.core.texts import options_of_sample
 from lit_gans.errors import UsageError
+
+_DRAWN_BY = ("temperature", "top_k", "guidance", "stage")  # that some models take
 
 
 def load_latent(checkpoint: str, device: str = "auto", trust: Sequence[str] = ()) -> Any:
@@ -86,9 +89,27 @@ def domain(model: Any, direction: str) -> str:
     to = direction[-1].lower()
     if model.domains and to not in model.domains:
         raise UsageError(f"a {type(model).__name__} translates one way only; leave out --direction")
+    if model.translates_texts and direction != "AtoB":
+        raise UsageError(f"a {type(model).__name__} translates one way only; leave out --direction")
     if not model.domains and direction != "AtoB":
         raise UsageError(f"a {type(model).__name__} translates nothing; leave out --direction")
     return to
+
+
+def refuse_options(model: Any, checkpoint: str, options: Iterable[str]) -> None:
+    """Refuses options of a draw that a model does not draw by.
+
+    Raises:
+        UsageError: with those that it draws by.
+    """
+    known = options_of_sample(model)
+    if (wrong := next((name for name in options if name not in known), None)) is None:
+        return
+    own = [f"--{name}" for name in ("seed", "label", "text", "noise", "truncation", *_DRAWN_BY) if name in known]
+    raise UsageError(
+        f"{checkpoint} holds a {type(model).__name__}, which does not draw by --{wrong}: leave it out; it draws by "
+        f"{', '.join(own)}"
+    )
 
 
 def refuse_other_than_drawing(model: Any, checkpoint: str) -> None:
@@ -100,9 +121,11 @@ def refuse_other_than_drawing(model: Any, checkpoint: str) -> None:
     if model.draws:
         return
     name = type(model).__name__
-    does, command = (
-        ("makes pictures of pictures", f"use 'lit-gans translate {checkpoint} FOLDER'")
-        if model.domains
-        else ("draws no images", "use a checkpoint of a model that draws from noise")
-    )
+    does, command = ("draws no images", "use a checkpoint of a model that draws from noise")
+    if model.domains:
+        does, command = "makes pictures of pictures", f"use 'lit-gans translate {checkpoint} FOLDER'"
+    elif model.translates_texts:
+        does, command = "translates texts", f"use 'lit-gans translate {checkpoint} --text \"...\"'"
+    elif model.of_texts:
+        does, command = "reads texts", f"use 'lit-gans embed {checkpoint} LINES.txt'"
     raise UsageError(f"{checkpoint} holds a {name}, which {does} and does not draw from noise; {command}")

@@ -34,9 +34,13 @@ FOREIGN = {
     "outdir": "output",
     "overwrite": "force",
     "results_dir": "output",
+    "to_text": "to",
+    "caption": "text",
+    "prompt": "text",
     "samples": "count",
     "save_dir": "output",
     "seeds": "seed",
+    "pictures": "input",
     "source": "pictures",
     "trunc": "truncation",
 }
@@ -52,12 +56,16 @@ class Option:
             whose text then ends the sentence "--name must be ...".
         shown: stands for the value in ``--help``.
         separate: whether commas part the entries of a list.
+        verbatim: whether a word is a value, or an entry of a list, as it stands: a sentence, say.
+        by_place: whether it may be given without its name, though it has a default.
     """
 
     help: str = ""
     parse: Callable[[str], Any] | None = None
     shown: str = ""
     separate: bool = True
+    verbatim: bool = False
+    by_place: bool = False
 
 
 def checkpoint_file(place: str) -> str:
@@ -115,6 +123,19 @@ Checkpoint = Annotated[
     ),
 ]
 Pictures = Annotated[str, Option("a picture, or a folder of pictures and of folders with them", existing)]
+Input = Annotated[
+    str | None,
+    Option(
+        "a picture, or a folder of pictures and of folders with them; for a model of texts a text file, one text a line",
+        existing,
+        by_place=True,
+    ),
+]
+Text = Annotated[str | None, Option("a sentence, in quotes", shown='"TEXT"', verbatim=True)]
+Texts = Annotated[
+    list[str] | None,
+    Option("a text, in quotes, or several of them, each in quotes", shown='"TEXT"', verbatim=True),
+]
 Megapixels = Annotated[
     float, Option("the most that a picture may have, since a small file can unpack until the memory is full")
 ]

@@ -9,6 +9,7 @@ EPOCHS = 10  # of a run whose length nobody has set; a test compares it with the
 PARTS = {  # of a training command: the callbacks of every run by the names of their options
     "trainer": "the trainer, which is Lightning's",
     "samples": "pictures of samples, drawn while it trains",
+    "texts": "texts of a model of texts, written after each validation",
     "quality": "scores of samples, measured while it trains",
     "best": "best.ckpt, the checkpoint with the best score",
     "last": "last.ckpt, the checkpoint to go on from",
@@ -50,7 +51,7 @@ _FROM_DATA = ("image_shape", "source_shape", "num_classes", "text_shape", "sourc
 _OF_ONE = tuple(f"{player}_{kind}" for kind in ("optimizer", "scheduler") for player in ("generator", "discriminator"))
 # what helps nobody here, or is refused
 UNTOLD = ("barebones", "gradient_clip_algorithm", "gradient_clip_val", "model_registry", "accumulate_grad_batches")
-_EVERY_RUN = ("Best", "CollapseMonitor", "ProgressBar", "Quality", "SampleGrid", "SaveLast")
+_EVERY_RUN = ("Best", "CollapseMonitor", "ProgressBar", "Quality", "SampleGrid", "SampleText", "SaveLast")
 _ABSTRACT = ("BaseFinetuning", "BasePredictionWriter", "Checkpoint", "LambdaCallback", "ModelCheckpoint")
 _WHAT = {
     "fit": "Trains a model.",

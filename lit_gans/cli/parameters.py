@@ -46,6 +46,11 @@ class Parameter:
         return self.default is inspect.Parameter.empty
 
     @property
+    def by_place(self) -> bool:
+        """Whether it may be given without its name."""
+        return self.required or self.option.by_place
+
+    @property
     def shown(self) -> str:
         """The word that stands for its value in the help."""
         one = "|".join(self.choices) or _SHOWN.get(self.kind, self.name.upper())
@@ -57,6 +62,8 @@ class Parameter:
         Raises:
             ValueError: with the end of the sentence "it must be ...", if they are something else.
         """
+        if self.option.verbatim:
+            return texts if self.many else texts[0]
         if self.optional and len(texts) == 1 and texts[0].lower() in _NOTHING:
             return None
         if self.option.parse is not None:

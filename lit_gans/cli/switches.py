@@ -9,6 +9,7 @@ from lit_gans.errors import UsageError
 #: the parts, each with what is gone without it
 PARTS = {
     "samples": "no pictures",
+    "texts": "no files of texts",
     "last": "no last.ckpt",
     "quality": "no scores",
     "collapse": "no look at how alike the samples are",

@@ -14,8 +14,18 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import Logger
 
 from lit_gans import checkpoints
-from lit_gans.callbacks import Best, CollapseMonitor, ProgressBar, Quality, RateCheck, RunReport, SampleGrid, SaveLast
-from lit_gans.callbacks.best import AUTO, BEST, automatic
+from lit_gans.callbacks import (
+    Best,
+    CollapseMonitor,
+    ProgressBar,
+    Quality,
+    RateCheck,
+    RunReport,
+    SampleGrid,
+    SampleText,
+    SaveLast,
+)
+from lit_gans.callbacks.best import AUTO, BEST
 from lit_gans.callbacks.loggers import tell_options
 from lit_gans.callbacks.run_folder import remove_unused, run_of
 from lit_gans.callbacks.stopping import StoppingCheck
@@ -97,6 +107,7 @@ class TrainCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds the callbacks of every run, and passes the shapes of the data on to the model."""
         parser.add_lightning_class_args(SampleGrid, "samples")
+        parser.add_lightning_class_args(SampleText, "texts")
         parser.add_lightning_class_args(SaveLast, "last")
         parser.add_lightning_class_args(Quality, "quality")
         parser.add_lightning_class_args(CollapseMonitor, "collapse")
@@ -225,7 +236,8 @@ class TrainCLI(LightningCLI):
         refuse_strategy(made.strategy)
         best, quality = (self._get(self.config_init, name) for name in ("best", "quality"))
         if best.monitor in (None, AUTO) and "best" not in self._off():
-            best.monitor = automatic(quality, self.model, self.datamodule)
+            best.monitor = AUTO
+            best.choose(quality, self.model, self.datamodule)
         if best.save_top_k not in (0, 1) and "{" not in (best.filename or "{"):
             best.filename += "_{step}"  # several cannot have one name
         return made
@@ -247,8 +259,9 @@ class TrainCLI(LightningCLI):
         if not config["quality.scores"]:
             off.add("quality")
         if config["trainer.logger"] is False:
-            off |= {"samples", "last", "best"}
-        unscored = "quality" in off and config["best.monitor"] in (None, AUTO)
+            off |= {"samples", "texts", "last", "best"}
+        images = self.model.best_score is None
+        unscored = images and "quality" in off and config["best.monitor"] in (None, AUTO)
         if config["trainer.enable_checkpointing"] is False or unscored:
             off.add("best")
         if config["trainer.enable_checkpointing"] is False:
@@ -299,7 +312,13 @@ def without(callbacks: list[Any], off: set[str]) -> list[Any]:
 
     Without ``last`` its callback stays, and saves nothing: it also ends a run that gets a signal between two batches.
     """
-    kinds = {"samples": SampleGrid, "quality": Quality, "collapse": CollapseMonitor, "best": ModelCheckpoint}
+    kinds = {
+        "samples": SampleGrid,
+        "texts": SampleText,
+        "quality": Quality,
+        "collapse": CollapseMonitor,
+        "best": ModelCheckpoint,
+    }
     gone = tuple(kind for part, kind in kinds.items() if part in off)
     for callback in callbacks:
         if isinstance(callback, SaveLast):

@@ -1,4 +1,4 @@
-"""``lit-gans translate``: makes pictures from pictures.
+"""``lit-gans translate``: makes pictures from pictures, and texts from texts.
 
 Slow imports are delayed until they are needed, so that help answers at once.
 """
@@ -6,9 +6,12 @@ Slow imports are delayed until they are needed, so that help answers at once.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from lit_gans.cli.options import BatchSize, Checkpoint, Device, Force, Megapixels, Pictures, Trust
+from lit_gans.cli.options import BatchSize, Checkpoint, Device, Force, Input, Megapixels, Texts, Trust
+from lit_gans.cli.pictures import places, tell, unreadable
+from lit_gans.cli.texts import deliver, texts_of, translate_texts
 from lit_gans.cli.words import NOBODY
 from lit_gans.errors import UsageError
+from lit_gans.files import refuse_taken
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,53 +22,83 @@ _LARGE = 1024  # pixels of a short side; a picture of more that cannot be transl
 
 def translate(
     checkpoint: Checkpoint,
-    pictures: Pictures,
-    output: str = "translated",
+    input: Input = None,
+    text: Texts = None,
+    output: str | None = None,
     direction: Literal["AtoB", "BtoA"] = "AtoB",
     size: int | None = None,
     seed: int = 0,
-    batch_size: BatchSize = 8,
+    beams: int = 1,
+    batch_size: BatchSize = None,
     max_megapixels: Megapixels = 179.0,
     device: Device = "auto",
     force: Force = False,
     trust: Trust = NOBODY,
 ) -> None:
-    """Translates a picture, or every picture of a folder and of the folders in it.
+    """Translates a picture, or every picture of a folder and of the folders in it; or texts.
 
     Pictures keep their names, the folders that they are in, and their sizes. Names that begin with a dot are passed
-    over; pictures that cannot be translated are skipped and named at the end.
+    over; pictures that cannot be translated are skipped and named at the end. Texts are printed, or written to a file,
+    one a line; an empty line stands where one cannot be translated.
 
     Args:
-        output: a picture file for one picture; else a folder for files of the same names.
+        text: for a model of texts: the text to translate, in quotes, or several, each in quotes, in place of a file.
+        output: a picture file for one picture; else a folder for files of the same names, by default translated. For
+            texts a text file.
         direction: BtoA translates back, if the model translates both ways.
         size: short side, in pixels, to which larger pictures are reduced for the translation, and from which the result
             is enlarged again; by default they are translated as large as they are.
         seed: of the noise, if the model draws any.
+        beams: for texts: how many translations are looked for at once, of which the likeliest is taken; 1 takes the
+            likeliest token at each place.
     """
     from lit_gans.errors import at_least, usable_seed
 
-    at_least(1, batch_size=batch_size)
+    at_least(1, batch_size=batch_size, beams=beams)
     at_least(0, max_megapixels=max_megapixels)
     usable_seed(seed=seed)
     if size is not None and size < 8:
         raise UsageError(f"size must be at least 8 pixels, got {size}")
 
+    if text is not None and input is not None:
+        raise UsageError(f"translate takes a text or a file, got --text and {input}")
+    if text is None and input is None:
+        raise UsageError("translate needs something to translate: a picture, a folder of them, a text file, or --text")
+
     from lit_gans.checkpoints import load
     from lit_gans.cli.models import domain, usable
-    from lit_gans.cli.pictures import places, tell, unreadable
-    from lit_gans.files import refuse_taken
 
-    files = places(Path(pictures), Path(output), output.endswith("/"))
-    refuse_taken(*(target for _, target in files), force=force)
     model = load(checkpoint, usable(device), trust=trust)
-    if not model.domains:
+    if not model.domains and not model.translates_texts:
         raise UsageError(
             f"{checkpoint} holds a {type(model).__name__}, which draws from noise and translates nothing; use "
-            "'lit-gans sample', or a checkpoint of a Pix2Pix, CycleGAN, CUT or Colorizer"
+            "'lit-gans sample', or a checkpoint of a Pix2Pix, CycleGAN, CUT, Colorizer or Seq2Seq"
         )
     how = {"to": domain(model, direction), "seed": seed}
-    skipped = _translate_all(model, files, how, size, batch_size or 1, max_megapixels)
-    tell(len(files) - len(skipped), [*skipped, *unreadable(Path(pictures))], output, "translated")
+    if model.translates_texts:
+        if size is not None:
+            raise UsageError(f"a {type(model).__name__} translates texts, which do not have a size; leave out --size")
+        texts = texts_of(str(input)) if text is None else text
+        return _write(model, texts, input, output, beams, batch_size or 64, force)
+    if text is not None or beams > 1:
+        wrong = "leave out --beams" if text is None else "name a picture, or a folder of them"
+        raise UsageError(f"{checkpoint} holds a {type(model).__name__}, which translates pictures, not texts; {wrong}")
+    folder = output or "translated"
+    files = places(Path(str(input)), Path(folder), folder.endswith("/"))
+    refuse_taken(*(target for _, target in files), force=force)
+    skipped = _translate_all(model, files, how, size, batch_size or 8, max_megapixels)
+    tell(len(files) - len(skipped), [*skipped, *unreadable(Path(str(input)))], folder, "translated")
+
+
+def _write(
+    model: Any, texts: list[str], file: str | None, output: str | None, beams: int, batch: int, force: bool
+) -> None:
+    """Translates texts, those of a file or others."""
+    if output is not None:
+        if file is not None and Path(output).resolve() == Path(file).resolve():
+            raise UsageError(f"the translations would replace {file}; name another output")
+        refuse_taken(output, force=force)
+    deliver(translate_texts(model, texts, beams, batch, lines=file is not None), output, "translated")
 
 
 def _translate_all(

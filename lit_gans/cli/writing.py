@@ -72,7 +72,12 @@ class Target:
         return str(self.path)
 
     def write(
-        self, parts: Iterator["Tensor"], names: Sequence[str], classes: "Tensor | None", columns: int | None
+        self,
+        parts: Iterator["Tensor"],
+        names: Sequence[str],
+        classes: "Tensor | None",
+        columns: int | None,
+        words: Sequence[str] = (),
     ) -> None:
         """Writes images (n, C, H, W) in [-1, 1], which come in parts.
 
@@ -81,14 +86,17 @@ class Target:
             names: of the files, without an ending, one an image.
             classes: (N,) or (N, K) int64, what the images show; a .npz file keeps it.
             columns: of a grid.
+            words: a sentence for each image, which a grid shows under it.
         """
         if self.kind == "grid":
             import torch
 
             from lit_gans.images.grid import grid
             from lit_gans.images.photos import write_picture
+            from lit_gans.images.sheet import captioned
 
-            write_picture(grid(torch.cat([*parts]), columns), self.path)
+            images = torch.cat([*parts])
+            write_picture(captioned(images, words, columns) if words else grid(images, columns), self.path)
         elif self.kind == "folder":
             _into_folder(self.path, parts, [f"{name}.png" for name in names])
         else:

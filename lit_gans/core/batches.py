@@ -9,6 +9,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from PIL import Image
 from torch import Tensor
 
+from lit_gans.core.token_batches import filled, refuse_tokens
 from lit_gans.errors import UsageError
 from lit_gans.images.shape import to_float
 
@@ -18,8 +19,9 @@ _ROUNDING = 0.001  # share of a value range; the data clamp what a resizing filt
 _ELSEWHERE = {
     "image": "pixel_values img images imgs pixels picture photo x input inputs data sample",
     "label": "labels y target targets class classes fine_label coarse_label category attributes attr",
-    "source": "src input input_image original photo a x",
-    "target": "tgt output output_image edited_image gt b y",
+    "source": "src input input_image original photo a x input_ids",
+    "target": "tgt output output_image edited_image gt b y labels",
+    "tokens": "input_ids token_ids ids text_ids",
     "a": "A source src x photo",
     "b": "B target tgt y",
 }
@@ -69,7 +71,7 @@ def named(model: Any, batch: Any) -> dict[str, Any]:
     for name, column in model.batch_columns.items():
         if column in entries and name not in entries:
             entries[name] = entries.pop(column)
-    return {name: _tensor(value, model) for name, value in entries.items() if value is not None}
+    return filled(model, {name: _tensor(value, model) for name, value in entries.items() if value is not None})
 
 
 def _in_order(model: Any, batch: Sequence[Any]) -> dict[str, Any]:
@@ -161,6 +163,7 @@ def refuse_batch(model: Any, batch: dict[str, Any], given: Any = None) -> None:
             "alone, or (images, labels): to train on two sets join them by torch.utils.data.ConcatDataset, to learn "
             "from pairs use Pix2Pix or CycleGAN"
         )
+    refuse_tokens(model, batch)
     for name in dict.fromkeys((*IMAGES, model.subject)):
         if isinstance(batch.get(name), Tensor):
             if not batch[name].numel():

@@ -49,7 +49,7 @@ class GenerativeModel(Saving, metaclass=Recorded):
     needs: ClassVar[tuple[str, ...]] = ()
     #: the name, in a batch, of the real samples, which the generator imitates
     subject: ClassVar[str] = "image"
-    #: least and largest value of images; None for data that are not images, whose values are then not checked
+    #: least and largest value of images; None for data that are not images, whose values are then not checked, say texts
     value_range: ClassVar[tuple[float, float] | None] = (-1.0, 1.0)
 
     def __init__(

@@ -28,6 +28,10 @@ class Sampling(HeldOut):
     draws: ClassVar[bool] = False
     #: the domains that images can be translated to, the default first
     domains: ClassVar[tuple[str, ...]] = ()
+    #: whether ``sample(text=...)`` draws by a sentence
+    draws_by_text: ClassVar[bool] = False
+    #: the stages that ``sample(stage=...)`` knows
+    stages: ClassVar[int] = 1
     #: size of the latent vector that, alone or with a label, determines a sample; None if there is no such vector
     latent_dim: int | None = None
     #: whether the classes of `known_classes` are attributes, any of which may hold at once
@@ -244,6 +248,10 @@ class Sampling(HeldOut):
     def columns(self) -> int:
         """The columns of a grid of samples that show one class each; 0 if there are no classes."""
         return 0
+
+    def captions(self, n: int) -> list[str]:
+        """The sentences that ``sample(n)`` draws by; none for a model that draws without."""
+        return []
 
     def conditions(self, label: Any, n: int) -> Tensor | None:
         """Turns a label into n conditions (n, num_classes) for the generator; None for a model without labels.

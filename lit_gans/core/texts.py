@@ -1,9 +1,12 @@
 """The vocabularies of a model's texts: taken from the data, kept in checkpoints."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from inspect import signature
+from typing import Any, ClassVar
 
 from torch import Tensor
 
+from lit_gans.core.token_batches import TOKENS
 from lit_gans.core.watching import Watching
 from lit_gans.errors import UsageError
 from lit_gans.text import Vocabulary
@@ -16,10 +19,21 @@ class Texts(Watching):
     ``model.vocabularies["tokens"] = Vocabulary.learn(texts)``.
     """
 
+    #: whether samples, or translations, are texts: of models whose ``subject`` are tokens, which have no value range
+    of_texts: ClassVar[bool] = False
+    #: by which value the best checkpoint is chosen, and whether its ``"min"`` or its ``"max"`` is best; None leaves it
+    #: to the scores of images
+    best_score: ClassVar[tuple[str, str] | None] = None
     #: by the name that a batch has for the tokens: ``tokens``, or ``source`` and ``target``
     vocabularies: dict[str, Vocabulary]
+    subject: ClassVar[str]
     text_shape: tuple[int, ...] | None
     source_text_shape: tuple[int, ...] | None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "of_texts" not in vars(cls):
+            cls.of_texts = getattr(cls, "subject", "") in TOKENS and cls.value_range is None
 
     def longest(self, name: str = "tokens") -> int | None:
         """Most tokens that a text of that name may have, with its ``END``; None if nobody has said it."""
@@ -61,6 +75,37 @@ class Texts(Watching):
         """
         return self.vocabulary(name).decode(tokens)
 
+    def write(self, n: int = 16, *, seed: int | None = None, **options: Any) -> list[str]:
+        """Writes n texts: those of the tokens that ``sample(n, seed=seed)`` draws.
+
+        Args:
+            n: how many.
+            seed: makes the draw repeatable, on any device.
+            options: further arguments of `sample`: for most models ``text``, how each begins, ``temperature``, and
+                ``top_k``.
+
+        Raises:
+            UsageError: if the model draws no texts, or its `sample` does not take an option.
+        """
+        if not self.of_texts or not self.draws:
+            does = "translates texts: use translate_text()" if self.translates_texts else "does not write texts"
+            raise UsageError(f"a {type(self).__name__} {does}")
+        refuse_options(self, options)
+        return self.decode_text(self.sample(n, seed=seed, **options), self.subject)
+
+    def translate_text(self, texts: str | Sequence[str], *, beams: int = 1, **options: Any) -> list[str]:
+        """Translations of texts, each the best of so many beams.
+
+        Raises:
+            UsageError: if the model does not translate texts.
+        """
+        raise UsageError(f"a {type(self).__name__} does not translate texts; a Seq2Seq does")
+
+    @property
+    def translates_texts(self) -> bool:
+        """Whether `translate_text` translates."""
+        return type(self).translate_text is not Texts.translate_text
+
     def vocabulary(self, name: str = "tokens") -> Vocabulary:
         """The vocabulary of the texts of that name in a batch.
 
@@ -99,3 +144,19 @@ class Texts(Watching):
                     f"the vocabulary of {name!r} has {len(vocabulary)} tokens, but this {type(self).__name__} was made "
                     f"for {shape[1]}; make the model with the data's text_shape"
                 )
+
+
+def options_of_sample(model: Any) -> tuple[str, ...]:
+    """The names of the options that a model's `sample` takes beside the number of samples."""
+    return tuple(name for name in signature(model.sample).parameters if name != "n")
+
+
+def refuse_options(model: Any, options: Iterable[str]) -> None:
+    """Refuses options that a model's `sample` does not take.
+
+    Raises:
+        UsageError: with the options that it takes.
+    """
+    known = options_of_sample(model)
+    if unknown := next((name for name in options if name not in known), None):
+        raise UsageError(f"a {type(model).__name__} does not draw by {unknown}; it draws by {', '.join(known)}")

@@ -1,5 +1,6 @@
 """The families of games: one abstract class for each kind of input that a fake is made from."""
 
+from lit_gans.families.caption import CaptionGAN
 from lit_gans.families.label import LabelGAN, inspect_labels, required_classes, with_whole_labels
 from lit_gans.families.latent import LatentGAN
 from lit_gans.families.sequence import SequenceGAN
@@ -8,6 +9,7 @@ from lit_gans.families.translation import PairedGAN, TranslationGAN, UnpairedGAN
 from lit_gans.families.writing import Writing
 
 __all__ = [
+    "CaptionGAN",
     "LabelGAN",
     "LatentGAN",
     "PairedGAN",

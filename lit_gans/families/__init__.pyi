@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from lightning.pytorch.cli import LRSchedulerCallable
 from lightning.pytorch.cli import OptimizerCallable
 from lit_gans.core.generative import ImageShape
+from lit_gans.families.caption import CaptionGAN as _CaptionGAN
 from lit_gans.families.label import LabelGAN as _LabelGAN
 from lit_gans.families.label import inspect_labels as inspect_labels
 from lit_gans.families.label import required_classes as required_classes
@@ -19,10 +20,12 @@ from lit_gans.families.translation import UnpairedGAN as _UnpairedGAN
 from lit_gans.families.writing import Writing as Writing
 from lit_gans.networks.base import Backbone
 from lit_gans.networks.base import TranslationBackbone
+from lit_gans.networks.sequences import SequenceBackbone
 from lit_gans.optim import Adam
 from torch import nn
 
 __all__ = [
+    "CaptionGAN",
     "LabelGAN",
     "LatentGAN",
     "PairedGAN",
@@ -125,6 +128,38 @@ class TranslationGAN(_TranslationGAN, metaclass=ABCMeta):
         source_shape: ImageShape | None = None,
         num_classes: int | None = None,
         text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class CaptionGAN(_CaptionGAN, LatentGAN, metaclass=ABCMeta):
+    def __init__(
+        self,
+        *,
+        text_shape: tuple[int, int] | None = None,
+        text_encoder: SequenceBackbone | nn.Module | None = None,
+        text_width: int = 128,
+        backbone: Backbone | None = None,
+        latent_dim: int | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        optimizer: OptimizerCallable | str = Adam,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
         source_text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,

@@ -1,18 +1,24 @@
 """Draws labelled rows of pictures, and animations, for the commands that need only a checkpoint."""
 
 import os
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import torch
 from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
 
 from lit_gans.errors import UsageError
 from lit_gans.files import replacing
+from lit_gans.images.grid import grid, to_image
 
 ANIMATED = (".gif", ".webp")
 _GAP, _LINE, _TEXT = 12, 2, 14  # pixels between blocks and pictures, and of the words
 _PAPER, _INK = "white", "black"
+_SMALL = 10  # pixels of the words under a picture of a grid
 
 
 @dataclass
@@ -71,6 +77,34 @@ def caption(picture: Image.Image, words: str) -> Image.Image:
     font = ImageFont.load_default(_TEXT)
     ImageDraw.Draw(page).text((picture.width // 2, picture.height + 4), words, _INK, font, anchor="mt")
     return page
+
+
+def captioned(images: Tensor, words: Sequence[str], columns: int | None = None, smallest: int = 96) -> Tensor:
+    """Lays a batch of images out as one picture, with words under each of them.
+
+    Args:
+        images: (N, C, H, W) in [-1, 1].
+        words: N sentences, broken into lines.
+        columns: pictures in a row; by default about as many as there are rows.
+        smallest: images are enlarged by the whole number that makes them at least so wide.
+
+    Returns:
+        (3, H', W') uint8.
+    """
+    columns = min(len(images), columns or max(1, round(len(images) ** 0.5 + 0.4)))
+    factor = max(1, -(-smallest // images.shape[3]))
+    width, height = images.shape[3] * factor, images.shape[2] * factor
+    font = ImageFont.load_default(_SMALL)
+    broken = [textwrap.wrap(line, max(8, round(width / (0.52 * _SMALL)))) for line in words]
+    step = height + (_SMALL + 3) * max(map(len, broken), default=0) + 2 * _LINE
+    rows = -(-len(images) // columns)
+    page = Image.new("RGB", (columns * (width + 2 * _LINE), rows * step), _PAPER)
+    pen = ImageDraw.Draw(page)
+    for number, (image, lines) in enumerate(zip(images.split(1), broken, strict=True)):
+        left, top = _LINE + number % columns * (width + 2 * _LINE), _LINE + number // columns * step
+        page.paste(to_image(grid(image)).resize((width, height), Image.Resampling.NEAREST), (left, top))
+        pen.multiline_text((left + width // 2, top + height + 1), "\n".join(lines), _INK, font, "ma", 1, "center")
+    return torch.from_numpy(np.array(page)).permute(2, 0, 1)  # (H, W, 3) to (3, H, W)
 
 
 def write_animation(frames: Sequence[Image.Image], path: str | os.PathLike[str], milliseconds: Sequence[int]) -> None:

@@ -1,6 +1,7 @@
 """Measures of a generator that torchmetrics lacks, the networks they use, and the protocol that goes with a score."""
 
 from lit_gans.metrics.agreement import confusion, matching_accuracy
+from lit_gans.metrics.attributes import AttributeReader
 from lit_gans.metrics.checkerboard import Checkerboard
 from lit_gans.metrics.classification import ClassifierAccuracyScore, ConditionalAccuracy
 from lit_gans.metrics.coverage import PointCoverage, StackCoverage
@@ -17,6 +18,7 @@ from lit_gans.metrics.sliced_wasserstein import SlicedWasserstein
 from lit_gans.metrics.training import accuracy, train_classifier
 
 __all__ = [
+    "AttributeReader",
     "Checkerboard",
     "Classifier",
     "ClassifierAccuracyScore",

@@ -12,7 +12,7 @@ from lit_gans.errors import UsageError, class_name
 from lit_gans.metrics import by_class
 from lit_gans.metrics.coverage import measure_coverage, mode_coverage
 from lit_gans.metrics.features import Features, feature_network
-from lit_gans.metrics.material import drawn, is_points, real_batches, translated
+from lit_gans.metrics.material import drawn, is_points, real_batches, sentences, translated
 from lit_gans.metrics.protocol import Protocol, describe_data
 from lit_gans.metrics.scoring import OF_PIXELS, SCORES, Scoring
 from lit_gans.metrics.smoothness import path_length
@@ -104,7 +104,8 @@ class Evaluation:
     def _add_samples(self, scoring: Scoring) -> None:
         for batch in self._real():
             scoring.add(batch["image"].to(self.model.device), real=True, label=batch.get("label"))
-        for images in drawn(self.model, self.count, self.seed):
+        text = sentences(self.model, self.data, self.split, self.count)
+        for images in drawn(self.model, self.count, self.seed, text=text):
             scoring.add(images, real=False, label=by_class.classes_in_turn(self.model, len(images)))
 
     def _real(self) -> Iterator[dict[str, Any]]:

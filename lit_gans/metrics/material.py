@@ -93,16 +93,38 @@ def own_batches(loader: Any, count: int, rank: int = 0, world: int = 1) -> Itera
 
 
 def drawn(
-    model: Any, count: int, seed: int, rank: int = 0, world: int = 1, label: Tensor | None = None
+    model: Any,
+    count: int,
+    seed: int,
+    rank: int = 0,
+    world: int = 1,
+    label: Tensor | None = None,
+    text: Tensor | None = None,
 ) -> Iterator[Tensor]:
     """Yields ``count`` samples of a model in parts; devices take turns and together draw what one device would.
 
-    ``label`` (count,) is the class of each.
+    ``label`` (count,) is the class of each, ``text`` (count, T) the tokens of its sentence.
     """
     for number, start in list(enumerate(range(0, count, CHUNK)))[rank::world]:
         n = min(CHUNK, count - start)
-        given = {} if label is None else {"label": label[start : start + n]}
+        told = {"label": label, "text": text}
+        given = {name: rows[start : start + n] for name, rows in told.items() if rows is not None}
         yield model.sample(n, seed=1_000 * seed + number, **given)
+
+
+def sentences(model: Any, data: Any, split: str, count: int) -> Tensor | None:
+    """The tokens (count, T) of a split's captions, in the order in which its images are compared, over and over.
+
+    None for a model that draws without a sentence, and for data without tokens: such samples are drawn by captions that
+    the model remembers.
+    """
+    if not model.draws_by_text or not hasattr(data, "splits"):
+        return None
+    tokens = samples_of(data, split).values("tokens")
+    if tokens is None or not len(tokens):
+        return None
+    rows = shuffled(len(tokens))
+    return tokens.index_select(0, rows[torch.arange(count) % len(rows)])
 
 
 def translated(

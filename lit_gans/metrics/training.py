@@ -1,5 +1,7 @@
 """Trains classifiers: for features of your own, and to test generated images as training data."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,6 +22,7 @@ def train_classifier(
     seed: int = 0,
     name: str = "classifier",
     batch_size: int = 256,
+    loss: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Classifier:
     """Trains a `Classifier` with Adam and one cycle of the learning rate (Smith & Topin 2017, arXiv:1708.07120).
 
@@ -31,6 +34,7 @@ def train_classifier(
         seed: of the weights, the order and the dropout.
         name: of the network, for the protocol of a score.
         batch_size: images a step.
+        loss: of logits and targets, where it is not the cross-entropy of classes or attributes.
 
     Raises:
         UsageError: if there are no labelled images or no epochs.
@@ -55,7 +59,7 @@ def train_classifier(
                 with torch.autocast(device.type, torch.bfloat16):
                     logits = network.logits(_floats(images[rows]))
                 optimizer.zero_grad()
-                _loss(logits.float(), targets[rows]).backward()
+                (loss or _loss)(logits.float(), targets[rows]).backward()
                 optimizer.step()
                 schedule.step()
     return network.eval().requires_grad_(False)

@@ -8,9 +8,11 @@ from lit_gans.models.colorizer import Colorizer
 from lit_gans.models.cut import CUT
 from lit_gans.models.cyclegan import CycleGAN
 from lit_gans.models.dcgan import DCGAN
+from lit_gans.models.dfgan import DFGAN
 from lit_gans.models.dragan import DRAGAN
 from lit_gans.models.ebgan import EBGAN
 from lit_gans.models.gan import GAN
+from lit_gans.models.gancls import GANCLS
 from lit_gans.models.hinge_gan import HingeGAN
 from lit_gans.models.info_gan import InfoGAN
 from lit_gans.models.language_model import LanguageModel
@@ -26,6 +28,7 @@ from lit_gans.models.seq2seq_gan import Seq2SeqGAN
 from lit_gans.models.seqgan import SeqGAN
 from lit_gans.models.sgan import SGAN
 from lit_gans.models.sngan import SNGAN
+from lit_gans.models.stackgan import StackGAN
 from lit_gans.models.stylegan2 import StyleGAN2
 from lit_gans.models.unrolled_gan import UnrolledGAN
 from lit_gans.models.vae import VAE
@@ -39,9 +42,11 @@ __all__ = [
     "CGAN",
     "CUT",
     "DCGAN",
+    "DFGAN",
     "DRAGAN",
     "EBGAN",
     "GAN",
+    "GANCLS",
     "LSGAN",
     "R3GAN",
     "SAGAN",
@@ -63,6 +68,7 @@ __all__ = [
     "Seq2Seq",
     "Seq2SeqGAN",
     "SeqGAN",
+    "StackGAN",
     "StyleGAN2",
     "UnrolledGAN",
     "WeightNormGAN",

@@ -14,9 +14,11 @@ from lit_gans.models.colorizer import Colorizer as _Colorizer
 from lit_gans.models.cut import CUT as _CUT
 from lit_gans.models.cyclegan import CycleGAN as _CycleGAN
 from lit_gans.models.dcgan import DCGAN as _DCGAN
+from lit_gans.models.dfgan import DFGAN as _DFGAN
 from lit_gans.models.dragan import DRAGAN as _DRAGAN
 from lit_gans.models.ebgan import EBGAN as _EBGAN
 from lit_gans.models.gan import GAN as _GAN
+from lit_gans.models.gancls import GANCLS as _GANCLS
 from lit_gans.models.hinge_gan import HingeGAN as _HingeGAN
 from lit_gans.models.info_gan import InfoGAN as _InfoGAN
 from lit_gans.models.language_model import LanguageModel as _LanguageModel
@@ -32,6 +34,7 @@ from lit_gans.models.seq2seq_gan import Seq2SeqGAN as _Seq2SeqGAN
 from lit_gans.models.seqgan import SeqGAN as _SeqGAN
 from lit_gans.models.sgan import SGAN as _SGAN
 from lit_gans.models.sngan import SNGAN as _SNGAN
+from lit_gans.models.stackgan import StackGAN as _StackGAN
 from lit_gans.models.stylegan2 import StyleGAN2 as _StyleGAN2
 from lit_gans.models.unrolled_gan import UnrolledGAN as _UnrolledGAN
 from lit_gans.models.vae import VAE as _VAE
@@ -49,6 +52,7 @@ from lit_gans.optim import StyleAdam
 from lit_gans.optim import TextAdam
 from lit_gans.optim import WarmUp
 from torch import nn
+from typing import Literal
 
 __all__ = [
     "ACGAN",
@@ -56,9 +60,11 @@ __all__ = [
     "CGAN",
     "CUT",
     "DCGAN",
+    "DFGAN",
     "DRAGAN",
     "EBGAN",
     "GAN",
+    "GANCLS",
     "LSGAN",
     "R3GAN",
     "SAGAN",
@@ -80,6 +86,7 @@ __all__ = [
     "Seq2Seq",
     "Seq2SeqGAN",
     "SeqGAN",
+    "StackGAN",
     "StyleGAN2",
     "UnrolledGAN",
     "WeightNormGAN",
@@ -936,6 +943,71 @@ class CycleGAN(_CycleGAN):
         columns: dict[str, str] | None = None,
     ) -> None: ...
 
+class DFGAN(_DFGAN):
+    def __init__(
+        self,
+        *,
+        penalty: float = 2.0,
+        optimizer: OptimizerCallable | str = AdamWithoutMomentum,
+        text_shape: tuple[int, int] | None = None,
+        text_encoder: SequenceBackbone | nn.Module | None = None,
+        text_width: int = 128,
+        backbone: Backbone | None = None,
+        latent_dim: int | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class GANCLS(_GANCLS):
+    def __init__(
+        self,
+        *,
+        text_shape: tuple[int, int] | None = None,
+        text_encoder: SequenceBackbone | nn.Module | None = None,
+        text_width: int = 128,
+        backbone: Backbone | None = None,
+        latent_dim: int | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        optimizer: OptimizerCallable | str = Adam,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
 class Pix2Pix(_Pix2Pix):
     def __init__(
         self,
@@ -992,6 +1064,44 @@ class ProjectionGAN(_ProjectionGAN):
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class StackGAN(_StackGAN):
+    def __init__(
+        self,
+        *,
+        stage_one_steps: int = 2000,
+        factor: Literal[2, 4] = 2,
+        kl: float = 2.0,
+        augmentation: int = 128,
+        refiner_width: int = 64,
+        blocks: int = 2,
+        text_shape: tuple[int, int] | None = None,
+        text_encoder: SequenceBackbone | nn.Module | None = None,
+        text_width: int = 128,
+        backbone: Backbone | None = None,
+        latent_dim: int | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        optimizer: OptimizerCallable | str = Adam,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
         source_text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,

@@ -35,7 +35,12 @@ _LAYERS = {
     "_SpectralNorm": ["arXiv:1802.05957"],
     "_WeightNorm": ["arXiv:1602.07868"],
 }
-_SHAPES: dict[str, Any] = {"image_shape": (3, 32, 32), "source_shape": (3, 32, 32), "num_classes": 10}
+_SHAPES: dict[str, Any] = {
+    "image_shape": (3, 32, 32),
+    "source_shape": (3, 32, 32),
+    "num_classes": 10,
+    "text_shape": (8, 30),
+}
 
 
 def citation(model: Any) -> str:

@@ -10,10 +10,12 @@ from lit_gans.networks.base import (
     TranslationBackbone,
 )
 from lit_gans.networks.began import BEGANBackbone, ConvDecoder, ConvEncoder
+from lit_gans.networks.captions import MatchingDiscriminator, ReadingGenerator, SentenceReader
 from lit_gans.networks.codes import Decoder, GaussianCodes
 from lit_gans.networks.contrast import PatchProjector
 from lit_gans.networks.dcgan import DCGANBackbone, DCGANDiscriminator, DCGANGenerator
 from lit_gans.networks.energy import AutoEncoderDiscriminator
+from lit_gans.networks.fusion import FusionBackbone, FusionDiscriminator, FusionGenerator
 from lit_gans.networks.minibatch import MinibatchDiscrimination
 from lit_gans.networks.mlp import MLPBackbone, MLPDiscriminator, MLPGenerator
 from lit_gans.networks.r3 import R3Backbone, R3Discriminator, R3Generator
@@ -25,7 +27,9 @@ from lit_gans.networks.semi_supervised import (
     SemiSupervisedMLPDiscriminator,
     SemiSupervisedMLPGenerator,
 )
+from lit_gans.networks.sentences import SentenceTransformers
 from lit_gans.networks.sequences import SequenceBackbone, SequenceDecoder, SequenceEncoder, SequenceTranslator
+from lit_gans.networks.stacked import Refiner, StackedGenerator
 from lit_gans.networks.style import StyleBackbone, StyleDiscriminator, StyleGenerator
 from lit_gans.networks.text_critics import PairDiscriminator, TextDiscriminator
 from lit_gans.networks.transformer import (
@@ -68,11 +72,15 @@ __all__ = [
     "Discriminator",
     "DiscriminatorEncoder",
     "Encoder",
+    "FusionBackbone",
+    "FusionDiscriminator",
+    "FusionGenerator",
     "GaussianCodes",
     "Generator",
     "MLPBackbone",
     "MLPDiscriminator",
     "MLPGenerator",
+    "MatchingDiscriminator",
     "MinibatchDiscrimination",
     "PackedDiscriminator",
     "PairDiscriminator",
@@ -82,9 +90,11 @@ __all__ = [
     "R3Backbone",
     "R3Discriminator",
     "R3Generator",
+    "ReadingGenerator",
     "RecurrentBackbone",
     "RecurrentDecoder",
     "RecurrentEncoder",
+    "Refiner",
     "ResNetBackbone",
     "ResNetDiscriminator",
     "ResNetGenerator",
@@ -95,10 +105,13 @@ __all__ = [
     "SemiSupervisedConvDiscriminator",
     "SemiSupervisedMLPDiscriminator",
     "SemiSupervisedMLPGenerator",
+    "SentenceReader",
+    "SentenceTransformers",
     "SequenceBackbone",
     "SequenceDecoder",
     "SequenceEncoder",
     "SequenceTranslator",
+    "StackedGenerator",
     "StyleBackbone",
     "StyleDiscriminator",
     "StyleGenerator",

@@ -152,7 +152,7 @@ def test_truncation_scales_styles_or_noise(sample, runs):
     ("name", "words", "said"),
     [
         ("DCGAN", ["--output=x.tiff"], "a folder with a dot in its name is written with a slash: x.tiff/"),
-        ("DCGAN", ["--seed=0-3", "--count=2"], "each of the 4 seeds draws one image; leave out --count"),
+        ("DCGAN", ["--seed=0-3", "--count=2"], "each of the 4 seeds draws one sample; leave out --count"),
         ("DCGAN", ["--noise=no.npy"], "there is no file no.npy"),
         ("DCGAN", ["--noise=words.npy"], "words.npy cannot be read as an array of noise"),
         ("DCGAN", ["--noise=long.npy"], "long.npy must hold noise of the shape (images, 8)"),

@@ -9,6 +9,7 @@ from PIL import Image
 from lit_gans.images.grid import grid, to_image
 from lit_gans.images.photos import find_pictures, is_drawn, write_picture
 from lit_gans.images.shape import to_uint8
+from lit_gans.images.sheet import captioned
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64], ids=str)
@@ -129,3 +130,13 @@ def test_a_drawn_picture_is_told_from_a_users_own(tmp_path):
     write_picture(to_image(picture), tmp_path / "photo.jpg")
     assert [file.name for file in find_pictures(tmp_path) if is_drawn(file)] == ["drawn.png"]
     refused(lambda: write_picture(picture, tmp_path / "x.txt"), "no name for a picture", ".png")
+
+
+def test_a_sentence_under_each_image_of_a_grid():
+    images = torch.full((5, 3, 16, 16), -1.0)
+    picture = captioned(images, ["a small red seven on green"] * 4 + ["one"], columns=3)
+    assert picture.dtype == torch.uint8 and picture.shape[0] == 3 and picture.shape[2] == 3 * (96 + 4)
+    step = picture.shape[1] // 2
+    assert (picture[:, 2:98, 2:98] == 0).all() and (picture[:, 98:step, :98] < 100).any()  # black, and words under it
+    assert (picture[:, step:, 204:] == 255).all()  # there is no sixth
+    assert captioned(images[:1], [""]).shape == (3, 100, 100)
