@@ -17,6 +17,9 @@ def roll_outs(decoder: SequenceDecoder, tokens: Tensor, count: int, never: Seque
     Yu et al. 2017, arXiv:1609.05473, section 3.2. A row is added for every beginning when its last token is reached, so
     that each token is read and each ending drawn once: T^2 / 2 places a text.
 
+    All beginnings of a text are drawn on by the same random numbers. Each ending has the decoder's distribution, but
+    those of two beginnings are mostly alike, so that their difference says more about the token between them.
+
     Args:
         decoder: draws the endings; in evaluation mode, as a rule.
         tokens: texts (N, T).
@@ -37,7 +40,8 @@ def roll_outs(decoder: SequenceDecoder, tokens: Tensor, count: int, never: Seque
     for place in range(length):
         if place:
             logits, state = decoder.step(new, state)
-            new = _ended(drawn(logits.index_fill(1, refused, float("-inf"))), new)
+            logits = logits.index_fill(1, refused, float("-inf")).unflatten(0, (place, n * count))
+            new = _ended(drawn(logits).flatten(), new)
             texts[:, :place, :, place] = new.view(place, n, count).permute(1, 0, 2)
         if place == length - 1:
             break
@@ -50,9 +54,9 @@ def roll_outs(decoder: SequenceDecoder, tokens: Tensor, count: int, never: Seque
 
 
 def drawn(logits: Tensor) -> Tensor:
-    """Tokens (N,) drawn by logits (N, vocabulary), with the global random state of their device."""
+    """Tokens (rows, N) drawn by logits (rows, N, vocabulary), each row by the same random numbers."""
     logits = logits.float()
-    return (logits.softmax(1) / torch.empty_like(logits).exponential_()).argmax(1)
+    return (logits.softmax(2) / torch.empty_like(logits[0]).exponential_()).argmax(2)
 
 
 def _ended(new: Tensor, before: Tensor) -> Tensor:

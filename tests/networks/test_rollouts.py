@@ -46,6 +46,17 @@ def test_endings_have_the_probabilities_of_the_decoder():
             torch.testing.assert_close(found, logits.softmax(0), atol=0.06, rtol=0)
 
 
+def test_beginnings_are_drawn_on_by_the_same_numbers():
+    """A decoder that does not look at what it reads draws the same token at a place, whatever stands before it."""
+    decoder = made(DECODERS[0])
+    for name, weights in decoder.named_parameters():
+        weights.data.mul_(name == "judge.bias")
+    decoder.judge.bias.data[END] = -20.0
+    endings = roll_outs(decoder, torch.tensor([[5, 7, 6, 8], [8, 8, 8, 8]]), 50)
+    assert torch.equal(endings[:, 0, :, 2:], endings[:, 1, :, 2:]) and endings[:, 0, :, 2].unique().numel() > 2
+    assert torch.equal(endings[:, 0, :, 3], endings[:, 2, :, 3])
+
+
 def test_a_text_that_has_ended_keeps_its_end():
     decoder = made(DECODERS[0])
     texts = torch.tensor([[5, END, PAD, PAD], [5, 6, 7, 8]])
@@ -104,7 +115,7 @@ def test_a_pair_judge_learns_which_translations_are_right():
     torch.manual_seed(0)
     judge = PairDiscriminator(15, 16, width=16, dropout=0.0)
     optimizer = torch.optim.Adam(judge.parameters(), lr=5e-3)
-    for step in range(160):
+    for step in range(170):
         source = torch.randint(5, 15, (64, 4))
         right = source + 1
         wrong = right.clone()
