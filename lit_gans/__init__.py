@@ -27,7 +27,7 @@ _NAMES = {
         Apple2Orange CaptionedGlyphs Captions CelebA Cezanne2Photo CIFAR10 Cityscapes Edges2Handbags Edges2Shoes
         Facades FashionMNIST Gaussians Glyphs GrammarLines Horse2Zebra ImageFolder LSUN Maps MNIST Monet2Photo
         Night2Day NumberPairs OracleLines Paired PairedGlyphs Phone2DSLR StackedMNIST Summer2Winter SVHN SVHN2MNIST
-        TextLines Ukiyoe2Photo Unpaired UnpairedGlyphs VanGogh2Photo
+        TextLines TextPairs Ukiyoe2Photo Unpaired UnpairedGlyphs VanGogh2Photo
     """,
 }
 _ROOMS = "augment callbacks checkpoints cli data errors latents losses metrics models networks optim penalties training"

@@ -55,6 +55,7 @@ from lit_gans.data import SVHN2MNIST as SVHN2MNIST
 from lit_gans.data import StackedMNIST as StackedMNIST
 from lit_gans.data import Summer2Winter as Summer2Winter
 from lit_gans.data import TextLines as TextLines
+from lit_gans.data import TextPairs as TextPairs
 from lit_gans.data import Ukiyoe2Photo as Ukiyoe2Photo
 from lit_gans.data import Unpaired as Unpaired
 from lit_gans.data import UnpairedGlyphs as UnpairedGlyphs
@@ -139,6 +140,7 @@ __all__ = [
     "BEGAN",
     "CGAN",
     "Colorizer",
+    "CUT",
     "CycleGAN",
     "DCGAN",
     "DFGAN",
@@ -168,7 +170,6 @@ __all__ = [
     "WeightNormGAN",
     "WGAN",
     "WGANGP",
-    "CUT",
     "Apple2Orange",
     "CaptionedGlyphs",
     "Captions",
@@ -200,6 +201,7 @@ __all__ = [
     "SVHN",
     "SVHN2MNIST",
     "TextLines",
+    "TextPairs",
     "Ukiyoe2Photo",
     "Unpaired",
     "UnpairedGlyphs",

@@ -3,13 +3,14 @@
 from lit_gans.data.array_data import ArrayData
 from lit_gans.data.base import BaseData
 from lit_gans.data.captioned_glyphs import CaptionedGlyphs
+from lit_gans.data.captions import Captions
 from lit_gans.data.celeba import CelebA
 from lit_gans.data.cifar10 import CIFAR10
 from lit_gans.data.gaussians import Gaussians
 from lit_gans.data.glyphs import Glyphs
 from lit_gans.data.grammar import GrammarLines
 from lit_gans.data.image_data import ImageData
-from lit_gans.data.image_folder import Captions, ImageFolder
+from lit_gans.data.image_folder import ImageFolder
 from lit_gans.data.lsun import LSUN
 from lit_gans.data.mnist import MNIST, FashionMNIST
 from lit_gans.data.number_pairs import NumberPairs
@@ -22,6 +23,7 @@ from lit_gans.data.svhn import SVHN
 from lit_gans.data.svhn2mnist import SVHN2MNIST
 from lit_gans.data.text import TextData
 from lit_gans.data.text_files import TextLines
+from lit_gans.data.text_pairs import TextPairs
 from lit_gans.data.unpaired import (
     Apple2Orange,
     Cezanne2Photo,
@@ -71,6 +73,7 @@ __all__ = [
     "Summer2Winter",
     "TextData",
     "TextLines",
+    "TextPairs",
     "Ukiyoe2Photo",
     "Unpaired",
     "UnpairedGlyphs",

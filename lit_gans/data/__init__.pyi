@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from lit_gans.data.array_data import ArrayData as _ArrayData
 from lit_gans.data.base import BaseData as BaseData
 from lit_gans.data.captioned_glyphs import CaptionedGlyphs as _CaptionedGlyphs
+from lit_gans.data.captions import Captions as _Captions
 from lit_gans.data.celeba import CelebA as _CelebA
 from lit_gans.data.cifar10 import CIFAR10 as _CIFAR10
 from lit_gans.data.gaussians import Gaussians as Gaussians
@@ -14,7 +15,6 @@ from lit_gans.data.glyphs import LETTERS
 from lit_gans.data.grammar import GrammarLines as _GrammarLines
 from lit_gans.data.image_data import ImageData as ImageData
 from lit_gans.data.image_data import Sized
-from lit_gans.data.image_folder import Captions as _Captions
 from lit_gans.data.image_folder import ImageFolder as _ImageFolder
 from lit_gans.data.lsun import LSUN as _LSUN
 from lit_gans.data.mnist import FashionMNIST as _FashionMNIST
@@ -38,6 +38,7 @@ from lit_gans.data.svhn import SVHN as _SVHN
 from lit_gans.data.svhn2mnist import SVHN2MNIST as _SVHN2MNIST
 from lit_gans.data.text import TextData as _TextData
 from lit_gans.data.text_files import TextLines as _TextLines
+from lit_gans.data.text_pairs import TextPairs as _TextPairs
 from lit_gans.data.unpaired import Apple2Orange as _Apple2Orange
 from lit_gans.data.unpaired import Cezanne2Photo as _Cezanne2Photo
 from lit_gans.data.unpaired import Horse2Zebra as _Horse2Zebra
@@ -88,6 +89,7 @@ __all__ = [
     "Summer2Winter",
     "TextData",
     "TextLines",
+    "TextPairs",
     "Ukiyoe2Photo",
     "Unpaired",
     "UnpairedGlyphs",
@@ -220,6 +222,24 @@ class TextLines(_TextLines, TextData):
         seed: int = 0,
     ) -> None: ...
 
+class TextPairs(_TextPairs, TextData):
+    def __init__(
+        self,
+        path: str,
+        target_path: str | None = None,
+        direction: Literal["AtoB", "BtoA"] = "AtoB",
+        val_size: int | None = None,
+        test_size: int | None = None,
+        *,
+        tokens: VocabularyKind = "words",
+        vocabulary_size: int | None = None,
+        length: int | None = None,
+        by_length: bool = True,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None: ...
+
 class CIFAR10(_CIFAR10, ArrayData):
     def __init__(
         self,
@@ -262,6 +282,7 @@ class CelebA(_CelebA, PictureData):
         crop: int = 178,
         attribute: Sequence[str] | str | None = None,
         download: bool = False,
+        captions: bool = False,
         *,
         channels: int = 3,
         fit: Literal["crop", "stretch"] = "crop",
@@ -494,6 +515,9 @@ class Captions(_Captions, ImageFolder):
         self,
         root: str,
         texts: str | None = None,
+        tokens: VocabularyKind | None = "words",
+        vocabulary_size: int | None = None,
+        length: int | None = None,
         *,
         size: Sized = 64,
         channels: int = 3,

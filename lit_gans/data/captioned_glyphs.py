@@ -14,10 +14,12 @@ from lit_gans.data.glyphs import DIGITS
 from lit_gans.data.image_data import Sized
 from lit_gans.data.samples import Samples
 from lit_gans.data.scenes import Scenes, visible
+from lit_gans.data.sentences import Sentences
 from lit_gans.data.tokens import TokenRows, Tokens
 from lit_gans.errors import UsageError
 from lit_gans.text import VocabularyKind
 
+_SIZES = ("small", "large")
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 #: the colours that captions name
 PALETTE = {
@@ -77,32 +79,27 @@ class CaptionedGlyphs(Scenes):
         words = {"a", "on", "small", "large", *PALETTE}
         self.vocabulary = sorted(words.union(*(_word(character).split() for character in characters)))
         colours = tuple(PALETTE)
-        #: the values of each attribute that `read_captions` reads, by its name
-        self.caption_attributes: dict[str, tuple[str, ...]] = {
-            "character": tuple(characters),
-            "size": ("small", "large"),
-            "colour": colours,
-            "ground": colours,
-        }
-        #: all combinations (M, 4), and whether each is held out
-        self.combinations = torch.tensor(
-            [c for c in product(*(range(len(v)) for v in self.caption_attributes.values())) if c[2] != c[3]]
-        )
+        attributes = {"character": tuple(characters), "size": _SIZES, "colour": colours, "ground": colours}
+        rows = product(*(range(len(values)) for values in attributes.values()))
+        combinations = torch.tensor([row for row in rows if row[2] != row[3]])
+        #: what captions can say, see `Sentences`
+        self.sentences = Sentences(attributes, combinations, self._caption)
+        #: whether each of the combinations is held out, (M,) bool
         self.held_out = self._hold_out(held_out)
         if tokens is not None:
             # of all captions that there can be: another seed or number of images has the same vocabulary
             lowercase = len({*characters.lower()}) == len({*characters})
-            self.tokens["tokens"] = Tokens(self._all_captions, tokens, lowercase=lowercase)
+            self.tokens["tokens"] = Tokens(self.sentences.all, tokens, lowercase=lowercase)
 
     def _hold_out(self, share: float) -> Tensor:
-        """Whether each combination is held out: (M,) bool."""
         if not 0 <= share < 1:
             raise UsageError(f"held_out must be a share of the combinations, from 0 to less than 1, got {share}")
-        held_out = torch.zeros(len(self.combinations), dtype=torch.bool)
+        combinations = self.sentences.combinations
+        held_out = torch.zeros(len(combinations), dtype=torch.bool)
         order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(SPLIT_SEED))
         held_out[order[: round(share * len(order))]] = True
-        shown = self.combinations[~held_out]
-        for column, (name, values) in enumerate(self.caption_attributes.items()):
+        shown = combinations[~held_out]
+        for column, (name, values) in enumerate(self.sentences.attributes.items()):
             if len(missing := {*range(len(values))} - {*shown[:, column].tolist()}):
                 raise UsageError(
                     f"held_out={share} leaves no training image of the {name} {values[min(missing)]!r}; lower it"
@@ -114,7 +111,7 @@ class CaptionedGlyphs(Scenes):
         count, rng = drawing.start(self.count, self.seed, split)
         facts = self._facts(split, count, rng)
         images = torch.cat([self._render(part, rng) for part in facts.split(self._parts(count))])
-        captions = self._captions(facts)
+        captions = self.sentences.write(facts)
         found: dict[str, Any] = {"image": images, "label": facts[:, 0], "caption": captions}
         if self.tokens:
             found["tokens"] = TokenRows(self.tokens["tokens"].rows(captions))
@@ -123,7 +120,7 @@ class CaptionedGlyphs(Scenes):
     def _facts(self, split: str, count: int, rng: torch.Generator) -> Tensor:
         """What the images show: (N, 4), which are character, size, ink and ground."""
         if self.held_out.any():
-            rows = self.combinations[self.held_out == (split == "test")]
+            rows = self.sentences.combinations[self.held_out == (split == "test")]
             return rows[torch.randint(len(rows), (count,), generator=rng)]
         label = torch.randint(len(self.characters), (count,), generator=rng)
         large = torch.randint(2, (count,), generator=rng)
@@ -131,15 +128,14 @@ class CaptionedGlyphs(Scenes):
         ground = (ink + torch.randint(1, len(PALETTE), (count,), generator=rng)) % len(PALETTE)  # any other
         return torch.stack([label, large, ink, ground], 1)
 
-    def _captions(self, facts: Tensor) -> list[str]:
-        names = list(PALETTE)
-        return [
-            f"a {('small', 'large')[s]} {names[i]} {_word(self.characters[c])} on {names[g]}"
-            for c, s, i, g in facts.tolist()
-        ]
+    def _caption(self, facts: Sequence[int]) -> str:
+        names, (character, size, ink, ground) = list(PALETTE), facts
+        return f"a {_SIZES[size]} {names[ink]} {_word(self.characters[character])} on {names[ground]}"
 
-    def _all_captions(self) -> list[str]:
-        return self._captions(self.combinations)
+    @property
+    def caption_attributes(self) -> dict[str, tuple[str, ...]]:
+        """The values of the attributes ``character``, ``size``, ``colour`` and ``ground``."""
+        return self.sentences.attributes
 
     def read_captions(self, captions: Sequence[str]) -> Tensor:
         """What captions say, as numbers of the values in ``caption_attributes``: (N, 4) int64.
@@ -147,10 +143,7 @@ class CaptionedGlyphs(Scenes):
         Raises:
             UsageError: if one is no caption of this set.
         """
-        known = dict(zip(self._all_captions(), self.combinations.tolist(), strict=True))
-        if wrong := next((caption for caption in captions if caption not in known), None):
-            raise UsageError(f"{wrong!r} is no caption of this set, such as {next(iter(known))!r}")
-        return torch.tensor([known[caption] for caption in captions], dtype=torch.long).view(-1, 4)
+        return self.sentences.read(captions)
 
     def _render(self, facts: Tensor, rng: torch.Generator) -> Tensor:
         """Draws facts (N, 4), which are character, size, ink and ground, as images (N, 3, H, W) uint8."""

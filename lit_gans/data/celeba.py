@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lit_gans.data.array_data import whole_numbers
 from lit_gans.data.base import find_folder, find_root
@@ -16,7 +17,9 @@ from lit_gans.data.download import Remote, fetch
 from lit_gans.data.image_data import Sized
 from lit_gans.data.picture_data import PictureData
 from lit_gans.data.samples import Samples
+from lit_gans.data.sentences import Sentences
 from lit_gans.data.sources import open_source
+from lit_gans.data.tokens import TokenRows, Tokens
 from lit_gans.errors import UsageError
 
 _PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
@@ -31,6 +34,15 @@ _FILES = [
 ]
 _PICTURES = ("img_align_celeba", "img_align_celeba.zip")
 _SPLITS = ("train", "val", "test")
+_HAIR = ("Black", "Blond", "Brown", "Gray")
+#: what captions say; of forty attributes those that are seen in 64 pixels
+_SAID = {
+    "sex": ("woman", "man"),
+    "smile": ("no smile", "smiling"),
+    "age": ("old", "young"),
+    "glasses": ("no glasses", "glasses"),
+    "hair": ("not said", "black", "blond", "brown", "grey"),
+}
 
 
 class CelebA(PictureData):
@@ -50,6 +62,9 @@ class CelebA(PictureData):
         attribute: the attribute that ``label`` shows, e.g. ``Smiling``: 1 if a face has it, else 0. For several, in the
             order given, ``label`` is (N, A), for models with ``multi_label``.
         download: fetch the 1.4 GB if they are missing.
+        captions: whether batches also have ``caption``, say "a smiling young woman with blond hair and glasses", and
+            its ``tokens``, words: of the attributes Male, Smiling, Young, Eyeglasses, and the colour of the hair if
+            just one is given. `read_captions` gives them back.
         pictures: arguments of `PictureData` and `ImageData`: channels, fit, load_size, skip_corrupt, cache,
             batch_size, num_workers, seed, flip, labels_per_class and label_fraction.
 
@@ -64,9 +79,18 @@ class CelebA(PictureData):
         crop: int = 178,
         attribute: Sequence[str] | str | None = None,
         download: bool = False,
+        captions: bool = False,
         **pictures: Any,
     ) -> None:
         super().__init__(root, size, **pictures)
+        #: what captions can say, see `Sentences`
+        self.sentences = Sentences(
+            _SAID, torch.cartesian_prod(*(torch.arange(len(v)) for v in _SAID.values())), _caption
+        )
+        self.captions = captions
+        if captions:
+            # of all sentences that there can be, so that a part of the set has the same vocabulary
+            self.tokens["tokens"] = Tokens(self.sentences.all, lowercase=True)
         self.crop, self.attribute, self.download = crop, attribute, download
         self.num_classes = None if attribute is None else 2 if isinstance(attribute, str) else len(attribute)
         if self.num_classes == 0:
@@ -111,8 +135,34 @@ class CelebA(PictureData):
         more: dict[str, Any] = {"attributes": has}
         if self.attribute is not None:
             more["label"] = has[:, self._columns()].long()
+        if self.captions:
+            more["caption"] = self.sentences.write(self._said(has))
+            more["tokens"] = TokenRows(self.tokens["tokens"].rows(more["caption"]))
         part = ("image", source.select(wanted), {"crop": self.crop})
         return self.decode(f"CelebA-{split}", split, part, **more)
+
+    @property
+    def caption_attributes(self) -> dict[str, tuple[str, ...]]:
+        """The values of the attributes that captions say."""
+        return self.sentences.attributes
+
+    def read_captions(self, captions: Sequence[str]) -> Tensor:
+        """What captions say, as numbers of the values in ``caption_attributes``: (N, 5) int64.
+
+        Raises:
+            UsageError: if one is no caption of this set.
+        """
+        return self.sentences.read(captions)
+
+    def _said(self, has: Tensor) -> Tensor:
+        """The attributes (N, 5) that captions say, from all forty (N, 40)."""
+        male, smiling, young, glasses, *hair = (
+            has[:, self.attribute_names.index(name)].long()
+            for name in ("Male", "Smiling", "Young", "Eyeglasses", *(f"{colour}_Hair" for colour in _HAIR))
+        )
+        colours = torch.stack(hair, 1)
+        colour = torch.where(colours.sum(1) == 1, colours.argmax(1) + 1, 0)
+        return torch.stack([male, smiling, young, glasses, colour], 1)
 
     def _columns(self) -> int | list[int]:
         """The column of the attribute that ``label`` shows, or the columns of several."""
@@ -130,6 +180,15 @@ class CelebA(PictureData):
 
     def _folder(self) -> Path | None:
         return find_folder(self.root, "celeba", "CelebA", "celeba-dataset", marks=_PICTURES)
+
+
+def _caption(values: Sequence[int]) -> str:
+    """The sentence of a row of the attributes in ``_SAID``."""
+    sex, smile, age, glasses, hair = (names[value] for names, value in zip(_SAID.values(), values, strict=True))
+    worn = [f"{hair} hair"] if hair != "not said" else []
+    worn += ["glasses"] if glasses == "glasses" else []
+    first = f"{'a smiling' if smile == 'smiling' else 'an' if age == 'old' else 'a'} {age} {sex}"
+    return f"{first} with {' and '.join(worn)}" if worn else first
 
 
 def read_list(folder: Path, stem: str, limits: tuple[int, int] = (-1, 2)) -> tuple[list[str], dict[str, np.ndarray]]:

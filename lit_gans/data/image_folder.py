@@ -1,4 +1,4 @@
-"""A user's own pictures: a folder or a zip of them, flat or by class, with or without captions."""
+"""A user's own pictures: a folder or a zip of them, flat or by class."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,8 +10,8 @@ from lightning.pytorch.utilities import rank_zero_warn
 from lit_gans.data import facts
 from lit_gans.data.folders import SPELLINGS, only
 from lit_gans.data.picture_data import PictureData
-from lit_gans.data.samples import DRAWS, Batch, Draws, Samples
-from lit_gans.data.sources import Folder, Lmdb, open_source
+from lit_gans.data.samples import Samples
+from lit_gans.data.sources import Lmdb, open_source
 from lit_gans.errors import UsageError
 
 
@@ -90,62 +90,6 @@ class ImageFolder(PictureData):
                 f"{self.place / unknown} is in no class of the training images ({', '.join(self.classes)})"
             )
         return {"label": torch.tensor([self.classes.index(_kind(name)) for name, _ in pictures])}
-
-
-class Captions(ImageFolder):
-    """Pictures with texts: beside each picture a text file of the same name, one caption a line.
-
-    Batches have ``image`` and ``caption``, a list of strings: in training any of a picture's captions, else the first.
-
-    Args:
-        root: the folder; folders in it are as in `ImageFolder`.
-        texts: the folder of the text files, if it is another one, with the same folders in it.
-        pictures: arguments of `PictureData` and `ImageData`: size, channels, fit, load_size, skip_corrupt, cache,
-            batch_size, num_workers, seed, flip, val_size, labels_per_class and label_fraction.
-
-    Raises:
-        UsageError: if a picture has no text, or the text file is empty.
-    """
-
-    def __init__(self, root: str, texts: str | None = None, **pictures: Any) -> None:
-        super().__init__(root, **pictures)
-        if not isinstance(self.source, Folder):
-            raise UsageError(f"captions are read from a folder of pictures and text files: unpack {root}")
-        self.texts = self.place if texts is None else Path(texts).expanduser()
-
-    @property
-    def augmented(self) -> bool:
-        """True: a caption is drawn."""
-        return True
-
-    def unread(self) -> Counter[str]:
-        """The same without the texts."""
-        kinds = super().unread()
-        del kinds[".txt"]
-        return kinds
-
-    def describe(self, pictures: list[tuple[str, str]]) -> dict[str, Any]:
-        """Labels, if any, and all captions of every picture."""
-        return {**super().describe(pictures), "caption": [self._read(whole) for _, whole in pictures]}
-
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Chooses a caption for each picture; images are treated as in every data module."""
-        draws = Draws.of(batch.get(DRAWS, {}).get("caption"))
-        batch["caption"] = [
-            lines[0 if draws is None else int(draws.caption[place] * len(lines))]
-            for place, lines in enumerate(batch["caption"])
-        ]
-        return super().on_after_batch_transfer(batch, dataloader_idx)
-
-    def _read(self, name: str) -> list[str]:
-        path = (self.texts / name).with_suffix(".txt")
-        try:
-            lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{self.place / name} has no readable captions in {path} ({error})") from None
-        if not lines:
-            raise UsageError(f"{path} is empty; write a caption on every line of it")
-        return lines
 
 
 def _split(place: Path, names: list[str]) -> dict[str, list[tuple[str, str]]]:

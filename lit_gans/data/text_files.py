@@ -122,7 +122,7 @@ def shares(files: dict[str, list[Path]], val_size: int | None, test_size: int | 
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file without the spaces around them; empty ones are kept.
+    """The lines of a text file; empty ones are kept.
 
     Raises:
         UsageError: if it cannot be read, is not UTF-8, or has no text.
@@ -136,14 +136,13 @@ def read_lines(path: Path) -> list[str]:
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise UsageError(f"{path} is not text in UTF-8 (line {line}); save it as UTF-8") from None
-    lines = [line.strip() for line in text.split("\n")]
-    if not any(lines):
+    if not text.strip():
         raise UsageError(f"{path} has no text; write one on every line of it")
-    return lines
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
 def _lines(files: list[Path]) -> list[str]:
-    return [line for each in files for line in read_lines(each) if line]
+    return [line.strip() for each in files for line in read_lines(each) if line.strip()]
 
 
 def hold_out(keys: Sequence[Hashable], sizes: dict[str, int | None], place: Path) -> dict[str, Tensor]:

@@ -80,6 +80,10 @@ class Translating(HeldOutTexts):
             return greedy(network.decoder, len(source), length, **given)
         return beam(network.decoder, len(source), length, beams, length_penalty=length_penalty, **given)
 
+    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        """The tokens (N, length) of translations of a batch."""
+        return self.translate_tokens(self.receive(batch)["source"])
+
     # ---------------------------------------------------------------- held-out texts
 
     def texts_of(self, batch: Batch, batch_idx: int) -> dict[str, list[str]]:

@@ -18,7 +18,9 @@ class Seq2Seq(Translating, TextModel):
 
     It minimises `-E sum_t log p(y_t | y_1 ... y_{t-1}, x)` for the pairs of a source x and its target y, as a mean over
     tokens. After a validation there are ``val/nll`` and ``val/perplexity`` of a token, and of some sentences, which
-    are translated, ``val/bleu``, ``val/chrf`` and ``val/exact``, the percentage that is right in every character.
+    are translated, ``val/bleu`` (Papineni et al. 2002, doi:10.3115/1073083.1073135), ``val/chrf`` (Popović 2015,
+    doi:10.18653/v1/W15-3049), both as sacrebleu has them (Post 2018, arXiv:1804.08771), and ``val/exact``, the
+    percentage that is right in every character.
 
     Good at: pairs of which there are many thousands; a likelihood that is stable to train. Bad at: few pairs; choosing
     among several right translations, whose mean it learns.
