@@ -3,14 +3,14 @@
     python examples/benchmarks/oracle.py --seeds 0 1 2
     python examples/benchmarks/oracle.py --vocabulary 5000 --length 20 --hidden 32 --seeds 0
 
-For every seed another oracle writes the texts. A language model learns them by maximum likelihood, and its checkpoint
+For every seed another oracle writes texts. A language model learns them by maximum likelihood, and its checkpoint
 with the best likelihood of held-out texts is kept. SeqGAN begins there and plays a fixed number of batches; its last
 state counts. The oracle is asked for nothing but the last measure.
 
-Printed are, as means over the seeds: the oracle's negative log-likelihood of 10,000 texts of the model, which falls with
+Printed are means over the seeds: the oracle's negative log-likelihood of 10,000 texts of the model, which falls with
 better texts but also where variety is lost; the model's own of held-out texts, which rises where variety is lost; and
-self-BLEU of 1,000 texts (runs of 1 to 2 and 1 to 3 words), which rises there too. A plain language model that is drawn
-from at a lower temperature stands beside: it is what SeqGAN has to beat.
+self-BLEU of 1,000 texts (runs of 1 to 2 and of 1 to 3 words), which rises there too. A plain language model that is
+drawn from at a lower temperature stands beside: it is what SeqGAN has to beat.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from lit_gans.text import self_bleu
 COLUMNS = ("NLL by the oracle", "NLL of held-out texts", "self-BLEU-2", "self-BLEU-3")
 
 
-def fit(model, data, steps, folder, monitor=None, every=500):
+def fit(model, data, steps, folder, monitor=None):
     """Trains and gives the checkpoint with the best score, or the last."""
     kept = ModelCheckpoint(folder, "{step}", monitor=monitor)
     trainer = Trainer(
@@ -46,7 +46,7 @@ def fit(model, data, steps, folder, monitor=None, every=500):
         enable_checkpointing=monitor is not None,
         enable_progress_bar=False,
         enable_model_summary=False,
-        val_check_interval=every,
+        val_check_interval=max(1, steps // 20),
         check_val_every_n_epoch=None,
         limit_val_batches=1.0 if monitor else 0,
         num_sanity_val_steps=0,
@@ -135,8 +135,8 @@ def main():
         print(f"| {name} | {' | '.join(f'{value:.3f}' for value in values)} |")
     gains = [rows["maximum likelihood"][0] - rows["SeqGAN"][0] for rows in found]
     dearer = [rows["SeqGAN"][2] - rows["maximum likelihood"][2] for rows in found]
-    print(f"\nSeqGAN's NLL by the oracle is lower by {', '.join(f'{gain:.3f}' for gain in gains)}, its self-BLEU-2 higher")
-    print(f"by {', '.join(f'{more:.3f}' for more in dearer)}, by seed; {len(found)} seeds.")
+    print(f"\nby seed, SeqGAN's NLL by the oracle is lower by {', '.join(f'{gain:.3f}' for gain in gains)},")
+    print(f"and its self-BLEU-2 higher by {', '.join(f'{more:.3f}' for more in dearer)}")
 
 
 if __name__ == "__main__":

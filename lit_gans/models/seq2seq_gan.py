@@ -9,7 +9,7 @@ from lit_gans.core.checks import refuse_backbone
 from lit_gans.core.game import Batch
 from lit_gans.errors import at_least
 from lit_gans.families import SequenceGAN, Translating
-from lit_gans.networks import PairDiscriminator, RecurrentBackbone, SequenceBackbone, SequenceDecoder
+from lit_gans.networks import PairDiscriminator, SequenceBackbone, SequenceDecoder, TransformerBackbone
 from lit_gans.networks.generation import greedy
 from lit_gans.optim import TextAdam
 from lit_gans.text import padding_mask
@@ -44,11 +44,19 @@ class Seq2SeqGAN(Translating, SequenceGAN):
     Raises:
         UsageError: if an argument is out of range, or there is no ``text_shape`` or ``source_text_shape``.
 
+    Examples:
+        >>> backbone = TransformerBackbone(width=8, layers=1, heads=2)
+        >>> model = Seq2SeqGAN(source_text_shape=(6, 20), text_shape=(7, 30), backbone=backbone)
+        >>> model.translate_tokens(torch.tensor([[5, 6, 2]])).shape
+        torch.Size([1, 7])
+
     Card: docs/models/seq2seq_gan.md; configuration: examples/configs/seq2seq_gan_numbers.yaml.
     """
 
-    default_backbone: ClassVar[SequenceBackbone] = RecurrentBackbone(width=128)
+    default_backbone: ClassVar[SequenceBackbone] = TransformerBackbone()
     alone: ClassVar[int] = 5000
+    #: the value by which the best checkpoint is chosen, and which of its values is best
+    best_score: ClassVar[tuple[str, str] | None] = ("val/bleu", "max")
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from lit_gans.losses import Terms
 from lit_gans.networks import RecurrentBackbone, SequenceBackbone, SequenceDecoder, TextDiscriminator
 from lit_gans.networks.base import evaluating
 from lit_gans.networks.rollouts import roll_outs
-from lit_gans.optim import Adam, ExponentialAverage
+from lit_gans.optim import ExponentialAverage, TextAdam
 from lit_gans.precision import full
 from lit_gans.text import padding_mask
 
@@ -50,6 +50,10 @@ class SeqGAN(Writing, SequenceGAN):
     Raises:
         UsageError: if an argument is out of range, or there is no ``text_shape``.
 
+    Examples:
+        >>> SeqGAN(text_shape=(6, 20), backbone=RecurrentBackbone("lstm", width=8), filters=4).sample(3, seed=0).shape
+        torch.Size([3, 6])
+
     Card: docs/models/seqgan.md; configuration: examples/configs/seqgan_oracle.yaml.
     """
 
@@ -63,7 +67,7 @@ class SeqGAN(Writing, SequenceGAN):
         roll_out_decay: float = 0.8,
         filters: int = 64,
         discriminator_dropout: float = 0.25,
-        optimizer: OptimizerCallable = Adam,
+        optimizer: OptimizerCallable = TextAdam,
         generator_every: int = 5,
         ema_decay: float = 0.95,
         **sequence: Any,
