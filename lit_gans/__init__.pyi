@@ -77,13 +77,16 @@ from lit_gans.models import CycleGAN as CycleGAN
 from lit_gans.models import DCGAN as DCGAN
 from lit_gans.models import DFGAN as DFGAN
 from lit_gans.models import DRAGAN as DRAGAN
+from lit_gans.models import DiscreteVAE as DiscreteVAE
 from lit_gans.models import EBGAN as EBGAN
+from lit_gans.models import ELECTRA as ELECTRA
 from lit_gans.models import GAN as GAN
 from lit_gans.models import GANCLS as GANCLS
 from lit_gans.models import HingeGAN as HingeGAN
 from lit_gans.models import InfoGAN as InfoGAN
 from lit_gans.models import LSGAN as LSGAN
 from lit_gans.models import LanguageModel as LanguageModel
+from lit_gans.models import MaskedLM as MaskedLM
 from lit_gans.models import PacGAN as PacGAN
 from lit_gans.models import Pix2Pix as Pix2Pix
 from lit_gans.models import ProjectionGAN as ProjectionGAN
@@ -97,6 +100,7 @@ from lit_gans.models import Seq2SeqGAN as Seq2SeqGAN
 from lit_gans.models import SeqGAN as SeqGAN
 from lit_gans.models import StackGAN as StackGAN
 from lit_gans.models import StyleGAN2 as StyleGAN2
+from lit_gans.models import TextToImageTransformer as TextToImageTransformer
 from lit_gans.models import UnrolledGAN as UnrolledGAN
 from lit_gans.models import VAE as VAE
 from lit_gans.models import WGAN as WGAN
@@ -144,14 +148,17 @@ __all__ = [
     "CycleGAN",
     "DCGAN",
     "DFGAN",
+    "DiscreteVAE",
     "DRAGAN",
     "EBGAN",
+    "ELECTRA",
     "GAN",
     "GANCLS",
     "HingeGAN",
     "InfoGAN",
     "LanguageModel",
     "LSGAN",
+    "MaskedLM",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
@@ -165,6 +172,7 @@ __all__ = [
     "SNGAN",
     "StackGAN",
     "StyleGAN2",
+    "TextToImageTransformer",
     "UnrolledGAN",
     "VAE",
     "WeightNormGAN",

@@ -41,6 +41,27 @@ def bernoulli(images: Tensor, logits: Tensor) -> Tensor:
     return -F.binary_cross_entropy_with_logits(full(logits), targets, reduction="none").flatten(1).sum(1)
 
 
+def logit_laplace(images: Tensor, mean: Tensor, log_spread: Tensor, edge: float) -> Tensor:
+    """The log-density of values whose logit has a Laplace distribution, summed over all values of an image.
+
+    Ramesh et al. 2021, arXiv:2102.12092, appendix A.3: values x in [0, 1] are moved to `y = (1 - 2 edge) x + edge`, and
+    `log p(y) = -log(2 b y (1 - y)) - |logit y - mean| / b`.
+
+    Args:
+        images: (N, ...) in [-1, 1].
+        mean: (N, ...), of the logits.
+        log_spread: (N, ...), log b.
+        edge: the least of the moved values.
+
+    Returns:
+        (N,).
+    """
+    moved = (1 - 2 * edge) * (images + 1) / 2 + edge
+    logit = moved.log() - (1 - moved).log()
+    scale = log(2) + log_spread + moved.log() + (1 - moved).log()
+    return -(scale + (logit - mean).abs() * (-log_spread).exp()).flatten(1).sum(1)
+
+
 def kl_to_standard(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL(N(mean, diag exp log_variance) || N(0, I)), summed over dimensions (Kingma & Welling 2013, appendix B).
 

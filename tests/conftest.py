@@ -48,6 +48,7 @@ _READER = RecurrentBackbone(width=8, dropout=0.0)
 SMALL = {
     "CUT": {"features": 8},
     "CycleGAN": {"pool": 10},
+    "DiscreteVAE": {"codes": 8, "width": 8, "blocks": 1, "temperature_steps": 8},
     "DFGAN": {"text_encoder": _READER},
     "GANCLS": {"text_encoder": _READER},
     "InfoGAN": {"categories": (2,), "continuous": 1},
@@ -78,10 +79,14 @@ def arguments_for(cls, **given):
         arguments["text_shape"] = TEXT_SHAPE if cls.of_texts else data.text_shape
     if {"source", "a"} & set(cls.needs):
         arguments |= {"source_text_shape": TEXT_SHAPE} if cls.of_texts else {"source_shape": data.source_shape}
+    if _takes(cls, "tokenizer"):
+        arguments["tokenizer"] = small(lit_gans.DiscreteVAE)
     if cls.draws and _takes(cls, "latent_dim") and "generator" not in given:
         arguments["latent_dim"] = 8
     arguments |= SMALL.get(cls.__name__, {}) | given
-    backbone = cls.default_backbone
+    backbone = getattr(cls, "default_backbone", None)
+    if backbone is None:
+        return arguments
     own = {"latent_dim", *inspect.signature(cls.__init__).parameters}
     options = {field.name: arguments.pop(field.name) for field in fields(backbone) if field.name in given.keys() - own}
     networks = {"generator", "discriminator", "encoder"} & given.keys()

@@ -192,3 +192,20 @@ def test_two_processes_with_every_logger(tmp_path):
     (folder,) = tmp_path.glob("*/version_0")
     assert (folder / "checkpoints" / "last.ckpt").is_file()
     assert [*folder.glob("wandb/offline-run-*")] and [*folder.glob("events.*")]
+
+
+@pytest.mark.slow
+def test_two_processes_predict_what_one_predicts(tmp_path):
+    """The three batches of the test data once each, from other noise; the fourth, which keeps the two in step, not."""
+    small = ["--model.backbone.width=4", "--data.size=16", "--data.count=200", "--data.batch_size=7"]
+    found = []
+    for devices in (1, 2):
+        place = f"--trainer.default_root_dir={tmp_path / str(devices)}"
+        done = run_cli(
+            "predict", *small, "--trainer.accelerator=cpu", f"--trainer.devices={devices}", place, cwd=tmp_path
+        )
+        assert done.returncode == 0 and "3 grids" in done.stdout, done.stdout + done.stderr
+        files = sorted(tmp_path.glob(f"{devices}/*/*/samples/predict_*"), key=lambda path: path.stem.split("_")[::-1])
+        found.append([path.read_bytes() for path in files])
+    one, two = found
+    assert one == two and len({*one}) == 3

@@ -18,6 +18,8 @@ from lit_gans.metrics.scoring import OF_COVERAGE, VALUES
 
 AUTO = "auto"  # a monitor: the first score of which less is better
 BEST = "best"  # the file's name
+#: the arguments of every run's own `Best`, from the command line and from Python
+DEFAULTS: dict[str, Any] = {"monitor": AUTO, "mode": "min", "filename": BEST, "enable_version_counter": False}
 _USUAL = (3, 64, 64)  # the image shape, if neither the data nor the model gives one
 _SCORES = {f"val/{value}" for values in VALUES.values() for value in values} | {f"val/{v}" for v in OF_COVERAGE}
 _OTHERS = {"val/diversity", "val/discriminator_auroc", "val/reconstruction"}  # of this library's other callbacks

@@ -74,9 +74,6 @@ class ProgressBar(LightningBar):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begins the line."""
         self.standing.begin(trainer, pl_module)
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, Quality):
-                callback.watcher = self.show
         self._restart(trainer)
         self._whole = all_batches(trainer)
         self._due = monotonic() + (self.seconds if _is_live() else self.lines / 6)

@@ -57,8 +57,8 @@ def _say(trainer: Trainer, done: int, now: dict[str, float], grown: dict[str, fl
     values = ", ".join(f"{name} {value:.3g}" for name, value in now.items())
     rank_zero_warn(
         f"the learning rate ({' and '.join(map('{:g}'.format, rates))}) is far too high: after {done} batches "
-        f"{', '.join([*weights, f'the losses are {values}'])}; nothing will come of this run: stop it and "
-        "leave the option out, which is then the model's own, say 0.0002"
+        f"{', '.join([*weights, f'the losses are {values}'])}; this run will not learn: stop it and "
+        "leave the option out, for the model's own rate, mostly 0.0002"
     )
 
 

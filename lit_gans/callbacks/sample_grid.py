@@ -129,7 +129,9 @@ class SampleGrid(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Writes a batch of predictions as a grid."""
+        """Writes a batch of predictions as a grid; one that only keeps the devices in step is another device's too."""
+        if seen(pl_module).repeats:
+            return
         if isinstance(outputs, Tensor) and outputs.ndim == 4 and self._drawable(outputs):
             write_picture(grid(outputs), self.folder / f"predict_{trainer.global_rank:02}_{batch_idx:06}.png")
 

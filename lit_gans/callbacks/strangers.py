@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from lit_gans.errors import UsageError, reason
 from lit_gans.images.ranges import refuse_other_range
+from lit_gans.images.shape import to_float
 from lit_gans.networks.base import evaluating
 
 _PLAYERS = ("generator", "discriminator")
@@ -102,7 +103,7 @@ class Stranger:
         return bool(trainer.fast_dev_run) or (every > 0 and (trainer.fit_loop.total_batch_idx + 1) % every == 0)
 
     def receive(self, batch: Any) -> dict[str, Any]:
-        """A batch as a dict with ``image``, (N, C, H, W) in [-1, 1].
+        """A batch as a dict with ``image``, (N, C, H, W) in [-1, 1]; images of bytes (uint8) are brought there.
 
         Raises:
             UsageError: if there are no images in it, or they have another range.
@@ -120,6 +121,8 @@ class Stranger:
                 "batches must be images, (images, labels) or a dict with 'image' or one other tensor (N, C, H, W), "
                 f"got {has}; let collate_fn make one of these"
             )
+        if batch["image"].dtype == torch.uint8:
+            batch = {**batch, "image": to_float(batch["image"])}
         refuse_other_range(batch["image"], "the data's images")
         return batch
 

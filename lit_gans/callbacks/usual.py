@@ -7,7 +7,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
 
-from lit_gans.callbacks.best import AUTO, BEST, Best
+from lit_gans.callbacks.best import DEFAULTS, Best
 from lit_gans.callbacks.collapse import CollapseMonitor
 from lit_gans.callbacks.progress import ProgressBar
 from lit_gans.callbacks.quality import Quality
@@ -31,9 +31,9 @@ def default(
 ) -> list[Callback]:
     """The callbacks of a run from the command line: ``Trainer(callbacks=lit_gans.callbacks.default())``.
 
-    They are `Quality`, `SampleGrid`, `SampleText`, `SaveLast`, `Best`, `CollapseMonitor`, `RateCheck`, `RunReport`, `ProgressBar`,
-    and a check of the score by which an ``EarlyStopping`` stops. `lit_gans.Trainer` has them by itself, and a run
-    folder besides.
+    They are `Quality`, `SampleGrid`, `SampleText`, `SaveLast`, `Best`, `CollapseMonitor`, `RateCheck`, `RunReport`,
+    `ProgressBar`, and a check of the score by which an ``EarlyStopping`` stops. `lit_gans.Trainer` has them by itself,
+    and a run folder besides.
 
     Args:
         scores: measure scores after validations, and keep the checkpoint with the best.
@@ -54,13 +54,12 @@ def default(
         100
     """
     scored = scores or _has(own, Quality)
-    best = {"monitor": AUTO, "mode": "min", "filename": BEST, "enable_version_counter": False}
     usual: list[tuple[bool, type, type, dict[str, Any]]] = [
         (scores, Quality, Quality, {}),
         (pictures, SampleGrid, SampleGrid, {}),
         (pictures, SampleText, SampleText, {}),
         (True, SaveLast, SaveLast, {}),
-        (checkpoints and scored, Best, Best, best),
+        (checkpoints and scored, Best, Best, DEFAULTS),
         (monitor, CollapseMonitor, CollapseMonitor, {}),
         (monitor, RateCheck, RateCheck, {}),
         (report, RunReport, RunReport, {}),

@@ -9,7 +9,8 @@ from lit_gans.checkpoints.description import (
     set_random_state,
 )
 from lit_gans.checkpoints.file import KEY, RANDOM, AtomicCheckpointIO, plain_key, read
-from lit_gans.checkpoints.loading import load
+from lit_gans.checkpoints.loading import build, load
+from lit_gans.checkpoints.recording import plain
 from lit_gans.checkpoints.saving import save
 from lit_gans.checkpoints.taking import Taken, take
 from lit_gans.checkpoints.trust import class_path, findable
@@ -20,10 +21,12 @@ __all__ = [
     "AtomicCheckpointIO",
     "Taken",
     "broken",
+    "build",
     "class_path",
     "describe",
     "findable",
     "load",
+    "plain",
     "plain_key",
     "prove_loadable",
     "random_state",

@@ -12,7 +12,7 @@ from lightning.pytorch.core.mixins.hparams_mixin import _given_hyperparameters
 from lightning.pytorch.utilities import rank_zero_warn
 
 from lit_gans import __version__
-from lit_gans.checkpoints import loading, recording
+from lit_gans.checkpoints import class_names, loading, recording
 from lit_gans.checkpoints.file import RANDOM
 from lit_gans.checkpoints.trust import class_path, findable
 from lit_gans.errors import UsageError
@@ -42,7 +42,7 @@ def describe(model: Any) -> dict[str, Any]:
     """The parts of a checkpoint that `load` needs besides the weights and the hyper-parameters.
 
     ``vocabularies`` has those of the model's texts as JSON. ``defaults`` has those of all arguments that were not
-    given, since a later version may have other defaults.
+    given, since a later version may have other defaults. ``class_names`` is None where nobody has given names.
     """
     others = {name: value for name, value in recording.defaults(type(model)).items() if name not in model.hparams}
     return {
@@ -50,6 +50,7 @@ def describe(model: Any) -> dict[str, Any]:
         "given_networks": model.given_networks,
         "version": __version__,
         "vocabularies": {name: vocabulary.to_json() for name, vocabulary in model.vocabularies.items()},
+        "class_names": class_names.usable(model.class_names, model.num_classes),
         "defaults": {
             name: value for name, value in others.items() if value is None or type(value) in (bool, int, float, str)
         },

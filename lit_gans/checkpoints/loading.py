@@ -12,13 +12,14 @@ from typing import Any
 import torch
 import yaml
 from lightning.pytorch import LightningModule
+from lightning.pytorch.core.mixins.hparams_mixin import _given_hyperparameters
 from lightning.pytorch.trainer.connectors import checkpoint_connector
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lit_gans.checkpoints import functions
+from lit_gans.checkpoints import class_names, functions
 from lit_gans.checkpoints.file import KEY, RANDOM, located, plain_key, read, source
 from lit_gans.checkpoints.mistakes import advice
 from lit_gans.checkpoints.recording import Recorded, defaults
@@ -93,6 +94,8 @@ def load(
         take_from(model, weights_of(checkpoint), where)
     else:
         _fill(model, checkpoint, strict, where)
+    names = class_names.usable(checkpoint[KEY].get("class_names"), model.num_classes)
+    model.class_names = names or model.class_names
     first = next((tensor for tensor in checkpoint["state_dict"].values() if isinstance(tensor, torch.Tensor)), None)
     return model if first is None else model.to(first.device)
 
@@ -248,6 +251,7 @@ def build(value: Any, where: str = "this", trust: Sequence[str] = ()) -> Any:
 
 def _make(cls: type, arguments: dict[str, Any], where: str) -> Any:
     """Calls a class with arguments from a file, which may be anything."""
+    token = _given_hyperparameters.set(None)  # those of a model that the command line is making meanwhile
     try:
         return cls(**arguments)
     except Exception as error:
@@ -257,6 +261,8 @@ def _make(cls: type, arguments: dict[str, Any], where: str) -> Any:
             f"{where} does not make a {cls.__name__} here ({type(error).__name__}: {reason(error)}); it was saved by "
             "another version of the class, or is damaged"
         ) from error.__cause__ or error
+    finally:
+        _given_hyperparameters.reset(token)
 
 
 def was_restoring(error: BaseException) -> bool:

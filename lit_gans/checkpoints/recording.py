@@ -134,7 +134,12 @@ def described(model: Any) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def plain(name: str, value: Any) -> Any:
-    """``value`` as something that ``torch.load(weights_only=True)`` gives back; a module with weights as it is."""
+    """``value`` as something that ``torch.load(weights_only=True)`` gives back; a module with weights as it is.
+
+    A model inside another is described by its own arguments: its weights are among those of the other.
+    """
+    if isinstance(type(value), Recorded) and hasattr(value, "hparams"):
+        return _model(name, value)
     if isinstance(value, nn.Module):
         arguments = _arguments_of(value)
         return value if arguments is None else {"class_path": class_path(type(value)), "init_args": arguments}
@@ -157,6 +162,16 @@ def plain(name: str, value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     return {"function": function_path(name, value)} if callable(value) else value
+
+
+def _model(name: str, value: Any) -> dict[str, Any]:
+    if value.given_networks:
+        raise UsageError(
+            f"{name} is a {type(value).__name__} that was made with a network passed as an object "
+            f"({', '.join(value.given_networks.values())}), which no file can hold; make it with plain values"
+        )
+    arguments = {key: entry for key, entry in dict(value.hparams).items() if not key.startswith("_")}
+    return {"class_path": class_path(type(value)), "init_args": arguments}
 
 
 def _partial(name: str, value: functools.partial[Any]) -> dict[str, Any]:

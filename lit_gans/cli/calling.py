@@ -13,6 +13,7 @@ from lit_gans.cli.parameters import Parameter, described, parameters
 from lit_gans.cli.rows import paragraph, rows
 from lit_gans.cli.words import fail
 from lit_gans.errors import UsageError, nearest, refuse_odd_numbers
+from lit_gans.runs import KINDS, find_checkpoint
 
 _NUMBERS = re.compile(r"[\[\]\d,\s-]+")
 
@@ -195,4 +196,12 @@ def _goes_on(parameter: Parameter, word: str) -> bool:
         return _NUMBERS.fullmatch(word) is not None
     if parameter.option.verbatim and " " in word:  # a sentence
         return True
-    return word != "last" and os.sep not in word and "/" not in word and not re.search(r"\.\w{3,5}$", word)
+    return os.sep not in word and "/" not in word and not re.search(r"\.\w{3,5}$", word) and not _is_checkpoint(word)
+
+
+def _is_checkpoint(word: str) -> bool:
+    """Whether a word stands for a checkpoint: ``last``, ``best`` or a run's folder."""
+    try:
+        return word in KINDS or find_checkpoint(word).is_file()
+    except UsageError:
+        return False

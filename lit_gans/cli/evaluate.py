@@ -40,7 +40,7 @@ def evaluate(
     """Scores a checkpoint's samples against a data set, and prints the protocol.
 
     A model that translates is scored by its translations of a split, which are compared with that split's images of the
-    target domain.
+    target domain. A model of texts measures itself on the test texts.
 
     Args:
         metrics: some of fid, kid, is, precision_recall, density_coverage, swd, sharpness, checkerboard, ppl, modes if
@@ -56,7 +56,7 @@ def evaluate(
             this checkpoint by the same protocol are added to; if the file holds others, a new one gets the next number.
         force: replace what the file holds.
     """
-    from lit_gans.errors import at_least, usable_seed
+    from lit_gans.errors import UsageError, at_least, usable_seed
     from lit_gans.files import refuse_taken
 
     metrics = [metric.lower() for metric in metrics]
@@ -73,17 +73,24 @@ def evaluate(
     from lit_gans.metrics.evaluation import Evaluation
     from lit_gans.metrics.protocol import Scores
     from lit_gans.networks.base import at_once
+    from lit_gans.training.texts import own_scores
 
     model = load(checkpoint, usable(device), trust=trust)
     to = domain(model, direction)
     module = open_data(checkpoint, data, root, model.image_shape, trust, data_options)
-    asked = Evaluation(model, module, reference, count, real_count, seed, to)
-    asked.choose(metrics, features, by_default=metrics == _METRICS)
-    with at_once(batch_size):
-        scoring = asked.gather()
-        values = asked.measure(scoring)
+    if model.of_texts:
+        if metrics != _METRICS:
+            raise UsageError(f"a {type(model).__name__} measures itself, by scores of texts; leave out --metrics")
+        with at_once(batch_size):
+            values, protocol = own_scores(model, module, seed)
+    else:
+        asked = Evaluation(model, module, reference, count, real_count, seed, to)
+        asked.choose(metrics, features, by_default=metrics == _METRICS)
+        with at_once(batch_size):
+            scoring = asked.gather()
+            values, protocol = asked.measure(scoring), asked.protocol(scoring)
     step = int(read(checkpoint).get("global_step", 0))
-    scores = Scores(values, asked.protocol(scoring), type(model).__name__, str(checkpoint), step)
+    scores = Scores(values, protocol, type(model).__name__, str(checkpoint), step)
     place = keep_scores(scores, target, force)
     _print([scores])
     print(f"scores and protocol in {place}")

@@ -6,7 +6,7 @@ Slow imports are delayed until they are needed, so that help answers at once.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from lit_gans.cli.options import BatchSize, Checkpoint, Data, DataOptions, Device, Force, Root, Text, Trust
+from lit_gans.cli.options import BatchSize, Checkpoint, Data, DataOptions, Device, Force, Labels, Root, Text, Trust
 from lit_gans.cli.words import NOBODY
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def interpolate(
     steps: int = 10,
     mode: Literal["spherical", "linear"] = "spherical",
     seed: int | None = None,
-    label: list[int] | None = None,
+    label: Labels = None,
     text: Text = None,
     to: Text = None,
     truncation: float = 1.0,
@@ -44,8 +44,9 @@ def interpolate(
         steps: images from one end to the other, both included.
         mode: spherical turns from one point to the other, linear takes the straight line.
         seed: makes the draw repeatable; without it every call draws anew.
-        label: two classes, say 3 8, for a model that draws by class (or two attributes): each row goes from the first
-            to the second, at one latent point. Without it each row goes between two latent points, with one label.
+        label: two classes, say 3 8 or cats dogs, for a model that draws by class (or two attributes): each row goes
+            from the first to the second, at one latent point. Without it each row goes between two latent points, with
+            one label.
         text: for a model that draws by sentences the sentence, in quotes, that each row begins with.
         to: the sentence that each row ends with, at one latent point; without it each row goes between two latent
             points, with one sentence.
@@ -78,13 +79,12 @@ def interpolate(
 
     model = load_latent(checkpoint, device, trust)
     refuse_options(model, checkpoint, [] if text is None else ["text"])
-    options: dict[str, Any] = {} if truncation == 1 else {"truncation": truncation}
+    told: dict[str, Any] = {} if text is None else {"text": text, "to": to}
     with at_once(batch_size):
-        if text is None:
-            images = _between(model, count, steps, mode, seed, label, options)
+        if label is None:
+            images = model.interpolate(count, steps, seed=seed, mode=mode, truncation=truncation, **told).flatten(0, 1)
         else:
-            options |= {"text": text, "to": to}
-            images = model.interpolate(count, steps, seed=seed, mode=mode, **options).flatten(0, 1)
+            images = _between(model, count, steps, seed, label, {} if truncation == 1 else {"truncation": truncation})
     if kind in _STRIPS:
         write_picture(grid(images, steps), output)
     else:
@@ -95,27 +95,16 @@ def interpolate(
 
 
 def _between(
-    model: Any,
-    count: int,
-    steps: int,
-    mode: Literal["spherical", "linear"],
-    seed: int | None,
-    label: list[int] | None,
-    options: dict[str, float],
+    model: Any, count: int, steps: int, seed: int | None, label: list[str], options: dict[str, float]
 ) -> "Tensor":
-    """The images of one row after another, (count * steps, C, H, W)."""
+    """Images from one class to another, one row after another, (count * steps, C, H, W)."""
     from lit_gans.cli.models import labels, rows
     from lit_gans.errors import UsageError
     from lit_gans.latents.paths import draw, path
 
-    if label is None:
-        start, end = draw(2 * count, model.latent_dim, seed).chunk(2)
-        by_strip = model.conditions(None, count)
-        given = {} if by_strip is None else {"label": by_strip.repeat_interleave(steps, 0)}
-        return model.sample(noise=path(start, end, steps, mode).flatten(0, 1), **given, **options)
     labels(model, label)  # refuses them for a model that takes none
     if len(label) != 2:
-        raise UsageError(f"label must be two numbers, where to begin and where to end, got {len(label)}")
+        raise UsageError(f"label must be two classes, where to begin and where to end, got {len(label)}")
     first, last = rows(model, label).split(1)
     conditions = path(first, last, steps, "linear").flatten(0, 1).repeat(count, 1)
     noise = draw(count, model.latent_dim, seed).repeat_interleave(steps, 0)

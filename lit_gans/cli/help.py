@@ -1,16 +1,14 @@
 """The help of the training commands, from the index: what a command asks for, and the page that answers it."""
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lit_gans.cli import pages
 from lit_gans.cli.index import Entry, index
-from lit_gans.cli.words import OWN, fail
+from lit_gans.cli.words import HELP_FLAG, OWN, fail
 from lit_gans.errors import nearest
 
 _BASES = {"model": "lit_gans.GenerativeModel", "data": "lightning.LightningDataModule"}
-_HELP = re.compile(r"-h|--(?:([\w.]+)\.)?help(?:=(.*))?")
 
 
 def show(command: str, words: Sequence[str]) -> bool:
@@ -32,7 +30,7 @@ def show(command: str, words: Sequence[str]) -> bool:
 def _asked(words: Sequence[str]) -> tuple[str, str]:
     """The flag whose help is asked for, ``model`` of ``--model.help``, and the name that follows."""
     for word, following in zip(words, [*words[1:], "-"], strict=True):
-        if found := _HELP.fullmatch(word):
+        if found := HELP_FLAG.fullmatch(word):
             topic = "" if following.startswith("-") or "=" in following else following
             return (found[1] or "").replace("-", "_"), topic if found[2] is None else found[2]
     return "", ""

@@ -19,6 +19,7 @@ from lit_gans.cli.entries import Entry, as_entry, as_option, installed
 from lit_gans.cli.parser import Parser
 from lit_gans.cli.train import TrainCLI
 from lit_gans.cli.words import TRAINING
+from lit_gans.models.references import parts_for
 
 _CONFIGS = Path("examples/configs")
 _NUMBER = r"(?:about )?(?:\d+|two and a half|two|three|four|five)"
@@ -131,7 +132,7 @@ def _weights(model: type) -> dict[str, int]:
     """The weights of the networks that a model makes by itself, which are not filled here."""
     with torch.device("meta"):
         shapes = {"image_shape": _SHAPE, "source_shape": _SHAPE, "text_shape": _TEXTS, "source_text_shape": _TEXTS}
-        made = model(**shapes, num_classes=10)
+        made = model(**shapes, num_classes=10, **parts_for(model, _SHAPE))
     return {name: sum(weight.numel() for weight in getattr(made, name).parameters()) for name in made.players}
 
 

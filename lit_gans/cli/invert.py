@@ -25,7 +25,7 @@ def invert(
     learning_rate: float = 0.1,
     clip: float | None = None,
     crop: int | None = None,
-    label: int | None = None,
+    label: str | None = None,
     output: str | None = None,
     latents: str | None = None,
     seed: int = 0,
@@ -48,7 +48,7 @@ def invert(
         clip: redraw coordinates of a latent point that leave +-clip, say 3; by default they may go anywhere.
         crop: side of the middle square that is cut out of every image first, as in training on CelebA, where it is 178
             by default.
-        label: class to draw, for a conditional model.
+        label: class to draw, by number or name, for a conditional model.
         output: a .png, .jpg or .webp file; by default inversion.png, or inversion-2.png and so on where that is taken.
         latents: a .safetensors file for the latent points (noise) and errors; 'lit-gans sample --noise' draws them.
         seed: of the starts.

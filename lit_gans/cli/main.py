@@ -4,26 +4,26 @@ Slow imports are delayed until they are needed, so that help answers at once.
 """
 
 import os
-import re
 import shlex
 import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGINT
-from typing import Any, NoReturn
+from typing import Any
 
 from lit_gans import __version__, signals
 from lit_gans.cli.cache import cache
 from lit_gans.cli.cite import cite
 from lit_gans.cli.colorize import colorize
+from lit_gans.cli.embed import embed
 from lit_gans.cli.evaluate import compare, evaluate, features
 from lit_gans.cli.explore import arithmetic, interpolate
 from lit_gans.cli.invert import invert
 from lit_gans.cli.plot import plot
 from lit_gans.cli.sample import sample
 from lit_gans.cli.translate import translate
-from lit_gans.cli.words import ALIASES, TRAINING, fail, known
+from lit_gans.cli.words import ALIASES, HELP_FLAG, TRAINING, fail, known
 from lit_gans.errors import nearest
 
 HELP = """usage: lit-gans COMMAND [options]
@@ -43,6 +43,7 @@ from a checkpoint alone:
   invert       project pictures onto what a generator draws:  lit-gans invert last.ckpt digit.png
   translate    make pictures of pictures:  lit-gans translate last.ckpt horses --output zebras
   colorize     give a grey photo colours:  lit-gans colorize last.ckpt grey.jpg
+  embed        features of texts, one a line:  lit-gans embed last.ckpt lines.txt --output features.npz
   evaluate     score against a data set:  lit-gans evaluate runs/.../best.ckpt --metrics fid kid
 
 from what the others have written:
@@ -76,6 +77,7 @@ COMMANDS: dict[str, Any] = {
     "invert": invert,
     "translate": translate,
     "colorize": colorize,
+    "embed": embed,
     "evaluate": evaluate,
     "compare": compare,
     "features": features,
@@ -93,7 +95,6 @@ ABOUT = {  # a command about lit-gans itself, and the most words that it takes
 _WORDS = {"list": "models, backbones, data or configs", "completion": "bash, zsh or fish"}
 _PIPE = 13  # the number of SIGPIPE, which Windows does not have
 _ASK = "__complete"  # what the scripts of shells call
-_HELP = re.compile(r"-h|--([\w.-]+\.)?help(=.*)?")
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -121,8 +122,6 @@ def main(args: Sequence[str] | None = None) -> None:
         _run(lambda: _about(arguments[0], arguments[1:]), args is None)
     elif arguments[0] in COMMANDS:
         _run(lambda: _call(arguments[0], arguments[1:]), args is None)
-    elif arguments[0] in TRAINING and any(map(_HELP.fullmatch, arguments[1:])):
-        _run(lambda: _show_or_train(arguments), args is None)
     elif arguments[0] in TRAINING or (arguments[0][:1] == "-" and not {*TRAINING}.isdisjoint(arguments)):
         _run(lambda: _train(arguments), args is None)
     elif arguments[0].startswith("-"):
@@ -187,44 +186,47 @@ def _call(name: str, arguments: list[str]) -> None:
     Call(name, COMMANDS[name]).run(arguments)
 
 
-def _show_or_train(arguments: list[str]) -> NoReturn:
-    """Prints the help that a training command asks for; its parser knows what the index does not."""
-    from lit_gans.cli.help import show
-
-    if not show(arguments[0], arguments[1:]):
-        _train(arguments)
-    raise SystemExit(0)
-
-
 def _train(arguments: list[str]) -> None:
-    from lit_gans.cli.reading import ready
+    """Runs a training command, or prints the help that it asks for; torch is loaded once all words are understood."""
+    from lit_gans.cli.reading import command_first, ready
 
+    command, *words = arguments = command_first(arguments)
+    if command in TRAINING and any(map(HELP_FLAG.fullmatch, words)):
+        from lit_gans.cli.help import show
+
+        if show(command, words):  # else its parser knows what the index does not
+            raise SystemExit(0)
     arguments = ready(arguments)
-    import logging
-    import warnings
-
-    def short(message: Any, *_: Any, **__: Any) -> str:
-        make_room()
-        return _short(message)
-
-    warnings.formatwarning = short
-    from lit_gans.callbacks.progress import make_room
-    from lit_gans.training.quiet import LOGGERS, WARNINGS, says_something
-
-    def said(record: logging.LogRecord) -> bool:
-        make_room()
-        return says_something(record)
-
-    for part in WARNINGS:
-        warnings.filterwarnings("ignore", f".*{part}")
-    for logger in LOGGERS:
-        logging.getLogger(logger).addFilter(said)
+    _say_less()
 
     from lit_gans.cli.processes import ending_together
     from lit_gans.cli.train import TrainCLI
 
     with ending_together(_explain):
         TrainCLI.run(arguments)
+
+
+def _say_less() -> None:
+    """Leaves out what libraries tell that is of no use here; what is left begins a line of its own."""
+    import logging
+    import warnings
+
+    from lit_gans.callbacks.progress import make_room
+    from lit_gans.training.quiet import LOGGERS, WARNINGS, says_something
+
+    def short(message: Any, *_: Any, **__: Any) -> str:
+        make_room()
+        return _short(message)
+
+    def said(record: logging.LogRecord) -> bool:
+        make_room()
+        return says_something(record)
+
+    warnings.formatwarning = short
+    for part in WARNINGS:
+        warnings.filterwarnings("ignore", f".*{part}")
+    for logger in LOGGERS:
+        logging.getLogger(logger).addFilter(said)
 
 
 def _short(message: Any, *_: Any, **__: Any) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lit_gans.checkpoints.class_names import numbered, told
 from lit_gans.core.texts import options_of_sample
 from lit_gans.errors import UsageError
 
@@ -51,7 +52,7 @@ def usable(device: str) -> str:
     return device
 
 
-def labels(model: Any, label: list[int] | None) -> dict[str, Any]:
+def labels(model: Any, label: Sequence[int | str] | None) -> dict[str, Any]:
     """Turns a label of the command line into one for `sample`: classes that take turns, or one row of attributes.
 
     Raises:
@@ -66,18 +67,20 @@ def labels(model: Any, label: list[int] | None) -> dict[str, Any]:
     return {"label": rows(model, label).sum(0, keepdim=True).clamp(max=1)}
 
 
-def rows(model: Any, label: list[int]) -> Tensor:
-    """The conditions (len(label), num_classes) of classes, or of attributes one by one.
+def rows(model: Any, label: Sequence[int | str]) -> Tensor:
+    """The conditions (len(label), num_classes) of classes, or of attributes one by one, by number or name.
 
     Raises:
         UsageError: if there is no such class or attribute, or training had no example of the class.
     """
     if not model.multi_label:
         return model.conditions(label, len(label))
-    last = model.num_classes - 1
-    if wrong := next((number for number in label if not 0 <= number <= last), None):
-        raise UsageError(f"label must be numbers of attributes from 0 to {last}, got {wrong}")
-    return model.condition(torch.tensor(label, dtype=torch.long, device=model.device))
+    last, names = model.num_classes - 1, model.class_names
+    numbers = numbered(list(label), names, last + 1)
+    if wrong := next((number for number in numbers if not 0 <= number <= last), None):
+        there = f"; there are {told(range(last + 1), names)}" if names else ""
+        raise UsageError(f"label must be numbers of attributes from 0 to {last}, got {wrong}{there}")
+    return model.condition(torch.tensor(numbers, dtype=torch.long, device=model.device))
 
 
 def domain(model: Any, direction: str) -> str:

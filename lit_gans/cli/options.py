@@ -126,7 +126,7 @@ Pictures = Annotated[str, Option("a picture, or a folder of pictures and of fold
 Input = Annotated[
     str | None,
     Option(
-        "a picture, or a folder of pictures and of folders with them; for a model of texts a text file, one text a line",
+        "a picture, or a folder of pictures and of folders with them; or a text file, one text a line",
         existing,
         by_place=True,
     ),
@@ -148,6 +148,7 @@ Trust = Annotated[
     list[str],
     Option("packages of yours that the files name classes of; they are imported, which runs their code", shown="A,B"),
 ]
+Labels = Annotated[list[str] | None, Option(shown="CLASS,CLASS")]
 Data = Annotated[
     str | None,
     Option(

@@ -7,7 +7,7 @@ from lit_gans.cli.arguments import files, split
 from lit_gans.cli.checking import checked, takes
 from lit_gans.cli.resuming import with_its_run
 from lit_gans.cli.understanding import understood
-from lit_gans.cli.words import TRAINING, fail
+from lit_gans.cli.words import HELP_FLAG, TRAINING, fail
 from lit_gans.errors import UsageError
 
 
@@ -18,8 +18,8 @@ def ready(arguments: Sequence[str]) -> list[str]:
         SystemExit: with 2 and one sentence, if something in it is no option, no class or no value.
         UsageError: if a file that it names cannot be used.
     """
-    command, *words = _command_first(arguments)
-    if command not in TRAINING or _asks_for_help(words):
+    command, *words = command_first(arguments)
+    if command not in TRAINING or any(map(HELP_FLAG.fullmatch, words)):
         return list(arguments)
     try:
         units = understood(switches.spelled_out(words), command, lambda name: takes(command, name))
@@ -35,15 +35,10 @@ def ready(arguments: Sequence[str]) -> list[str]:
     return [command, *(word for unit in units for word in unit.words)]
 
 
-def _command_first(arguments: Sequence[str]) -> list[str]:
+def command_first(arguments: Sequence[str]) -> list[str]:
     """``--config x.yaml fit`` as ``fit --config x.yaml``, unless the file has a section for each command."""
     at = next((at for at, word in enumerate(arguments) if word in TRAINING), 0)
     sections = (settings.read(file).keys() for file in files(split(arguments[:at])))
     if not at or any(name in TRAINING for names in sections for name in names):
         return list(arguments)
     return [arguments[at], *arguments[:at], *arguments[at + 1 :]]
-
-
-def _asks_for_help(words: Sequence[str]) -> bool:
-    flags = (word.partition("=")[0] for word in words)
-    return any(flag in ("-h", "--help") or (flag[:2] == "--" and flag.endswith(".help")) for flag in flags)

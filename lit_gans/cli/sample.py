@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from lit_gans.cli.options import BatchSize, Checkpoint, Device, Force, Option, Texts, Trust, seeds
+from lit_gans.cli.options import BatchSize, Checkpoint, Device, Force, Labels, Option, Texts, Trust, seeds
 from lit_gans.cli.words import NOBODY
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def sample(
     checkpoint: Checkpoint,
     count: int | None = None,
     seed: Annotated[list[int] | None, Option(parse=seeds, shown="N,N-N")] = None,
-    label: list[int] | None = None,
+    label: Labels = None,
     text: Texts = None,
     truncation: float = 1.0,
     temperature: float | None = None,
@@ -45,8 +45,8 @@ def sample(
         count: how many; 64 images or 16 texts by default, or as many as there are seeds, texts or rows of noise.
         seed: makes the draw repeatable; without it every call draws anew. Of several, 0-63 or 3,5,9, each draws one
             image, which is named after it in a folder.
-        label: for models that draw by class the number of one, or of several that take turns; for models that draw
-            attributes the numbers of those that hold. By default the labels of training take turns.
+        label: for models that draw by class one of them, or several that take turns; for models that draw attributes
+            those that hold; by number, or by the name that the data gave. By default the labels of training take turns.
         text: for models that draw by sentences the sentence, in quotes, or several that take turns, each in quotes; by
             default those of training take turns. For models that write texts how each begins.
         truncation: below 1, say 0.7, images are more typical and less varied: a factor on the distance of the styles
@@ -94,7 +94,13 @@ def sample(
 
     model = load(checkpoint, usable(device), trust=trust).eval()
     refuse_other_than_drawing(model, checkpoint)
-    given = {"temperature": temperature, "top_k": top_k, "guidance": guidance, "stage": stage, "label": label}
+    given: dict[str, Any] = {
+        "temperature": temperature,
+        "top_k": top_k,
+        "guidance": guidance,
+        "stage": stage,
+        "label": label,
+    }
     given |= {"text": text, "noise": noise, "truncation": None if truncation == 1 else truncation}
     options = {name: value for name, value in given.items() if value is not None}
     refuse_options(model, checkpoint, [name for name in options if name != "label" or model.of_texts])
@@ -197,7 +203,7 @@ def _words(model: Any, given: dict[str, Any], n: int) -> list[str]:
     return [texts[number % len(texts)] for number in range(n)] if texts else []
 
 
-def _in_turn(model: Any, label: list[int] | None) -> int:
+def _in_turn(model: Any, label: list[str] | None) -> int:
     """The number of classes that take turns, for the columns of a grid; 0 if there are none."""
     if label is None:
         return int(model.columns)

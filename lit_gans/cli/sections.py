@@ -40,7 +40,7 @@ def check_section(path: str, value: Any, scope: Scope, file: str) -> None:
         )
     option = _found(path, scope, file) if path else None
     if path in USUAL and value is None:
-        raise UsageError(f"{f'{file}: ' if file else '--'}{path} is null; name one, or leave it out for {USUAL[path]}")
+        raise UsageError(f"{_shown(path, file)} is null; name one, or leave it out for {USUAL[path]}")
     if option is not None and option.of and isinstance(value, (dict, str)):
         value = _class_in_file(path, value, option, scope, file)
     if isinstance(value, dict) and (not path or (option is not None and (option.of or scope.has_parts(path)))):
@@ -51,10 +51,16 @@ def check_section(path: str, value: Any, scope: Scope, file: str) -> None:
                 check_section(f"{path}.{name}" if path else name, inner, scope, file)
     elif option is not None and (option.of or scope.has_parts(path)):
         if not isinstance(value, (bool, str, type(None), dict)):
-            shown = f"{file}: {path}" if file else f"--{path}"
-            raise UsageError(f"{shown} must be {'a class' if option.of else 'its options by name'}, got {value}")
+            raise UsageError(
+                f"{_shown(path, file)} must be {'a class' if option.of else 'its options by name'}, got {value}"
+            )
     elif option is not None and path and isinstance(value, (str, int, float)):
         _check_plain(path, value, option, file)
+
+
+def _shown(path: str, file: str) -> str:
+    """An option in an error: by the file that it stands in, or as a flag."""
+    return f"{file}: {path}" if file else f"--{path}"
 
 
 def _class_in_file(path: str, value: Any, option: Option, scope: Scope, file: str) -> Any:
@@ -68,12 +74,10 @@ def _class_in_file(path: str, value: Any, option: Option, scope: Scope, file: st
     if isinstance(value, dict):
         scope.given.add(path)
         if not isinstance(name, (str, type(None))):
-            raise UsageError(
-                f"{f'{file}: ' if file else '--'}{path}.class_path must be the name of a class, got {name}"
-            )
+            raise UsageError(f"{_shown(path, file)}.class_path must be the name of a class, got {name}")
         inner = value.get("init_args")
         if inner is not None and not isinstance(inner, dict):
-            raise UsageError(f"{f'{file}: ' if file else '--'}{path}.init_args must be options by name, got {inner}")
+            raise UsageError(f"{_shown(path, file)}.init_args must be options by name, got {inner}")
         rest = {key: each for key, each in value.items() if key not in ("class_path", "init_args")}
         return {**rest, **(inner if isinstance(inner, dict) else {})}
     return {}
@@ -83,10 +87,9 @@ def _found(path: str, scope: Scope, file: str) -> Option | None:
     try:
         full, option = scope.find(path)
     except Unknown as error:
-        shown = f"{file}: {path}" if file else f"--{path}"
-        raise UsageError(f"{shown} is no option of {error.owner}{suggestion(error, scope)}") from None
+        raise UsageError(f"{_shown(path, file)} is no option of {error.owner}{suggestion(error, scope)}") from None
     except NoClass as error:
-        raise UsageError(without_class(f"{file}: {path}" if file else f"--{path}", error, scope)) from None
+        raise UsageError(without_class(_shown(path, file), error, scope)) from None
     scope.given.add(full)
     return option
 
@@ -98,10 +101,9 @@ def _check_plain(path: str, value: Any, option: Option, file: str) -> None:
         spelled(option, [text])
         refuse_values(path, text)
     except (Wrong, NotTaken) as error:
-        shown = f"{file}: {path}" if file else f"--{path}"
         if isinstance(error, NotTaken):
-            raise UsageError(f"{shown} {error}") from None
-        raise UsageError(f"{shown} must be {wanted(option)}, got {error}") from None
+            raise UsageError(f"{_shown(path, file)} {error}") from None
+        raise UsageError(f"{_shown(path, file)} must be {wanted(option)}, got {error}") from None
 
 
 def _listed(value: Any) -> list[Any]:

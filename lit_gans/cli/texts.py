@@ -41,13 +41,13 @@ def drawn_texts(model: Any, n: int, seeds: Sequence[int] | None, options: Mappin
     import torch
 
     if seeds is not None and len(seeds) > 1:
-        for seed in seeds:
-            yield from model.write(1, seed=seed, **options)
+        for each in seeds:
+            yield from model.write(1, seed=each, **options)
         return
     one = seeds[0] if seeds else None
     rng = None if one is None else torch.Generator().manual_seed(one)
     for start in range(0, n, _AT_ONCE):
-        seed = one if not start or rng is None else int(torch.randint(2**31, (), generator=rng))
+        seed: int | None = one if not start or rng is None else int(torch.randint(2**31, (), generator=rng))
         yield from model.write(min(_AT_ONCE, n - start), seed=seed, **options)
 
 

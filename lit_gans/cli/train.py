@@ -25,7 +25,7 @@ from lit_gans.callbacks import (
     SampleText,
     SaveLast,
 )
-from lit_gans.callbacks.best import AUTO, BEST
+from lit_gans.callbacks.best import AUTO, DEFAULTS
 from lit_gans.callbacks.loggers import tell_options
 from lit_gans.callbacks.run_folder import remove_unused, run_of
 from lit_gans.callbacks.stopping import StoppingCheck
@@ -116,10 +116,7 @@ class TrainCLI(LightningCLI):
             {
                 "model": {"class_path": "lit_gans.DCGAN"},
                 "data": {"class_path": "lit_gans.Glyphs"},
-                "best.monitor": AUTO,
-                "best.mode": "min",
-                "best.filename": BEST,
-                "best.enable_version_counter": False,
+                **{f"best.{name}": value for name, value in DEFAULTS.items()},
             }
         )
         for part, gone in switches.PARTS.items():

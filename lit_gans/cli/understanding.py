@@ -143,7 +143,7 @@ def _standing_alone(word: str, command: str) -> Unit:
         if not file.is_file() and path.is_dir():
             file = Run.of(find_checkpoint(path)).config
         again = f", and --config {file} repeats it" if file.is_file() else ""
-        raise UsageError(f"{word} is of a run: --resume {word} goes on with it{again}")
+        raise UsageError(f"{word} belongs to a run: --resume {word} goes on with it{again}")
     if path.exists():
         return Unit("data", [word])
     if re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", word):

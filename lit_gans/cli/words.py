@@ -1,11 +1,13 @@
 """Words of the command line that several of its modules use."""
 
+import re
 import sys
 from typing import NoReturn
 
 TRAINING = ("fit", "validate", "test", "predict")
 ALIASES = {"train": "fit", "eval": "validate", "val": "validate"}  # what other tools call a command
 OWN = "or the dotted name of a class of yours"  # ends every list of names to choose from
+HELP_FLAG = re.compile(r"-h|--(?:([\w.-]+)\.)?help(?:=(.*))?")  # asks for help: of which option, on what
 NOBODY: list[str] = []  # the default of every --trust
 
 

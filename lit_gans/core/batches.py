@@ -189,7 +189,7 @@ def _advice(model: Any, missing: Sequence[str], batch: dict[str, Any]) -> str:
     free = [str(name) for name in batch if name not in model.needs]
     guess: dict[str, str] = {}
     for name in missing:
-        words = _ELSEWHERE.get("image" if name == model.subject and name not in IMAGES else name, "").split()
+        words = _ELSEWHERE.get("image" if name == model.subject and name not in _ELSEWHERE else name, "").split()
         left = [word for word in free if word not in guess.values()]
         found = next((word for word in words if word in left), None)
         if found is None and name != "label":  # under any name, what looks like images

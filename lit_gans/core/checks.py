@@ -40,7 +40,7 @@ def refuse_backbone(model: Any, backbone: Any, kind: type, **networks: nn.Module
             f"the backbone of a {type(model).__name__} must be a {kind.__name__}, such as "
             f"{type(model.default_backbone).__name__}(), got {backbone!r}{brackets}"
         )
-    if backbone is not None and all(network is not None for network in networks.values()):
+    if backbone is not None and networks and all(network is not None for network in networks.values()):
         raise UsageError(
             f"a backbone makes default networks, and {type(model).__name__} was given all of its own; leave out "
             f"backbone, or one of {' and '.join(networks)}"

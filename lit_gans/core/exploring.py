@@ -81,7 +81,14 @@ class Exploring(Sampling):
             return invert_images(self.drawing(generator), images.to(self.device), size, *how, conditions, clip)
 
     def interpolate(
-        self, n: int = 8, steps: int = 10, *, seed: int | None = None, mode: Mode = "spherical", label: Any = None
+        self,
+        n: int = 8,
+        steps: int = 10,
+        *,
+        seed: int | None = None,
+        mode: Mode = "spherical",
+        label: Any = None,
+        truncation: float = 1.0,
     ) -> Tensor:
         """Draws what lies between pairs of latent points, as ``lit-gans interpolate`` does.
 
@@ -91,6 +98,7 @@ class Exploring(Sampling):
             seed: makes the draw repeatable.
             mode: ``spherical`` turns from one point to the other, ``linear`` takes the straight line.
             label: the class of each row, as ``sample`` takes it.
+            truncation: below 1 images are more typical and less varied, as ``sample`` takes it.
 
         Returns:
             (n, steps, C, H, W) float32 in [-1, 1].
@@ -104,6 +112,8 @@ class Exploring(Sampling):
         given: dict[str, Any] = {"noise": points.flatten(0, 1)}
         if by_row is not None:
             given["label"] = by_row.repeat_interleave(steps, 0)
+        if truncation != 1:  # a sample() of one's own need not take it
+            given["truncation"] = truncation
         drawn = self.sample(**given)
         return torch.unflatten(drawn, 0, (n, steps))
 

@@ -49,7 +49,7 @@ class GenerativeModel(Saving, metaclass=Recorded):
     needs: ClassVar[tuple[str, ...]] = ()
     #: the name, in a batch, of the real samples, which the generator imitates
     subject: ClassVar[str] = "image"
-    #: least and largest value of images; None for data that are not images, whose values are then not checked, say texts
+    #: least and largest value of images; None for data that are not images, say texts, whose values are not checked
     value_range: ClassVar[tuple[float, float] | None] = (-1.0, 1.0)
 
     def __init__(
@@ -127,7 +127,7 @@ class GenerativeModel(Saving, metaclass=Recorded):
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Draws as many samples as the batch has entries."""
         entry = next(iter(self.receive(batch).values()))
-        return self.sample(len(entry), seed=batch_idx)
+        return self.sample(len(entry), seed=self.number(batch_idx))
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Draws as many samples as the batch has entries, the same ones at every validation, if the model `draws`."""

@@ -9,14 +9,14 @@ from lit_gans.errors import UsageError
 
 
 class HeldOut(LightningModule):
-    """Numbers the batches of a validation, cuts off repeated samples and weighs what is logged."""
+    """Numbers held-out batches, cuts off repeated samples and weighs what is logged."""
 
-    #: whether all samples of a validation batch are in another device's batch too
+    #: whether all samples of a held-out batch are in another device's batch too
     repeats: bool = False
     _weight: float | None = None
 
     def number(self, batch_idx: int) -> int:
-        """The number that a validation batch would have on a single device: devices take turns."""
+        """The number that a held-out batch would have on a single device: devices take turns."""
         if self._trainer is None:
             return batch_idx
         return batch_idx * self.trainer.world_size + self.trainer.global_rank
@@ -33,11 +33,15 @@ class HeldOut(LightningModule):
         trainer, self.repeats, self._weight = self._trainer, False, None
         if batch is None and trainer is not None and trainer.training and not trainer.fit_loop.total_batch_idx:
             raise UsageError("the loader gave None for its first batch; let its collate_fn return what it has made")
-        if trainer is None or trainer.world_size == 1 or trainer.training or trainer.predicting:
+        if trainer is None or trainer.world_size == 1 or trainer.training:
             return batch
-        loops = {"validate": trainer.validate_loop, "test": trainer.test_loop}
-        loop = loops.get(str(trainer.state.fn.value if trainer.state.fn else ""), trainer.fit_loop.epoch_loop.val_loop)
-        loaders = trainer.test_dataloaders if trainer.testing else trainer.val_dataloaders
+        of_command: dict[str, tuple[Any, Any]] = {
+            "validate": (trainer.validate_loop, trainer.val_dataloaders),
+            "test": (trainer.test_loop, trainer.test_dataloaders),
+            "predict": (trainer.predict_loop, trainer.predict_dataloaders),
+        }
+        inside_fit: tuple[Any, Any] = trainer.fit_loop.epoch_loop.val_loop, trainer.val_dataloaders
+        loop, loaders = of_command.get(str(trainer.state.fn.value if trainer.state.fn else ""), inside_fit)
         loader = loaders[dataloader_idx] if isinstance(loaders, (list, tuple)) else loaders
         twice, size = repeated(loader, loop.batch_progress.current.ready), size_of(batch)
         self.repeats = twice is None or (twice > 0 and twice == size)

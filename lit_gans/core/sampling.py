@@ -36,6 +36,8 @@ class Sampling(HeldOut):
     latent_dim: int | None = None
     #: whether the classes of `known_classes` are attributes, any of which may hold at once
     multi_label: bool = False
+    #: the names of the classes, or attributes, in their order, if the data gives them
+    class_names: tuple[str, ...] | None = None
     image_shape: tuple[int, ...] | None
     ema_decay: float
     given_networks: dict[str, str]

@@ -10,7 +10,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lit_gans import checkpoints
-from lit_gans.checkpoints import changes, place, resume
+from lit_gans.checkpoints import changes, class_names, place, resume
 from lit_gans.core.checks import refuse_few_bits, refuse_precision, refuse_strategy
 from lit_gans.core.gradients import CURE, Watched
 from lit_gans.core.hooks import keep_hooks
@@ -25,6 +25,7 @@ _Own = TypeVar("_Own", bound="Saving")
 class Saving(Texts):
     """Proves that checkpoints can be loaded, writes and reads them, and puts a resumed run back where it was."""
 
+    num_classes: int | None
     _inspected: set[str]
     _random_states: list[dict[str, Any]] | None = None
     _place: place.Place | None = None
@@ -50,7 +51,9 @@ class Saving(Texts):
             atexit.register(_leave_group)
 
     def on_fit_start(self) -> None:
-        """Checks that the optimizers can go on with the states of a resumed run."""
+        """Takes the names of the data's classes; checks that the optimizers can go on with a resumed run's states."""
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.class_names = class_names.usable(getattr(data, "class_names", None), self.num_classes) or self.class_names
         if self._saved_optimizers is not None:
             resume.refuse_optimizers(self.trainer.optimizers, self._saved_optimizers, self.trainer.ckpt_path)
             self._saved_optimizers = None

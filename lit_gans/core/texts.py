@@ -4,12 +4,17 @@ from collections.abc import Iterable, Sequence
 from inspect import signature
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from lit_gans.core.token_batches import TOKENS
 from lit_gans.core.watching import Watching
 from lit_gans.errors import UsageError
-from lit_gans.text import Vocabulary
+from lit_gans.networks.sequences import mean_state
+from lit_gans.precision import full
+from lit_gans.text import Vocabulary, padding_mask
+
+_AT_ONCE = 256  # texts that are read at once
 
 
 class Texts(Watching):
@@ -26,6 +31,7 @@ class Texts(Watching):
     best_score: ClassVar[tuple[str, str] | None] = None
     #: by the name that a batch has for the tokens: ``tokens``, or ``source`` and ``target``
     vocabularies: dict[str, Vocabulary]
+    needs: ClassVar[tuple[str, ...]]
     subject: ClassVar[str]
     text_shape: tuple[int, ...] | None
     source_text_shape: tuple[int, ...] | None
@@ -55,17 +61,18 @@ class Texts(Watching):
             )
         return shape[0], shape[1]
 
-    def encode_text(self, texts: str | Sequence[str], name: str = "tokens") -> Tensor:
+    def encode_text(self, texts: str | Sequence[str], name: str = "tokens", *, known: bool = True) -> Tensor:
         """Tokens (N, T) of texts, on the model's device, each with ``END`` at its end.
 
         Raises:
-            UsageError: if there is no vocabulary, or a text is empty, too long, or has a token that is unknown.
+            UsageError: if there is no vocabulary, or a text is empty, too long, or has a token that is unknown
+                and ``known`` is true.
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
         if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
             raise UsageError(f"a {type(self).__name__} reads texts that are not empty, got {texts!r:.80}")
         vocabulary = self.vocabulary(name)
-        return vocabulary.encode(texts, length=self.longest(name), known=True).to(self.device)
+        return vocabulary.encode(texts, length=self.longest(name), known=known).to(self.device)
 
     def decode_text(self, tokens: Tensor, name: str = "tokens") -> list[str]:
         """The texts of tokens (N, T), each up to its first ``END``.
@@ -93,7 +100,7 @@ class Texts(Watching):
         refuse_options(self, options)
         return self.decode_text(self.sample(n, seed=seed, **options), self.subject)
 
-    def translate_text(self, texts: str | Sequence[str], *, beams: int = 1, **options: Any) -> list[str]:
+    def translate_text(self, texts: str | Sequence[str], *, beams: int = 1) -> list[str]:
         """Translations of texts, each the best of so many beams.
 
         Raises:
@@ -105,6 +112,38 @@ class Texts(Watching):
     def translates_texts(self) -> bool:
         """Whether `translate_text` translates."""
         return type(self).translate_text is not Texts.translate_text
+
+    def text_states(self, tokens: Tensor) -> Tensor:
+        """States (N, T, width) of texts (N, T), whose means are the texts' features; by default refused.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            f"a {type(self).__name__} does not give features of texts; use a MaskedLM or an ELECTRA, which learn them"
+        )
+
+    @torch.no_grad()
+    def encode_texts(self, texts: str | Sequence[str], *, known: bool = True) -> Tensor:
+        """Features (N, width) of texts, in float32: the means of the states of all tokens, by the averaged network.
+
+        Args:
+            texts: one, or any number of them.
+            known: whether every token must be in the vocabulary; otherwise others are read as an unknown one.
+
+        Raises:
+            UsageError: if the model does not read texts, or a text is empty, too long, or has a token that is unknown.
+        """
+        if not self.reads_texts:
+            self.text_states(torch.empty(0))  # refuses before anybody asks for a vocabulary
+        tokens = self.encode_text(texts, "source" if "source" in self.needs else "tokens", known=known)
+        parts = [mean_state(full(self.text_states(part)), padding_mask(part)) for part in tokens.split(_AT_ONCE)]
+        return torch.cat(parts)
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether `encode_texts` gives features."""
+        return type(self).text_states is not Texts.text_states
 
     def vocabulary(self, name: str = "tokens") -> Vocabulary:
         """The vocabulary of the texts of that name in a batch.

@@ -22,9 +22,9 @@ def tokens_of(model: Any) -> tuple[str, ...]:
 def filled(model: Any, entries: dict[str, Any]) -> dict[str, Any]:
     """Tokens (N, T) int64 whose padding is ``PAD`` and stands at the end of each row.
 
-    Other libraries pad with any number, on either side, and say where by an ``attention_mask`` (N, T), which is that of
-    ``tokens``, or of ``source``; a ``target_mask`` is that of ``target``. Numbers below 0, with which labels are padded,
-    are padding too.
+    Other libraries pad with any number, on either side, and say where by an ``attention_mask`` (N, T), which is that
+    of ``tokens``, or of ``source``; a ``target_mask`` is that of ``target``. Numbers below 0, with which labels are
+    padded, are padding too.
     """
     names = [name for name in tokens_of(model) if _is_tokens(entries.get(name))]
     for name in names:
@@ -34,7 +34,7 @@ def filled(model: Any, entries: dict[str, Any]) -> dict[str, Any]:
             mask = None
         kept = tokens >= 0 if mask is None else (tokens >= 0) & (mask > 0).to(tokens.device)
         if mask is not None:  # moves padding to the end, wherever it was
-            order = (~kept).long().argsort(1, stable=True)
+            order = (~kept).long().argsort(dim=1, stable=True)
             tokens, kept = tokens.gather(1, order), kept.gather(1, order)
         entries = {**entries, name: tokens.masked_fill(~kept, PAD)}
     return entries
@@ -44,8 +44,8 @@ def refuse_tokens(model: Any, batch: Mapping[str, Any]) -> None:
     """Checks the tokens of the first batch of a run.
 
     Raises:
-        UsageError: if they are no numbers (N, T), or are numbers or lengths that the model was not made for, or number 0
-            is a token and no padding.
+        UsageError: if they are no numbers (N, T), or are numbers or lengths that the model was not made for, or number
+            0 is a token and no padding.
     """
     for name in {*tokens_of(model)} & {*model.needs, model.subject} & {*batch}:
         value = batch[name]
@@ -59,7 +59,8 @@ def refuse_tokens(model: Any, batch: Mapping[str, Any]) -> None:
         if shape is not None and value.shape[1] and int(value.max()) >= shape[1]:
             raise UsageError(
                 f"'{name}' has the number {int(value.max())}, but this {type(model).__name__} was made for "
-                f"{shape[1]} tokens, 0 to {shape[1] - 1}; give it the size of your vocabulary: text_shape=(length, size)"
+                f"{shape[1]} tokens, 0 to {shape[1] - 1}; give it the size of your vocabulary, "
+                "text_shape=(length, size)"
             )
         if shape is not None and value.shape[1] > shape[0]:
             raise UsageError(
@@ -75,7 +76,8 @@ def _refuse_zeros(name: str, tokens: Tensor) -> None:
     if bool((padding[:, :-1] & ~padding[:, 1:]).any()):
         raise UsageError(
             f"'{name}' has the number 0 in the midst of a text, where it means padding, as 1 to 4 mean the begin, the "
-            f"end, an unknown and a hidden token; add 5 to all of them and end each text with 2, or use lit_gans.text.Vocabulary"
+            "end, an unknown and a hidden token; add 5 to all of them and end each text with 2, or use "
+            "lit_gans.text.Vocabulary"
         )
 
 

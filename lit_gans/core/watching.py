@@ -50,11 +50,11 @@ class Watching(Exploring):
         The end of an epoch has them too, so that a callback which looks at them there finds them.
         """
         self._shown |= terms
-        if self._logs_this_batch():
+        due = self._logs_this_batch()
+        if due:
             self._watched.refuse_broken()
+        if due or self._ends():  # at an end for callbacks: loggers take what comes when losses are logged
             self.log_dict(self._shown)
-        elif self._ends():
-            self.log_dict(self._shown)  # for callbacks: loggers take what comes when losses are logged
 
     def _ends(self) -> bool:
         """Whether this batch is the last of an epoch or of the run, if losses are logged at all."""

@@ -147,7 +147,7 @@ class BaseData(LightningDataModule, metaclass=Recorded):
 
     @property
     def class_names(self) -> Sequence[str] | None:
-        """The names of the classes, in their order; None where they have numbers only."""
+        """The names of the classes, or of the attributes, in their order; None where they have numbers only."""
         return None
 
     def _stand_in(self, split: str) -> str:

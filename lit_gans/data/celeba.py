@@ -106,8 +106,10 @@ class CelebA(PictureData):
 
     @property
     def class_names(self) -> list[str] | None:
-        """Whether a face has the attribute."""
-        return [f"not {self.attribute}", self.attribute] if isinstance(self.attribute, str) else None
+        """Whether a face has the attribute; the attributes, if there are several."""
+        if isinstance(self.attribute, str):
+            return [f"not {self.attribute}", self.attribute]
+        return None if self.attribute is None else [*self.attribute]
 
     def fetch(self) -> None:
         """Downloads the pictures and lists if asked to."""

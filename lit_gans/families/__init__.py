@@ -3,6 +3,7 @@
 from lit_gans.families.caption import CaptionGAN
 from lit_gans.families.label import LabelGAN, inspect_labels, required_classes, with_whole_labels
 from lit_gans.families.latent import LatentGAN
+from lit_gans.families.masking import MaskingModel
 from lit_gans.families.sequence import SequenceGAN
 from lit_gans.families.translating import Translating
 from lit_gans.families.translation import PairedGAN, TranslationGAN, UnpairedGAN
@@ -12,6 +13,7 @@ __all__ = [
     "CaptionGAN",
     "LabelGAN",
     "LatentGAN",
+    "MaskingModel",
     "PairedGAN",
     "SequenceGAN",
     "Translating",

@@ -11,6 +11,7 @@ from lit_gans.families.label import inspect_labels as inspect_labels
 from lit_gans.families.label import required_classes as required_classes
 from lit_gans.families.label import with_whole_labels as with_whole_labels
 from lit_gans.families.latent import LatentGAN as _LatentGAN
+from lit_gans.families.masking import MaskingModel as _MaskingModel
 from lit_gans.families.sequence import Estimator
 from lit_gans.families.sequence import SequenceGAN as _SequenceGAN
 from lit_gans.families.translating import Translating as Translating
@@ -22,12 +23,15 @@ from lit_gans.networks.base import Backbone
 from lit_gans.networks.base import TranslationBackbone
 from lit_gans.networks.sequences import SequenceBackbone
 from lit_gans.optim import Adam
+from lit_gans.optim import TextAdam
+from lit_gans.optim import WarmUp
 from torch import nn
 
 __all__ = [
     "CaptionGAN",
     "LabelGAN",
     "LatentGAN",
+    "MaskingModel",
     "PairedGAN",
     "SequenceGAN",
     "Translating",
@@ -38,6 +42,25 @@ __all__ = [
     "required_classes",
     "with_whole_labels",
 ]
+
+class MaskingModel(_MaskingModel, metaclass=ABCMeta):
+    def __init__(
+        self,
+        *,
+        backbone: SequenceBackbone | None = None,
+        masked: float = 0.15,
+        hidden: float = 0.85,
+        optimizer: OptimizerCallable | str = TextAdam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
+        clip_norm: float | None = 1.0,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
 
 class LatentGAN(_LatentGAN, metaclass=ABCMeta):
     def __init__(

@@ -8,6 +8,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lit_gans.checkpoints.class_names import numbered, told
 from lit_gans.core.checks import refuse_inputs
 from lit_gans.core.game import Batch, Fake
 from lit_gans.errors import UsageError
@@ -16,7 +17,7 @@ from lit_gans.networks.wrappers import ConditionalGenerator, Conditioning
 
 _REMEMBERED = 64  # rows of attributes from training, which `sample` takes without a label
 
-Label = int | Sequence[int] | Tensor
+Label = int | str | Sequence[int | str] | Tensor
 
 
 class LabelGAN(LatentGAN):
@@ -163,8 +164,8 @@ class LabelGAN(LatentGAN):
             n: how many images.
             seed: makes the draw repeatable, on any device; without it the global random state is used.
             noise: (n, latent_dim) noise to use in place of a draw; ``n`` and ``seed`` are then ignored.
-            label: a class, classes that take turns, or conditions (n, num_classes), which may be mixtures. By default
-                all classes that training has shown take turns, or the last rows of attributes.
+            label: a class, classes that take turns, by number or name, or conditions (n, num_classes), which may be
+                mixtures. By default all classes that training has shown take turns, or the last rows of attributes.
             truncation: below 1 images are more typical and less varied: a factor on the distance of the styles from
                 their mean where the generator has styles, and on the noise elsewhere.
 
@@ -189,6 +190,7 @@ class LabelGAN(LatentGAN):
         if label is None:
             label = self.recent_attributes if self.multi_label else self.known_classes
         classes = self.num_classes
+        label = label if self.multi_label else numbered(label, self.class_names, classes)
         try:
             rows = torch.as_tensor(label, device=self.label_counts.device)
         except (TypeError, ValueError, RuntimeError):
@@ -207,13 +209,14 @@ class LabelGAN(LatentGAN):
 
     def _refuse_unknown(self, rows: Tensor) -> Tensor:
         classes, known = self.num_classes, self.known_classes.tolist()
+        there = told(known, self.class_names)
         for row in dict.fromkeys(rows.tolist()):
             if not 0 <= row < classes or row != int(row):
-                raise UsageError(f"label must be a class from 0 to {classes - 1}, got {row}")
+                raise UsageError(f"label must be a class from 0 to {classes - 1}, got {row}; there are {there}")
             if row not in known:
-                raise UsageError(f"class {row} had no example in training, so it cannot be drawn; there are {known}")
+                raise UsageError(f"class {row} had no example in training, so it cannot be drawn; there are {there}")
         if not len(rows):
-            raise UsageError(f"label names no class; there are {known}")
+            raise UsageError(f"label names no class; there are {there}")
         return rows
 
 

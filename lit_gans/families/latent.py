@@ -145,7 +145,7 @@ class LatentGAN(BaseGAN):
         if isinstance(rows, Tensor) and rows.shape[1:] == size != self.image_shape:
             return self.sample(noise=rows.to(self.device), **self._asked(batch))
         batch = self.receive(batch)
-        return self.sample(len(next(iter(batch.values()))), seed=batch_idx, **self._asked(batch))
+        return self.sample(len(next(iter(batch.values()))), seed=self.number(batch_idx), **self._asked(batch))
 
     def _asked(self, batch: Any) -> dict[str, Any]:
         """The further arguments of `sample` that a batch to predict for gives."""

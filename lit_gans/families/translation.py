@@ -91,7 +91,7 @@ class TranslationGAN(BaseGAN):
 
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Translations of a batch's first images."""
-        return self.translate(next(iter(self.receive(batch).values())), seed=batch_idx)
+        return self.translate(next(iter(self.receive(batch).values())), seed=self.number(batch_idx))
 
     @torch.no_grad()
     def _through(self, choose: Callable[[Any], nn.Module], images: Tensor, seed: int | None) -> Tensor:

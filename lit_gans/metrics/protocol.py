@@ -9,6 +9,7 @@ from lit_gans.errors import UsageError
 from lit_gans.files import replacing
 
 RESIZE = "bicubic, antialiased, on uint8"
+_LOADING = ("batch_size", "num_workers", "seed", "by_length")  # settings that change no text
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,14 @@ def comparable(scores: list[Scores]) -> None:
 
 
 def describe_data(data: Any) -> str:
-    """A data module in one line: its class, the shape of its images, and its own settings that decide their pixels."""
+    """A data module in one line: its class, the shape of its images, and its own settings that decide their pixels.
+
+    Of texts: their greatest length, the size of the vocabulary, and all settings but those of loading.
+    """
+    if data.image_shape is None:
+        length, size = data.text_shape
+        own = [f"{name}={value}" for name, value in data.given.items() if name not in _LOADING and value is not None]
+        return " ".join([type(data).__name__, f"{length} of {size} tokens", *own])
     shape = "x".join(map(str, data.image_shape))
     told = (
         "crop",
@@ -127,4 +135,6 @@ def describe_data(data: Any) -> str:
         "extra",
     )
     settings = [f"{name}={getattr(data, name)}" for name in told if getattr(data, name, None) not in (None, False)]
+    if share := getattr(data, "given", {}).get("held_out"):
+        settings.append(f"held_out={share}")
     return " ".join([type(data).__name__, shape, *settings])

@@ -34,8 +34,9 @@ VALUES = {
     "accuracy": ("accuracy", "accuracy_worst", "accuracy_real"),
 }
 SCORES = tuple(VALUES)
+OF_TEXTS = ("nll", "perplexity", "nll_oracle", "self_bleu")  # that models of texts measure, and less is better
 OF_COVERAGE = ("modes", "kl", "high_quality", "confidence")
-LOWER_IS_BETTER = ("fid", "fid_normalised", "kid", "swd", "ppl", "kl")
+LOWER_IS_BETTER = ("fid", "fid_normalised", "kid", "swd", "ppl", "kl", *OF_TEXTS)
 _MANIFOLD = 5_000  # samples of each kind that precision and the like look at: their cost grows with its square
 _LEAST_KID = 10  # images; with fewer its error is many times its value
 

@@ -9,14 +9,17 @@ from lit_gans.models.cut import CUT
 from lit_gans.models.cyclegan import CycleGAN
 from lit_gans.models.dcgan import DCGAN
 from lit_gans.models.dfgan import DFGAN
+from lit_gans.models.discrete_vae import DiscreteVAE
 from lit_gans.models.dragan import DRAGAN
 from lit_gans.models.ebgan import EBGAN
+from lit_gans.models.electra import ELECTRA
 from lit_gans.models.gan import GAN
 from lit_gans.models.gancls import GANCLS
 from lit_gans.models.hinge_gan import HingeGAN
 from lit_gans.models.info_gan import InfoGAN
 from lit_gans.models.language_model import LanguageModel
 from lit_gans.models.lsgan import LSGAN
+from lit_gans.models.masked_lm import MaskedLM
 from lit_gans.models.pac_gan import PacGAN
 from lit_gans.models.pix2pix import Pix2Pix
 from lit_gans.models.projection_gan import ProjectionGAN
@@ -30,6 +33,7 @@ from lit_gans.models.sgan import SGAN
 from lit_gans.models.sngan import SNGAN
 from lit_gans.models.stackgan import StackGAN
 from lit_gans.models.stylegan2 import StyleGAN2
+from lit_gans.models.text_to_image_transformer import TextToImageTransformer
 from lit_gans.models.unrolled_gan import UnrolledGAN
 from lit_gans.models.vae import VAE
 from lit_gans.models.weight_norm_gan import WeightNormGAN
@@ -45,6 +49,7 @@ __all__ = [
     "DFGAN",
     "DRAGAN",
     "EBGAN",
+    "ELECTRA",
     "GAN",
     "GANCLS",
     "LSGAN",
@@ -58,9 +63,11 @@ __all__ = [
     "AutoEncoder",
     "Colorizer",
     "CycleGAN",
+    "DiscreteVAE",
     "HingeGAN",
     "InfoGAN",
     "LanguageModel",
+    "MaskedLM",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
@@ -70,6 +77,7 @@ __all__ = [
     "SeqGAN",
     "StackGAN",
     "StyleGAN2",
+    "TextToImageTransformer",
     "UnrolledGAN",
     "WeightNormGAN",
 ]

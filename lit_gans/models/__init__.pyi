@@ -5,6 +5,7 @@ from lightning.pytorch.cli import LRSchedulerCallable
 from lightning.pytorch.cli import OptimizerCallable
 from lit_gans.core.encoder_decoder import Likelihood
 from lit_gans.core.generative import ImageShape
+from lit_gans.core.image_tokens import ImageTokenizer
 from lit_gans.families.sequence import Estimator
 from lit_gans.models.acgan import ACGAN as _ACGAN
 from lit_gans.models.autoencoder import AutoEncoder as _AutoEncoder
@@ -15,14 +16,18 @@ from lit_gans.models.cut import CUT as _CUT
 from lit_gans.models.cyclegan import CycleGAN as _CycleGAN
 from lit_gans.models.dcgan import DCGAN as _DCGAN
 from lit_gans.models.dfgan import DFGAN as _DFGAN
+from lit_gans.models.discrete_vae import DiscreteVAE as _DiscreteVAE
+from lit_gans.models.discrete_vae import Reconstruction
 from lit_gans.models.dragan import DRAGAN as _DRAGAN
 from lit_gans.models.ebgan import EBGAN as _EBGAN
+from lit_gans.models.electra import ELECTRA as _ELECTRA
 from lit_gans.models.gan import GAN as _GAN
 from lit_gans.models.gancls import GANCLS as _GANCLS
 from lit_gans.models.hinge_gan import HingeGAN as _HingeGAN
 from lit_gans.models.info_gan import InfoGAN as _InfoGAN
 from lit_gans.models.language_model import LanguageModel as _LanguageModel
 from lit_gans.models.lsgan import LSGAN as _LSGAN
+from lit_gans.models.masked_lm import MaskedLM as _MaskedLM
 from lit_gans.models.pac_gan import PacGAN as _PacGAN
 from lit_gans.models.pix2pix import Pix2Pix as _Pix2Pix
 from lit_gans.models.projection_gan import ProjectionGAN as _ProjectionGAN
@@ -36,6 +41,7 @@ from lit_gans.models.sgan import SGAN as _SGAN
 from lit_gans.models.sngan import SNGAN as _SNGAN
 from lit_gans.models.stackgan import StackGAN as _StackGAN
 from lit_gans.models.stylegan2 import StyleGAN2 as _StyleGAN2
+from lit_gans.models.text_to_image_transformer import TextToImageTransformer as _TextToImageTransformer
 from lit_gans.models.unrolled_gan import UnrolledGAN as _UnrolledGAN
 from lit_gans.models.vae import VAE as _VAE
 from lit_gans.models.weight_norm_gan import WeightNormGAN as _WeightNormGAN
@@ -53,6 +59,7 @@ from lit_gans.optim import TextAdam
 from lit_gans.optim import WarmUp
 from torch import nn
 from typing import Literal
+import os
 
 __all__ = [
     "ACGAN",
@@ -63,6 +70,7 @@ __all__ = [
     "DFGAN",
     "DRAGAN",
     "EBGAN",
+    "ELECTRA",
     "GAN",
     "GANCLS",
     "LSGAN",
@@ -76,9 +84,11 @@ __all__ = [
     "AutoEncoder",
     "Colorizer",
     "CycleGAN",
+    "DiscreteVAE",
     "HingeGAN",
     "InfoGAN",
     "LanguageModel",
+    "MaskedLM",
     "PacGAN",
     "Pix2Pix",
     "ProjectionGAN",
@@ -88,9 +98,30 @@ __all__ = [
     "SeqGAN",
     "StackGAN",
     "StyleGAN2",
+    "TextToImageTransformer",
     "UnrolledGAN",
     "WeightNormGAN",
 ]
+
+class TextToImageTransformer(_TextToImageTransformer):
+    def __init__(
+        self,
+        *,
+        tokenizer: str | os.PathLike[str] | ImageTokenizer | None = None,
+        backbone: SequenceBackbone | None = None,
+        text_weight: float = 1 / 8,
+        text_dropout: float = 0.1,
+        text_shape: tuple[int, int] | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        optimizer: OptimizerCallable | str = Adam,
+        clip_norm: float | None = 1.0,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
 
 class AutoEncoder(_AutoEncoder):
     def __init__(
@@ -109,6 +140,74 @@ class AutoEncoder(_AutoEncoder):
         text_shape: tuple[int, int] | None = None,
         source_text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class DiscreteVAE(_DiscreteVAE):
+    def __init__(
+        self,
+        *,
+        codes: int = 128,
+        downs: int = 2,
+        width: int = 64,
+        blocks: int = 2,
+        reconstruction: Reconstruction = "l2",
+        kl: float = 8e-3,
+        temperature_steps: int = 2000,
+        end_temperature: float = 1 / 16,
+        optimizer: OptimizerCallable | str = Adam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class ELECTRA(_ELECTRA):
+    def __init__(
+        self,
+        *,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        backbone: SequenceBackbone | None = None,
+        generator_share: float = 0.25,
+        detection: float = 50.0,
+        temperature: float = 1.0,
+        masked: float = 0.15,
+        hidden: float = 0.85,
+        optimizer: OptimizerCallable | str = TextAdam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
+        clip_norm: float | None = 1.0,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class MaskedLM(_MaskedLM):
+    def __init__(
+        self,
+        *,
+        generator: nn.Module | None = None,
+        backbone: SequenceBackbone | None = None,
+        masked: float = 0.15,
+        hidden: float = 0.85,
+        optimizer: OptimizerCallable | str = TextAdam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
+        clip_norm: float | None = 1.0,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
         ema_decay: float = 0.999,
         columns: dict[str, str] | None = None,
     ) -> None: ...
@@ -1156,7 +1255,7 @@ class SeqGAN(_SeqGAN):
         roll_out_decay: float = 0.8,
         filters: int = 64,
         discriminator_dropout: float = 0.25,
-        optimizer: OptimizerCallable | str = Adam,
+        optimizer: OptimizerCallable | str = TextAdam,
         generator_every: int = 5,
         ema_decay: float = 0.95,
         start: str | None = None,

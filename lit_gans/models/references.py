@@ -161,6 +161,15 @@ def _example(cls: type) -> Any:
         return None
     try:
         with torch.random.fork_rng(devices=[]):  # so that random numbers elsewhere stay the same
-            return cls(**_SHAPES)
+            return cls(**_SHAPES, **parts_for(cls, _SHAPES["image_shape"]))
     except Exception:  # a class of the user's own may raise anything without its arguments
         return None
+
+
+def parts_for(cls: type, image_shape: tuple[int, ...]) -> dict[str, Any]:
+    """What an example of a class needs besides shapes: a tokenizer, if it draws by the codes of one."""
+    if "tokenizer" not in inspect.signature(cls.__init__).parameters:  # type: ignore[misc]
+        return {}
+    from lit_gans.models.discrete_vae import DiscreteVAE
+
+    return {"tokenizer": DiscreteVAE(image_shape=image_shape)}

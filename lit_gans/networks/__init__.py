@@ -11,6 +11,7 @@ from lit_gans.networks.base import (
 )
 from lit_gans.networks.began import BEGANBackbone, ConvDecoder, ConvEncoder
 from lit_gans.networks.captions import MatchingDiscriminator, ReadingGenerator, SentenceReader
+from lit_gans.networks.codebook import CodeDecoder, CodeEncoder, gumbel_softmax
 from lit_gans.networks.codes import Decoder, GaussianCodes
 from lit_gans.networks.contrast import PatchProjector
 from lit_gans.networks.dcgan import DCGANBackbone, DCGANDiscriminator, DCGANGenerator
@@ -61,6 +62,8 @@ __all__ = [
     "AuxiliaryDiscriminator",
     "BEGANBackbone",
     "Backbone",
+    "CodeDecoder",
+    "CodeEncoder",
     "ConditionalDiscriminator",
     "ConditionalGenerator",
     "ConvDecoder",
@@ -128,4 +131,5 @@ __all__ = [
     "WeightNormDiscriminator",
     "WeightNormGenerator",
     "WithFeatures",
+    "gumbel_softmax",
 ]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lit_gans.errors import UsageError, at_least, usable_seed
-from lit_gans.networks.sequences import SequenceDecoder, reordered
+from lit_gans.networks.sequences import SequenceDecoder, State, reordered
 from lit_gans.text import BEGIN, END, MASK, PAD, UNKNOWN
 
 #: tokens that no text has
@@ -215,3 +215,26 @@ def _without(logits: Tensor, refused: Tensor) -> Tensor:
 
 def _device(decoder: SequenceDecoder) -> torch.device:
     return next(decoder.parameters()).device
+
+
+class WithoutCache(SequenceDecoder):
+    """A decoder that computes all that it has written anew at every step: as slow as one without a cache.
+
+    It serves to measure what the cache is worth, and gives the same tokens.
+
+    Args:
+        decoder: any; it writes by itself.
+    """
+
+    def __init__(self, decoder: SequenceDecoder) -> None:
+        super().__init__()
+        self.decoder, self.vocabulary = decoder, decoder.vocabulary
+
+    def start(self, n: int, length: int, memory: Tensor | None = None, memory_mask: Tensor | None = None) -> State:
+        """No tokens yet."""
+        return {"tokens": torch.zeros(n, 0, dtype=torch.long, device=_device(self))}
+
+    def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """The last of the logits for all tokens so far."""
+        line = torch.cat([state["tokens"], tokens.unsqueeze(1)], 1)
+        return self.decoder(line)[:, -1], {"tokens": line}

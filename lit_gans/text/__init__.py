@@ -1,5 +1,6 @@
-"""Texts as rows of numbers: vocabularies, padding and its mask."""
+"""Texts as rows of numbers: vocabularies, padding and its mask, gaps to guess."""
 
+from lit_gans.text.masking import Gaps, draw_tokens, gaps
 from lit_gans.text.scores import translation_scores
 from lit_gans.text.self_bleu import self_bleu
 from lit_gans.text.vocabulary import (
@@ -24,9 +25,12 @@ __all__ = [
     "PAD",
     "SPECIAL",
     "UNKNOWN",
+    "Gaps",
     "Vocabulary",
     "VocabularyKind",
+    "draw_tokens",
     "ended",
+    "gaps",
     "lengths",
     "padded",
     "padding_mask",

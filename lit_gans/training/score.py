@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
@@ -128,7 +127,6 @@ class Loaded:
         """
         left = count
         for batch in self.loader:
-            batch = self._scaled(batch)
             whole = self.model.receive(batch)
             yield {name: value[:left] for name, value in whole.items() if name in ("image", "label")}
             left -= len(whole["image"])
@@ -136,14 +134,3 @@ class Loaded:
                 return
         if left == count:
             raise UsageError("the loader gives no images")
-
-    @staticmethod
-    def _scaled(batch: Any) -> Any:
-        """Images in uint8 as floats in [-1, 1]."""
-
-        def scaled(value: Any) -> Any:
-            return value.float() / 127.5 - 1 if isinstance(value, Tensor) and value.dtype == torch.uint8 else value
-
-        if isinstance(batch, (tuple, list)):
-            return [scaled(value) for value in batch]
-        return {name: scaled(value) for name, value in batch.items()} if isinstance(batch, dict) else scaled(batch)

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import lit_gans
 from lit_gans.callbacks import CollapseMonitor, Quality, SampleGrid, SaveLast
+from lit_gans.callbacks.strangers import seen
 
 IMAGES = torch.rand(64, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
@@ -81,6 +82,12 @@ def run(model, images=IMAGES, **arguments):
     trainer = lit_gans.Trainer(callbacks=[Quality(count=32)], **options, **arguments)
     trainer.fit(model, loader, loader)
     return trainer
+
+
+def test_images_of_bytes_are_brought_into_the_range_and_labels_are_not():
+    images, label = torch.tensor([[[[0, 255]]]], dtype=torch.uint8), torch.tensor([3], dtype=torch.uint8)
+    batch = seen(Bare()).receive((images, label))
+    assert batch["image"].tolist() == [[[[-1, 1]]]] and batch["label"] is label
 
 
 def test_a_game_of_anybodys_has_scores_pictures_and_checkpoints():

@@ -59,6 +59,7 @@ def given(line):
         ("a b --label=[]", "label", []),
         ("a b --label=-1", "label", [-1]),
         ("--metrics fid kid runs/a b", "metrics", ["fid", "kid"]),
+        ("--metrics fid best b", "metrics", ["fid"]),
         ("a b --metrics [fid,kid]", "metrics", ["fid", "kid"]),
         ("a b --metrics fid,kid", "metrics", ["fid", "kid"]),
         ("a b --hint 1,2,red 3,4,#fff", "hint", ["1,2,red", "3,4,#fff"]),
@@ -78,7 +79,7 @@ def given(line):
 )
 def test_words_in_any_order_and_spelling(line, name, value):
     assert given(line)[name] == value
-    assert got["checkpoint"] in ("a", "a.ckpt", "runs/a") and got["pictures"] == "b"
+    assert got["checkpoint"] in ("a", "a.ckpt", "runs/a", "best") and got["pictures"] == "b"
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,18 @@ from lightning.pytorch import LightningDataModule
 from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
 
-from lit_gans import ACGAN, CGAN, DCGAN
+import lit_gans
+from lit_gans import ACGAN, CGAN, DCGAN, Glyphs
 from lit_gans.callbacks import Reconstruction, SampleGrid
+from lit_gans.checkpoints import KEY
 from lit_gans.cli.main import main
 from lit_gans.cli.models import labels, load_latent
 from lit_gans.images.shape import to_uint8
 from lit_gans.latents.paths import draw, path
+
+
+class Named(Glyphs):
+    class_names = ["cat", "guard dog"]
 
 
 def lively(model):
@@ -34,7 +40,12 @@ def runs(tmp_path_factory):
     rows = TensorDataset(torch.rand(16, *SHAPE) * 2 - 1, torch.randint(2, (16, 2)))
     data = LightningDataModule.from_datasets(rows, batch_size=4)
     fit(folder / "attributes", lively(small(CGAN, multi_label=True)), data, max_steps=8)
-    return {name: str(folder / name / "checkpoints" / "last.ckpt") for name in ("classes", "attributes", "none")}
+    fit(folder / "named", lively(small(CGAN)), Named(size=16, characters="01", count=40, batch_size=4), max_steps=8)
+    model = lively(small(CGAN, multi_label=True))
+    model.class_names = ("young", "happy")
+    fit(folder / "traits", model, data, max_steps=8)
+    kinds = ("classes", "attributes", "none", "named", "traits")
+    return {name: str(folder / name / "checkpoints" / "last.ckpt") for name in kinds}
 
 
 @pytest.fixture
@@ -100,10 +111,13 @@ def test_attributes_that_hold(words, row, runs, folder):
         ("classes", ["--label", "7"], "a class from 0 to 2, got 7", 1),
         ("classes", ["--label=-1"], "a class from 0 to 2, got -1", 1),
         ("classes", ["--label=[]"], "label names no class", 1),
-        ("classes", ["--label", "two"], "label", 2),
+        ("classes", ["--label", "two"], "label must be a number from 0 to 2, since the model does not know", 1),
         ("classes", ["--label"], "label", 2),
         ("attributes", ["--label", "2"], "numbers of attributes from 0 to 1, got 2", 1),
         ("attributes", ["--label=-1"], "numbers of attributes from 0 to 1, got -1", 1),
+        ("named", ["--label", "guard dgo"], "no class 'guard dgo'; did you mean guard dog? there are 0 cat, 1 gua", 1),
+        ("named", ["--label", "5"], "a class from 0 to 1, got 5; there are 0 cat, 1 guard dog", 1),
+        ("traits", ["--label", "yong"], "no class 'yong'; did you mean young? there are 0 young, 1 happy", 1),
     ],
 )
 @pytest.mark.parametrize("command", ["sample", "interpolate"])
@@ -113,6 +127,57 @@ def test_refused(command, model, words, error, code, runs, folder):
         error = "label must be two" if words == ["--label=[]"] else error
     assert error in fails(command, runs[model], *words, code=code)
     assert not list(folder.iterdir())
+
+
+# -------------------------------------------------------------------- names of classes
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "label"),
+    [
+        ("named", ["guard dog"], [1]),
+        ("named", ["Cat", "guard dog"], [0, 1]),
+        ("named", ["guard dog,0"], [1, 0]),
+        ("traits", ["happy"], [[0, 1]]),
+        ("traits", ["young", "1"], [[1, 1]]),
+    ],
+)
+def test_classes_and_attributes_by_name(model, words, label, runs, folder):
+    main(["sample", runs[model], "--label", *words, "--count=4", "--seed=1", "--columns=2"])
+    expected = grey(load_latent(runs[model]).sample(4, seed=1, label=label))
+    assert torch.equal(tiles("samples.png", 2, 2).flatten(0, 1), expected)
+
+
+def test_commands_take_the_same_names(runs, folder):
+    main(["interpolate", runs["named"], "--label", "cat", "guard dog", "--count=1", "--steps=2", "--seed=1"])
+    main(["interpolate", runs["named"], "--label", "0", "1", "--count=1", "--steps=2", "--seed=1", "--output=b.png"])
+    assert Path("interpolation.png").read_bytes() == Path("b.png").read_bytes()
+    main(["invert", runs["named"], "b.png", "--label=guard dog", "--steps=2", "--restarts=2"])
+    model = lit_gans.load(runs["named"])
+    assert torch.equal(model.sample(2, seed=1, label="guard dog"), model.sample(2, seed=1, label=1))
+
+
+def test_names_stay_with_the_model(runs, folder):
+    model = lit_gans.load(runs["named"])
+    assert model.class_names == ("cat", "guard dog")
+    lit_gans.save(model, "saved.ckpt")
+    rows = TensorDataset(torch.rand(8, *SHAPE) * 2 - 1, torch.arange(8) % 2)
+    nameless = LightningDataModule.from_datasets(rows, batch_size=4)
+    fit(folder / "on", lit_gans.load("saved.ckpt"), nameless, max_steps=2)
+    assert lit_gans.load(folder / "on" / "checkpoints" / "last.ckpt").class_names == ("cat", "guard dog")
+    fit(folder / "new", lit_gans.load("saved.ckpt"), glyphs(), max_steps=2)
+    assert lit_gans.load(folder / "new" / "checkpoints" / "last.ckpt").class_names == ("0", "1")
+
+
+@pytest.mark.parametrize("names", [None, "absent", 3, ["one"], ["a", 2], ["a", "\x1b[2J"]])
+def test_a_file_without_usable_names_is_read_as_before(names, runs, folder):
+    content = torch.load(runs["named"], weights_only=True)
+    content[KEY]["class_names"] = names
+    if names == "absent":  # of an earlier version
+        del content[KEY]["class_names"]
+    torch.save(content, "old.ckpt")
+    main(["sample", "old.ckpt", "--label", "1", "--count=1", "--seed=1"])
+    assert "does not know the names of its classes, got 'cat'" in fails("sample", "old.ckpt", "--label", "cat", code=1)
 
 
 # -------------------------------------------------------------------- interpolate

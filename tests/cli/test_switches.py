@@ -79,7 +79,7 @@ def test_the_same_words_in_a_file(folder):
     assert written(folder) == ALL - SCORED - PICTURES
     config = next(folder.rglob("config.yaml"))
     off = yaml.safe_load(config.read_text())["off"]
-    assert off == {"samples": True, "last": False, "quality": True, "collapse": False, "best": False}
+    assert off == {"samples": True, "last": False, "quality": True, "collapse": False, "best": False, "texts": False}
     # the run is repeated with them, and one may be switched on again
     main(["fit", f"--config={config}", "--samples=true", "--trainer.logger.version=again"][:3])
     assert {path.name for path in folder.glob("runs/*/version_1/samples/*")} == PICTURES

@@ -23,14 +23,14 @@ def model(monkeypatch):
         world_size=2,
         global_rank=1,
         training=False,
-        testing=False,
-        predicting=False,
         state=SimpleNamespace(fn=None),
         fit_loop=SimpleNamespace(epoch_loop=SimpleNamespace(val_loop=loop)),
         validate_loop=None,
         test_loop=None,
+        predict_loop=None,
         val_dataloaders=None,
         test_dataloaders=None,
+        predict_dataloaders=None,
     )
     made._current_fx_name, made.logged = "validation_step", []
 
@@ -88,19 +88,18 @@ def test_a_sample_that_is_repeated_is_cut_off(several, model):
     assert model.logged[-1]["batch_size"] == 1.0
 
 
-@pytest.mark.parametrize("fn", ["validate", "test"])
+@pytest.mark.parametrize("fn", ["validate", "test", "predict"])
 def test_every_loop_counts_its_own_batches(fn, model):
     trainer = model._trainer
     trainer.state.fn = SimpleNamespace(value=fn)
-    trainer.testing = fn == "test"
     loop = SimpleNamespace(batch_progress=SimpleNamespace(current=SimpleNamespace(ready=1)))
     setattr(trainer, f"{fn}_loop", loop)
-    setattr(trainer, "test_dataloaders" if fn == "test" else "val_dataloaders", own())
+    setattr(trainer, f"{fn.removesuffix('idate')}_dataloaders", own())
     model._on_before_batch_transfer({"image": torch.zeros(2, 1)})
     assert model.repeats
 
 
-@pytest.mark.parametrize("change", [{"world_size": 1}, {"training": True}, {"predicting": True}])
+@pytest.mark.parametrize("change", [{"world_size": 1}, {"training": True}])
 def test_nothing_is_cut_elsewhere(change, model):
     vars(model._trainer).update(change, val_dataloaders=own())
     batch = [torch.zeros(2, 1)]

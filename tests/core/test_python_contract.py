@@ -752,6 +752,7 @@ def test_models_have_the_words_of_the_commands():
     assert found.noise.shape == (2, 8) and float(found.errors.max()) < float((drawn - drawn.mean()).square().mean())
     between = model.interpolate(3, 4, seed=0)
     assert between.shape == (3, 4, *SHAPE) and torch.equal(between, model.interpolate(3, 4, seed=0))
+    assert not torch.equal(between, model.interpolate(3, 4, seed=0, truncation=0.5))
     assert small(CGAN).interpolate(2, 3, label=1).shape == (2, 3, *SHAPE)
     assert small(CGAN).invert(drawn, label=1, steps=2).noise.shape == (2, 8)
     assert small(VAE).encode(drawn).shape == (2, 8)

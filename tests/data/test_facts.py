@@ -95,4 +95,5 @@ def test_sets_that_are_drawn():
 
 def test_names_of_classes():
     assert CelebA(attribute="Smiling").class_names == ["not Smiling", "Smiling"]
+    assert CelebA(attribute=["Smiling", "Male"]).class_names == ["Smiling", "Male"]
     assert CelebA().class_names is None and MNIST().class_names is None
