@@ -55,8 +55,6 @@ class Seq2SeqGAN(Translating, SequenceGAN):
 
     default_backbone: ClassVar[SequenceBackbone] = TransformerBackbone()
     alone: ClassVar[int] = 5000
-    #: the value by which the best checkpoint is chosen, and which of its values is best
-    best_score: ClassVar[tuple[str, str] | None] = ("val/bleu", "max")
 
     def __init__(
         self,
