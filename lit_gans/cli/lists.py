@@ -9,7 +9,8 @@ from lit_gans.errors import UsageError, nearest
 
 _HERE = ("models", "backbones", "data", "configs")
 _OWN = ("ImageFolder", "Captions", "Paired", "Unpaired")
-_DRAWN = ("Glyphs", "PairedGlyphs", "UnpairedGlyphs", "CaptionedGlyphs", "Gaussians")
+_OWN_TEXTS = ("TextLines", "TextPairs")
+_DRAWN = ("Glyphs", "PairedGlyphs", "UnpairedGlyphs", "CaptionedGlyphs", "Gaussians", "NumberPairs", "GrammarLines")
 
 
 def list_all(what: str = "all") -> None:
@@ -70,6 +71,8 @@ def _data() -> str:
 def _origin(entry: Entry) -> str:
     if entry.name in _OWN:
         return "yours: name the folder with --data.root"
+    if entry.name in _OWN_TEXTS:
+        return "yours: name the file with --data.path"
     if entry.name in _DRAWN:
         return "drawn, nothing to fetch"
     if download := entry.options.get("download"):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lit_gans.core.generative import Batch
 from lit_gans.core.held_out_texts import HeldOutTexts
-from lit_gans.core.together import gathered
+from lit_gans.devices import gathered
 from lit_gans.errors import at_least
 from lit_gans.networks import SequenceTranslator
 from lit_gans.networks.base import portion
