@@ -1,6 +1,6 @@
 """What is measured of a model of texts after a validation, however it was trained."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ class HeldOutTexts(GenerativeModel):
     Both are over all tokens of all held-out texts. A kind of model says how its generator predicts a batch.
     """
 
-    value_range = None
+    value_range: ClassVar[tuple[float, float] | None] = None
 
     def predicted(self, network: nn.Module, batch: Batch) -> Tensor:
         """A network's logits (N, T, vocabulary) for every token of the batch's ``subject`` (N, T)."""

@@ -64,7 +64,7 @@ class OracleLines(BaseData):
         self.vocabulary, self.length, self.hidden, self.count = vocabulary, length, hidden, count
 
     @cached_property
-    def vocabularies(self) -> dict[str, Vocabulary]:  # type: ignore[override]
+    def vocabularies(self) -> dict[str, Vocabulary]:
         """Numbers as words, ``000`` to ``499``, in their order."""
         digits = len(str(self.vocabulary - 1))
         return {"tokens": Vocabulary.learn([f"{number:0{digits}}" for number in range(self.vocabulary)])}

@@ -99,7 +99,7 @@ class SequenceGAN(BaseGAN):
     # ---------------------------------------------------------------- a family and a variant write these
 
     @abstractmethod
-    def reading(self, generator: nn.Module, batch: Batch) -> tuple[SequenceDecoder, dict[str, Tensor]]:
+    def reading(self, generator: nn.Module, batch: Batch) -> tuple[SequenceDecoder, dict[str, Any]]:
         """The generator's decoder, and what it writes by for this batch: its ``memory`` and ``memory_mask``, if any."""
 
     @abstractmethod

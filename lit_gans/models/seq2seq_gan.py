@@ -81,7 +81,7 @@ class Seq2SeqGAN(Translating, SequenceGAN):
         """A picture of both texts."""
         return PairDiscriminator(self.sizes("source")[1], self.sizes("target")[1], self.width)
 
-    def reading(self, generator: nn.Module, batch: Batch) -> tuple[SequenceDecoder, dict[str, Tensor]]:
+    def reading(self, generator: nn.Module, batch: Batch) -> tuple[SequenceDecoder, dict[str, Any]]:
         """The decoder, and what the encoder says of the sources."""
         memory, mask = generator.read(batch["source"])  # type: ignore[operator]
         return generator.decoder, {"memory": memory, "memory_mask": mask}  # type: ignore[return-value]

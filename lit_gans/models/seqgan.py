@@ -1,6 +1,6 @@
 """The game of texts with roll-outs."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from lightning.pytorch.cli import OptimizerCallable
@@ -87,7 +87,7 @@ class SeqGAN(Writing, SequenceGAN):
         length, vocabulary = self.sizes()
         return TextDiscriminator(vocabulary, length, filters=self.filters, dropout=self.discriminator_dropout)
 
-    def reading(self, generator: nn.Module, batch: Batch) -> tuple[SequenceDecoder, dict[str, Tensor]]:
+    def reading(self, generator: nn.Module, batch: Batch) -> tuple[SequenceDecoder, dict[str, Any]]:
         """The generator itself, which writes by nothing."""
         return generator, {}  # type: ignore[return-value]
 
@@ -106,7 +106,7 @@ class SeqGAN(Writing, SequenceGAN):
         """The mean logit of being real of what each beginning leads to, (N, T); of a whole text its own."""
         policy = self.policy_average.following(self.generator)
         with evaluating(policy):
-            endings = roll_outs(policy, written, self.roll_outs)  # (N, T - 1, roll-outs, T)
+            endings = roll_outs(cast(SequenceDecoder, policy), written, self.roll_outs)  # (N, T - 1, roll-outs, T)
         texts = torch.cat([endings.flatten(0, 2), written])
         scores = full(torch.cat([self.discriminator(part) for part in texts.split(_SCORED)]))
         begun = scores[: -len(written)].view(endings.shape[:3]).mean(2)
