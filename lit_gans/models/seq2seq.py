@@ -34,6 +34,7 @@ class Seq2Seq(Translating, TextModel):
         UsageError: if an argument is out of range.
 
     Examples:
+        >>> import torch
         >>> backbone = TransformerBackbone(width=8, layers=1, heads=2)
         >>> model = Seq2Seq(source_text_shape=(6, 20), text_shape=(7, 30), backbone=backbone)
         >>> model.translate_tokens(torch.tensor([[5, 6, 2]])).shape

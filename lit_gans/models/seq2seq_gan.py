@@ -45,6 +45,7 @@ class Seq2SeqGAN(Translating, SequenceGAN):
         UsageError: if an argument is out of range, or there is no ``text_shape`` or ``source_text_shape``.
 
     Examples:
+        >>> import torch
         >>> backbone = TransformerBackbone(width=8, layers=1, heads=2)
         >>> model = Seq2SeqGAN(source_text_shape=(6, 20), text_shape=(7, 30), backbone=backbone)
         >>> model.translate_tokens(torch.tensor([[5, 6, 2]])).shape
