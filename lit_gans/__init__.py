@@ -11,7 +11,7 @@ __version__ = "0.2.0"
 _NAMES = {
     "lit_gans.core.generative": "GenerativeModel",
     "lit_gans.core.game": "BaseGAN",
-    "lit_gans.families": "CaptionGAN LabelGAN LatentGAN PairedGAN UnpairedGAN",
+    "lit_gans.families": "CaptionGAN LabelGAN LatentGAN PairedGAN SequenceGAN UnpairedGAN",
     "lit_gans.core.encoder_decoder": "EncoderDecoder",
     "lit_gans.checkpoints": "load save take",
     "lit_gans.training": "Trainer fit score",
@@ -19,21 +19,20 @@ _NAMES = {
     "lit_gans.cli.own": "CLI",
     "lit_gans.models.references": "citation",
     "lit_gans.models": """
-        ACGAN AutoEncoder BEGAN CGAN Colorizer CUT CycleGAN DCGAN DFGAN DiscreteVAE DRAGAN EBGAN ELECTRA GAN
-        GANCLS HingeGAN InfoGAN LanguageModel LSGAN MaskedLM PacGAN Pix2Pix ProjectionGAN R3GAN RelativisticGAN
-        SAGAN Seq2Seq SGAN SNGAN StackGAN StyleGAN2 TextToImageTransformer UnrolledGAN VAE WeightNormGAN WGAN
-        WGANGP
+        ACGAN AutoEncoder BEGAN CGAN Colorizer CUT CycleGAN DCGAN DFGAN DiscreteVAE DRAGAN EBGAN ELECTRA GAN GANCLS
+        HingeGAN InfoGAN LanguageModel LSGAN MaskedLM PacGAN Pix2Pix ProjectionGAN R3GAN RelativisticGAN SAGAN Seq2Seq
+        Seq2SeqGAN SeqGAN SGAN SNGAN StackGAN StyleGAN2 TextToImageTransformer UnrolledGAN VAE WeightNormGAN WGAN WGANGP
     """,
     "lit_gans.data": """
         Apple2Orange CaptionedGlyphs Captions CelebA Cezanne2Photo CIFAR10 Cityscapes Edges2Handbags Edges2Shoes
         Facades FashionMNIST Gaussians Glyphs GrammarLines Horse2Zebra ImageFolder LSUN Maps MNIST Monet2Photo
-        Night2Day NumberPairs Paired PairedGlyphs Phone2DSLR StackedMNIST Summer2Winter SVHN SVHN2MNIST TextLines
-        TextPairs Ukiyoe2Photo Unpaired UnpairedGlyphs VanGogh2Photo
+        Night2Day NumberPairs OracleLines Paired PairedGlyphs Phone2DSLR StackedMNIST Summer2Winter SVHN SVHN2MNIST
+        TextLines TextPairs Ukiyoe2Photo Unpaired UnpairedGlyphs VanGogh2Photo
     """,
 }
 _ROOMS = "augment callbacks checkpoints cli data errors latents losses metrics models networks optim penalties training"
 _BASES = """
-    GenerativeModel BaseGAN LatentGAN CaptionGAN LabelGAN PairedGAN UnpairedGAN EncoderDecoder
+    GenerativeModel BaseGAN LatentGAN CaptionGAN LabelGAN PairedGAN SequenceGAN UnpairedGAN EncoderDecoder
 """
 _HOME = {name: home for home, names in _NAMES.items() for name in names.split()}
 __all__ = ["__version__", *_HOME]

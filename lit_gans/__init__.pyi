@@ -46,6 +46,7 @@ from lit_gans.data import Maps as Maps
 from lit_gans.data import Monet2Photo as Monet2Photo
 from lit_gans.data import Night2Day as Night2Day
 from lit_gans.data import NumberPairs as NumberPairs
+from lit_gans.data import OracleLines as OracleLines
 from lit_gans.data import Paired as Paired
 from lit_gans.data import PairedGlyphs as PairedGlyphs
 from lit_gans.data import Phone2DSLR as Phone2DSLR
@@ -64,6 +65,7 @@ from lit_gans.families import CaptionGAN as CaptionGAN
 from lit_gans.families import LabelGAN as LabelGAN
 from lit_gans.families import LatentGAN as LatentGAN
 from lit_gans.families import PairedGAN as PairedGAN
+from lit_gans.families import SequenceGAN as SequenceGAN
 from lit_gans.families import UnpairedGAN as UnpairedGAN
 from lit_gans.models import ACGAN as ACGAN
 from lit_gans.models import AutoEncoder as AutoEncoder
@@ -94,6 +96,8 @@ from lit_gans.models import SAGAN as SAGAN
 from lit_gans.models import SGAN as SGAN
 from lit_gans.models import SNGAN as SNGAN
 from lit_gans.models import Seq2Seq as Seq2Seq
+from lit_gans.models import Seq2SeqGAN as Seq2SeqGAN
+from lit_gans.models import SeqGAN as SeqGAN
 from lit_gans.models import StackGAN as StackGAN
 from lit_gans.models import StyleGAN2 as StyleGAN2
 from lit_gans.models import TextToImageTransformer as TextToImageTransformer
@@ -123,6 +127,7 @@ __all__ = [
     "LabelGAN",
     "LatentGAN",
     "PairedGAN",
+    "SequenceGAN",
     "UnpairedGAN",
     "EncoderDecoder",
     "load",
@@ -161,6 +166,8 @@ __all__ = [
     "RelativisticGAN",
     "SAGAN",
     "Seq2Seq",
+    "Seq2SeqGAN",
+    "SeqGAN",
     "SGAN",
     "SNGAN",
     "StackGAN",
@@ -193,6 +200,7 @@ __all__ = [
     "Monet2Photo",
     "Night2Day",
     "NumberPairs",
+    "OracleLines",
     "Paired",
     "PairedGlyphs",
     "Phone2DSLR",

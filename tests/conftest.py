@@ -52,6 +52,8 @@ SMALL = {
     "DFGAN": {"text_encoder": _READER},
     "GANCLS": {"text_encoder": _READER},
     "InfoGAN": {"categories": (2,), "continuous": 1},
+    "Seq2SeqGAN": {"likelihood_steps": 0, "discriminator_steps": 0, "width": 8},
+    "SeqGAN": {"likelihood_steps": 0, "discriminator_steps": 0, "generator_every": 1, "filters": 4, "roll_outs": 1},
     "StackGAN": {"text_encoder": _READER, "stage_one_steps": 6, "augmentation": 4, "refiner_width": 8, "blocks": 1},
     "UnrolledGAN": {"unrolled_steps": 2},
     **{name: {"generator_every": 1} for name in ("ProjectionGAN", "SNGAN", "WGAN", "WGANGP")},

@@ -10,7 +10,8 @@ import lit_gans
 from lit_gans.cli.main import main
 
 ROOT = Path(__file__).parents[1]
-DRAWN = ("Glyphs", "CaptionedGlyphs", "Gaussians", "PairedGlyphs", "UnpairedGlyphs", "GrammarLines", "NumberPairs")
+DRAWN = ("Glyphs", "CaptionedGlyphs", "Gaussians", "PairedGlyphs", "UnpairedGlyphs")
+DRAWN += ("GrammarLines", "NumberPairs", "OracleLines")
 FILES = {  # of texts, which nobody has to have
     "TextLines": [f"line {i} of {j * i} is short" for i in range(9) for j in range(9)],
     "TextPairs": [f"Das ist {i} {j}. :: This is {i} {j}." for i in range(9) for j in range(9)],

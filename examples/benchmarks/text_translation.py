@@ -2,6 +2,7 @@
 
     python examples/benchmarks/text_translation.py [--pairs en-de en-ko] [--seeds 3] [--batches 1000]
     python examples/benchmarks/text_translation.py --tokens characters --pairs en-de --batches 3000
+    python examples/benchmarks/text_translation.py --pairs en-de --adversarial 300
     python examples/benchmarks/text_translation.py --path /usr/share/trans/de-en --tokens subwords --vocabulary 2000
 
 Each network is trained by maximum likelihood with the defaults of `Seq2Seq`, on `NumberPairs`, or on the pairs of
@@ -10,20 +11,27 @@ training pairs: the percentage of translations that are right in every character
 a number) and chrF, mean and half the range over the seeds; then BLEU by the length of the reference, which is what
 attention is for (Bahdanau et al. 2014, arXiv:1409.0473, figure 2). ``--minutes`` stops each training earlier; a run
 with the default 1,000 batches takes about 2 minutes of one core for a Transformer on subwords.
+
+With ``--adversarial N`` two more rows follow each network, which both go on from it by N batches: the game of
+`Seq2SeqGAN`, after ``--judge`` batches of its discriminator alone, and maximum likelihood with the learning rate that
+the game has. The difference between the two is what the discriminator is worth.
 """
 
 import argparse
 import json
 import logging
 import statistics
+import tempfile
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 from lightning.pytorch import Trainer, seed_everything
 
-from lit_gans import NumberPairs, Seq2Seq, TextPairs
+from lit_gans import NumberPairs, Seq2Seq, Seq2SeqGAN, TextPairs, save, take
 from lit_gans.networks import RecurrentBackbone, TransformerBackbone
+from lit_gans.optim import TextAdam
 from lit_gans.text import translation_scores
 
 NETWORKS = {
@@ -49,9 +57,41 @@ def data_of(pair, arguments):
 def trained(data, backbone, seed, arguments):
     """A model that was trained on the data, and the seconds that this took."""
     seed_everything(seed, verbose=False)
-    model = Seq2Seq(source_text_shape=data.source_text_shape, text_shape=data.text_shape, backbone=backbone)
+    model = Seq2Seq(**shapes_of(data), backbone=backbone)
+    return model, fit(model, data, arguments.batches, arguments)[1]
+
+
+def shapes_of(data):
+    return {"source_text_shape": data.source_text_shape, "text_shape": data.text_shape}
+
+
+def gone_on(model, data, backbone, seed, arguments):
+    """Two models that go on from one by equally many batches of the generator: by the game, and by likelihood alone."""
+    pace, rate = 0.05, 2e-3
+    with tempfile.TemporaryDirectory() as folder:
+        start = f"{folder}/start.ckpt"
+        save(model, start)
+        seed_everything(seed, verbose=False)
+        game = Seq2SeqGAN(
+            **shapes_of(data), backbone=backbone, start=start, discriminator_steps=arguments.judge, pace=pace
+        )
+        took = fit(game, data, arguments.judge + arguments.adversarial, arguments)[1]
+        print(
+            f"# the discriminator was right about {float(game.trainer.callback_metrics['state/right']):.0%} at the end"
+        )
+        yield "the game", game, took
+        seed_everything(seed, verbose=False)
+        further = Seq2Seq(
+            **shapes_of(data), backbone=backbone, optimizer=partial(TextAdam, lr=pace * rate), scheduler=None
+        )
+        take(further, start)
+        yield "likelihood", further, fit(further, data, arguments.adversarial, arguments)[1]
+
+
+def fit(model, data, batches, arguments):
+    """The trainer of a model, and the seconds of the processor that it took."""
     trainer = Trainer(
-        max_steps=arguments.batches,
+        max_steps=batches,
         max_time=None if arguments.minutes is None else {"seconds": round(60 * arguments.minutes)},
         limit_val_batches=0,
         logger=False,
@@ -63,7 +103,7 @@ def trained(data, backbone, seed, arguments):
     )
     start = time.process_time()
     trainer.fit(model, data)
-    return model, time.process_time() - start
+    return trainer, time.process_time() - start
 
 
 def measured(model, data, arguments):
@@ -98,6 +138,8 @@ def main():
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--batches", type=int, default=1000)
+    parser.add_argument("--adversarial", type=int, default=0, help="batches of the game after the training")
+    parser.add_argument("--judge", type=int, default=300, help="batches of the discriminator before the game")
     parser.add_argument("--minutes", type=float, help="most minutes of a training")
     parser.add_argument("--tokens", choices=("characters", "subwords", "words"), default="subwords")
     parser.add_argument("--vocabulary", type=int, default=200, help="subwords of each language")
@@ -113,15 +155,24 @@ def main():
     for pair in [Path(arguments.path).name] if arguments.path else arguments.pairs:
         data = data_of(pair, arguments)
         for name in arguments.networks:
-            runs, scores, seconds = [], [], []
+            runs, scores, seconds, later = [], [], [], {}
             for seed in range(arguments.seeds):
                 model, took = trained(data, NETWORKS[name], seed, arguments)
                 pairs, found = measured(model, data, arguments)
                 print(f"# {pair} {name} seed {seed}: {found}, {took:.0f} s", flush=True)
                 runs.append(pairs), scores.append(found), seconds.append(took)
+                if arguments.adversarial:
+                    for kind, other, took in gone_on(model, data, NETWORKS[name], seed, arguments):
+                        found = measured(other, data, arguments)[1]
+                        print(f"# {pair} {name}, then {kind}, seed {seed}: {found}, {took:.0f} s", flush=True)
+                        later.setdefault(kind, []).append((found, took))
             weights = sum(p.numel() for p in model.generator.parameters())
             values = " | ".join(spread([each[score] for each in scores]) for score in SCORES)
             rows.append(f"| {pair} | {name} | {weights:,} | {values} | {statistics.mean(seconds):.0f} |")
+            for kind, each in later.items():
+                values = " | ".join(spread([found[score] for found, _ in each]) for score in SCORES)
+                seconds = statistics.mean(took for _, took in each)
+                rows.append(f"| {pair} | {name}, then {kind} | {weights:,} | {values} | {seconds:.0f} |")
             curve = by_length(runs, arguments)
             curves.append((pair, name, curve))
             figures.append({"pair": pair, "network": name, "scores": scores, "bleu_by_length": curve})

@@ -3,29 +3,27 @@
 from abc import abstractmethod
 from typing import Any, ClassVar
 
-import torch
 import torch.nn.functional as F
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from torch import Tensor, nn
+from torch import nn
 
 from lit_gans.core.checks import refuse_backbone, refuse_no_network
 from lit_gans.core.generative import Batch
+from lit_gans.core.held_out_texts import HeldOutTexts
 from lit_gans.core.joint import JointModel
 from lit_gans.errors import UsageError
 from lit_gans.losses import Terms
-from lit_gans.networks.sequences import SequenceBackbone, log_likelihoods
+from lit_gans.networks.sequences import SequenceBackbone
 from lit_gans.optim import TextAdam, WarmUp
 from lit_gans.precision import full
 from lit_gans.text import PAD
 
-_SHOWN = 16  # texts of a validation that are shown
 
-
-class TextModel(JointModel):
+class TextModel(HeldOutTexts, JointModel):
     """A network that predicts the next token, and minimises minus the log-probability of each token of a text.
 
-    A variant makes the network and says how it predicts a batch. The rest is here: the loss, and after each validation
-    ``val/nll``, in nats a token, and ``val/perplexity``, its exponential: both over all tokens of all texts.
+    A variant makes the network and says how it predicts a batch. The rest is here, and in `HeldOutTexts`, which
+    measures.
 
     Args:
         backbone: makes the network, unless it is given.
@@ -40,8 +38,8 @@ class TextModel(JointModel):
         UsageError: if an argument is out of range, or a backbone comes with a network.
     """
 
-    value_range = None
     default_backbone: ClassVar[SequenceBackbone]
+    backbone: SequenceBackbone
     #: the value by which the best checkpoint is chosen, and which of its values is best
     best_score: ClassVar[tuple[str, str] | None] = ("val/nll", "min")
 
@@ -71,44 +69,9 @@ class TextModel(JointModel):
     def make_generator(self) -> nn.Module:
         """The backbone's network."""
 
-    @abstractmethod
-    def predicted(self, network: nn.Module, batch: Batch) -> Tensor:
-        """A network's logits (N, T, vocabulary) for every token of the batch's ``subject`` (N, T)."""
-
-    def texts_of(self, batch: Batch, batch_idx: int) -> dict[str, list[str]]:
-        """Texts to look at for a batch of a validation, by the name of their column; empty if there are none."""
-        return {}
-
     # ---------------------------------------------------------------- training
 
     def loss(self, batch: Batch) -> Terms:
         """The cross-entropy of a token, a mean over all tokens of the batch."""
         logits, tokens = full(self.predicted(self.generator, batch)).flatten(0, 1), batch[self.subject].flatten()
         return {"nll": F.cross_entropy(logits, tokens, ignore_index=PAD, label_smoothing=self.label_smoothing)}
-
-    # ---------------------------------------------------------------- held-out texts
-
-    @torch.no_grad()
-    def log_likelihoods(self, batch: Batch) -> Tensor:
-        """The log-probability (N, T), in nats, of every token of the batch's ``subject``, by the averaged network."""
-        with self.inference_generator() as network:
-            return log_likelihoods(self.predicted(network, batch), batch[self.subject])
-
-    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
-        """Logs minus the log-probability of a token, and gives ``texts`` to look at."""
-        batch = self.receive(batch)
-        tokens = int((batch[self.subject] != PAD).sum())
-        nll = -self.log_likelihoods(batch).sum() / tokens
-        # weighed by its tokens, a mean over batches is one over tokens
-        self.log(f"{self.stage_name}/nll", nll, batch_size=tokens, sync_dist=True)
-        shown = self.texts_of(batch, batch_idx)
-        return {"texts": {name: texts[:_SHOWN] for name, texts in shown.items()}} if shown else {}
-
-    def on_validation_epoch_end(self) -> None:
-        """Logs the perplexity."""
-        nll = self.trainer.callback_metrics[f"{self.stage_name}/nll"]  # of all devices
-        self.log(f"{self.stage_name}/perplexity", nll.exp())
-
-    def on_test_epoch_end(self) -> None:
-        """The same as after a validation."""
-        self.on_validation_epoch_end()

@@ -14,6 +14,7 @@ from lit_gans.data.image_folder import ImageFolder
 from lit_gans.data.lsun import LSUN
 from lit_gans.data.mnist import MNIST, FashionMNIST
 from lit_gans.data.number_pairs import NumberPairs
+from lit_gans.data.oracle import OracleLines
 from lit_gans.data.paired import Cityscapes, Edges2Handbags, Edges2Shoes, Facades, Maps, Night2Day, Paired
 from lit_gans.data.picture_data import PictureData
 from lit_gans.data.scenes import PairedGlyphs, UnpairedGlyphs
@@ -63,6 +64,7 @@ __all__ = [
     "Monet2Photo",
     "Night2Day",
     "NumberPairs",
+    "OracleLines",
     "Paired",
     "PairedGlyphs",
     "Phone2DSLR",

@@ -22,6 +22,7 @@ from lit_gans.data.mnist import MNIST as _MNIST
 from lit_gans.data.number_pairs import Kind
 from lit_gans.data.number_pairs import Language
 from lit_gans.data.number_pairs import NumberPairs as _NumberPairs
+from lit_gans.data.oracle import OracleLines as OracleLines
 from lit_gans.data.paired import Cityscapes as _Cityscapes
 from lit_gans.data.paired import Edges2Handbags as _Edges2Handbags
 from lit_gans.data.paired import Edges2Shoes as _Edges2Shoes
@@ -79,6 +80,7 @@ __all__ = [
     "Monet2Photo",
     "Night2Day",
     "NumberPairs",
+    "OracleLines",
     "Paired",
     "PairedGlyphs",
     "Phone2DSLR",

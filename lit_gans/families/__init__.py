@@ -4,7 +4,10 @@ from lit_gans.families.caption import CaptionGAN
 from lit_gans.families.label import LabelGAN, inspect_labels, required_classes, with_whole_labels
 from lit_gans.families.latent import LatentGAN
 from lit_gans.families.masking import MaskingModel
+from lit_gans.families.sequence import SequenceGAN
+from lit_gans.families.translating import Translating
 from lit_gans.families.translation import PairedGAN, TranslationGAN, UnpairedGAN
+from lit_gans.families.writing import Writing
 
 __all__ = [
     "CaptionGAN",
@@ -12,8 +15,11 @@ __all__ = [
     "LatentGAN",
     "MaskingModel",
     "PairedGAN",
+    "SequenceGAN",
+    "Translating",
     "TranslationGAN",
     "UnpairedGAN",
+    "Writing",
     "inspect_labels",
     "required_classes",
     "with_whole_labels",

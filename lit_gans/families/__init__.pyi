@@ -12,9 +12,13 @@ from lit_gans.families.label import required_classes as required_classes
 from lit_gans.families.label import with_whole_labels as with_whole_labels
 from lit_gans.families.latent import LatentGAN as _LatentGAN
 from lit_gans.families.masking import MaskingModel as _MaskingModel
+from lit_gans.families.sequence import Estimator
+from lit_gans.families.sequence import SequenceGAN as _SequenceGAN
+from lit_gans.families.translating import Translating as Translating
 from lit_gans.families.translation import PairedGAN as _PairedGAN
 from lit_gans.families.translation import TranslationGAN as _TranslationGAN
 from lit_gans.families.translation import UnpairedGAN as _UnpairedGAN
+from lit_gans.families.writing import Writing as Writing
 from lit_gans.networks.base import Backbone
 from lit_gans.networks.base import TranslationBackbone
 from lit_gans.networks.sequences import SequenceBackbone
@@ -29,8 +33,11 @@ __all__ = [
     "LatentGAN",
     "MaskingModel",
     "PairedGAN",
+    "SequenceGAN",
+    "Translating",
     "TranslationGAN",
     "UnpairedGAN",
+    "Writing",
     "inspect_labels",
     "required_classes",
     "with_whole_labels",
@@ -61,6 +68,42 @@ class LatentGAN(_LatentGAN, metaclass=ABCMeta):
         *,
         backbone: Backbone | None = None,
         latent_dim: int | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        optimizer: OptimizerCallable | str = Adam,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class SequenceGAN(_SequenceGAN, metaclass=ABCMeta):
+    def __init__(
+        self,
+        *,
+        start: str | None = None,
+        likelihood_steps: int | None = None,
+        discriminator_steps: int = 300,
+        estimator: Estimator = "policy",
+        likelihood: float = 0.0,
+        entropy: float = 0.0,
+        pace: float = 1.0,
+        anneal_steps: int = 2000,
         generator: nn.Module | None = None,
         discriminator: nn.Module | None = None,
         optimizer: OptimizerCallable | str = Adam,

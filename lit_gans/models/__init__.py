@@ -27,6 +27,8 @@ from lit_gans.models.r3gan import R3GAN
 from lit_gans.models.relativistic_gan import RelativisticGAN
 from lit_gans.models.sagan import SAGAN
 from lit_gans.models.seq2seq import Seq2Seq
+from lit_gans.models.seq2seq_gan import Seq2SeqGAN
+from lit_gans.models.seqgan import SeqGAN
 from lit_gans.models.sgan import SGAN
 from lit_gans.models.sngan import SNGAN
 from lit_gans.models.stackgan import StackGAN
@@ -71,6 +73,8 @@ __all__ = [
     "ProjectionGAN",
     "RelativisticGAN",
     "Seq2Seq",
+    "Seq2SeqGAN",
+    "SeqGAN",
     "StackGAN",
     "StyleGAN2",
     "TextToImageTransformer",

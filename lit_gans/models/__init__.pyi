@@ -6,6 +6,7 @@ from lightning.pytorch.cli import OptimizerCallable
 from lit_gans.core.encoder_decoder import Likelihood
 from lit_gans.core.generative import ImageShape
 from lit_gans.core.image_tokens import ImageTokenizer
+from lit_gans.families.sequence import Estimator
 from lit_gans.models.acgan import ACGAN as _ACGAN
 from lit_gans.models.autoencoder import AutoEncoder as _AutoEncoder
 from lit_gans.models.began import BEGAN as _BEGAN
@@ -34,6 +35,8 @@ from lit_gans.models.r3gan import R3GAN as _R3GAN
 from lit_gans.models.relativistic_gan import RelativisticGAN as _RelativisticGAN
 from lit_gans.models.sagan import SAGAN as _SAGAN
 from lit_gans.models.seq2seq import Seq2Seq as _Seq2Seq
+from lit_gans.models.seq2seq_gan import Seq2SeqGAN as _Seq2SeqGAN
+from lit_gans.models.seqgan import SeqGAN as _SeqGAN
 from lit_gans.models.sgan import SGAN as _SGAN
 from lit_gans.models.sngan import SNGAN as _SNGAN
 from lit_gans.models.stackgan import StackGAN as _StackGAN
@@ -91,6 +94,8 @@ __all__ = [
     "ProjectionGAN",
     "RelativisticGAN",
     "Seq2Seq",
+    "Seq2SeqGAN",
+    "SeqGAN",
     "StackGAN",
     "StyleGAN2",
     "TextToImageTransformer",
@@ -187,25 +192,6 @@ class ELECTRA(_ELECTRA):
         columns: dict[str, str] | None = None,
     ) -> None: ...
 
-class LanguageModel(_LanguageModel):
-    def __init__(
-        self,
-        *,
-        backbone: SequenceBackbone | None = None,
-        generator: nn.Module | None = None,
-        label_smoothing: float = 0.0,
-        optimizer: OptimizerCallable | str = TextAdam,
-        scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
-        clip_norm: float | None = 1.0,
-        image_shape: ImageShape | None = None,
-        source_shape: ImageShape | None = None,
-        num_classes: int | None = None,
-        text_shape: tuple[int, int] | None = None,
-        source_text_shape: tuple[int, int] | None = None,
-        ema_decay: float = 0.999,
-        columns: dict[str, str] | None = None,
-    ) -> None: ...
-
 class MaskedLM(_MaskedLM):
     def __init__(
         self,
@@ -214,26 +200,6 @@ class MaskedLM(_MaskedLM):
         backbone: SequenceBackbone | None = None,
         masked: float = 0.15,
         hidden: float = 0.85,
-        optimizer: OptimizerCallable | str = TextAdam,
-        scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
-        clip_norm: float | None = 1.0,
-        image_shape: ImageShape | None = None,
-        source_shape: ImageShape | None = None,
-        num_classes: int | None = None,
-        text_shape: tuple[int, int] | None = None,
-        source_text_shape: tuple[int, int] | None = None,
-        ema_decay: float = 0.999,
-        columns: dict[str, str] | None = None,
-    ) -> None: ...
-
-class Seq2Seq(_Seq2Seq):
-    def __init__(
-        self,
-        *,
-        scored: int = 500,
-        backbone: SequenceBackbone | None = None,
-        generator: nn.Module | None = None,
-        label_smoothing: float = 0.0,
         optimizer: OptimizerCallable | str = TextAdam,
         scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
         clip_norm: float | None = 1.0,
@@ -559,6 +525,25 @@ class LSGAN(_LSGAN):
         columns: dict[str, str] | None = None,
     ) -> None: ...
 
+class LanguageModel(_LanguageModel):
+    def __init__(
+        self,
+        *,
+        backbone: SequenceBackbone | None = None,
+        generator: nn.Module | None = None,
+        label_smoothing: float = 0.0,
+        optimizer: OptimizerCallable | str = TextAdam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
+        clip_norm: float | None = 1.0,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
 class PacGAN(_PacGAN):
     def __init__(
         self,
@@ -744,6 +729,26 @@ class SNGAN(_SNGAN):
         text_shape: tuple[int, int] | None = None,
         source_text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class Seq2Seq(_Seq2Seq):
+    def __init__(
+        self,
+        *,
+        scored: int = 500,
+        backbone: SequenceBackbone | None = None,
+        generator: nn.Module | None = None,
+        label_smoothing: float = 0.0,
+        optimizer: OptimizerCallable | str = TextAdam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = WarmUp,
+        clip_norm: float | None = 1.0,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
         ema_decay: float = 0.999,
         columns: dict[str, str] | None = None,
     ) -> None: ...
@@ -1200,5 +1205,85 @@ class StackGAN(_StackGAN):
         source_text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class Seq2SeqGAN(_Seq2SeqGAN):
+    def __init__(
+        self,
+        *,
+        backbone: SequenceBackbone | None = None,
+        width: int = 32,
+        optimizer: OptimizerCallable | str = TextAdam,
+        likelihood: float = 0.5,
+        entropy: float = 0.01,
+        pace: float = 0.05,
+        clip_norm: float | None = 1.0,
+        scored: int = 500,
+        start: str | None = None,
+        likelihood_steps: int | None = None,
+        discriminator_steps: int = 300,
+        estimator: Estimator = "policy",
+        anneal_steps: int = 2000,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class SeqGAN(_SeqGAN):
+    def __init__(
+        self,
+        *,
+        backbone: SequenceBackbone | None = None,
+        roll_outs: int = 4,
+        roll_out_decay: float = 0.8,
+        filters: int = 64,
+        discriminator_dropout: float = 0.25,
+        optimizer: OptimizerCallable | str = TextAdam,
+        generator_every: int = 5,
+        ema_decay: float = 0.95,
+        start: str | None = None,
+        likelihood_steps: int | None = None,
+        discriminator_steps: int = 300,
+        estimator: Estimator = "policy",
+        likelihood: float = 0.0,
+        entropy: float = 0.0,
+        pace: float = 1.0,
+        anneal_steps: int = 2000,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
         columns: dict[str, str] | None = None,
     ) -> None: ...

@@ -32,6 +32,7 @@ from lit_gans.networks.sentences import SentenceTransformers
 from lit_gans.networks.sequences import SequenceBackbone, SequenceDecoder, SequenceEncoder, SequenceTranslator
 from lit_gans.networks.stacked import Refiner, StackedGenerator
 from lit_gans.networks.style import StyleBackbone, StyleDiscriminator, StyleGenerator
+from lit_gans.networks.text_critics import PairDiscriminator, TextDiscriminator
 from lit_gans.networks.transformer import (
     TransformerBackbone,
     TransformerBlock,
@@ -85,6 +86,7 @@ __all__ = [
     "MatchingDiscriminator",
     "MinibatchDiscrimination",
     "PackedDiscriminator",
+    "PairDiscriminator",
     "PatchDiscriminator",
     "PatchProjector",
     "ProjectionDiscriminator",
@@ -116,6 +118,7 @@ __all__ = [
     "StyleBackbone",
     "StyleDiscriminator",
     "StyleGenerator",
+    "TextDiscriminator",
     "TransformerBackbone",
     "TransformerBlock",
     "TransformerDecoder",

@@ -2,6 +2,7 @@
 
 from lit_gans.text.masking import Gaps, draw_tokens, gaps
 from lit_gans.text.scores import translation_scores
+from lit_gans.text.self_bleu import self_bleu
 from lit_gans.text.vocabulary import (
     BEGIN,
     END,
@@ -33,5 +34,6 @@ __all__ = [
     "lengths",
     "padded",
     "padding_mask",
+    "self_bleu",
     "translation_scores",
 ]
