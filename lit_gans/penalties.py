@@ -132,7 +132,7 @@ def pull_away(features: Tensor) -> Tensor:
         return ((unit @ unit.T).square().sum() - n) / (n * (n - 1))
 
 
-def _prepared(network: Network, images: Tensor) -> Tensor:
+def _prepared(network: Callable[..., Tensor], images: Tensor) -> Tensor:
     """Images without their graph, in the type of the network's weights where autocast is off."""
     weights = network.parameters() if isinstance(network, nn.Module) else ()
     weight = next((w for w in weights if w.is_floating_point()), None)

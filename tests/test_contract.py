@@ -109,8 +109,7 @@ class Turns(Watch):
         others = [net for name, net in players.items() if name != player]
         assert not any(p.requires_grad for net in others for p in net.parameters())
         moving = [p.grad is not None for p in players[player].parameters() if p.requires_grad]
-        # of a generator of two stages one rests
-        assert len(moving) == len(own) and (all(moving) or (any(moving) and pl_module.stages > 1))
+        assert moving and all(moving) and (len(moving) == len(own) or pl_module.stages > 1)  # one of two stages rests
         self.turns.append(player)
 
 

@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 # of the codes, classes seen, older fakes, a schedule that watches. The others are made of the same.
 KINDS = ["GAN", "DCGAN", "BEGAN", "SNGAN", "StyleGAN2", "UnrolledGAN", "VAE", "AutoEncoder", "ACGAN", "CycleGAN"]
 KINDS.append("UnfrozenVAE")  # layers that are frozen when the processes begin
+KINDS.append("StackGAN")  # a third player, a part of the generator that rests, captions that are remembered
 LAST = "checkpoints/last.ckpt"
 
 
@@ -89,9 +90,9 @@ def test_two_processes_equal_one_on_the_whole_batch(trained, tmp_path):
 
 @pytest.mark.slow
 def test_resume_on_two_processes_is_exact(trained, tmp_path):
-    run(tmp_path / "first", "train", "DCGAN,CycleGAN", 2, 5)
-    run(tmp_path / "second", "train", "DCGAN,CycleGAN", 2, 12, tmp_path / "first")
-    for name in ("DCGAN", "CycleGAN"):
+    run(tmp_path / "first", "train", "DCGAN,CycleGAN,StackGAN", 2, 5)
+    run(tmp_path / "second", "train", "DCGAN,CycleGAN,StackGAN", 2, 12, tmp_path / "first")
+    for name in ("DCGAN", "CycleGAN", "StackGAN"):
         states = [
             training_state(torch.load(folder / name / LAST, weights_only=True))
             for folder in (trained, tmp_path / "second")
@@ -107,7 +108,7 @@ def test_a_validation_of_two_processes_is_that_of_one(tmp_path):
     """Means, scores, what callbacks find: of uneven numbers of batches, and of a padded loader of one's own."""
     found = []
     for devices in (1, 2):
-        run(tmp_path / str(devices), "validate", "DCGAN,VAE,SGAN,ACGAN,CycleGAN,Pix2Pix", devices)
+        run(tmp_path / str(devices), "validate", "LanguageModel,Seq2Seq,DCGAN,VAE,SGAN,ACGAN,CycleGAN,Pix2Pix", devices)
         found.append(json.loads((tmp_path / str(devices) / "values.json").read_text()))
     one, two = found
     for name, values in one.items():
@@ -115,6 +116,8 @@ def test_a_validation_of_two_processes_is_that_of_one(tmp_path):
     assert {"val/elbo", "val/fid_normalised", "val/kid", "val/is", "val/reconstruction"} <= one["VAE"].keys()
     assert {"val/accuracy", "val/error"} <= one["SGAN"].keys() and "val/accuracy_real" in one["ACGAN"]
     assert "val/cycle_a" in one["CycleGAN"] and "val/l1" in one["Pix2Pix"]
+    assert {"val/nll", "val/perplexity", "val/bleu", "val/exact"} <= one["Seq2Seq"].keys()
+    assert "val/perplexity" in one["LanguageModel"]
     assert one["own"]["val/mean"] == pytest.approx(-0.25)
 
 

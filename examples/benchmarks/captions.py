@@ -44,6 +44,7 @@ MODELS = {
         lit_gans.DFGAN,
         {
             "backbone": FusionBackbone(width=16, hidden=64),
+            "penalty_every": 4,
             "generator_optimizer": partial(Adam, lr=5e-4, betas=(0.0, 0.9)),
             "discriminator_optimizer": partial(Adam, lr=1e-3, betas=(0.0, 0.9)),
         },
@@ -179,7 +180,7 @@ def main():
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--images", type=int, default=4000, help="training images of the glyphs")
     parser.add_argument("--readers", type=int, default=20_000, help="images that the reader learns from")
-    parser.add_argument("--epochs", type=int, default=5, help="of the reader")
+    parser.add_argument("--epochs", type=int, default=8, help="of the reader")
     parser.add_argument("--count", type=int, default=2000, help="samples that are read")
     parser.add_argument("--precision", default="bf16-mixed")
     parser.add_argument("--output", type=Path, default=Path("captions"), help="where pictures and checkpoints go")
@@ -188,12 +189,8 @@ def main():
     reader = learn_reader(given, data)
     # glyphs are drawn anew, since the test split has a tenth of the images of training
     balanced = given.setting == "celeba"
-    held, others = (
-        some(
-            data if balanced else open_data(given, "test", count=10 * given.count, seed=seed), "test", given.count, seed
-        )
-        for seed in (1, 2)
-    )
+    sets = (data if balanced else open_data(given, "test", count=10 * given.count, seed=seed) for seed in (1, 2))
+    held, others = (some(each, "test", given.count, seed) for seed, each in enumerate(sets))
     apart = distance(reader.network, to_float(held[0]), to_float(others[0]))
     real = scores(reader, held[0], held[3], balanced) | {"FD": apart, "sharpness": sharpness(to_float(held[0]))}
     print(f"{header([real])}\n{row(f'{len(held[0])} real images', [real])}\n", flush=True)

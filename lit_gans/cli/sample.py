@@ -179,8 +179,8 @@ def _rows(
     each = list(dict.fromkeys(seed))
     single = [model.rows(1, seed=number, **given) for number in each]
     rows: dict[str, Tensor] = {name: torch.cat([one[name] for one in single]) for name in single[0]}
-    if "label" in rows:  # each alone would begin with the first class
-        rows["label"] = model.conditions(given.get("label"), len(each))
+    for name in {"label", "text"} & rows.keys():  # each alone would begin with the first class or sentence
+        rows[name] = model.conditions(given.get(name), len(each))
     return rows
 
 

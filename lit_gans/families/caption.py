@@ -4,19 +4,22 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, cast
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from lit_gans.core.checks import refuse_inputs
 from lit_gans.core.game import Batch, Fake
-from lit_gans.core.sampling import evaluating
+from lit_gans.core.sampling import Sampling
 from lit_gans.errors import UsageError, at_least
 from lit_gans.families.latent import LatentGAN
 from lit_gans.latents.paths import Mode, draw, path
+from lit_gans.networks.base import evaluating
 from lit_gans.networks.captions import MatchingDiscriminator, ReadingGenerator, SentenceReader
 from lit_gans.networks.recurrent import RecurrentBackbone
 from lit_gans.networks.sequences import SequenceBackbone
 
 _REMEMBERED = 1_000  # captions of training, which `sample` takes without a text
+_AT_ONCE = 100  # of a batch
 
 Text = str | Sequence[str] | Tensor
 TextEncoder = Callable[[list[str]], Any]
@@ -162,12 +165,18 @@ class CaptionGAN(LatentGAN):
         return right, wrong.masked_fill(same, -1e4), judge(fake, text)
 
     def _remember(self, tokens: Tensor) -> None:
-        """Keeps the first captions that training shows."""
+        """Keeps the first captions that training shows; of several devices the first one's, on all of them."""
         if self.captions_seen[-1].any():
             return
+        rows, length = self.captions_seen.shape
+        some = self.captions_seen.new_zeros(_AT_ONCE, length)  # of one shape on all devices
         known = int(self.captions_seen.any(1).sum())
-        some = tokens[: len(self.captions_seen) - known, : self.captions_seen.shape[1]]
-        self.captions_seen[known : known + len(some), : some.shape[1]] = some
+        part = tokens[:_AT_ONCE, :length]
+        some[: len(part), : part.shape[1]] = part
+        if dist.is_available() and dist.is_initialized():
+            dist.broadcast(some, 0)
+        some = some[some.any(1)][: rows - known]
+        self.captions_seen[known : known + len(some)] = some
 
     # ---------------------------------------------------------------- samples
 
@@ -227,7 +236,10 @@ class CaptionGAN(LatentGAN):
                 raise UsageError(f"conditions of sentences must be (n, size), got {tuple(text.shape)}")
             known = text.to(self.device)
         else:
-            known = self._read(self._told(self._seen(n) if text is None else text))
+            told = self._told(self._seen(n) if text is None else text)
+            if not len(told):
+                raise UsageError("text must be a sentence or several, got none")
+            known = self._read(told)
         return known[torch.arange(n, device=known.device) % len(known)]
 
     def _seen(self, n: int) -> Tensor:
@@ -287,6 +299,7 @@ class CaptionGAN(LatentGAN):
         *,
         seed: int | None = None,
         mode: Mode = "spherical",
+        label: Any = None,
         text: Text | None = None,
         to: Text | None = None,
         truncation: float = 1.0,
@@ -298,6 +311,7 @@ class CaptionGAN(LatentGAN):
             steps: images from one end to the other, both included.
             seed: makes the draw repeatable.
             mode: between latent points: ``spherical`` turns from one to the other, ``linear`` takes the straight line.
+            label: refused, since the model draws by a text.
             text: the sentence of each row, as `sample` takes it.
             to: the sentence that each row ends at, at one latent point; what lies between two conditions is mixed
                 linearly. Without it a row goes between two latent points.
@@ -307,8 +321,9 @@ class CaptionGAN(LatentGAN):
             (n, steps, C, H, W) float32 in [-1, 1].
 
         Raises:
-            UsageError: if there are fewer than two steps, or a sentence to go to but none to come from.
+            UsageError: if there are fewer than two steps, a label, or a sentence to go to but none to come from.
         """
+        Sampling.conditions(self, label, n)
         if to is not None and text is None:
             raise UsageError("interpolate goes from text to to: say where it begins, text='a red seven'")
         size = self._refuse_without_latents("interpolate")

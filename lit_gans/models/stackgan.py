@@ -1,5 +1,6 @@
 """The game in two stages: a small image from a sentence, then a larger one from that image and the sentence."""
 
+import warnings
 from typing import Any, Literal, cast
 
 import torch.nn.functional as F
@@ -120,6 +121,11 @@ class StackGAN(CaptionGAN):
         """The stage that plays on this batch, 1 or 2."""
         return 1 if self.batch_number < self.stage_one_steps else 2
 
+    def on_train_start(self) -> None:
+        """Also passes over PyTorch's advice on schedules: they go by the batches of the run, also of who rests."""
+        super().on_train_start()
+        warnings.filterwarnings("ignore", ".*lr_scheduler.step.. before .optimizer.step")
+
     def movers(self) -> tuple[str, ...]:
         """The generator, and the discriminator of the stage that plays."""
         rests = "large_discriminator" if self.stage == 1 else "discriminator"
@@ -134,7 +140,8 @@ class StackGAN(CaptionGAN):
 
     def shrunk(self, image: Tensor) -> Tensor:
         """Images as the first stage draws them, by the mean of each square."""
-        return F.adaptive_avg_pool2d(image, self.small_shape[1:])
+        height, width = self.small_shape[1:]
+        return F.adaptive_avg_pool2d(image, (height, width))
 
     def critic(self, batch: Batch) -> Any:
         """The first stage's discriminator as a function of large images, which R1 differentiates."""
@@ -154,6 +161,18 @@ class StackGAN(CaptionGAN):
         text = self.large_discriminator.read(batch["text"])  # type: ignore[operator]
         slope = zero_centered(lambda image: self.large_discriminator(image, text), batch["image"])
         return {**terms, "r1": self.r1 / 2 * self.r1_every * slope}
+
+    def generator_step(self, batch: Batch, fake: Fake) -> Terms:
+        """The generator's turn; the stage that rests is frozen, or its optimizer's momentum would move it on."""
+        resting = cast(StackedGenerator, self.generator).resting(self.stage)
+        resting = [parameter for parameter in resting if parameter.requires_grad]
+        for parameter in resting:
+            parameter.requires_grad_(False)
+        try:
+            return super().generator_step(batch, fake)
+        finally:
+            for parameter in resting:
+                parameter.requires_grad_(True)
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Be called real with the sentence, and keep conditions near N(0, I)."""

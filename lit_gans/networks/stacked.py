@@ -107,6 +107,12 @@ class StackedGenerator(Generator):
         """Tokens (N, T), or the vectors (N, D) of a frozen encoder, to the condition (N, size)."""
         return self.reader(text)
 
+    def resting(self, stage: int) -> list[nn.Parameter]:
+        """The weights that do not train while this stage plays."""
+        first = [self.reader, self.first, self.augmentations[0]]
+        rest = [self.refiner, self.augmentations[1]] if stage == 1 else first
+        return [parameter for part in rest for parameter in part.parameters()]
+
     def statistics(self, text: Tensor, stage: int) -> tuple[Tensor, Tensor]:
         """Mean and logarithm of the variance of a stage's conditions, for sentences (N, size)."""
         return cast(ConditioningAugmentation, self.augmentations[stage - 1]).statistics(text)

@@ -53,6 +53,7 @@ def test_fakes_and_wrong_pairs_count_half_each():
     terms = halved(hinge_discriminator(right, fooled), hinge_discriminator(right, wrong))
     assert {name: float(term) for name, term in terms.items()} == {"real": 0.5, "fake": 2.0, "wrong": 1.0}
     model = small(DFGAN, penalty=0.0)
+    assert {"penalty", "penalty_every"} <= model.hparams.keys()
     batch = batch_of(model, [ONE, OTHER])
     fake = model.generate(batch)
     assert model.discriminator_loss(batch, fake).keys() == {"real", "fake", "wrong"}
@@ -175,6 +176,7 @@ def test_between_two_sentences(trained):
     torch.testing.assert_close(images[:, -1], model.sample(noise=noise, text=OTHER))
     assert model.interpolate(2, 3, seed=0, text=ONE).shape == (2, 3, *model.shape)
     refused(lambda: model.interpolate(2, 3, to=OTHER), "text")
+    refused(lambda: model.interpolate(2, 3, text=ONE, label=3), "does not draw by class")
 
 
 def test_bad_words(trained):
@@ -184,6 +186,7 @@ def test_bad_words(trained):
     refused(lambda: model.sample(1, text="  "), "not empty")
     refused(lambda: model.sample(1, text=ONE + " on blue on blue"), "tokens")
     refused(lambda: model.sample(1, text=torch.zeros(3)), "conditions")
+    refused(lambda: model.sample(1, text=torch.zeros(0, 3, dtype=torch.long)), "sentence")
     refused(lambda: model.invert(torch.zeros(1, *model.shape)), "text")
     refused(lambda: GANCLS(image_shape=(3, 16, 16)), "text_shape")
     refused(lambda: small(lit_gans.DCGAN).conditions("a red one", 1), "draw")
