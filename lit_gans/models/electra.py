@@ -19,7 +19,7 @@ from lit_gans.networks.masked import NarrowedEmbedding, TokenGuesser, TokenJudge
 from lit_gans.networks.sequences import SequenceBackbone
 from lit_gans.optim import ExponentialAverage
 from lit_gans.precision import full
-from lit_gans.text import draw_tokens, gaps, padding_mask
+from lit_gans.text import SPECIAL, UNKNOWN, draw_tokens, gaps, padding_mask
 
 _BINS, _LARGEST = 2**16, 20.0  # of the histogram of scores; a larger score is as good as certain
 
@@ -194,6 +194,7 @@ class ELECTRA(MaskingModel):
     def marked(self, tokens: Tensor, odd: Tensor) -> list[str]:
         """Tokens (N, T) with spaces between, those in ``odd`` (N, T) in brackets."""
         names = self.vocabulary().tokens
+        names += [SPECIAL[UNKNOWN]] * (int(tokens.max()) + 1 - len(names))  # a model may be made for more tokens
         rows = zip(tokens.tolist(), odd.tolist(), padding_mask(tokens).sum(1).tolist(), strict=True)
         return [
             " ".join(f"[{names[n]}]" if o else names[n] for n, o in zip(row[: size - 1], marks, strict=False))

@@ -173,6 +173,9 @@ def test_tokens_that_seem_odd_stand_in_brackets():
     odd = torch.zeros_like(TOKENS, dtype=torch.bool)
     odd[1, 2] = odd[1, 4] = True  # the last is the end of the text, which is not shown
     assert small(ELECTRA).marked(TOKENS, odd)[:2] == ["the key is here", "the keys [are] here"]
+    more = TOKENS.clone()
+    more[1, 2] = 99  # of a model that was made for more tokens
+    assert small(ELECTRA).marked(more, odd)[1] == "the keys [[UNKNOWN]] here"
 
 
 def test_what_cannot_be_is_refused():
