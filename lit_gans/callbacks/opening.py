@@ -127,7 +127,8 @@ def _pictures(trainer: Trainer, model: Any) -> Rows:
     if grid is None:
         yield "pictures", "off"
     elif not seen(model).draws:
-        yield "pictures", "held-out images beside their translations, after each validation"
+        made = "translations" if seen(model).domains else "reconstructions"
+        yield "pictures", f"held-out images beside their {made}, after each validation"
     else:
         often = [f"{_each(grid.every_n_epochs)} epoch"] if grid.every_n_epochs else []
         often += [f"{_each(grid.every_n_steps)} batch"] if grid.every_n_steps else []

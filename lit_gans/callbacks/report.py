@@ -155,7 +155,9 @@ def _command(model: Any, run: str) -> str:
         return f"sample {run}"
     if model.translates_texts:
         return f'translate {run} --text "..."'
-    return f"embed {run} LINES.txt" if model.of_texts else f"translate {run} PICTURES --output FOLDER"
+    if model.of_texts:
+        return f"embed {run} LINES.txt"
+    return f"translate {run} PICTURES --output FOLDER" if model.domains else f"evaluate {run}"
 
 
 def results(folder: Path, model: Any, limit: str = "epochs") -> list[str]:

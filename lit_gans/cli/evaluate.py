@@ -78,9 +78,9 @@ def evaluate(
     model = load(checkpoint, usable(device), trust=trust)
     to = domain(model, direction)
     module = open_data(checkpoint, data, root, model.image_shape, trust, data_options)
-    if model.of_texts:
+    if model.of_texts or not (model.draws or model.domains):
         if metrics != _METRICS:
-            raise UsageError(f"a {type(model).__name__} measures itself, by scores of texts; leave out --metrics")
+            raise UsageError(f"a {type(model).__name__} measures itself, by scores of its own; leave out --metrics")
         with at_once(batch_size):
             values, protocol = own_scores(model, module, seed)
     else:

@@ -70,9 +70,10 @@ def translate(
 
     model = load(checkpoint, usable(device), trust=trust)
     if not model.domains and not model.translates_texts:
+        does, use = ("draws from noise and ", "'lit-gans sample', or ") if model.draws else ("", "")
         raise UsageError(
-            f"{checkpoint} holds a {type(model).__name__}, which draws from noise and translates nothing; use "
-            "'lit-gans sample', or a checkpoint of a Pix2Pix, CycleGAN, CUT, Colorizer or Seq2Seq"
+            f"{checkpoint} holds a {type(model).__name__}, which {does}translates nothing; use {use}a checkpoint of a "
+            "Pix2Pix, CycleGAN, CUT, Colorizer or Seq2Seq"
         )
     how = {"to": domain(model, direction), "seed": seed}
     if model.translates_texts:

@@ -1,4 +1,4 @@
-"""The scores by which a model of texts measures itself."""
+"""The scores by which a model measures itself: one of texts, or one that only reconstructs."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ def own_scores(model: Any, data: Any, seed: int = 0) -> tuple[dict[str, float], 
     """The values that a model logs in a test, by their names without ``test/``, and how they were measured.
 
     Args:
-        model: of texts, on the device to measure on.
-        data: a data module, whose test texts are read.
+        model: on the device to measure on.
+        data: a data module, whose test split is read.
         seed: of whatever is drawn.
 
     Raises:
@@ -41,7 +41,7 @@ def own_scores(model: Any, data: Any, seed: int = 0) -> tuple[dict[str, float], 
         data=describe_data(data),
         split="test",
         real=count,
-        fake=count if model.translates_texts else 0,
+        fake=count if model.translates_texts or not model.of_texts else 0,
         features="none",
         averaged=model.generator_ema is not None,
         seed=seed,
