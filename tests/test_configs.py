@@ -10,7 +10,11 @@ import lit_gans
 from lit_gans.cli.main import main
 
 ROOT = Path(__file__).parents[1]
-DRAWN = ("Glyphs", "CaptionedGlyphs", "Gaussians", "PairedGlyphs", "UnpairedGlyphs")
+DRAWN = ("Glyphs", "CaptionedGlyphs", "Gaussians", "PairedGlyphs", "UnpairedGlyphs", "GrammarLines", "NumberPairs")
+FILES = {  # of texts, which nobody has to have
+    "TextLines": [f"line {i} of {j * i} is short" for i in range(9) for j in range(9)],
+    "TextPairs": [f"Das ist {i} {j}. :: This is {i} {j}." for i in range(9) for j in range(9)],
+}
 CONFIGS = sorted((ROOT / "examples" / "configs").glob("*.yaml"))
 
 
@@ -23,7 +27,7 @@ def cache(tmp_path_factory):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_one_step(path, cache, tmp_path, monkeypatch):
     data = yaml.safe_load(path.read_text())["data"]["class_path"]
-    if data not in DRAWN and not os.environ.get("LIT_GANS_DATA"):
+    if data not in (*DRAWN, *FILES) and not os.environ.get("LIT_GANS_DATA"):
         pytest.skip(f"needs {data}: set LIT_GANS_DATA to the folder that holds the real data sets")
     monkeypatch.setenv("LIT_GANS_CACHE", str(cache))
     command = path.read_text().splitlines()[0].removeprefix("# ").split()
@@ -31,11 +35,19 @@ def test_one_step(path, cache, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     flags = ["--trainer.max_epochs=-1", "--trainer.max_steps=1", "--trainer.accelerator=cpu"]
     flags += ["--trainer.limit_val_batches=1", "--trainer.enable_progress_bar=false"]
+    if data in FILES:
+        (tmp_path / "texts.txt").write_text("\n".join(FILES[data]), encoding="utf-8")
+        flags.append("--data.path=texts.txt")
+    if "tokenizer" in yaml.safe_load(path.read_text())["model"].get("init_args", {}):
+        before = path.with_name(path.name.replace("text_to_image", "discrete_vae"))  # the first of two runs
+        main(["fit", "--config", str(before), *flags])
     main(["fit", "--config", str(path), *flags])
     assert list(tmp_path.glob("runs/*/version_0/checkpoints/last.ckpt"))
     # what translates is shown after a validation, to which one step does not come
-    draws = getattr(lit_gans, yaml.safe_load(path.read_text())["model"]["class_path"]).draws
-    assert list(tmp_path.glob(f"runs/*/version_0/samples/{'step_0000001' if draws else 'real'}.png"))
+    model = getattr(lit_gans, yaml.safe_load(path.read_text())["model"]["class_path"])
+    if model.subject == "image":
+        shown = "step_0000001" if model.draws else "real"
+        assert list(tmp_path.glob(f"runs/*/version_0/samples/{shown}.png"))
 
 
 def test_the_betas_that_a_configuration_was_measured_with_are_written_out():

@@ -108,7 +108,7 @@ def test_a_validation_of_two_processes_is_that_of_one(tmp_path):
     """Means, scores, what callbacks find: of uneven numbers of batches, and of a padded loader of one's own."""
     found = []
     for devices in (1, 2):
-        run(tmp_path / str(devices), "validate", "DCGAN,VAE,SGAN,ACGAN,CycleGAN,Pix2Pix", devices)
+        run(tmp_path / str(devices), "validate", "LanguageModel,Seq2Seq,DCGAN,VAE,SGAN,ACGAN,CycleGAN,Pix2Pix", devices)
         found.append(json.loads((tmp_path / str(devices) / "values.json").read_text()))
     one, two = found
     for name, values in one.items():
@@ -116,6 +116,8 @@ def test_a_validation_of_two_processes_is_that_of_one(tmp_path):
     assert {"val/elbo", "val/fid_normalised", "val/kid", "val/is", "val/reconstruction"} <= one["VAE"].keys()
     assert {"val/accuracy", "val/error"} <= one["SGAN"].keys() and "val/accuracy_real" in one["ACGAN"]
     assert "val/cycle_a" in one["CycleGAN"] and "val/l1" in one["Pix2Pix"]
+    assert {"val/nll", "val/perplexity", "val/bleu", "val/exact"} <= one["Seq2Seq"].keys()
+    assert "val/perplexity" in one["LanguageModel"]
     assert one["own"]["val/mean"] == pytest.approx(-0.25)
 
 

@@ -17,9 +17,22 @@ from lightning.pytorch.callbacks import BaseFinetuning
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader, TensorDataset
 
-from lit_gans import DCGAN, GAN, VAE, CycleGAN, Glyphs, PairedGlyphs, Pix2Pix, UnpairedGlyphs
+from lit_gans import (
+    DCGAN,
+    GAN,
+    VAE,
+    CycleGAN,
+    Glyphs,
+    GrammarLines,
+    LanguageModel,
+    NumberPairs,
+    PairedGlyphs,
+    Pix2Pix,
+    Seq2Seq,
+    UnpairedGlyphs,
+)
 from lit_gans.callbacks import CollapseMonitor, Quality, Reconstruction, SaveLast
-from lit_gans.networks import DCGANBackbone, MLPBackbone, ResNetTranslation, UNetTranslation
+from lit_gans.networks import DCGANBackbone, MLPBackbone, RecurrentBackbone, ResNetTranslation, UNetTranslation
 
 
 class Noise(GAN):
@@ -124,10 +137,24 @@ def made(name, devices=1):
         return Pix2Pix(
             image_shape=data.image_shape, source_shape=data.source_shape, backbone=UNetTranslation(width=4)
         ), data
+    if name in ("LanguageModel", "Seq2Seq"):
+        return texts(name)
     (cls,) = [m for m in MODELS if m.__name__ == name]
     if name == "ACGAN":  # with classes that the feature network knows
         return small(cls, num_classes=10), glyphs(characters="0123456789", count=160)
     return small(cls), data_for(cls, count=160)
+
+
+def texts(name):
+    """A model of texts, and 10 held-out ones in batches of 4."""
+    torch.manual_seed(0)
+    backbone = RecurrentBackbone(width=8)
+    if name == "LanguageModel":
+        data = GrammarLines(count=100, batch_size=4)
+        return LanguageModel(text_shape=data.text_shape, backbone=backbone), data
+    data = NumberPairs("digits", "en", count=100, largest=999, batch_size=4)
+    shapes = {"text_shape": data.text_shape, "source_text_shape": data.source_text_shape}
+    return Seq2Seq(**shapes, backbone=backbone, scored=7), data
 
 
 def train(names, devices, steps, resume=""):
@@ -145,6 +172,9 @@ def validate(names, devices):
     found = {}
     for name in names.split(","):
         model, data = made(name)
+        if model.subject in ("tokens", "target") and model.value_range is None:
+            (found[name],) = trainer(".", devices=int(devices)).validate(model, datamodule=data, verbose=False)
+            continue
         draws = model.draws
         quality = Quality([*scores, "is"] if draws else scores, count=1010, real_count=1020)
         callbacks = [quality, CollapseMonitor(), *([Reconstruction(images=7, steps=2)] if draws else [])]

@@ -29,14 +29,14 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from lightning.pytorch import Trainer, seed_everything
+from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.flop_counter import FlopCounterMode
 
 from lit_gans import ELECTRA, MaskedLM
-from lit_gans.data.grammar import GrammarLines
-from lit_gans.data.grammar import _WORDS
+from lit_gans.data.grammar import _WORDS, GrammarLines
 from lit_gans.models.electra import area, histogram
 from lit_gans.networks import TransformerBackbone
-from lit_gans.optim import LinearDecay, TextAdam
+from lit_gans.optim import TextAdam
 from lit_gans.text import SPECIAL, draw_tokens, gaps, padding_mask
 
 LABELLED, FOLDS, PENALTIES = 200, 5, (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -52,7 +52,7 @@ def model_of(name, data, arguments, steps):
         text_shape=data.text_shape,
         backbone=backbone,
         optimizer=partial(TextAdam, lr=arguments.lr),
-        scheduler=partial(LinearDecay, steps=steps, end=0.02),
+        scheduler=partial(OneCycleLR, max_lr=arguments.lr, total_steps=steps + 1, pct_start=0.1, cycle_momentum=False),
         **own,
     )
 
@@ -167,7 +167,9 @@ def probe(model, data, arguments, label, seed):
 
     def held_out(penalty):
         return sum(
-            accuracy(fitted(features[fold != k], labels[fold != k], classes, penalty), features[fold == k], labels[fold == k])
+            accuracy(
+                fitted(features[fold != k], labels[fold != k], classes, penalty), features[fold == k], labels[fold == k]
+            )
             for k in range(FOLDS)
         )
 
@@ -199,7 +201,7 @@ def table(records):
     """Means over the seeds, with the least and the largest value."""
     columns = ["breaks", "all", "random", "random*", "guesses", *(f"probe {label}" for label in LABELS), "seconds"]
     lines = ["| model | steps | " + " | ".join(columns) + " |", "|---" * (len(columns) + 2) + "|"]
-    for name in ("ELECTRA", "MaskedLM"):
+    for name in dict.fromkeys(record["model"] for record in records):
         rows = [record for record in records if record["model"] == name]
         cells = []
         for column in columns:

@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
-from lit_gans.core.together import gathered
+from lit_gans.devices import gathered
 from lit_gans.errors import UsageError
 from lit_gans.latents.inversion import XIANG_LI, invert_images
 from lit_gans.metrics.together import shared

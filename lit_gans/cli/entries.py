@@ -62,6 +62,7 @@ class Entry:
         good: what a model is good at.
         bad: what it is bad at.
         weights: the number of weights of each of its own networks for colour images of 64x64.
+        makes: what a model makes, and of what: ``images from sentences``, say.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Entry:
     good: str = ""
     bad: str = ""
     weights: dict[str, int] = field(default_factory=dict)
+    makes: str = ""
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ def as_entry(
         changed = {n: replace(known[n], default=value) for n, value in own["options"].items()}
         standing = Standing(own["name"], {**known, **changed})
     rest: dict[str, Any] = {
-        each: stored[each] for each in ("summary", "open", "card", "good", "bad", "weights") if each in stored
+        each: stored[each] for each in ("summary", "open", "card", "good", "bad", "weights", "makes") if each in stored
     }
     rest |= {each: tuple(stored.get(each, ())) for each in ("configs", "bases")}
     return Entry(name, stored["short"], stored["path"], kind, options=options, backbone=standing, **rest)

@@ -52,6 +52,7 @@ def made(shipped: Mapping[str, Any] | None = None) -> dict[str, Any]:
     before = (shipped or {}).get("classes", {}).get("model", {})
     configs = _configs() or (shipped or {}).get("configs", [])
     for name, stored in classes["model"].items():
+        stored["makes"] = _makes(import_class(stored["path"]))
         # the same for all versions, and slow
         stored["weights"] = before.get(name, {}).get("weights") or _weights(import_class(stored["path"]))
         if own := [config["file"] for config in configs if config["model"] == name]:
@@ -134,6 +135,15 @@ def _weights(model: type) -> dict[str, int]:
         shapes = {"image_shape": _SHAPE, "source_shape": _SHAPE, "text_shape": _TEXTS, "source_text_shape": _TEXTS}
         made = model(**shapes, num_classes=10, **parts_for(model, _SHAPE))
     return {name: sum(weight.numel() for weight in getattr(made, name).parameters()) for name in made.players}
+
+
+def _makes(model: Any) -> str:
+    """What a model makes, and of what."""
+    if model.of_texts:
+        return "texts, and features of texts"
+    if model.draws and "tokens" in model.needs:
+        return "images from sentences"
+    return "images" if model.draws or not model.domains else "images from images"
 
 
 def _first_line(cls: type) -> str:

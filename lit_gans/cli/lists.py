@@ -7,9 +7,11 @@ from lit_gans.cli.index import Entry, index
 from lit_gans.cli.rows import first_sentence, paragraph, rows
 from lit_gans.errors import UsageError, nearest
 
+_WIDE = 22  # letters of the longest name of a model
 _HERE = ("models", "backbones", "data", "configs")
 _OWN = ("ImageFolder", "Captions", "Paired", "Unpaired")
-_DRAWN = ("Glyphs", "PairedGlyphs", "UnpairedGlyphs", "CaptionedGlyphs", "Gaussians")
+_OWN_TEXTS = ("TextLines", "TextPairs")
+_DRAWN = ("Glyphs", "PairedGlyphs", "UnpairedGlyphs", "CaptionedGlyphs", "Gaussians", "NumberPairs", "GrammarLines")
 
 
 def list_all(what: str = "all") -> None:
@@ -32,15 +34,17 @@ def list_all(what: str = "all") -> None:
 
 def _models() -> str:
     """Each with the weights of its own networks for colour images of 64x64."""
-    lines = [
-        (f"{entry.short:<16} {sum(entry.weights.values()) / 1e6:5.1f} M", entry.good or entry.summary)
-        for entry in index().classes["model"].values()
-    ]
+    groups: dict[str, list[tuple[str, str]]] = {"images": [], "images from sentences": [], "images from images": []}
+    for entry in index().classes["model"].values():
+        weights = f"{sum(entry.weights.values()) / 1e6:5.1f} M"
+        told = (f"{entry.short:<{_WIDE}} {weights}", entry.good or entry.summary)
+        groups.setdefault(entry.makes, []).append(told)
+    parts = [f"{made}:\n{rows(lines, _WIDE + 13)}" for made, lines in groups.items() if lines]
     about = (
         "models, the weights of their own networks for colour images of 64x64, and what they are good at; "
         "'lit-gans fit --model DCGAN --help' says more of one:"
     )
-    return f"{paragraph(about)}\n{rows(lines, 29)}"
+    return "\n\n".join([paragraph(about), *parts])
 
 
 def _backbones() -> str:
@@ -70,6 +74,8 @@ def _data() -> str:
 def _origin(entry: Entry) -> str:
     if entry.name in _OWN:
         return "yours: name the folder with --data.root"
+    if entry.name in _OWN_TEXTS:
+        return "yours: name the file with --data.path"
     if entry.name in _DRAWN:
         return "drawn, nothing to fetch"
     if download := entry.options.get("download"):

@@ -37,11 +37,11 @@ train:
   predict      write one sample for every entry of the test data
 
 from a checkpoint alone:
-  sample       draw images:  lit-gans sample runs/.../last.ckpt --output grid.png
+  sample       draw images, or write texts:  lit-gans sample runs/.../last.ckpt --output grid.png
   interpolate  draw what lies between latent points:  lit-gans interpolate runs/.../last.ckpt
   arithmetic   smiling woman - woman + man:  lit-gans arithmetic last.ckpt --expression "7 - 1 + 4"
   invert       project pictures onto what a generator draws:  lit-gans invert last.ckpt digit.png
-  translate    make pictures of pictures:  lit-gans translate last.ckpt horses --output zebras
+  translate    make pictures of pictures, texts of texts:  lit-gans translate last.ckpt horses --output zebras
   colorize     give a grey photo colours:  lit-gans colorize last.ckpt grey.jpg
   embed        features of texts, one a line:  lit-gans embed last.ckpt lines.txt --output features.npz
   evaluate     score against a data set:  lit-gans evaluate runs/.../best.ckpt --metrics fid kid

@@ -10,11 +10,10 @@ from torch import Tensor
 from lit_gans.core.token_batches import TOKENS
 from lit_gans.core.watching import Watching
 from lit_gans.errors import UsageError
+from lit_gans.networks.base import portion
 from lit_gans.networks.sequences import mean_state
 from lit_gans.precision import full
 from lit_gans.text import Vocabulary, padding_mask
-
-_AT_ONCE = 256  # texts that are read at once
 
 
 class Texts(Watching):
@@ -137,7 +136,7 @@ class Texts(Watching):
         if not self.reads_texts:
             self.text_states(torch.empty(0))  # refuses before anybody asks for a vocabulary
         tokens = self.encode_text(texts, "source" if "source" in self.needs else "tokens", known=known)
-        parts = [mean_state(full(self.text_states(part)), padding_mask(part)) for part in tokens.split(_AT_ONCE)]
+        parts = [mean_state(full(self.text_states(part)), padding_mask(part)) for part in tokens.split(portion())]
         return torch.cat(parts)
 
     @property

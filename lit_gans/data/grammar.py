@@ -70,6 +70,8 @@ class GrammarLines(TextData):
         (['the keys near the cabinet is red'], [[5]])
     """
 
+    drawn = True
+
     def __init__(self, count: int = 10_000, label: Literal["tense", "number"] | None = None, **texts: Any) -> None:
         super().__init__(**texts)
         at_least(10, count=count)

@@ -65,6 +65,7 @@ class NumberPairs(TextData):
     """
 
     names = ("source", "target")
+    drawn = True
 
     def __init__(
         self,

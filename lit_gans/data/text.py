@@ -25,7 +25,8 @@ class TextData(BaseData):
         tokens: what a text is cut into: ``words``, ``subwords``, ``characters`` or ``bytes``, see `Vocabulary.learn`.
         vocabulary_size: most tokens of a vocabulary, with the five special ones; rarer ones are read as unknown. By
             default 500 for subwords, no limit for the others.
-        length: most tokens of a text with its end; by default those of the longest training text.
+        length: most tokens of a text with its end; by default those of the longest training text, or of the longest of
+            all if the set is made on the spot.
         by_length: whether training batches hold texts of similar length, which need less filling. Every text still
             comes once an epoch.
         loading: arguments of `BaseData`: batch_size, num_workers and seed.
@@ -36,6 +37,8 @@ class TextData(BaseData):
 
     #: the batch's names of the tokens: the source, if there is one, and the text that is to be written
     names: ClassVar[tuple[str, ...]] = ("tokens",)
+    #: whether texts are made on the spot, so that the longest of all splits is known
+    drawn: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -48,7 +51,8 @@ class TextData(BaseData):
         super().__init__(**loading)
         self.by_length = by_length
         for name in self.names:
-            self.tokens[name] = Tokens(partial(self._training, name), tokens, vocabulary_size, length)
+            others = partial(self._held_out, name) if self.drawn else None
+            self.tokens[name] = Tokens(partial(self._training, name), tokens, vocabulary_size, length, others=others)
         self._texts: dict[str, dict[str, list[str]]] = {}
 
     @abstractmethod
@@ -81,6 +85,9 @@ class TextData(BaseData):
 
     def _training(self, name: str) -> list[str]:
         return self.texts("train")[name]
+
+    def _held_out(self, name: str) -> list[str]:
+        return [text for split in self.own_splits[1:] for text in self.texts(split)[name]]
 
     def _rows(self, name: str, split: str, texts: list[str]) -> list[list[int]]:
         return self.tokens[name].training_rows if split == "train" else self.tokens[name].rows(texts)

@@ -56,6 +56,7 @@ class Tokens:
         size: most tokens of the vocabulary, with the five special ones; by default as in `Vocabulary.learn`.
         length: most tokens of a text with its end; by default those of the longest training text.
         lowercase: whether capital letters are read as small ones.
+        others: gives texts that the greatest length must also be enough for.
 
     Raises:
         UsageError: if a number is out of range.
@@ -68,10 +69,12 @@ class Tokens:
         size: int | None = None,
         length: int | None = None,
         lowercase: bool = False,
+        others: Callable[[], Sequence[str]] | None = None,
     ) -> None:
         at_least(len(SPECIAL) + 1, vocabulary_size=size)
         at_least(2, length=length)
         self.texts, self.kind, self.size, self.length, self.lowercase = texts, kind, size, length, lowercase
+        self.others = others
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -90,7 +93,8 @@ class Tokens:
     @cached_property
     def shape(self) -> tuple[int, int]:
         """(length, vocabulary): most tokens of a text with its end, and how many tokens there are."""
-        longest = self.length or max(map(len, self.training_rows))
+        others = [] if self.others is None else self.rows(self.others())
+        longest = self.length or max(map(len, [*self.training_rows, *others]))
         return longest, len(self.vocabulary)
 
     def facts(self) -> str:

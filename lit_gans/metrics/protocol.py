@@ -133,7 +133,8 @@ def describe_data(data: Any) -> str:
         "noise",
         "kind",
         "extra",
-        "held_out",
     )
     settings = [f"{name}={getattr(data, name)}" for name in told if getattr(data, name, None) not in (None, False)]
+    if share := getattr(data, "given", {}).get("held_out"):
+        settings.append(f"held_out={share}")
     return " ".join([type(data).__name__, shape, *settings])

@@ -6,7 +6,7 @@ Every device must call these functions, and equally often, since each call waits
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from lit_gans.core.together import gathered
+from lit_gans.devices import gathered
 from lit_gans.errors import UsageError
 
 T = TypeVar("T")

@@ -6,6 +6,7 @@ from math import cos, log, pi
 from typing import Any, ClassVar, Literal, cast, get_args
 
 import torch.nn.functional as F
+from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from lit_gans.core.generative import Batch
@@ -17,7 +18,7 @@ from lit_gans.losses import Terms
 from lit_gans.networks import CodeDecoder, CodeEncoder, gumbel_softmax
 from lit_gans.networks.base import evaluating
 from lit_gans.networks.codebook import EDGE
-from lit_gans.optim import ExponentialAverage
+from lit_gans.optim import ExponentialAverage, TextAdam
 from lit_gans.precision import full
 
 Reconstruction = Literal["l2", "l1", "logit_laplace"]
@@ -51,7 +52,8 @@ class DiscreteVAE(ImageTokenizer, JointModel):
         kl: weight of the divergence.
         temperature_steps: batches until the temperature is at its end.
         end_temperature: the last temperature.
-        joint: arguments of `JointModel`: optimizer, scheduler, image_shape, clip_norm and ema_decay.
+        optimizer: Adam with learning rate 2e-3 and betas (0.9, 0.98), see `TextAdam`.
+        joint: other arguments of `JointModel`: scheduler, image_shape, clip_norm and ema_decay.
 
     Raises:
         UsageError: if a number is out of range, or the sides of the images cannot be halved so often.
@@ -75,14 +77,15 @@ class DiscreteVAE(ImageTokenizer, JointModel):
         codes: int = 128,
         downs: int = 2,
         width: int = 64,
-        blocks: int = 2,
+        blocks: int = 1,
         reconstruction: Reconstruction = "l2",
-        kl: float = 8e-3,
+        kl: float = 6e-3,
         temperature_steps: int = 2000,
         end_temperature: float = 1 / 16,
+        optimizer: OptimizerCallable = TextAdam,
         **joint: Any,
     ) -> None:
-        super().__init__(**joint)
+        super().__init__(optimizer=optimizer, **joint)
         at_least(2, codes=codes)
         at_least(1, downs=downs, width=width, temperature_steps=temperature_steps)
         at_least(0, blocks=blocks, kl=kl)

@@ -21,7 +21,7 @@ from lit_gans.optim import ExponentialAverage
 from lit_gans.precision import full
 from lit_gans.text import draw_tokens, gaps, padding_mask
 
-_BINS, _LARGEST = 4000, 20.0  # of the histogram of scores; a larger score is as good as certain
+_BINS, _LARGEST = 2**16, 20.0  # of the histogram of scores; a larger score is as good as certain
 
 
 class ELECTRA(MaskingModel):

@@ -39,7 +39,8 @@ _SHAPES: dict[str, Any] = {
     "image_shape": (3, 32, 32),
     "source_shape": (3, 32, 32),
     "num_classes": 10,
-    "text_shape": (8, 30),
+    "text_shape": (32, 1000),
+    "source_text_shape": (32, 1000),
 }
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lit_gans.core.generative import Batch
 from lit_gans.core.text_model import TextModel
-from lit_gans.core.together import gathered
+from lit_gans.devices import gathered
 from lit_gans.errors import at_least
 from lit_gans.networks import SequenceTranslator, TransformerBackbone
 from lit_gans.networks.base import portion
@@ -27,7 +27,9 @@ class Seq2Seq(TextModel):
 
     It minimises `-E sum_t log p(y_t | y_1 ... y_{t-1}, x)` for the pairs of a source x and its target y, as a mean over
     tokens. After a validation there are ``val/nll`` and ``val/perplexity`` of a token, and of some sentences, which
-    are translated, ``val/bleu``, ``val/chrf`` and ``val/exact``, the percentage that is right in every character.
+    are translated, ``val/bleu`` (Papineni et al. 2002, doi:10.3115/1073083.1073135), ``val/chrf`` (Popović 2015,
+    doi:10.18653/v1/W15-3049), both as sacrebleu has them (Post 2018, arXiv:1804.08771), and ``val/exact``, the
+    percentage that is right in every character.
 
     Good at: pairs of which there are many thousands; a likelihood that is stable to train. Bad at: few pairs; choosing
     among several right translations, whose mean it learns.
@@ -107,6 +109,16 @@ class Seq2Seq(TextModel):
         if beams == 1:
             return greedy(network.decoder, len(source), length, **given)
         return beam(network.decoder, len(source), length, beams, length_penalty=length_penalty, **given)
+
+    def text_states(self, tokens: Tensor) -> Tensor:
+        """States (N, S, width) of source texts (N, S), by the averaged encoder."""
+        with self.inference_generator() as generator:
+            network: Any = generator
+            return network.read(tokens)[0]
+
+    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        """The tokens (N, length) of translations of a batch."""
+        return self.translate_tokens(self.receive(batch)["source"])
 
     # ---------------------------------------------------------------- held-out texts
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from lit_gans import checkpoints
@@ -21,7 +21,7 @@ from lit_gans.networks import TransformerBackbone
 from lit_gans.networks.base import in_parts
 from lit_gans.networks.generation import WithoutCache, draw, uniform
 from lit_gans.networks.sequences import SequenceBackbone, SequenceDecoder
-from lit_gans.optim import Adam
+from lit_gans.optim import TextAdam, WarmUp
 from lit_gans.precision import full
 from lit_gans.text import BEGIN, END, PAD, padding_mask
 
@@ -56,9 +56,10 @@ class TextToImageTransformer(JointModel):
         text_dropout: share of the lines that are learned without their caption.
         text_shape: (length, size of the vocabulary) of the captions; the command line takes it from the data.
         image_shape: by default that of the tokenizer; the command line takes it from the data, and they must agree.
-        optimizer: as in `JointModel`.
+        optimizer: Adam with learning rate 2e-3 and betas (0.9, 0.98), see `TextAdam`.
+        scheduler: a rise over 400 batches and a fall with the root of their number, see `WarmUp`.
         clip_norm: as in `GenerativeModel`.
-        joint: other arguments of `JointModel`: scheduler, ema_decay and columns.
+        joint: other arguments of `JointModel`: ema_decay and columns.
 
     Raises:
         UsageError: if the tokenizer is none, or is for other images, there is no ``text_shape``, or a number is out of
@@ -91,7 +92,8 @@ class TextToImageTransformer(JointModel):
         text_dropout: float = 0.1,
         text_shape: tuple[int, int] | None = None,
         image_shape: tuple[int, ...] | None = None,
-        optimizer: OptimizerCallable = Adam,
+        optimizer: OptimizerCallable = TextAdam,
+        scheduler: LRSchedulerCallable | None = WarmUp,
         clip_norm: float | None = 1.0,
         **joint: Any,
     ) -> None:
@@ -100,6 +102,7 @@ class TextToImageTransformer(JointModel):
             text_shape=_known(text_shape, type(self).__name__),
             image_shape=_alike(image_shape, opened),
             optimizer=optimizer,
+            scheduler=scheduler,
             clip_norm=clip_norm,
             **joint,
         )

@@ -37,7 +37,7 @@ class CodeEncoder(nn.Module):
         blocks: residual blocks at the grid.
     """
 
-    def __init__(self, channels: int, codes: int, downs: int = 2, width: int = 64, blocks: int = 2) -> None:
+    def __init__(self, channels: int, codes: int, downs: int = 2, width: int = 64, blocks: int = 1) -> None:
         super().__init__()
         widths = [channels, *(_width(width, downs - number) for number in range(1, downs + 1))]
         steps: list[nn.Module] = []
@@ -65,7 +65,7 @@ class CodeDecoder(nn.Module):
     """
 
     def __init__(
-        self, channels: int, codes: int, downs: int = 2, width: int = 64, blocks: int = 2, spread: bool = False
+        self, channels: int, codes: int, downs: int = 2, width: int = 64, blocks: int = 1, spread: bool = False
     ) -> None:
         super().__init__()
         self.codes, self.spread = codes, spread

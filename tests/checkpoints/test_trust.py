@@ -173,6 +173,7 @@ def test_a_trusted_module_that_fails(code, saved, folder, monkeypatch):
         ["invert", "x.ckpt", "x.png"],
         ["translate", "x.ckpt", "x.png"],
         ["colorize", "x.ckpt", "x.png"],
+        ["embed", "x.ckpt", "x.txt"],
         ["evaluate", "x.ckpt"],
         ["cite", "x.ckpt"],
         ["features", "x.yaml"],
@@ -184,6 +185,7 @@ def test_every_command_takes_trust(arguments, saved, folder):
     naming(saved, "ghost.Mine")
     (folder / "x.yaml").write_text("data: {class_path: ghost.Mine}")
     Image.new("L", (16, 16)).save("x.png")
+    (folder / "x.txt").write_text("a text")
     assert "names ghost.Mine" in (error := fails(*arguments)) and "--trust ghost" in error
     for trust in (["--trust", "other", "ghost"], ["--trust=ghost"]):
         assert "there is no ghost.Mine here" in fails(*arguments, *trust)

@@ -124,7 +124,7 @@ def test_help_says_what_the_signature_and_the_docstring_say(capsys):
 
 def test_options_that_commands_share_have_one_help_and_one_default():
     helps = {}
-    for name in ("sample", "interpolate", "arithmetic", "invert", "translate", "colorize", "evaluate"):
+    for name in ("sample", "interpolate", "arithmetic", "invert", "translate", "colorize", "embed", "evaluate"):
         parameters = Call(name, COMMANDS[name]).parameters
         assert {"checkpoint", "output", "device", "force", "trust"} <= parameters.keys()
         assert parameters["device"].default == "auto" and parameters["force"].default is False

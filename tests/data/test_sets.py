@@ -364,7 +364,9 @@ def test_cifar_files_of_something_else(tmp_path, content):
 
 # -------------------------------------------------------------------- CelebA
 
-ATTRIBUTES = ["Bald", "Male", "Smiling", "Young", *(f"Attribute_{n}" for n in range(36))]
+ATTRIBUTES = ["Bald", "Male", "Smiling", "Young", "Eyeglasses"]
+ATTRIBUTES += [f"{colour}_Hair" for colour in ("Black", "Blond", "Brown", "Gray")]
+ATTRIBUTES += [f"Attribute_{n}" for n in range(31)]
 PARTS = [0] * 12 + [1] * 5 + [2] * 4
 
 
@@ -403,6 +405,32 @@ def write_celeba(root, form="txt", name="celeba", skip=()):
         lines = [f"{file} {part}" for file, part in zip(names, PARTS, strict=True)]
         (folder / "list_eval_partition.txt").write_text("\n".join(lines) + "\n")
     return folder
+
+
+def test_celeba_captions(tmp_path):
+    """A sentence of each face, from which its attributes can be read."""
+    write_celeba(tmp_path)
+    data = CelebA(str(tmp_path), size=8, captions=True)
+    sentences = data.sentences.all()
+    assert len({*sentences}) == 80 and {len(words) for words in map(str.split, sentences)} == {3, 4, 5, 6, 7, 8, 9}
+    assert data.text_shape == (10, 5 + 15)
+    samples = ready(data).splits["train"]
+    batch = samples[:]
+    assert data.vocabularies["tokens"].decode(batch["tokens"]) == batch["caption"]
+    names = data.attribute_names
+    for has, caption in zip(batch["attributes"].tolist(), batch["caption"], strict=True):
+        of = dict(zip(names, has, strict=True))
+        words = caption.split()
+        assert ("man" in words, "woman" in words) == (of["Male"], not of["Male"])
+        assert ("smiling" in words, "young" in words, "old" in words) == (of["Smiling"], of["Young"], not of["Young"])
+        assert ("glasses" in words) == of["Eyeglasses"] and words[0] == ("an" if words[1] == "old" else "a")
+        hair = [colour for colour in ("Black", "Blond", "Brown", "Gray") if of[f"{colour}_Hair"]]
+        said = [word.replace("grey", "gray").title() for word in words if word in ("black", "blond", "brown", "grey")]
+        assert said == (hair if len(hair) == 1 else [])
+    values = data.read_captions(["a smiling young woman with blond hair and glasses", "an old man with grey hair"])
+    assert values.tolist() == [[0, 1, 1, 1, 2], [1, 0, 0, 0, 4]]
+    assert list(data.caption_attributes) == ["sex", "smile", "age", "glasses", "hair"]
+    refused(lambda: data.read_captions(["a dog"]), "'a dog' says nothing that can be read")
 
 
 @pytest.mark.parametrize("form", ["txt", "csv", "zip"])
@@ -778,6 +806,7 @@ def test_captions(tmp_path, apart):
             batch = data.on_after_batch_transfer(batch, 0)
             shown = numbers(((batch["image"] + 1) * 127.5).round().to(torch.uint8))
             assert [int(caption.split()[1]) for caption in batch["caption"]] == shown
+            assert data.vocabularies["tokens"].decode(batch["tokens"]) == batch["caption"]
             seen.update(batch["caption"])
     assert set(seen) == {f"picture {n} line {line}" for n in range(12) for line in range(n % 4 + 1)}
     assert sum(seen.values()) == 40 * 12 and min(seen.values()) >= 2
@@ -819,6 +848,30 @@ def test_captions_stay_with_their_pictures(tmp_path):
         sample = data.splits[split][:]
         assert [int(lines[0].split()[1]) for lines in sample["caption"]] == numbers(sample["image"])
         assert len(sample["caption"]) == count
+
+
+def test_captions_that_are_too_long_are_left_out(tmp_path):
+    root = write_captions(tmp_path / "set")
+    for name in ("00", "01"):
+        path = root / f"{name}.b.txt"
+        path.write_text(f"Picture {int(name)} Line 0 of a story\n" + "".join(path.read_text().splitlines(True)[2:]))
+    data = Captions(str(root), size=8, length=5)
+    assert data.text_shape[0] == 5 and len(data.vocabularies["tokens"]) == 5 + 2 + 12 + 3
+    with pytest.warns(UserWarning, match="2 of 30 train texts are longer than 5 tokens .* say 'Picture 0 Line 0 of a"):
+        data = ready(data, "fit")
+    train = data.splits["train"][:]
+    assert numbers(train["image"]) == list(range(1, 12)) and train["caption"][0] == ["picture 1 line 1"]
+    assert data.facts()["captions"] == "28 to train on"
+    batch = data.on_after_batch_transfer(data.splits["train"][[0]], 0)
+    assert data.vocabularies["tokens"].decode(batch["tokens"]) == ["picture 1 line 1"]
+
+
+def test_captions_without_tokens(tmp_path):
+    root = write_captions(tmp_path / "set")
+    data = ready(Captions(str(root), size=8, tokens=None), "fit")
+    assert data.text_shape is None and not data.vocabularies
+    assert "tokens" not in data.on_after_batch_transfer(data.splits["train"][[0]], 0)
+    refused(lambda: Captions(str(root), size=8, tokens=None, length=4), "leave them out")
 
 
 # -------------------------------------------------------------------- two domains
@@ -1122,7 +1175,7 @@ def test_training_images_are_parts_of_the_decoded_ones(make):
         place
         for batch in batches(data)
         for value in batch.values()
-        if torch.is_tensor(value)
+        if torch.is_tensor(value) and value.ndim == 4
         for place in located(value)
     ]
     assert len(found) in (24, 48) and len({place[1:] for place in found}) > 12
@@ -1133,7 +1186,11 @@ def test_evaluation_shows_the_middle(make):
     for split in ("val", "test"):  # which are the training pictures here, kept larger
         seen = batches(make(), split)
         found = [
-            place for batch in seen for value in batch.values() if torch.is_tensor(value) for place in located(value)
+            place
+            for batch in seen
+            for value in batch.values()
+            if torch.is_tensor(value) and value.ndim == 4
+            for place in located(value)
         ]
         assert found and {place[1:] for place in found} == {(2, 2, False)}
 

@@ -1,13 +1,16 @@
 """ELECTRA and the masked language model: gaps, guesses, and which tokens were replaced."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import refused
+from conftest import fails, fit, refused, trainer
+from lightning.pytorch import Callback
 from torch import nn
 
 import lit_gans
-from lit_gans import ELECTRA, MaskedLM
+from lit_gans import ELECTRA, GrammarLines, MaskedLM
+from lit_gans.cli.main import main
 from lit_gans.models.electra import area, histogram, narrowed
 from lit_gans.networks import RecurrentBackbone, TransformerBackbone
 from lit_gans.networks.masked import reader_of_tokens
@@ -179,3 +182,108 @@ def test_what_cannot_be_is_refused():
     refused(lambda: small(ELECTRA, detection=-1.0), "detection=-1.0")
     refused(lambda: small(MaskedLM, backbone=lit_gans.networks.DCGANBackbone()), "SequenceBackbone")
     refused(lambda: lit_gans.DCGAN(image_shape=(1, 16, 16)).encode_texts("it is"), "DCGAN", "features of texts")
+
+
+# -------------------------------------------------------------------- runs and the command line
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A checkpoint of each model after one epoch, with what its validation logged and showed."""
+    data, found = GrammarLines(count=60, batch_size=16), {}
+    for cls in (MaskedLM, ELECTRA):
+        folder, shown = tmp_path_factory.mktemp(cls.__name__), []
+
+        class Watch(Callback):
+            def on_validation_batch_end(self, trainer, pl_module, outputs, batch, batch_idx, dataloader_idx=0):
+                shown.append(outputs)  # noqa: B023
+
+        torch.manual_seed(0)
+        model = cls(text_shape=data.text_shape, backbone=NARROW)
+        fit(folder, model, data, callbacks=[Watch()], max_steps=4)
+        run = trainer(folder)
+        (logged,) = run.validate(model, datamodule=data, verbose=False)
+        found[cls.__name__] = folder / "checkpoints" / "last.ckpt", logged, shown[0]["texts"], data
+    return found
+
+
+def test_a_validation_counts_every_token(trained):
+    path, logged, shown, data = trained["ELECTRA"]
+    model = lit_gans.load(path)
+    assert logged.keys() == {f"val/{name}" for name in ("mlm", "mlm_accuracy", "copied", "rtd_accuracy", "rtd_auc")}
+    scores, original, guessed = [], [], []
+    for number, batch in enumerate(data.val_dataloader()):
+        tokens, rng = batch["tokens"], torch.Generator().manual_seed(number)
+        chosen = gaps(tokens, 0.15, rng=torch.Generator().manual_seed(number))
+        with model.inference_generator() as generator, torch.no_grad():
+            logits = generator(chosen.tokens, chosen.places)
+        guessed.append((logits[..., 5:].argmax(2) + 5 == tokens.gather(1, chosen.places))[chosen.used])
+        replaced = chosen.filled(tokens, draw_tokens(logits, 1.0, rng))
+        there = padding_mask(tokens)
+        scores.append(model.realness(replaced)[there])
+        original.append((replaced == tokens)[there])
+    scores, original = torch.cat(scores), torch.cat(original)
+    assert logged["val/mlm_accuracy"] == pytest.approx(float(torch.cat(guessed).float().mean()))
+    assert logged["val/rtd_accuracy"] == pytest.approx(float(((scores > 0) == original).float().mean()))
+    pairs = scores[original][:, None] - scores[~original][None]
+    auc = ((pairs > 0).float() + 0.5 * (pairs == 0).float()).mean()
+    assert logged["val/rtd_auc"] == pytest.approx(float(auc), abs=0.01)
+    assert list(shown) == ["text", "replaced", "found"] and len(shown["text"]) == 6
+    assert [*trained["MaskedLM"][2]] == ["text", "with gaps", "guessed"] and "[MASK]" in trained["MaskedLM"][2][
+        "with gaps"
+    ][0]
+
+
+def test_a_loaded_model_shares_its_embedding_and_reads_as_before(trained):
+    path, _, _, data = trained["ELECTRA"]
+    texts = data.texts("train")["tokens"][:6]
+    first, second = lit_gans.load(path), lit_gans.load(path)
+    assert first.generator.embedding is reader_of_tokens(first.discriminator).tokens
+    assert torch.equal(first.encode_texts(texts), second.encode_texts(texts))
+    average = first.encode_texts(texts)
+    first.discriminator_ema = None
+    assert not torch.equal(first.encode_texts(texts), average)
+    first.discriminator.load_state_dict(second.discriminator_ema.module.state_dict())
+    assert torch.equal(first.encode_texts(texts), average)
+
+
+@pytest.mark.parametrize("name", ["ELECTRA", "MaskedLM"])
+def test_embed_writes_features(name, trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    path, _, _, data = trained[name]
+    texts = data.texts("train")["tokens"][:6]
+    (tmp_path / "lines.txt").write_text("\n".join(texts) + "\n", "utf-8")
+    main(["embed", str(path), "lines.txt", "--batch_size=2"])
+    assert "features of 6 texts, 16 numbers each, in lines.npz" in capsys.readouterr().out
+    read = np.load("lines.npz")
+    assert read["texts"].tolist() == texts and read["features"].dtype == np.float32
+    expected = lit_gans.load(path).encode_texts(texts)
+    torch.testing.assert_close(torch.from_numpy(read["features"]), expected)
+    assert "is there already" in fails("embed", path, "lines.txt")
+    main(["embed", str(path), "lines.txt", "--force"])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"the kei is here\n", "'kei'"),
+        (b"the key\n\nthe keys\n", "line 2 of lines.txt is empty"),
+        (b"", "lines.txt has no text"),
+        (b"\xff\xfe", "lines.txt is not text in UTF-8"),
+        (b"the " * 60, "shorten it"),
+    ],
+)
+def test_texts_that_cannot_be_embedded_are_one_sentence(content, said, trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lines.txt").write_bytes(content)
+    assert said in fails("embed", trained["ELECTRA"][0], "lines.txt")
+    assert not (tmp_path / "lines.npz").exists()
+
+
+def test_what_does_not_read_texts_is_said(tmp_path, monkeypatch, trained):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lines.txt").write_text("the key\n")
+    lit_gans.save(lit_gans.DCGAN(image_shape=(1, 16, 16), backbone=lit_gans.networks.DCGANBackbone(width=4)), "x.ckpt")
+    assert "does not give features of texts" in fails("embed", "x.ckpt", "lines.txt")
+    assert "must end in .npz" in fails("embed", trained["ELECTRA"][0], "lines.txt", "--output=x.csv")
+    assert "cannot be read" in fails("embed", trained["ELECTRA"][0], "other.txt")
