@@ -31,12 +31,11 @@ from lit_gans.images.photos import write_picture
 from lit_gans.images.shape import to_float
 from lit_gans.images.sheet import captioned
 from lit_gans.metrics import AttributeReader, FrechetDistance, Sharpness
-from lit_gans.metrics.frechet import PassThrough
 from lit_gans.networks import DCGANBackbone, FusionBackbone
 from lit_gans.optim import Adam
 
 NEVER = 10**9
-PLAIN = {"backbone": DCGANBackbone(width=32), "optimizer": partial(Adam, lr=5e-4), "r1": 2.0, "r1_every": 4}
+PLAIN = {"backbone": DCGANBackbone(width=32), "optimizer": partial(Adam, lr=1e-3)}
 MODELS = {
     "GANCLS": (lit_gans.GANCLS, PLAIN),
     "StackGAN": (lit_gans.StackGAN, {**PLAIN, "stage_one_steps": NEVER}),
@@ -124,7 +123,7 @@ def train(name, data, given, seed):
 
 def distance(network, real, fake):
     """The Fréchet distance between features of a classifier."""
-    metric = FrechetDistance(feature=PassThrough(network.num_features))
+    metric = FrechetDistance()
     for images, is_real in ((real, True), (fake, False)):
         for part in images.split(500):
             metric.update(network(part), is_real)
