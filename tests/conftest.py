@@ -32,12 +32,13 @@ from lit_gans.callbacks import Quality, SaveLast
 from lit_gans.checkpoints import AtomicCheckpointIO
 from lit_gans.cli.main import main
 from lit_gans.errors import UsageError
-from lit_gans.networks import RecurrentBackbone
+from lit_gans.networks import Backbone, RecurrentBackbone
 
 EVERY_MODEL = [getattr(lit_gans.models, name) for name in lit_gans.models.__all__]
 MODELS = [model for model in EVERY_MODEL if model.draws and not model.of_texts]
+LATENT_MODELS = [model for model in MODELS if isinstance(model.default_backbone, Backbone)]  # images from noise (N, d)
 SHAPE = (1, 16, 16)
-TEXT_SHAPE = (34, 190)  # enough for every number of texts in these sets
+TEXT_SHAPE = (34, 200)  # enough for every number of texts in these sets
 # options that make the networks of any backbone a few thousand weights
 NARROW = {"width": 4, "blocks": 1, "style_dim": 8, "generator_hidden": (16,), "discriminator_hidden": (16,)}
 NARROW |= {"layers": 1, "heads": 2}

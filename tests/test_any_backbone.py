@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import MODELS, data_for, narrow, small, trainer
+from conftest import LATENT_MODELS as MODELS
+from conftest import data_for, narrow, small, trainer
 
 import lit_gans
 from lit_gans import networks

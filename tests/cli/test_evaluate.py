@@ -310,7 +310,7 @@ def test_help_lists_the_arguments(command, capsys):
     assert ended.value.code == 0 and f"usage: lit-gans {command}" in shown
     for name, parameter in inspect.signature(COMMANDS[command]).parameters.items():
         option = "--data.size" if name == "data_options" else f"--{name}"
-        assert (name if parameter.default is parameter.empty else option) in shown
+        assert (name if parameter.default is parameter.empty else option) in shown or f"[{name}]" in shown
     assert inspect.getdoc(COMMANDS[command]).splitlines()[0] in " ".join(shown.split())
 
 

@@ -245,7 +245,10 @@ def test_short_names_of_loggers(name, printed):
         (["--trainer.logger=wanb"], "unknown logger 'wanb'; did you mean wandb? choose from csv, comet"),
         (["--trainer.callbacks=Qualty"], "unknown callback 'Qualty'; did you mean Quality? choose from Best"),
         (["--model.generator=Tiny"], "unknown network 'Tiny'; choose from"),
-        (["--model.backbone=R4"], "unknown backbone 'R4'; did you mean R3? choose from BEGAN, DCGAN, MLP, R3, ResNet"),
+        (
+            ["--model.backbone=R4"],
+            "unknown backbone 'R4'; did you mean R3? choose from BEGAN, DCGAN, Fusion, MLP, R3, ResNet",
+        ),
         (["--model=CycleGAN", "--model.backbone=DCGAN"], "unknown backbone 'DCGAN'; choose from ResNet, UNet"),
         (["--model=DCGN"], "unknown model 'DCGN'; did you mean DCGAN? choose from ACGAN, AutoEncoder"),
         (["--data=MNST"], "unknown data 'MNST'; did you mean MNIST?"),

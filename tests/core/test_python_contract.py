@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import MODELS, SHAPE, fit, glyphs, refused, small, trainer
+from conftest import LATENT_MODELS, MODELS, SHAPE, data_for, fit, glyphs, refused, small, trainer
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import BaseFinetuning, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
@@ -523,7 +523,7 @@ def test_the_average_can_begin_anew(tmp_path):
     assert torch.equal(model.encode(images(4)), pretrained.encode(images(4)))
 
 
-@pytest.mark.parametrize("model_class", MODELS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("model_class", LATENT_MODELS, ids=lambda cls: cls.__name__)
 def test_forward_is_the_average_in_evaluation_mode(model_class, tmp_path):
     model = small(model_class)
     noise = torch.randn(3, NOISE)
@@ -559,7 +559,7 @@ def test_a_label_may_be_a_condition():
 @pytest.mark.parametrize("model_class", MODELS, ids=lambda cls: cls.__name__)
 def test_double_precision_trains(model_class, tmp_path):
     model = small(model_class)
-    trainer(tmp_path, precision="64-true", max_steps=2).fit(model, datamodule=glyphs())
+    trainer(tmp_path, precision="64-true", max_steps=2).fit(model, datamodule=data_for(model_class))
     assert next(model.generator.parameters()).dtype == torch.float64
     assert model.sample(2, seed=0).dtype == torch.float32
 

@@ -17,6 +17,7 @@ from lit_gans.networks import (
     ConditionalGenerator,
     DCGANBackbone,
     Discriminator,
+    FusionBackbone,
     MLPBackbone,
     PackedDiscriminator,
     ProjectionDiscriminator,
@@ -43,10 +44,11 @@ SMALL = {
     WeightNormBackbone: WeightNormBackbone(width=4),
     SemiSupervisedBackbone: SemiSupervisedBackbone(width=4),
     BEGANBackbone: BEGANBackbone(width=4),
+    FusionBackbone: FusionBackbone(width=4),
 }
 TRANSLATIONS = {ResNetTranslation: ResNetTranslation(width=4, blocks=1), UNetTranslation: UNetTranslation(width=4)}
 TEXTS = {RecurrentBackbone: RecurrentBackbone(width=4), TransformerBackbone: TransformerBackbone(width=4)}
-NORMLESS = (R3Backbone, StyleBackbone, WeightNormBackbone, SemiSupervisedBackbone)
+NORMLESS = (R3Backbone, StyleBackbone, WeightNormBackbone, SemiSupervisedBackbone, FusionBackbone)
 SHAPES = [(1, 8, 8), (3, 17, 31), (3, 32, 32)]
 every_backbone = pytest.mark.parametrize("backbone", SMALL.values(), ids=lambda backbone: type(backbone).__name__)
 every_normed = pytest.mark.parametrize(

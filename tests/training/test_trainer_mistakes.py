@@ -148,7 +148,11 @@ def test_wrong_seeds_labels_and_noise_are_refused():
     assert torch.equal(model.sample(2, seed=np.int64(3)), model.sample(2, seed=3))
     refused(lambda: model(torch.randn(2, 7)), "noise for this DCGAN must be", "got (2, 7)")
     told = small(CGAN, num_classes=3)
-    refused(lambda: told.sample(2, label="a"), "label must be a class from 0 to 2", "got 'a'")
+    refused(
+        lambda: told.sample(2, label="a"),
+        "label must be a number from 0 to 2, since the model does not know",
+        "got 'a'",
+    )
     refused(lambda: told.sample(2, label=1.5), "label must be a class from 0 to 2, got 1.5")
     refused(lambda: DCGAN(image_shape=(1, 16, 16), latent_dim=(24, 8)), "one whole number", "draw_noise()")
 
