@@ -20,6 +20,10 @@ HERE = Path(__file__).parent
 KINDS = ["GAN", "DCGAN", "BEGAN", "SNGAN", "StyleGAN2", "UnrolledGAN", "VAE", "AutoEncoder", "ACGAN", "CycleGAN"]
 KINDS.append("UnfrozenVAE")  # layers that are frozen when the processes begin
 KINDS.append("StackGAN")  # a third player, a part of the generator that rests, captions that are remembered
+KINDS += ["DFGAN", "DiscreteVAE"]  # a reader of captions in each player, a penalty; a codebook
+KINDS.append("TextToImageTransformer")  # captions that are remembered, beside a tokenizer that does not learn
+KINDS += ["LanguageModel", "Seq2Seq", "ELECTRA"]  # batches by length; networks that share an embedding
+KINDS += ["SeqGAN", "Seq2SeqGAN"]  # phases in which a player rests, and a second average
 LAST = "checkpoints/last.ckpt"
 
 
@@ -90,9 +94,10 @@ def test_two_processes_equal_one_on_the_whole_batch(trained, tmp_path):
 
 @pytest.mark.slow
 def test_resume_on_two_processes_is_exact(trained, tmp_path):
-    run(tmp_path / "first", "train", "DCGAN,CycleGAN,StackGAN", 2, 5)
-    run(tmp_path / "second", "train", "DCGAN,CycleGAN,StackGAN", 2, 12, tmp_path / "first")
-    for name in ("DCGAN", "CycleGAN", "StackGAN"):
+    names = ("DCGAN", "CycleGAN", "StackGAN", "ELECTRA", "SeqGAN", "Seq2SeqGAN", "TextToImageTransformer")
+    run(tmp_path / "first", "train", ",".join(names), 2, 5)
+    run(tmp_path / "second", "train", ",".join(names), 2, 12, tmp_path / "first")
+    for name in names:
         states = [
             training_state(torch.load(folder / name / LAST, weights_only=True))
             for folder in (trained, tmp_path / "second")

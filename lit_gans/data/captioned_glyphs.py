@@ -97,6 +97,11 @@ class CaptionedGlyphs(Scenes):
         combinations = self.sentences.combinations
         held_out = torch.zeros(len(combinations), dtype=torch.bool)
         order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(SPLIT_SEED))
+        if share and not round(share * len(order)):
+            raise UsageError(
+                f"held_out={share} of {len(order):,} combinations is none of them; raise it to {1 / len(order):.2g} or "
+                "more, or leave it out"
+            )
         held_out[order[: round(share * len(order))]] = True
         shown = combinations[~held_out]
         for column, (name, values) in enumerate(self.sentences.attributes.items()):

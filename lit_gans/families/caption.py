@@ -1,13 +1,13 @@
 """Games in which a fake is made from noise and a sentence."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from lit_gans.core.checks import refuse_inputs
+from lit_gans.core.first_captions import FirstCaptions, Text, wanted
 from lit_gans.core.game import Batch, Fake
 from lit_gans.core.sampling import Sampling
 from lit_gans.errors import UsageError, at_least
@@ -18,14 +18,10 @@ from lit_gans.networks.captions import MatchingDiscriminator, ReadingGenerator, 
 from lit_gans.networks.recurrent import RecurrentBackbone
 from lit_gans.networks.sequences import SequenceBackbone
 
-_REMEMBERED = 1_000  # captions of training, which `sample` takes without a text
-_AT_ONCE = 100  # of a batch
-
-Text = str | Sequence[str] | Tensor
 TextEncoder = Callable[[list[str]], Any]
 
 
-class CaptionGAN(LatentGAN):
+class CaptionGAN(FirstCaptions, LatentGAN):
     """A game in which a fake is made from noise and a sentence: ``generator(noise, condition)``.
 
     A batch has ``tokens`` (N, T), the captions of its images. Each player has a reader of its own, which turns them
@@ -56,7 +52,6 @@ class CaptionGAN(LatentGAN):
     #: the kind of network that reads captions
     default_reader: ClassVar[SequenceBackbone] = RecurrentBackbone(width=64, dropout=0.0)
 
-    captions_seen: Tensor
     text_encoder: nn.Module | None
 
     def __init__(
@@ -77,8 +72,7 @@ class CaptionGAN(LatentGAN):
         self._reading = (text_encoder,)  # a module cannot be an attribute yet
         super().__init__(text_shape=text_shape, **latent)
         self.text_encoder = text_encoder.requires_grad_(False) if isinstance(text_encoder, nn.Module) else None
-        #: the tokens of the first captions of training; `sample` without a text takes turns through them
-        self.register_buffer("captions_seen", torch.zeros(_REMEMBERED, text_shape[0], dtype=torch.long))
+        self._make_captions(text_shape[0])
         for network, role, inputs in (
             (self.drawing_part, "generator", ("noise (N, latent_dim)", "a condition (N, text_width)")),
             (self.discriminator, "discriminator", ("images (N, C, H, W)", "a condition (N, text_width)")),
@@ -164,28 +158,7 @@ class CaptionGAN(LatentGAN):
         same = (batch["text"] == batch["text"].roll(1, 0)).all(1)
         return right, wrong.masked_fill(same, -1e4), judge(fake, text)
 
-    def _remember(self, tokens: Tensor) -> None:
-        """Keeps the first captions that training shows; of several devices the first one's, on all of them."""
-        if self.captions_seen[-1].any():
-            return
-        rows, length = self.captions_seen.shape
-        some = self.captions_seen.new_zeros(_AT_ONCE, length)  # of one shape on all devices
-        known = int(self.captions_seen.any(1).sum())
-        part = tokens[:_AT_ONCE, :length]
-        some[: len(part), : part.shape[1]] = part
-        if dist.is_available() and dist.is_initialized():
-            dist.broadcast(some, 0)
-        some = some[some.any(1)][: rows - known]
-        self.captions_seen[known : known + len(some)] = some
-
     # ---------------------------------------------------------------- samples
-
-    def captions(self, n: int) -> list[str]:
-        """The captions that ``sample(n)`` draws by, without a text: those of training take turns."""
-        seen = self._seen(n)
-        if not seen.any() or "tokens" not in self.vocabularies:
-            return []
-        return self.decode_text(seen[torch.arange(n) % len(seen)])
 
     def sample(
         self,
@@ -218,7 +191,7 @@ class CaptionGAN(LatentGAN):
     def _drawn(
         self, n: int | None, seed: int | None, noise: Tensor | None, text: Text | None, **options: Any
     ) -> Tensor:
-        n, noise = self.counted(_wanted(n, text), noise)
+        n, noise = self.counted(wanted(n, text), noise)
         return self.draw(n, seed, noise, self.conditions(text, n), **options)
 
     def rows(
@@ -241,11 +214,6 @@ class CaptionGAN(LatentGAN):
                 raise UsageError("text must be a sentence or several, got none")
             known = self._read(told)
         return known[torch.arange(n, device=known.device) % len(known)]
-
-    def _seen(self, n: int) -> Tensor:
-        """The tokens of the first captions of training, n at most; before training one that says nothing."""
-        seen = self.captions_seen[self.captions_seen.any(1)]
-        return seen[: max(1, n)] if len(seen) else self.captions_seen[:1]
 
     def _told(self, text: Text) -> Tensor:
         """What the generator's reader gets for a text: tokens, or the vectors of the frozen encoder."""
@@ -335,13 +303,6 @@ class CaptionGAN(LatentGAN):
             noise = draw(n, size, seed).repeat_interleave(steps, 0)
             condition = path(first, self.conditions(to, n), steps, "linear").flatten(0, 1)
         return self.sample(noise=noise, text=condition, truncation=truncation).unflatten(0, (n, steps))
-
-
-def _wanted(n: int | None, text: Text | None) -> int:
-    """The number of images: 64 unless it was said, or one for each of several texts."""
-    if n is not None:
-        return n
-    return 64 if text is None or isinstance(text, str) else len(text)
 
 
 def _vectors(encoder: nn.Module, texts: list[str]) -> Tensor:

@@ -14,6 +14,7 @@ from lit_gans.losses import Terms
 from lit_gans.networks import RecurrentBackbone, SequenceBackbone, SequenceDecoder, TextDiscriminator
 from lit_gans.networks.base import evaluating
 from lit_gans.networks.rollouts import roll_outs
+from lit_gans.networks.text_critics import filled
 from lit_gans.optim import ExponentialAverage, TextAdam
 from lit_gans.precision import full
 from lit_gans.text import padding_mask
@@ -104,13 +105,15 @@ class SeqGAN(Writing, SequenceGAN):
 
     def values(self, written: Tensor) -> Tensor:
         """The mean logit of being real of what each beginning leads to, (N, T); of a whole text its own."""
+        length = written.shape[1]
+        written = filled(written, self.room())  # endings may be longer than the longest text of the batch
         policy = self.policy_average.following(self.generator)
         with evaluating(policy):
             endings = roll_outs(cast(SequenceDecoder, policy), written, self.roll_outs)  # (N, T - 1, roll-outs, T)
         texts = torch.cat([endings.flatten(0, 2), written])
         scores = full(torch.cat([self.discriminator(part) for part in texts.split(_SCORED)]))
         begun = scores[: -len(written)].view(endings.shape[:3]).mean(2)
-        return torch.cat([begun, scores[-len(written) :, None]], 1)
+        return torch.cat([begun, scores[-len(written) :, None]], 1)[:, :length]
 
     def generator_step(self, batch: Batch, fake: Fake) -> Terms:
         """The generator's turn, after which the roll-out policy follows it."""

@@ -6,9 +6,10 @@ from typing import Any, Literal, cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lit_gans.core.first_captions import Text
 from lit_gans.core.game import Batch, Fake
 from lit_gans.errors import UsageError, at_least
-from lit_gans.families.caption import CaptionGAN, Text
+from lit_gans.families.caption import CaptionGAN
 from lit_gans.likelihoods import kl_to_standard
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 from lit_gans.models.gancls import halved

@@ -1,7 +1,6 @@
 """The transformer that draws: an image as the rest of a sentence."""
 
 import os
-from collections.abc import Sequence
 from math import prod
 from typing import Any, ClassVar
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from lit_gans import checkpoints
 from lit_gans.core.checks import refuse_backbone
+from lit_gans.core.first_captions import FirstCaptions, Text, wanted
 from lit_gans.core.generative import Batch
 from lit_gans.core.image_tokens import ImageTokenizer
 from lit_gans.core.joint import JointModel
@@ -25,12 +25,8 @@ from lit_gans.optim import TextAdam, WarmUp
 from lit_gans.precision import full
 from lit_gans.text import BEGIN, END, PAD, padding_mask
 
-_REMEMBERED = 1_000  # captions of training, which `sample` takes without a text
 
-Text = str | Sequence[str] | Tensor
-
-
-class TextToImageTransformer(JointModel):
+class TextToImageTransformer(FirstCaptions, JointModel):
     """Writes an image behind its caption, token by token: the words first, then the codes of a tokenizer.
 
     The second stage of Ramesh et al. 2021, *Zero-Shot Text-to-Image Generation*, arXiv:2102.12092.
@@ -81,8 +77,6 @@ class TextToImageTransformer(JointModel):
     draws_by_text: ClassVar[bool] = True
     default_backbone: ClassVar[SequenceBackbone] = TransformerBackbone(width=128, layers=4, heads=4, dropout=0.1)
 
-    captions_seen: Tensor
-
     def __init__(
         self,
         *,
@@ -116,8 +110,7 @@ class TextToImageTransformer(JointModel):
         places, words = prod(opened.grid), self.text_shape[1]  # type: ignore[index]
         self.words, self.places = words, places
         self.set_generator(self.backbone.decoder(words + opened.codes, self.length + places))
-        #: the tokens of the first captions of training; `sample` without a text takes turns through them
-        self.register_buffer("captions_seen", torch.zeros(_REMEMBERED, self.length, dtype=torch.long))
+        self._make_captions(self.length)
 
     def _hold_tokenizer(self) -> None:
         """Makes the tokenizer's own call the argument that a checkpoint repeats, in place of a path or an object."""
@@ -188,14 +181,6 @@ class TextToImageTransformer(JointModel):
         mask = padding_mask(tokens)[:, : self.length]
         return F.pad(mask, (0, self.length - mask.shape[1]), value=False)
 
-    def _remember(self, tokens: Tensor) -> None:
-        """Keeps the first captions that training shows."""
-        if self.captions_seen[-1].any():
-            return
-        known = int(self.captions_seen.any(1).sum())
-        some = tokens[: len(self.captions_seen) - known, : self.length]
-        self.captions_seen[known : known + len(some), : some.shape[1]] = some
-
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Logs ``val/text_nll``, nats a caption, and ``val/image_nll``, nats a code; draws the captions' images.
 
@@ -212,13 +197,6 @@ class TextToImageTransformer(JointModel):
         return {"fake": self.sample(len(tokens), seed=self.number(batch_idx), text=tokens)}
 
     # ---------------------------------------------------------------- samples
-
-    def captions(self, n: int) -> list[str]:
-        """The captions that ``sample(n)`` draws by, without a text: those of training take turns."""
-        seen = self._seen(n)
-        if not seen.any() or "tokens" not in self.vocabularies:
-            return []
-        return self.decode_text(seen[torch.arange(n) % len(seen)])
 
     def draw_noise(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         """Numbers (n, places) in [0, 1), each of which chooses a code."""
@@ -260,7 +238,7 @@ class TextToImageTransformer(JointModel):
         """
         at_least(0, temperature=temperature, guidance=guidance)
         at_least(1, top_k=top_k)
-        noise = self._noise(_wanted(n, text), seed, noise)
+        noise = self._noise(wanted(n, text), seed, noise)
         told = self.conditions(text, len(noise))
         none = torch.full_like(told[:1], END)
 
@@ -315,28 +293,16 @@ class TextToImageTransformer(JointModel):
         words = self.filled(tokens)
         return words[torch.arange(n, device=words.device) % len(words)]
 
-    def _seen(self, n: int) -> Tensor:
-        """The tokens of the first captions of training, n at most; before training one that says nothing."""
-        seen = self.captions_seen[self.captions_seen.any(1)]
-        return seen[: max(1, n)] if len(seen) else self.captions_seen[:1]
-
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Draws an image for every caption of the batch."""
         tokens = self.receive(batch)["tokens"]
-        return self.sample(len(tokens), seed=batch_idx, text=tokens)
+        return self.sample(len(tokens), seed=self.number(batch_idx), text=tokens)
 
 
 def _guided(logits: Tensor, guidance: float) -> Tensor:
     """Logits (n, ...) from those with a text and those without one, (2 n, ...)."""
     told, none = logits.chunk(2)
     return none + guidance * (told - none)
-
-
-def _wanted(n: int | None, text: Text | None) -> int:
-    """The number of images: 64 unless it was said, or one for each of several texts."""
-    if n is not None:
-        return n
-    return 64 if text is None or isinstance(text, str) else len(text)
 
 
 def _opened(given: Any) -> ImageTokenizer:

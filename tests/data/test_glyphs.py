@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from conftest import refused
 
 from lit_gans.data import drawing
 from lit_gans.data.captioned_glyphs import PALETTE, CaptionedGlyphs
@@ -335,3 +336,10 @@ def test_colours_have_the_brightness_asked_for(channels):
     assert found.min() >= -1e-6 and found.max() <= 1 + 1e-6
     other = drawing.brightness(drawing.contrasting(target, 0.4, channels, torch.Generator().manual_seed(0)))
     assert (other - target).abs().min() > 0.4 - 1e-5
+
+
+def test_a_share_that_holds_nothing_out_is_refused():
+    """Or the test would have what training has, and nobody would know."""
+    refused(lambda: CaptionedGlyphs(characters="7", count=20, held_out=0.004), "held_out=0.004", "0.0089")
+    for share in (-1, 1, float("nan")):
+        refused(lambda share=share: CaptionedGlyphs(count=20, held_out=share), "from 0 to less than 1")

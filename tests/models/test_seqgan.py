@@ -196,3 +196,15 @@ def test_what_cannot_be_is_refused():
     refused(lambda: made(augment="color"), "augment", "images")
     refused(lambda: made(roll_outs=0), "roll_outs")
     refused(lambda: made(backbone="LSTM"), "backbone")
+
+
+def test_an_ending_may_be_longer_than_the_texts_of_the_batch():
+    """What a beginning is worth must not depend on how long the other texts of its batch have become."""
+    model = made(text_shape=(6, 8), roll_outs=20).eval()
+    texts, found = torch.tensor([[5, 6, END], [7, END, PAD]]), []
+    for length in (3, 6):
+        torch.manual_seed(1)
+        with torch.no_grad():
+            found.append(model.values(torch.nn.functional.pad(texts, (0, length - 3), value=PAD)))
+    assert found[0].shape == (2, 3)
+    torch.testing.assert_close(found[0], found[1][:, :3])

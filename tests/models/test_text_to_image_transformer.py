@@ -136,6 +136,14 @@ def test_captions_of_training_take_turns(tmp_path):
     assert again.captions(3) == told[:3]
 
 
+def test_predictions_of_two_devices_are_those_of_one(model, monkeypatch):
+    """Devices take turns in the batches: a batch has the seed of its number among all of them."""
+    monkeypatch.setattr(TextToImageTransformer, "number", lambda self, batch_idx: 2 * batch_idx + 1)
+    batch = batch_of(model)
+    expected = model.sample(4, seed=7, text=batch["tokens"])
+    assert torch.equal(model.predict_step(batch, 3), expected)
+
+
 def test_a_decoder_of_another_kind_draws_too():
     model = small(TextToImageTransformer, backbone=RecurrentBackbone(width=8, attention=False, dropout=0.0))
     drawn = model.sample(2, seed=0, text=torch.tensor([[5, 6, END]]))
