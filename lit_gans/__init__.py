@@ -12,6 +12,7 @@ _NAMES = {
     "lit_gans.core.generative": "GenerativeModel",
     "lit_gans.core.game": "BaseGAN",
     "lit_gans.families": "CaptionGAN LabelGAN LatentGAN PairedGAN SequenceGAN UnpairedGAN",
+    "lit_gans.core.joint": "JointModel",
     "lit_gans.core.encoder_decoder": "EncoderDecoder",
     "lit_gans.checkpoints": "load save take",
     "lit_gans.training": "Trainer fit score",
@@ -32,7 +33,7 @@ _NAMES = {
 }
 _ROOMS = "augment callbacks checkpoints cli data errors latents losses metrics models networks optim penalties training"
 _BASES = """
-    GenerativeModel BaseGAN LatentGAN CaptionGAN LabelGAN PairedGAN SequenceGAN UnpairedGAN EncoderDecoder
+    GenerativeModel BaseGAN LatentGAN CaptionGAN LabelGAN PairedGAN SequenceGAN UnpairedGAN JointModel EncoderDecoder
 """
 _HOME = {name: home for home, names in _NAMES.items() for name in names.split()}
 __all__ = ["__version__", *_HOME]

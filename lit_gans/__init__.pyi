@@ -24,6 +24,7 @@ from lit_gans.core.encoder_decoder import Likelihood
 from lit_gans.core.game import BaseGAN as _BaseGAN
 from lit_gans.core.generative import GenerativeModel as GenerativeModel
 from lit_gans.core.generative import ImageShape
+from lit_gans.core.joint import JointModel as _JointModel
 from lit_gans.data import Apple2Orange as Apple2Orange
 from lit_gans.data import CIFAR10 as CIFAR10
 from lit_gans.data import CaptionedGlyphs as CaptionedGlyphs
@@ -129,6 +130,7 @@ __all__ = [
     "PairedGAN",
     "SequenceGAN",
     "UnpairedGAN",
+    "JointModel",
     "EncoderDecoder",
     "load",
     "save",
@@ -270,7 +272,23 @@ class Trainer(_Trainer):
         model_registry: Optional[str] = None,
     ) -> None: ...
 
-class EncoderDecoder(_EncoderDecoder, metaclass=ABCMeta):
+class JointModel(_JointModel, metaclass=ABCMeta):
+    def __init__(
+        self,
+        *,
+        optimizer: OptimizerCallable | str = Adam,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
+        text_shape: tuple[int, int] | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class EncoderDecoder(_EncoderDecoder, JointModel, metaclass=ABCMeta):
     def __init__(
         self,
         *,

@@ -67,7 +67,8 @@ def at_least(least: float, **numbers: float | Sequence[float] | None) -> None:
     """
     for name, given in numbers.items():
         if not finite_from(least, given):
-            raise UsageError(f"{name} must be at least {least:g}, got {given!r}")
+            finite = "finite and " if given == math.inf else ""
+            raise UsageError(f"{name} must be {finite}at least {least:g}, got {given!r}")
 
 
 def usable_seed(**seeds: int | None) -> None:

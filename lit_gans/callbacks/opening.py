@@ -104,7 +104,7 @@ def _batches(trainer: Trainer, model: Any) -> Rows:
 def _watched(trainer: Trainer, model: Any) -> Rows:
     """Scores, pictures and checkpoints."""
     if seen(model).of_texts:
-        yield from _texts(trainer)
+        yield from _texts(trainer, model)
     else:
         yield from _pictures(trainer, model)
     yield "checkpoints", ", ".join(_checkpoints(trainer)) or "off"
@@ -113,11 +113,12 @@ def _watched(trainer: Trainer, model: Any) -> Rows:
         yield "loggers", f"CSV, {', '.join(others)}"
 
 
-def _texts(trainer: Trainer) -> Rows:
+def _texts(trainer: Trainer, model: Any) -> Rows:
     """What is measured of a model of texts, which measures itself, and what is written of it."""
     yield "scores", _unscored(trainer) or "the model's own, after each validation"
     writer = first(trainer, SampleText)
-    yield "texts", "off" if writer is None else f"{writer.count} of the model's, after each validation and at the end"
+    end = " and at the end" if seen(model).draws else ""  # the others need texts of the validation
+    yield "texts", "off" if writer is None else f"{writer.count} of the model's, after each validation{end}"
 
 
 def _pictures(trainer: Trainer, model: Any) -> Rows:

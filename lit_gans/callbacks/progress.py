@@ -14,6 +14,7 @@ from tqdm import tqdm
 from lit_gans.callbacks.length import all_batches, by_epochs, clock, seconds_allowed
 from lit_gans.callbacks.quality import Quality
 from lit_gans.callbacks.standing import Standing
+from lit_gans.callbacks.strangers import seen
 from lit_gans.data.order import size_of
 from lit_gans.errors import at_least
 
@@ -21,7 +22,7 @@ _NARROW = 8  # columns below which the bar itself is not worth its place
 
 
 class ProgressBar(LightningBar):
-    """One line in the terminal: every player's loss, images a second, the time left, the last score and the best.
+    """One line in the terminal: every player's loss, the samples a second, the time left, the last score and the best.
 
     The losses are read from the device only when the line is redrawn. While samples are scored the line says how many
     have been drawn. Where the output is no terminal, a file or a pipe, it prints a line now and then instead.
@@ -114,7 +115,8 @@ class ProgressBar(LightningBar):
             inside, length, place = done, trainer.max_steps, f"batch {done}/{trainer.max_steps}"
         said = [" ".join(f"{name} {value:<5.3g}" for name, value in losses(outputs).items()).strip()]
         if size := size_of(batch):
-            said.append(f"{_short(self._speed * size * trainer.world_size)} img/s")
+            unit = "texts/s" if seen(trainer.lightning_module).of_texts else "img/s"
+            said.append(f"{_short(self._speed * size * trainer.world_size)} {unit}")
         left = (whole - done) / self._speed if self._speed and isfinite(whole) else float("inf")
         if isfinite(left := min(left + _scoring(trainer, whole - done), seconds_allowed(trainer))):
             said.append(f"{clock(left)} left")

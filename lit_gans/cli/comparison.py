@@ -11,7 +11,19 @@ from typing import Any
 from lit_gans.cli.curves import drawing
 from lit_gans.cli.records import Record
 
-LESS_IS_BETTER = ("fid", "fid_normalised", "kid", "swd", "ppl", "kl", "nll", "perplexity", "nll_oracle", "self_bleu")
+LESS_IS_BETTER = (
+    "fid",
+    "fid_normalised",
+    "kid",
+    "swd",
+    "ppl",
+    "kl",
+    "nll",
+    "perplexity",
+    "nll_oracle",
+    "self_bleu",
+    "mlm",
+)
 _FIRST = ("fid", "kid", "swd", "reconstruction")  # scores to choose by, the first that most runs have
 _OF_NO_RUN = ("name", "trainer.logger", "trainer.default_root_dir", "ckpt_path", "weights_only", "trust", "config")
 _MOST = 8  # options in the table and in the picture

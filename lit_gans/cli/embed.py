@@ -41,7 +41,7 @@ def embed(
         raise UsageError(f"output must end in .npz, got {target}")
     refuse_taken(target, force=force)
     lines = texts_of(texts)
-    if empty := next((number for number, line in enumerate(lines, 1) if not line), None):
+    if empty := next((number for number, line in enumerate(lines, 1) if not line.strip()), None):
         raise UsageError(f"line {empty} of {texts} is empty; embed needs a text on every line")
 
     import numpy as np

@@ -89,7 +89,9 @@ def existing(place: str) -> str:
         UsageError: if it is not.
     """
     if not Path(place).exists():
-        raise UsageError(f"there is no file or folder {place}; name a picture or a folder of them")
+        raise UsageError(
+            f"there is no file or folder {place}; name a picture, a folder of them, or a text file for a model of texts"
+        )
     return place
 
 

@@ -66,7 +66,8 @@ def _plot_one(record: Record, output: str | None, force: bool) -> None:
     samples = record.run.samples
     grids = sorted(samples.glob("step_*.png"), key=step_of)
     if not grids:
-        print(f"no animation: there are no samples in {samples}")
+        there = "are texts" if any(samples.glob("step_*.txt")) else "are no samples"
+        print(f"no animation: there {there} in {samples}")
         return
     frames = animate(grids, target.with_suffix(".webp"))
     print(f"{frames} grids of samples in {target.with_suffix('.webp')}")

@@ -58,6 +58,8 @@ def open_data(
         whose = ", the data of the run (--data names other data)" if data is None else ""
         raise UsageError(f"--data.{unknown} is no option of {short}{whose}{nearest(unknown, accepted)}")
     module = _made(parser, cls, {**arguments, **typed}, short)
+    if shape is not None and module.image_shape is None:
+        raise UsageError(f"{name} has no images, but the generator draws some; give --data a set of images")
     if shape is not None and tuple(module.image_shape) != tuple(shape):
         raise UsageError(
             f"{name} has images of shape {tuple(module.image_shape)} (channels, height, width), but the generator "

@@ -66,14 +66,16 @@ def sample(
         force: replace a file that is there, or draw into a folder that has files. Pictures of an earlier draw are
             removed.
     """
+    from lit_gans.cli.texts import text_file
     from lit_gans.errors import UsageError, at_least, usable_seed
     from lit_gans.files import refuse_taken
 
     for number in seed or []:
         usable_seed(seed=number)
     at_least(1, count=count, columns=columns, batch_size=batch_size, top_k=top_k, stage=stage)
-    if temperature is not None and temperature <= 0:
-        raise UsageError(f"temperature must be above 0, say 0.8, got {temperature:g}")
+    at_least(0, temperature=temperature, guidance=guidance)
+    if temperature == 0:
+        raise UsageError("temperature must be above 0, say 0.8, got 0")
     if count is not None and count > _MOST:
         raise UsageError(f"count must be at most {_MOST}, got {count}; draw fewer at a time")
     several = list(dict.fromkeys(seed)) if seed is not None and len(seed) > 1 else None
@@ -83,7 +85,7 @@ def sample(
         raise UsageError(f"each of the {len(several)} seeds draws one sample; leave out --count")
     if noise is not None and not Path(noise).is_file():
         raise UsageError(f"there is no file {noise}; name a .npy, .npz or .safetensors file with a row an image")
-    written = Path(output or "").suffix == ".txt"
+    written = text_file(output)
     target = None if written else _target(output, force)
     if written:
         refuse_taken(str(output), force=force)
@@ -123,7 +125,14 @@ def _write(model: Any, count: int | None, seed: list[int] | None, options: dict[
     from lit_gans.cli.texts import deliver, drawn_texts, refuse_no_text_file
 
     refuse_no_text_file(model, output)
-    begun = options.pop("text", [None])
+    begun, noise = options.pop("text", [None]), options.pop("noise", None)
+    if noise is not None:
+        from lit_gans.cli.writing import read_noise
+
+        rows = read_noise(noise, tuple(model.draw_noise(1).shape[1:]), count)
+        given = {} if begun == [None] else {"text": [begun[row % len(begun)] for row in range(len(rows))]}
+        deliver(model.write(len(rows), noise=rows.to(model.device), **given, **options), output, "written")
+        return
     n = count or max(_TEXTS, len(begun))
     found: list[str] = []
     for number, each in enumerate(begun):

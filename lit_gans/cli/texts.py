@@ -52,7 +52,7 @@ def drawn_texts(model: Any, n: int, seeds: Sequence[int] | None, options: Mappin
 
 
 def deliver(texts: Sequence[str], output: str | None, did: str) -> None:
-    """Prints texts, one a line, or writes them to a file and says so."""
+    """Prints texts, one a line, or writes them to a file and says how many; empty lines are no translations."""
     lines = "".join(f"{' '.join(text.splitlines())}\n" for text in texts)
     if output is None:
         sys.stdout.write(lines)
@@ -61,7 +61,8 @@ def deliver(texts: Sequence[str], output: str | None, did: str) -> None:
 
     with replacing(output) as temporary:
         temporary.write_text(lines, "utf-8")
-    print(f"{len(texts)} text{'s' * (len(texts) != 1)} {did} in {output}")
+    count = sum(map(bool, texts)) if did == "translated" else len(texts)
+    print(f"{count} text{'s' * (count != 1)} {did} in {output}")
 
 
 def texts_of(file: str) -> list[str]:

@@ -297,7 +297,8 @@ class TrainCLI(LightningCLI):
             return
         found = sorted(run.samples.glob("predict_*")) if what == "predictions" else [run.scores, run.metrics]
         if what == "predictions" and found:
-            print(f"{len(found)} grid{'s' * (len(found) != 1)} of predictions in {run.samples}", flush=True)
+            kind = "file" if all(path.suffix == ".txt" for path in found) else "grid"
+            print(f"{len(found)} {kind}{'s' * (len(found) != 1)} of predictions in {run.samples}", flush=True)
         elif there := [path.name for path in found if path.is_file()]:
             print(f"{' and '.join(there)} in {run.folder}", flush=True)
         else:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _SMALL = 16  # pixels of a short side; a picture of fewer that cannot be translated is too small
+_BEAMS = 256  # the work grows with their number
 _LARGE = 1024  # pixels of a short side; a picture of more that cannot be translated may be too large
 
 
@@ -55,6 +56,8 @@ def translate(
     from lit_gans.errors import at_least, usable_seed
 
     at_least(1, batch_size=batch_size, beams=beams)
+    if beams > _BEAMS:
+        raise UsageError(f"beams must be at most {_BEAMS}, got {beams}; a few, say 4, find the best translation")
     at_least(0, max_megapixels=max_megapixels)
     usable_seed(seed=seed)
     if size is not None and size < 8:
@@ -95,9 +98,13 @@ def _write(
     model: Any, texts: list[str], file: str | None, output: str | None, beams: int, batch: int, force: bool
 ) -> None:
     """Translates texts, those of a file or others."""
+    from lit_gans.images.photos import SUFFIXES
+
     if output is not None:
         if file is not None and Path(output).resolve() == Path(file).resolve():
             raise UsageError(f"the translations would replace {file}; name another output")
+        if Path(output).suffix.lower() in SUFFIXES:
+            raise UsageError(f"a {type(model).__name__} translates texts: output must be a text file, got {output}")
         refuse_taken(output, force=force)
     deliver(translate_texts(model, texts, beams, batch, lines=file is not None), output, "translated")
 

@@ -76,13 +76,13 @@ class TextLines(TextData):
         return found
 
 
-def files_of_splits(path: str | Sequence[str], more: dict[str, str | None]) -> dict[str, list[Path]]:
+def files_of_splits(path: str | Path | Sequence[str], more: dict[str, str | None]) -> dict[str, list[Path]]:
     """The files of every split, from those that were given and from the names in a folder.
 
     Raises:
         UsageError: if one is missing, or a folder has no ``.txt`` file.
     """
-    given = [Path(each).expanduser() for each in ([path] if isinstance(path, str) else path)]
+    given = [Path(each).expanduser() for each in ([path] if isinstance(path, (str, Path)) else path)]
     if not given:
         raise UsageError("data.path names no file: give a text file, several, or a folder of .txt files")
     found: dict[str, list[Path]] = {}
@@ -101,9 +101,20 @@ def files_of_splits(path: str | Sequence[str], more: dict[str, str | None]) -> d
         if other is not None:
             found[split] = [Path(other).expanduser()]
     for each in (each for files in found.values() for each in files):
-        if not each.is_file():
-            raise UsageError(f"there is no file {each}")
+        refuse_no_file(each)
     return found
+
+
+def refuse_no_file(place: Path) -> None:
+    """Refuses a place where no file is.
+
+    Raises:
+        UsageError: if it is a folder, or nothing is there.
+    """
+    if place.is_dir():
+        raise UsageError(f"{place} is a folder; name a text file in it")
+    if not place.is_file():
+        raise UsageError(f"there is no file {place}")
 
 
 def shares(files: dict[str, list[Path]], val_size: int | None, test_size: int | None) -> dict[str, int | None]:
@@ -166,8 +177,9 @@ def hold_out(keys: Sequence[Hashable], sizes: dict[str, int | None], place: Path
     counts = {split: usual if size is None else size for split, size in sizes.items()}
     if sum(counts.values()) >= len(first):
         raise UsageError(
-            f"{place} has {len(first):,} different texts, too few to hold {sum(counts.values()):,} out and to train on "
-            "the rest; add texts, or lower data.val_size and data.test_size"
+            f"{place} has {len(first):,} different text{'s' * (len(first) != 1)}, too few to hold "
+            f"{sum(counts.values()):,} out and to train on the rest; add texts, or lower data.val_size and "
+            "data.test_size"
         )
     order = torch.randperm(len(first), generator=torch.Generator().manual_seed(SPLIT_SEED)).tolist()
     rows, found, start = list(first.values()), {}, 0

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from lit_gans.data.folders import SPELLINGS
 from lit_gans.data.text import TextData
-from lit_gans.data.text_files import hold_out, read_lines, shares
+from lit_gans.data.text_files import hold_out, read_lines, refuse_no_file, shares
 from lit_gans.errors import UsageError
 
 Pairs = tuple[list[str], list[str]]
@@ -121,8 +121,8 @@ def _files(path: Path, target: Path | None) -> dict[str, list[Path]]:
     """The one or two files of every split."""
     if not path.is_dir():
         files = [path] if target is None else [path, target]
-        if missing := [file for file in files if not file.is_file()]:
-            raise UsageError(f"there is no file {missing[0]}")
+        for file in files:
+            refuse_no_file(file)
         return {"train": files}
     if target is not None:
         raise UsageError(f"{path} is a folder, which holds the translations, too: leave data.target_path out")

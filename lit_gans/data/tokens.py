@@ -5,10 +5,13 @@ from functools import cached_property
 from itertools import chain
 
 import torch
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lit_gans.errors import UsageError, at_least
 from lit_gans.text import END, PAD, SPECIAL, Vocabulary, VocabularyKind
+
+_LONG, _TIMES = 1_000, 10  # a text of more tokens, and of so many times the usual number, is worth a warning
 
 
 class TokenRows:
@@ -101,7 +104,15 @@ class Tokens:
     def shape(self) -> tuple[int, int]:
         """(length, vocabulary): most tokens of a text with its end, and how many tokens there are."""
         others = [] if self.others is None else self.rows(self.others())
-        longest = self.length or max(map(len, [*self.training_rows, *others]))
+        if self.length is not None:
+            return self.length, len(self.vocabulary)
+        lengths = sorted(map(len, [*self.training_rows, *others]))
+        usual, longest = lengths[len(lengths) // 2], lengths[-1]
+        if longest > max(_LONG, _TIMES * usual):
+            rank_zero_warn(
+                f"the longest text has {longest:,} tokens and half of all have at most {usual:,}: the networks are "
+                "made for the longest, which takes much memory and time; data.length leaves longer ones out"
+            )
         return longest, len(self.vocabulary)
 
     def facts(self) -> str:

@@ -34,7 +34,7 @@ VALUES = {
     "accuracy": ("accuracy", "accuracy_worst", "accuracy_real"),
 }
 SCORES = tuple(VALUES)
-OF_TEXTS = ("nll", "perplexity", "nll_oracle", "self_bleu")  # that models of texts measure, and less is better
+OF_TEXTS = ("nll", "perplexity", "nll_oracle", "self_bleu", "mlm")  # that models of texts measure, and less is better
 OF_COVERAGE = ("modes", "kl", "high_quality", "confidence")
 LOWER_IS_BETTER = ("fid", "fid_normalised", "kid", "swd", "ppl", "kl", *OF_TEXTS)
 _MANIFOLD = 5_000  # samples of each kind that precision and the like look at: their cost grows with its square

@@ -4,6 +4,7 @@ import json
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import text_models
 import torch
@@ -120,6 +121,13 @@ def test_images_are_drawn_by_sentences_that_stand_under_them(folder, capsys):
         (["translate", "WordByWord.ckpt", "--text", "a green cup"], ["'green' in 'a green cup'"]),
         (["translate", "WordByWord.ckpt", "--text", "a cup", "--size", "32"], ["leave out --size"]),
         (["translate", "WordByWord.ckpt", "--text", "a cup", "--direction", "BtoA"], ["translates one way only"]),
+        (["sample", "LanguageModel.ckpt", "--noise", "in.txt"], ["in.txt"]),
+        (["sample", "LanguageModel.ckpt", "--temperature", "inf"], ["temperature must be finite"]),
+        (["sample", "Bigrams.ckpt", "--output", "TAKEN.TXT"], ["TAKEN.TXT is there already"]),
+        (["translate", "WordByWord.ckpt", "--text", "a cup", "--beams", "100000"], ["beams must be at most 256"]),
+        (["translate", "WordByWord.ckpt", "--text", "a cup", "--output", "a.png"], ["must be a text file, got a.png"]),
+        (["translate", "WordByWord.ckpt", "gone.txt"], ["there is no file or folder gone.txt", "a text file"]),
+        (["evaluate", "GANCLS.ckpt", "--data", "GrammarLines"], ["has no images, but the generator draws some"]),
         (["translate", "WordByWord.ckpt"], ["needs something to translate"]),
         (["translate", "WordByWord.ckpt", "."], ["is a folder; name a text file"]),
         (["translate", "WordByWord.ckpt", "empty.txt"], ["empty.txt has no text"]),
@@ -136,6 +144,7 @@ def test_images_are_drawn_by_sentences_that_stand_under_them(folder, capsys):
 )
 def test_what_cannot_be_is_one_sentence(words, parts, folder):
     Path("empty.txt").write_text("\n\n")
+    Path("TAKEN.TXT").write_text("mine")
     Path("latin.txt").write_bytes("a cup\nein hübscher Hut\n".encode("latin-1"))
     Path("in.txt").write_text("a cup\n")
     message = fails(*words, *TRUST)
@@ -164,9 +173,18 @@ def test_a_text_and_a_file_of_texts_are_translated(folder, capsys):
     Path("in.txt").write_text(f"{TEXTS[0]}\n\n{TEXTS[3]}\n")
     assert said(capsys, "translate", "WordByWord.ckpt", "in.txt", *TRUST) == [ANSWERS[0], "", ANSWERS[3]]
     report = said(capsys, "translate", "WordByWord.ckpt", "in.txt", "--output", "out.txt", "--batch_size", 1, *TRUST)
-    assert report == ["3 texts translated in out.txt"]
+    assert report == ["2 texts translated in out.txt"]  # between them is an empty line
     assert Path("out.txt").read_text() == f"{ANSWERS[0]}\n\n{ANSWERS[3]}\n"
     assert "out.txt is there already" in fails("translate", "WordByWord.ckpt", "in.txt", "--output", "out.txt", *TRUST)
+
+
+def test_texts_are_drawn_from_a_file_of_noise(folder, capsys):
+    model = lit_gans.load("LanguageModel.ckpt")
+    noise = model.draw_noise(3)
+    np.save("noise.npy", noise.numpy())
+    words = ["sample", "LanguageModel.ckpt", "--noise", "noise.npy", "--device", "cpu"]
+    assert said(capsys, *words) == [text.strip() or text for text in model.write(3, noise=noise)]
+    assert len(said(capsys, *words, "--count", "2")) == 2
 
 
 def test_a_line_that_cannot_be_translated_is_named_and_left_empty(folder, capsys):

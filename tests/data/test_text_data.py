@@ -231,6 +231,9 @@ def test_files_that_cannot_be_used(tmp_path):
     refused(lambda: read("gone.txt"), "there is no file", "gone.txt")
     refused(lambda: read("good.txt", test_path=str(tmp_path / "gone.txt")), "there is no file", "gone.txt")
     refused(lambda: read("nothing"), "has no .txt file")
+    refused(lambda: read("good.txt", val_path=str(tmp_path / "nothing")), "is a folder; name a text file")
+    refused(lambda: TextPairs(good, str(tmp_path / "nothing")), "is a folder; name a text file")
+    refused(lambda: read(written(tmp_path / "one.txt", "one")), "has 1 different text, too few")
     refused(lambda: read([]), "names no file")
     refused(lambda: read("good.txt", val_path=good, val_size=3), "leave data.val_size out")
     refused(lambda: read("good.txt", val_size=-1), "val_size must be at least 0")
@@ -238,6 +241,13 @@ def test_files_that_cannot_be_used(tmp_path):
     refused(lambda: read("good.txt", tokens="letters"), "words, subwords, characters, bytes, got 'letters'")
     refused(lambda: read("good.txt", vocabulary_size=4), "vocabulary_size must be at least 6")
     TextLines([good, good]).setup()
+
+
+def test_one_text_that_is_far_longer_than_the_others_is_said(tmp_path):
+    """The networks would be made for it, and a run would stand still without a word."""
+    data = TextLines(written(tmp_path / "long.txt", *LINES, "word " * 2_000), val_size=1, test_size=1)
+    with pytest.warns(UserWarning, match="the longest text has 2,001 tokens .* data.length leaves longer ones out"):
+        assert data.text_shape[0] == 2_001
 
 
 # -------------------------------------------------------------------- pairs in files
