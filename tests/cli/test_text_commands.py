@@ -136,7 +136,7 @@ def test_images_are_drawn_by_sentences_that_stand_under_them(folder, capsys):
         (["translate", "WordByWord.ckpt", "in.txt", "--text", "a cup"], ["takes a text or a file"]),
         (["evaluate", "LanguageModel.ckpt", "--metrics", "fid", "--data", "GrammarLines"], ["leave out --metrics"]),
         (
-            ["evaluate", "LanguageModel.ckpt", "--data", "GrammarLines"],
+            ["evaluate", "LanguageModel.ckpt", "--data", "GrammarLines", "--data.tokens", "characters"],
             ["has another vocabulary of 'tokens'"],
         ),
     ],
