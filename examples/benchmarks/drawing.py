@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from captions import Budget, header, learn_readers, open_data, row, some
+from captions import Budget, header, learn_reader, open_data, row, some
 from lightning.pytorch import seed_everything
 
 import lit_gans
@@ -92,7 +92,7 @@ def transformer(tokens, data, given, seed):
             tokenizer=tokens,
             image_shape=data.image_shape,
             text_shape=data.text_shape,
-            backbone=TransformerBackbone(given.width, given.layers, 4, 0.1),
+            backbone=TransformerBackbone(given.width, given.layers, 4, given.dropout),
             ema_decay=0.995,
             scheduler=partial(LinearDecay, steps=steps, end=0.02),
         )
@@ -129,6 +129,7 @@ def main():
     parser.add_argument("--tokenizer-width", type=int, default=64)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--dropout", type=float, default=0.0, help="it costs a sixth of a step; images are drawn anew")
     parser.add_argument("--guidance", nargs="+", type=float, default=[1.0, 2.0])
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--top-k", type=int, default=None)
@@ -141,7 +142,7 @@ def main():
     given.setting = "glyphs"
     given.output.mkdir(parents=True, exist_ok=True)
     data = open_data(given, batch_size=32)
-    readers = learn_readers(given, data)
+    readers = learn_reader(given, data)
     held = some(open_data(given, "test", count=10 * given.count, seed=1), "test", given.count)
     images, words, texts, values = to_float(held[0]), *held[1:]
     tokens_of, real, told, pace = [], [], {s: [] for s in given.guidance}, []
