@@ -32,6 +32,12 @@ def class_name(model: Any) -> str:
     return type(getattr(model, "stands_for", model)).__name__
 
 
+def one(model: Any) -> str:
+    """A model's class in a sentence, with its article: a DCGAN, an ELECTRA."""
+    name = type(model).__name__
+    return f"{'an' if name[0] in 'AEIO' else 'a'} {name}"
+
+
 def finite_from(least: float, *numbers: float | Sequence[float] | None) -> bool:
     """Whether all numbers, and those in sequences, are finite and not smaller than ``least``; None is skipped.
 

@@ -152,7 +152,8 @@ def _why(trainer: Trainer) -> str:
 def _command(model: Any, run: str) -> str:
     """The command that uses a model's checkpoint."""
     if model.draws:
-        return f"sample {run}"
+        told = model.captions(1)
+        return f"sample {run} --text {quote(told[0])}" if told else f"sample {run}"
     if model.translates_texts:
         return f'translate {run} --text "..."'
     if model.of_texts:

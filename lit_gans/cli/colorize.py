@@ -44,7 +44,7 @@ def colorize(
         size: short side, in pixels, of the picture when its colours are found; larger pictures are reduced to it. By
             default that of the images that the model was trained on.
     """
-    from lit_gans.errors import UsageError, at_least
+    from lit_gans.errors import UsageError, at_least, one
 
     at_least(0, max_megapixels=max_megapixels)
     if size is not None and size < 8:
@@ -64,9 +64,7 @@ def colorize(
     refuse_taken(*(target for _, target in files), force=force)
     model = load(checkpoint, usable(device), trust=trust)
     if not isinstance(model, Colorizer):
-        raise UsageError(
-            f"{checkpoint} holds a {type(model).__name__}, which does not colour pictures; use one of a Colorizer"
-        )
+        raise UsageError(f"{checkpoint} holds {one(model)}, which does not colour pictures; use one of a Colorizer")
     side = size or (min(model.image_shape[1:]) if model.image_shape else _SIDE)
     skipped = _colour_all(model, files, hints, side, max_megapixels)
     told = f"{len(hints)} hint{'s' * (len(hints) != 1)}" if hints else "without hints"

@@ -9,7 +9,7 @@ from typing import Annotated
 from lit_gans.cli.options import BatchSize, Checkpoint, Device, Force, Option, Trust
 from lit_gans.cli.texts import texts_of
 from lit_gans.cli.words import NOBODY
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, one
 from lit_gans.files import refuse_taken
 
 
@@ -54,7 +54,7 @@ def embed(
     model = load(checkpoint, usable(device), trust=trust)
     if not model.reads_texts:
         raise UsageError(
-            f"{checkpoint} holds a {type(model).__name__}, which does not give features of texts; use one of an "
+            f"{checkpoint} holds {one(model)}, which does not give features of texts; use one of an "
             "ELECTRA, a MaskedLM or a Seq2Seq"
         )
     with at_once(batch_size):

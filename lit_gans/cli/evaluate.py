@@ -56,7 +56,7 @@ def evaluate(
             this checkpoint by the same protocol are added to; if the file holds others, a new one gets the next number.
         force: replace what the file holds.
     """
-    from lit_gans.errors import UsageError, at_least, usable_seed
+    from lit_gans.errors import UsageError, at_least, one, usable_seed
     from lit_gans.files import refuse_taken
 
     metrics = [metric.lower() for metric in metrics]
@@ -80,7 +80,7 @@ def evaluate(
     module = open_data(checkpoint, data, root, model.image_shape, trust, data_options)
     if model.of_texts or not (model.draws or model.domains):
         if metrics != _METRICS:
-            raise UsageError(f"a {type(model).__name__} measures itself, by scores of its own; leave out --metrics")
+            raise UsageError(f"{one(model)} measures itself, by scores of its own; leave out --metrics")
         with at_once(batch_size):
             values, protocol = own_scores(model, module, seed)
     else:

@@ -26,6 +26,7 @@ def invert(
     clip: float | None = None,
     crop: int | None = None,
     label: str | None = None,
+    text: str | None = None,
     output: str | None = None,
     latents: str | None = None,
     seed: int = 0,
@@ -49,6 +50,7 @@ def invert(
         crop: side of the middle square that is cut out of every image first, as in training on CelebA, where it is 178
             by default.
         label: class to draw, by number or name, for a conditional model.
+        text: sentence to draw by, for a model that draws what a sentence says.
         output: a .png, .jpg or .webp file; by default inversion.png, or inversion-2.png and so on where that is taken.
         latents: a .safetensors file for the latent points (noise) and errors; 'lit-gans sample --noise' draws them.
         seed: of the starts.
@@ -66,8 +68,9 @@ def invert(
         raise UsageError(f"latents must end in .safetensors, got {latents}")
     refuse_taken(target, *([] if latents is None else [latents]), force=force)
 
-    from lit_gans.cli.models import labels, load_latent
+    from lit_gans.cli.models import labels, load_latent, refuse_options
     from lit_gans.cli.pictures import tell, unreadable
+    from lit_gans.core.texts import options_of_sample
     from lit_gans.images.photos import find_pictures, write_picture
     from lit_gans.latents.inversion import invert_images
 
@@ -75,7 +78,11 @@ def invert(
     model = load_latent(checkpoint, device, trust)
     if label is None and model.known_classes is not None:
         raise UsageError("the generator is conditional: add --label, the class to draw")
-    given = labels(model, None if label is None else [label]).get("label")
+    if text is not None:
+        refuse_options(model, checkpoint, ["text"])
+    elif "text" in options_of_sample(model):
+        raise UsageError("the generator draws what a sentence says: add --text, the sentence to draw by")
+    given = text or labels(model, None if label is None else [label]).get("label")
     files, images, skipped = _read(found, model.shape, crop, max_megapixels)
     if not files:
         tell(0, skipped, output, "inverted")

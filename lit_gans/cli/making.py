@@ -18,6 +18,8 @@ class Making(_InstantiatorFn):
 
     def __call__(self, class_type: Any, *args: Any, applied_instantiation_links: dict[str, Any], **kwargs: Any) -> Any:
         """Makes one; if the user did not name a model's backbone, its own is kept as an argument, too."""
+        if self.key == "model":
+            refuse_other_data(class_type, getattr(self.cli, "made_data", None))
         with one_sentence(class_type, kwargs):
             made = super().__call__(
                 class_type, *args, applied_instantiation_links=applied_instantiation_links, **kwargs
@@ -25,7 +27,35 @@ class Making(_InstantiatorFn):
         if isinstance(made, GenerativeModel) and _leaves_backbone_open(made, kwargs):
             described = recording.plain("backbone", made.backbone)
             made.save_hyperparameters({"backbone": described})
+        if self.key == "data":
+            self.cli.made_data = made  # type: ignore[attr-defined]
         return made
+
+
+def refuse_other_data(model: type[GenerativeModel], data: Any) -> None:
+    """Refuses data of texts for a model of images, and the other way round, before there are networks.
+
+    Raises:
+        UsageError: naming what the model needs and what the data have.
+    """
+    images, texts = (getattr(data, name, None) is not None for name in ("image_shape", "text_shape"))
+    pairs = getattr(data, "source_text_shape", None) is not None
+    of_texts, name, given = model.of_texts, model.__name__, type(data).__name__
+    if texts and not images and not of_texts and {"image", "a", "source"} & {*model.needs}:
+        raise UsageError(
+            f"{name} needs images, and {given} has texts alone; take other data, or a model of texts, such as "
+            f"{'Seq2Seq' if pairs else 'LanguageModel'}"
+        )
+    if images and not texts and of_texts:
+        raise UsageError(
+            f"{name} needs texts, and {given} has images alone; take other data, such as "
+            f"{'NumberPairs' if 'source' in model.needs else 'GrammarLines'}"
+        )
+    if texts and not pairs and of_texts and "source" in model.needs:
+        raise UsageError(
+            f"{name} needs pairs of texts, and {given} has single ones; take other data, such as NumberPairs, or "
+            "another model, such as LanguageModel"
+        )
 
 
 def _leaves_backbone_open(model: GenerativeModel, options: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lit_gans.checkpoints.class_names import numbered, told
 from lit_gans.core.texts import options_of_sample
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, one
 
 _DRAWN_BY = ("temperature", "top_k", "guidance", "stage")  # that some models take
 
@@ -24,7 +24,7 @@ def load_latent(checkpoint: str, device: str = "auto", trust: Sequence[str] = ()
     model = load(checkpoint, usable(device), trust=trust)
     if not model.draws_from_latents:
         raise UsageError(
-            f"{checkpoint} holds a {type(model).__name__}, which does not draw from points of a latent space alone; "
+            f"{checkpoint} holds {one(model)}, which does not draw from points of a latent space alone; "
             "use a checkpoint of a model that draws from noise, say a DCGAN"
         )
     return model.eval()
@@ -91,11 +91,11 @@ def domain(model: Any, direction: str) -> str:
     """
     to = direction[-1].lower()
     if model.domains and to not in model.domains:
-        raise UsageError(f"a {type(model).__name__} translates one way only; leave out --direction")
+        raise UsageError(f"{one(model)} translates one way only; leave out --direction")
     if model.translates_texts and direction != "AtoB":
-        raise UsageError(f"a {type(model).__name__} translates one way only; leave out --direction")
+        raise UsageError(f"{one(model)} translates one way only; leave out --direction")
     if not model.domains and direction != "AtoB":
-        raise UsageError(f"a {type(model).__name__} translates nothing; leave out --direction")
+        raise UsageError(f"{one(model)} translates nothing; leave out --direction")
     return to
 
 
@@ -110,8 +110,7 @@ def refuse_options(model: Any, checkpoint: str, options: Iterable[str]) -> None:
         return
     own = [f"--{name}" for name in ("seed", "label", "text", "noise", "truncation", *_DRAWN_BY) if name in known]
     raise UsageError(
-        f"{checkpoint} holds a {type(model).__name__}, which does not draw by --{wrong}: leave it out; it draws by "
-        f"{', '.join(own)}"
+        f"{checkpoint} holds {one(model)}, which does not draw by --{wrong}: leave it out; it draws by {', '.join(own)}"
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, one
 
 _AT_ONCE = 500  # texts that are drawn at once
 _FILE = ".txt"
@@ -26,7 +26,7 @@ def refuse_no_text_file(model: Any, output: str | None) -> None:
         UsageError: if the name has another ending than .txt.
     """
     if output is not None and not text_file(output):
-        raise UsageError(f"a {type(model).__name__} writes texts: output must end in {_FILE}, got {output}")
+        raise UsageError(f"{one(model)} writes texts: output must end in {_FILE}, got {output}")
 
 
 def drawn_texts(model: Any, n: int, seeds: Sequence[int] | None, options: Mapping[str, Any]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from lit_gans.cli.options import BatchSize, Checkpoint, Device, Force, Input, Me
 from lit_gans.cli.pictures import places, tell, unreadable
 from lit_gans.cli.texts import deliver, texts_of, translate_texts
 from lit_gans.cli.words import NOBODY
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, one
 from lit_gans.files import refuse_taken
 
 if TYPE_CHECKING:
@@ -75,18 +75,18 @@ def translate(
     if not model.domains and not model.translates_texts:
         does, use = ("draws from noise and ", "'lit-gans sample', or ") if model.draws else ("", "")
         raise UsageError(
-            f"{checkpoint} holds a {type(model).__name__}, which {does}translates nothing; use {use}a checkpoint of a "
+            f"{checkpoint} holds {one(model)}, which {does}translates nothing; use {use}a checkpoint of a "
             "Pix2Pix, CycleGAN, CUT, Colorizer or Seq2Seq"
         )
     how = {"to": domain(model, direction), "seed": seed}
     if model.translates_texts:
         if size is not None:
-            raise UsageError(f"a {type(model).__name__} translates texts, which do not have a size; leave out --size")
+            raise UsageError(f"{one(model)} translates texts, which do not have a size; leave out --size")
         texts = texts_of(str(input)) if text is None else text
         return _write(model, texts, input, output, beams, batch_size or 64, force)
     if text is not None or beams > 1:
         wrong = "leave out --beams" if text is None else "name a picture, or a folder of them"
-        raise UsageError(f"{checkpoint} holds a {type(model).__name__}, which translates pictures, not texts; {wrong}")
+        raise UsageError(f"{checkpoint} holds {one(model)}, which translates pictures, not texts; {wrong}")
     folder = output or "translated"
     files = places(Path(str(input)), Path(folder), folder.endswith("/"))
     refuse_taken(*(target for _, target in files), force=force)
@@ -104,7 +104,7 @@ def _write(
         if file is not None and Path(output).resolve() == Path(file).resolve():
             raise UsageError(f"the translations would replace {file}; name another output")
         if Path(output).suffix.lower() in SUFFIXES:
-            raise UsageError(f"a {type(model).__name__} translates texts: output must be a text file, got {output}")
+            raise UsageError(f"{one(model)} translates texts: output must be a text file, got {output}")
         refuse_taken(output, force=force)
     deliver(translate_texts(model, texts, beams, batch, lines=file is not None), output, "translated")
 

@@ -168,7 +168,7 @@ def refuse_batch(model: Any, batch: dict[str, Any], given: Any = None) -> None:
         if isinstance(batch.get(name), Tensor):
             if not batch[name].numel():
                 raise UsageError(f"the first batch is empty: '{name}' has the shape {tuple(batch[name].shape)}")
-            if name in ("image", model.subject) and model.image_shape is not None:
+            if name in ("image", model.subject) and model.image_shape is not None and not model.of_texts:
                 _refuse_shape(batch[name], model.image_shape)
             if model.value_range is not None:
                 _refuse_values(name, batch[name], model.value_range)

@@ -7,7 +7,7 @@ from typing import Any
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from torch import Tensor, nn
 
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, one
 from lit_gans.losses import Terms
 
 _FEW_BITS = (
@@ -37,7 +37,7 @@ def refuse_backbone(model: Any, backbone: Any, kind: type, **networks: nn.Module
     if backbone is not None and not isinstance(backbone, kind):
         brackets = f"; write {backbone.__name__}(), with brackets" if isinstance(backbone, type) else ""
         raise UsageError(
-            f"the backbone of a {type(model).__name__} must be a {kind.__name__}, such as "
+            f"the backbone of {one(model)} must be a {kind.__name__}, such as "
             f"{type(model.default_backbone).__name__}(), got {backbone!r}{brackets}"
         )
     if backbone is not None and networks and all(network is not None for network in networks.values()):

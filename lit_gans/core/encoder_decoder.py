@@ -12,7 +12,7 @@ from lit_gans.core.checks import refuse_backbone, refuse_no_network
 from lit_gans.core.generative import Batch
 from lit_gans.core.joint import JointModel
 from lit_gans.core.sampling import noise_size, with_latent_dim
-from lit_gans.errors import UsageError, at_least
+from lit_gans.errors import UsageError, at_least, one
 from lit_gans.likelihoods import bernoulli
 from lit_gans.losses import Terms
 from lit_gans.networks import DCGANBackbone, MLPBackbone
@@ -135,7 +135,7 @@ class EncoderDecoder(JointModel):
         Raises:
             UsageError: if they are no images, or of another shape than the model's.
         """
-        images = self.usable_images(images, f"a {type(self).__name__} encodes")
+        images = self.usable_images(images, f"{one(self)} encodes")
         if tuple(images.shape[1:]) != tuple(self.shape):
             raise UsageError(
                 f"this {type(self).__name__} encodes images of shape {tuple(self.shape)}, got "

@@ -8,7 +8,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lit_gans.core.sampling import Sampling
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, one
 from lit_gans.images.ranges import is_halved, refuse_other_range
 from lit_gans.images.shape import to_float
 from lit_gans.latents.inversion import Inversion, invert_images
@@ -29,7 +29,7 @@ class Exploring(Sampling):
             UsageError: if the model does not have an encoder.
         """
         instead = "invert(images) looks for their noise" if self.draws_from_latents else "VAE and AutoEncoder have one"
-        raise UsageError(f"a {type(self).__name__} does not have an encoder; {instead}")
+        raise UsageError(f"{one(self)} does not have an encoder; {instead}")
 
     def translate(self, images: Tensor, *, to: str | None = None, seed: int | None = None) -> Tensor:
         """Translations of images (N, C, H, W) in [-1, 1].
@@ -38,7 +38,7 @@ class Exploring(Sampling):
             UsageError: if the model does not translate.
         """
         raise UsageError(
-            f"a {type(self).__name__} draws and does not translate; use sample(), or a model that translates: Pix2Pix, "
+            f"{one(self)} draws and does not translate; use sample(), or a model that translates: Pix2Pix, "
             "CycleGAN or CUT"
         )
 
@@ -74,7 +74,7 @@ class Exploring(Sampling):
         size = self._refuse_without_latents("invert")
         images = self.usable_images(images, "invert takes")
         if label is None and self.known_classes is not None:
-            raise UsageError(f"a {type(self).__name__} draws by class: say which, invert(images, label=3)")
+            raise UsageError(f"{one(self)} draws by class: say which, invert(images, label=3)")
         conditions = self.conditions(label, len(images))
         with self.inference_generator() as generator:
             how = (steps, restarts, learning_rate, seed)
@@ -154,7 +154,5 @@ class Exploring(Sampling):
             UsageError: if no latent vector determines a sample.
         """
         if not self.draws_from_latents or self.latent_dim is None:
-            raise UsageError(
-                f"{method} looks for latent vectors, but a {type(self).__name__} does not draw from noise alone"
-            )
+            raise UsageError(f"{method} looks for latent vectors, but {one(self)} does not draw from noise alone")
         return self.latent_dim

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lit_gans.checkpoints import class_path
 from lit_gans.core.held_out import HeldOut
-from lit_gans.errors import UsageError, usable_seed
+from lit_gans.errors import UsageError, one, usable_seed
 from lit_gans.networks.base import evaluating, in_parts
 from lit_gans.optim import ExponentialAverage
 
@@ -226,9 +226,9 @@ class Sampling(HeldOut):
             UsageError: always.
         """
         raise UsageError(
-            f"a {type(self).__name__} does not draw from noise; use translate(images), or 'lit-gans translate'"
+            f"{one(self)} does not draw from noise; use translate(images), or 'lit-gans translate'"
             if self.domains
-            else f"a {type(self).__name__} does not draw samples"
+            else f"{one(self)} does not draw samples"
         )
 
     @property
@@ -262,7 +262,7 @@ class Sampling(HeldOut):
             UsageError: if there is a label, which this model cannot draw by.
         """
         if label is not None:
-            raise UsageError(f"a {type(self).__name__} does not draw by class; leave out the label, got {label!r}")
+            raise UsageError(f"{one(self)} does not draw by class; leave out the label, got {label!r}")
         return None
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lit_gans.core.token_batches import TOKENS
 from lit_gans.core.watching import Watching
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, one
 from lit_gans.networks.base import portion
 from lit_gans.networks.sequences import mean_state
 from lit_gans.precision import full
@@ -55,7 +55,7 @@ class Texts(Watching):
         shape = self.source_text_shape if name == "source" else self.text_shape
         if shape is None:
             raise UsageError(
-                f"the networks of a {type(self).__name__} need {argument}=(length, vocabulary), the number of tokens "
+                f"the networks of {one(self)} need {argument}=(length, vocabulary), the number of tokens "
                 f"of the longest text with its end, and that of different tokens; pass the data's {argument}, which "
                 "only data of texts have"
             )
@@ -70,7 +70,7 @@ class Texts(Watching):
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
         if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
-            raise UsageError(f"a {type(self).__name__} reads texts that are not empty, got {texts!r:.80}")
+            raise UsageError(f"{one(self)} reads texts that are not empty, got {texts!r:.80}")
         vocabulary = self.vocabulary(name)
         return vocabulary.encode(texts, length=self.longest(name), known=known).to(self.device)
 
@@ -96,7 +96,7 @@ class Texts(Watching):
         """
         if not self.of_texts or not self.draws:
             does = "translates texts: use translate_text()" if self.translates_texts else "does not write texts"
-            raise UsageError(f"a {type(self).__name__} {does}")
+            raise UsageError(f"{one(self)} {does}")
         refuse_options(self, options)
         return self.decode_text(self.sample(n, seed=seed, **options), self.subject)
 
@@ -106,7 +106,7 @@ class Texts(Watching):
         Raises:
             UsageError: if the model does not translate texts.
         """
-        raise UsageError(f"a {type(self).__name__} does not translate texts; a Seq2Seq does")
+        raise UsageError(f"{one(self)} does not translate texts; a Seq2Seq does")
 
     @property
     def translates_texts(self) -> bool:
@@ -119,9 +119,7 @@ class Texts(Watching):
         Raises:
             UsageError: always.
         """
-        raise UsageError(
-            f"a {type(self).__name__} does not give features of texts; use a MaskedLM or an ELECTRA, which learn them"
-        )
+        raise UsageError(f"{one(self)} does not give features of texts; use a MaskedLM or an ELECTRA, which learn them")
 
     @torch.no_grad()
     def encode_texts(self, texts: str | Sequence[str], *, known: bool = True) -> Tensor:
@@ -198,4 +196,4 @@ def refuse_options(model: Any, options: Iterable[str]) -> None:
     """
     known = options_of_sample(model)
     if unknown := next((name for name in options if name not in known), None):
-        raise UsageError(f"a {type(model).__name__} does not draw by {unknown}; it draws by {', '.join(known)}")
+        raise UsageError(f"{one(model)} does not draw by {unknown}; it draws by {', '.join(known)}")

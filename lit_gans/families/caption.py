@@ -10,7 +10,7 @@ from lit_gans.core.checks import refuse_inputs
 from lit_gans.core.first_captions import FirstCaptions, Text, wanted
 from lit_gans.core.game import Batch, Fake
 from lit_gans.core.sampling import Sampling
-from lit_gans.errors import UsageError, at_least
+from lit_gans.errors import UsageError, at_least, one
 from lit_gans.families.latent import LatentGAN
 from lit_gans.latents.paths import Mode, draw, path
 from lit_gans.networks.base import evaluating
@@ -65,7 +65,7 @@ class CaptionGAN(FirstCaptions, LatentGAN):
         at_least(1, text_width=text_width)
         if text_shape is None:
             raise UsageError(
-                f"a {type(self).__name__} needs text_shape, (length, size of the vocabulary) of the captions; pass it, "
+                f"{one(self)} needs text_shape, (length, size of the vocabulary) of the captions; pass it, "
                 "or use a data set that has captions, with data.tokens 'words'"
             )
         self.text_width, self._texts = text_width, tuple(text_shape)
@@ -257,7 +257,7 @@ class CaptionGAN(FirstCaptions, LatentGAN):
             UsageError: if there is no text, or as there.
         """
         if text is None:
-            raise UsageError(f"a {type(self).__name__} draws by a text: say which, invert(images, text='a red seven')")
+            raise UsageError(f"{one(self)} draws by a text: say which, invert(images, text='a red seven')")
         return super().invert(images, label=text, **search)
 
     def interpolate(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lit_gans.core.checks import refuse_backbone
 from lit_gans.core.game import BaseGAN, Batch, Fake
-from lit_gans.errors import UsageError, reason
+from lit_gans.errors import UsageError, one, reason
 from lit_gans.networks.base import TranslationBackbone, in_parts
 from lit_gans.networks.translators import ResNetTranslation, UNetTranslation
 
@@ -96,7 +96,7 @@ class TranslationGAN(BaseGAN):
     @torch.no_grad()
     def _through(self, choose: Callable[[Any], nn.Module], images: Tensor, seed: int | None) -> Tensor:
         """Runs images through the network that ``choose`` takes from the averaged generator, in parts."""
-        images = self.usable_images(images, f"a {type(self).__name__} translates")
+        images = self.usable_images(images, f"{one(self)} translates")
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices, enabled=seed is not None), self.inference_generator() as generator:
             if seed is not None:

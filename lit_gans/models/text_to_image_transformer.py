@@ -15,7 +15,7 @@ from lit_gans.core.first_captions import FirstCaptions, Text, wanted
 from lit_gans.core.generative import Batch
 from lit_gans.core.image_tokens import ImageTokenizer
 from lit_gans.core.joint import JointModel
-from lit_gans.errors import UsageError, at_least, finite_from
+from lit_gans.errors import UsageError, at_least, finite_from, one
 from lit_gans.losses import Terms
 from lit_gans.networks import TransformerBackbone
 from lit_gans.networks.base import in_parts
@@ -323,7 +323,7 @@ def _opened(given: Any) -> ImageTokenizer:
     if not isinstance(model, ImageTokenizer):
         raise UsageError(
             f"a TextToImageTransformer needs the checkpoint of a model that turns images into codes, such as "
-            f"DiscreteVAE, but {where} a {type(model).__name__}; train one by 'lit-gans fit --model DiscreteVAE'"
+            f"DiscreteVAE, but {where} {one(model)}; train one by 'lit-gans fit --model DiscreteVAE'"
         )
     if model is not given:
         return model

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, one
 from lit_gans.metrics.protocol import Protocol, describe_data
 from lit_gans.training.trainer import Trainer
 
@@ -34,7 +34,7 @@ def own_scores(model: Any, data: Any, seed: int = 0) -> tuple[dict[str, float], 
     trainer = Trainer(seed=seed, **_HOW, **place)
     (found, *_) = trainer.test(model, datamodule=data, verbose=False) or [{}]
     if not found:
-        raise UsageError(f"a {type(model).__name__} logs no score in a test")
+        raise UsageError(f"{one(model)} logs no score in a test")
     values = {name.removeprefix("test/"): float(value) for name, value in found.items()}
     count = len(data.samples("test"))
     return values, Protocol(

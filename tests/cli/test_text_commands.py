@@ -203,3 +203,11 @@ def test_a_model_of_texts_is_measured_by_its_own_scores(folder, capsys):
     kept = json.loads(Path("a.json").read_text())
     assert kept["values"].keys() >= {"nll", "perplexity"} and kept["protocol"]["real"] == 4
     assert said(capsys, "compare", "a.json", "a.json")
+
+
+def test_a_picture_is_looked_for_by_its_sentence(folder, capsys):
+    lit_gans.images.photos.write_picture(lit_gans.images.grid.grid(torch.zeros(1, 3, 16, 16)), Path("a.png"))
+    words = lit_gans.load("GANCLS.ckpt").captions(1)[0]
+    options = ["invert", "GANCLS.ckpt", "a.png", "--steps", 1, "--restarts", 1]
+    assert "a.png" in said(capsys, *options, "--text", words)[0]
+    assert "add --text, the sentence to draw by" in fails(*options)

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from conftest import fails
 
 import lit_gans
 from lit_gans.cli.main import main
+from lit_gans.errors import one
 from lit_gans.metrics.scoring import LOWER_IS_BETTER
 
 
@@ -52,3 +54,31 @@ def test_less_of_the_loss_of_hidden_tokens_is_better():
 
 def test_the_base_of_models_without_a_game_is_exported():
     assert issubclass(lit_gans.VAE, lit_gans.JointModel)
+
+
+def test_words_of_captions_are_texts_too(ran):
+    folder, _ = ran("LanguageModel", "CaptionedGlyphs")
+    assert "a " in (folder / "samples" / "real.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "what"),
+    [
+        ("DCGAN", "GrammarLines", "GrammarLines has texts alone; take other data, or a model of texts, such as Lang"),
+        ("CycleGAN", "NumberPairs", "NumberPairs has texts alone; take other data, or a model of texts, such as Seq2"),
+        ("LanguageModel", "Glyphs", "Glyphs has images alone; take other data, such as GrammarLines"),
+        ("Seq2SeqGAN", "Glyphs", "Glyphs has images alone; take other data, such as NumberPairs"),
+        ("Seq2Seq", "GrammarLines", "GrammarLines has single ones; take other data, such as NumberPairs"),
+    ],
+)
+def test_other_data_than_the_model_is_for(model, data, what, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = fails("fit", model, data)
+    assert f"{model} needs " in said and what in said
+
+
+def test_articles():
+    assert [one(cls(image_shape=(1, 8, 8))) for cls in (lit_gans.GAN, lit_gans.AutoEncoder)] == [
+        "a GAN",
+        "an AutoEncoder",
+    ]
