@@ -32,8 +32,7 @@ from lightning.pytorch import Trainer, seed_everything
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.flop_counter import FlopCounterMode
 
-from lit_gans import ELECTRA, MaskedLM
-from lit_gans.data.grammar import _WORDS, GrammarLines
+from lit_gans import ELECTRA, GrammarLines, MaskedLM
 from lit_gans.models.electra import area, histogram
 from lit_gans.networks import TransformerBackbone
 from lit_gans.optim import TextAdam
@@ -93,7 +92,6 @@ def curve(scores, replaced, original):
 
 def detection(model, data, tokens, rounds=3):
     """The areas, and the accuracy of the generator, over several draws of gaps."""
-    kinds = torch.tensor([hash(_WORDS.get(word)) for word in data.vocabularies["tokens"].tokens])
     found = {name: [] for name in ("scores", "original", "replaced", "breaks", "random", "other", "random_scores")}
     right = guessed = 0
     there = padding_mask(tokens)
@@ -106,7 +104,7 @@ def detection(model, data, tokens, rounds=3):
         right += int(((draw_tokens(logits, 0) == truth) & chosen.used).sum())
         guessed += int(chosen.used.sum())
         drawn = chosen.filled(tokens, draw_tokens(logits, model.temperature, rng))
-        anything = torch.randint(len(SPECIAL), len(kinds), truth.shape, generator=rng)
+        anything = torch.randint(len(SPECIAL), data.text_shape[1], truth.shape, generator=rng)
         random = chosen.filled(tokens, anything)
         found["scores"].append(model.realness(drawn))
         found["original"].append((drawn == tokens) & there)
@@ -114,7 +112,7 @@ def detection(model, data, tokens, rounds=3):
         found["breaks"].append(data.breaks(tokens, drawn))
         found["random_scores"].append(model.realness(random))
         found["random"].append(random != tokens)
-        found["other"].append(kinds[random] != kinds[tokens])
+        found["other"].append(~data.alike(tokens, random))
     f = {name: torch.cat(parts) for name, parts in found.items()}
     kept = ~f["random"] & there.repeat(rounds, 1)
     return {

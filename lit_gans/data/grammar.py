@@ -40,7 +40,8 @@ _WORDS |= dict.fromkeys((*_PAST, *_RELATIVE), ("verb", 1, 1))
 _WORDS |= dict.fromkeys(_PAST.values(), ("verb", None, 0))
 _WORDS |= {verb: ("verb", number, tense) for (tense, number), verb in _BE.items()}
 _WORDS |= {"will": ("verb", None, 2), "be": ("verb", None, None), "who": ("relative", None, None)}
-_WORDS |= dict.fromkeys((*_OF_PEOPLE, *_OF_THINGS, *_PLACES), ("other", None, None))
+_WORDS |= dict.fromkeys((*_OF_PEOPLE, *_OF_THINGS), ("adjective", None, None))
+_WORDS |= dict.fromkeys(_PLACES, ("place", None, None))
 _BASE = {*_PAST, *_RELATIVE, "be"}  # what may follow "will"
 
 
@@ -127,9 +128,7 @@ class GrammarLines(TextData):
         Raises:
             UsageError: if the tokens are not words, or a sentence is none of this grammar.
         """
-        if self.tokens["tokens"].kind != "words":
-            raise UsageError("breaks() compares words: make the data with tokens='words'")
-        names = self.tokens["tokens"].vocabulary.tokens
+        names = self._words()
         broken = torch.zeros(tokens.shape, dtype=torch.bool)
         for row, (old, new) in enumerate(zip(tokens.tolist(), replaced.tolist(), strict=True)):
             before, after = ([names[number] for number in numbers] for numbers in (old, new))
@@ -138,6 +137,29 @@ class GrammarLines(TextData):
                     for place in link[1:]:
                         broken[row, place] |= before[place] != after[place]
         return broken.to(tokens.device)
+
+    def alike(self, tokens: Tensor, others: Tensor) -> Tensor:
+        """Whether words have the same kind, number and tense, so that one may stand where the other does.
+
+        Args:
+            tokens: of any shape.
+            others: of the same shape.
+
+        Returns:
+            bool, of that shape.
+
+        Raises:
+            UsageError: if the tokens are not words.
+        """
+        kinds = [_WORDS.get(word, (word, None, None)) for word in self._words()]
+        numbers = {kind: number for number, kind in enumerate(kinds)}
+        of = torch.tensor([numbers[kind] for kind in kinds], device=tokens.device)
+        return of[tokens] == of[others]
+
+    def _words(self) -> list[str]:
+        if self.tokens["tokens"].kind != "words":
+            raise UsageError("the grammar is about words: make the data with tokens='words'")
+        return self.tokens["tokens"].vocabulary.tokens
 
 
 # -------------------------------------------------------------------- writing

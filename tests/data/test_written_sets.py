@@ -163,6 +163,13 @@ def test_what_breaks_agreement_or_tense(grammar, before, after, broken):
     assert grammar.breaks(first, second)[0].nonzero()[:, 0].tolist() == broken
 
 
+def test_words_that_may_stand_in_the_same_place(grammar):
+    words = grammar.vocabularies["tokens"]
+    first, second = (words.encode([text]) for text in ("the keys near a cabinet", "many lamps red the clocks"))
+    assert grammar.alike(first, second).tolist() == [[False, True, False, False, False, True]]
+    assert grammar.alike(first, first).all()
+
+
 def test_labels_of_the_grammar(grammar):
     samples = grammar.samples("train")
     past, future = {"was", "were"}, {"will"}
