@@ -90,7 +90,7 @@ def curve(scores, replaced, original):
     return float(area(torch.stack([histogram(scores[replaced]), histogram(scores[original])])))
 
 
-def detection(model, data, tokens, rounds=3):
+def detection(model, data, tokens, rounds=10):
     """The areas, and the accuracy of the generator, over several draws of gaps."""
     found = {name: [] for name in ("scores", "original", "replaced", "breaks", "random", "other", "random_scores")}
     right = guessed = 0
@@ -214,15 +214,15 @@ def table(records):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=3000, help="of ELECTRA; the masked model's cost the same")
+    parser.add_argument("--steps", type=int, default=20_000, help="of ELECTRA; the masked model's cost the same")
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--heads", type=int, default=4)
     parser.add_argument("--dropout", type=float, default=0.0)
-    parser.add_argument("--share", type=float, default=0.25, help="width of the generator, of the discriminator's")
-    parser.add_argument("--count", type=int, default=20_000, help="training sentences")
+    parser.add_argument("--share", type=float, default=0.125, help="width of the generator, of the discriminator's")
+    parser.add_argument("--count", type=int, default=50_000, help="training sentences")
     parser.add_argument("--batch_size", type=int, default=64)
-    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--accelerator", default="cpu")
     parser.add_argument("--models", nargs="+", default=["ELECTRA", "MaskedLM"])
     parser.add_argument("--output", type=Path, default=Path("electra.jsonl"))
