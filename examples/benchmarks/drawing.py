@@ -67,6 +67,7 @@ def tokenizer(data, given, seed):
             image_shape=data.image_shape,
             codes=given.codes,
             width=given.tokenizer_width,
+            kl=given.kl,
             temperature_steps=steps,
             ema_decay=0.99,
             optimizer=partial(TextAdam, lr=3e-3),
@@ -127,9 +128,10 @@ def main():
     parser.add_argument("--images", type=int, default=16_000, help="training images")
     parser.add_argument("--codes", type=int, default=128)
     parser.add_argument("--tokenizer-width", type=int, default=64)
+    parser.add_argument("--kl", type=float, default=6e-3, help="of the tokenizer: more of it, more codes are used")
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--dropout", type=float, default=0.0, help="it costs a sixth of a step; images are drawn anew")
+    parser.add_argument("--dropout", type=float, default=0.0, help="of the transformer; it costs a sixth of a step")
     parser.add_argument("--guidance", nargs="+", type=float, default=[1.0, 2.0])
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--top-k", type=int, default=None)
