@@ -6,6 +6,7 @@ from lightning.pytorch.cli import LRSchedulerCallable
 from lightning.pytorch.cli import OptimizerCallable
 from lit_gans.core.generative import ImageShape
 from lit_gans.families.caption import CaptionGAN as _CaptionGAN
+from lit_gans.families.caption import Negatives
 from lit_gans.families.label import LabelGAN as _LabelGAN
 from lit_gans.families.label import inspect_labels as inspect_labels
 from lit_gans.families.label import required_classes as required_classes
@@ -253,6 +254,7 @@ class CaptionGAN(_CaptionGAN, LatentGAN, metaclass=ABCMeta):
         text_shape: tuple[int, int] | None = None,
         text_encoder: SequenceBackbone | nn.Module | None = None,
         text_width: int = 128,
+        negatives: Negatives = "hard",
         backbone: Backbone | None = None,
         latent_dim: int | None = None,
         generator: nn.Module | None = None,

@@ -1,7 +1,7 @@
 """Games in which a fake is made from noise and a sentence."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from lit_gans.networks.recurrent import RecurrentBackbone
 from lit_gans.networks.sequences import SequenceBackbone
 
 TextEncoder = Callable[[list[str]], Any]
+Negatives = Literal["hard", "any"]
 
 
 class CaptionGAN(FirstCaptions, LatentGAN):
@@ -40,11 +41,14 @@ class CaptionGAN(FirstCaptions, LatentGAN):
         text_encoder: what reads: a kind of network that is trained along, by default a bidirectional GRU of width 64,
             or a frozen module that maps a list of N texts to vectors (N, D).
         text_width: size of a condition where the reader does not say it: for a frozen ``text_encoder``.
+        negatives: which wrong sentence a real image gets: ``hard``, of the batch's other sentences the one that shares
+            most words with its own, so that the discriminator has to look at every word; or ``any``, that of the next
+            image, as in the papers.
         latent: arguments of `LatentGAN`. A generator of your own is a `ReadingGenerator`, a discriminator a
             `MatchingDiscriminator`, or has the same methods.
 
     Raises:
-        UsageError: if there is no ``text_shape``, or a network does not read.
+        UsageError: if there is no ``text_shape``, a network does not read, or ``negatives`` is neither.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("image", "tokens")
@@ -60,15 +64,18 @@ class CaptionGAN(FirstCaptions, LatentGAN):
         text_shape: tuple[int, int] | None = None,
         text_encoder: SequenceBackbone | nn.Module | None = None,
         text_width: int = 128,
+        negatives: Negatives = "hard",
         **latent: Any,
     ) -> None:
         at_least(1, text_width=text_width)
+        if negatives not in get_args(Negatives):
+            raise UsageError(f"negatives must be 'hard' or 'any', got {negatives!r}")
         if text_shape is None:
             raise UsageError(
                 f"{one(self)} needs text_shape, (length, size of the vocabulary) of the captions; pass it, "
                 "or use a data set that has captions, with data.tokens 'words'"
             )
-        self.text_width, self._texts = text_width, tuple(text_shape)
+        self.text_width, self.negatives, self._texts = text_width, negatives, tuple(text_shape)
         self._reading = (text_encoder,)  # a module cannot be an attribute yet
         super().__init__(text_shape=text_shape, **latent)
         self.text_encoder = text_encoder.requires_grad_(False) if isinstance(text_encoder, nn.Module) else None
@@ -144,8 +151,8 @@ class CaptionGAN(FirstCaptions, LatentGAN):
     def judged(self, judge: nn.Module, batch: Batch, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The scores (N,) of real images, of real images with a wrong sentence, and of fakes.
 
-        The wrong sentence is that of the next image of the batch. Where it is the same sentence, it is not wrong, and
-        the score is so low that no loss asks for less.
+        The wrong sentence is another image's of the batch, see ``negatives``. Where it is the same sentence, it is not
+        wrong, and the score is so low that no loss asks for less.
 
         Args:
             judge: the discriminator, a `MatchingDiscriminator`.
@@ -154,8 +161,10 @@ class CaptionGAN(FirstCaptions, LatentGAN):
             fake: fakes.
         """
         text = cast(MatchingDiscriminator, judge).read(batch["text"])
-        right, wrong = judge(real, text, text.roll(1, 0))
-        same = (batch["text"] == batch["text"].roll(1, 0)).all(1)
+        order = torch.arange(len(text), device=text.device).roll(1)
+        other = order if self.negatives == "any" else nearest_others(batch["tokens"], self._texts[1])
+        right, wrong = judge(real, text, text[other])
+        same = (batch["text"] == batch["text"][other]).all(1)
         return right, wrong.masked_fill(same, -1e4), judge(fake, text)
 
     # ---------------------------------------------------------------- samples
@@ -303,6 +312,18 @@ class CaptionGAN(FirstCaptions, LatentGAN):
             noise = draw(n, size, seed).repeat_interleave(steps, 0)
             condition = path(first, self.conditions(to, n), steps, "linear").flatten(0, 1)
         return self.sample(noise=noise, text=condition, truncation=truncation).unflatten(0, (n, steps))
+
+
+def nearest_others(tokens: Tensor, vocabulary: int) -> Tensor:
+    """For each text of (N, T) the position (N,) of the other text that shares most tokens with it.
+
+    Examples:
+        >>> nearest_others(torch.tensor([[5, 6, 7], [5, 6, 8], [9, 9, 7], [5, 6, 7]]), 10).tolist()
+        [1, 0, 0, 1]
+    """
+    has = torch.zeros(len(tokens), vocabulary, device=tokens.device).scatter_(1, tokens, 1.0)
+    same = (tokens[:, None] == tokens[None]).all(2)
+    return (has @ has.T).masked_fill(same, -1.0).argmax(1)
 
 
 def _vectors(encoder: nn.Module, texts: list[str]) -> Tensor:

@@ -6,6 +6,7 @@ from lightning.pytorch.cli import OptimizerCallable
 from lit_gans.core.encoder_decoder import Likelihood
 from lit_gans.core.generative import ImageShape
 from lit_gans.core.image_tokens import ImageTokenizer
+from lit_gans.families.caption import Negatives
 from lit_gans.families.sequence import Estimator
 from lit_gans.models.acgan import ACGAN as _ACGAN
 from lit_gans.models.autoencoder import AutoEncoder as _AutoEncoder
@@ -1114,6 +1115,7 @@ class DFGAN(_DFGAN):
         text_shape: tuple[int, int] | None = None,
         text_encoder: SequenceBackbone | nn.Module | None = None,
         text_width: int = 128,
+        negatives: Negatives = "hard",
         backbone: Backbone | None = None,
         latent_dim: int | None = None,
         generator: nn.Module | None = None,
@@ -1145,6 +1147,7 @@ class GANCLS(_GANCLS):
         text_shape: tuple[int, int] | None = None,
         text_encoder: SequenceBackbone | nn.Module | None = None,
         text_width: int = 128,
+        negatives: Negatives = "hard",
         backbone: Backbone | None = None,
         latent_dim: int | None = None,
         generator: nn.Module | None = None,
@@ -1263,6 +1266,7 @@ class StackGAN(_StackGAN):
         text_shape: tuple[int, int] | None = None,
         text_encoder: SequenceBackbone | nn.Module | None = None,
         text_width: int = 128,
+        negatives: Negatives = "hard",
         backbone: Backbone | None = None,
         latent_dim: int | None = None,
         generator: nn.Module | None = None,

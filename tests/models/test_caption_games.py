@@ -8,6 +8,7 @@ from torch import nn
 import lit_gans
 from lit_gans import DFGAN, GANCLS, StackGAN, UsageError
 from lit_gans.families import CaptionGAN
+from lit_gans.families.caption import nearest_others
 from lit_gans.losses import hinge_discriminator
 from lit_gans.models.gancls import halved
 from lit_gans.networks import SentenceTransformers
@@ -36,16 +37,38 @@ def batch_of(model, texts):
 # -------------------------------------------------------------------- equations
 
 
-def test_wrong_sentences_are_those_of_the_next_images():
-    model = small(GANCLS)
+@pytest.mark.parametrize(("negatives", "others"), [("any", [2, 0, 1]), ("hard", [1, 0, 0])])
+def test_wrong_sentences_are_those_of_other_images(negatives, others):
+    model = small(GANCLS, negatives=negatives)
     batch = batch_of(model, [ONE, OTHER, OTHER])
     judge, real = model.discriminator.eval(), batch["image"]
     right, wrong, fooled = model.judged(judge, batch, real, -real)
     text = judge.read(batch["text"])
     torch.testing.assert_close(right, judge(real, text))
     torch.testing.assert_close(fooled, judge(-real, text))
-    torch.testing.assert_close(wrong[:2], judge(real, text[[2, 0, 1]])[:2])
-    assert wrong[2] == -1e4  # the sentence of the image before it is its own
+    expected = judge(real, text[others])
+    if negatives == "any":
+        expected[2] = -1e4  # the sentence of the image before it is its own
+    torch.testing.assert_close(wrong, expected)
+
+
+def test_the_hardest_wrong_sentence_shares_most_words():
+    rows = [
+        "a small red seven on green",
+        "a large blue two on white",
+        "a small red three on green",
+        "a red small on seven",
+    ]
+    words = sorted({word for row in rows for word in row.split()})
+    tokens = torch.tensor(
+        [[5 + words.index(word) for word in row.split()] + [0] * (6 - len(row.split())) for row in rows]
+    )
+    assert nearest_others(tokens, 5 + len(words)).tolist() == [2, 0, 0, 0]
+    assert nearest_others(tokens[:1].repeat(3, 1), 5 + len(words)).tolist() == [0, 0, 0]
+
+
+def test_negatives_that_there_are_not():
+    refused(lambda: small(GANCLS, negatives="soft"), "negatives must be 'hard' or 'any', got 'soft'")
 
 
 def test_fakes_and_wrong_pairs_count_half_each():
