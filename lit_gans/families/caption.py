@@ -106,7 +106,8 @@ class CaptionGAN(FirstCaptions, LatentGAN):
                 f"text_encoder must be a kind of network such as RecurrentBackbone(), or a module that maps a list of "
                 f"texts to vectors (N, D), got {given!r:.60}"
             )
-        return nn.Linear(_vectors(given, ["a text"]).shape[1], self.text_width), self.text_width
+        project = nn.Linear(_vectors(given, ["a text"]).shape[1], self.text_width)
+        return nn.Sequential(project, nn.LayerNorm(self.text_width, elementwise_affine=False)), self.text_width
 
     def make_generator(self) -> nn.Module:
         """The backbone's generator, which gets the condition together with its noise."""
