@@ -70,7 +70,6 @@ def invert(
 
     from lit_gans.cli.models import labels, load_latent, refuse_options
     from lit_gans.cli.pictures import tell, unreadable
-    from lit_gans.core.texts import options_of_sample
     from lit_gans.images.photos import find_pictures, write_picture
     from lit_gans.latents.inversion import invert_images
 
@@ -80,7 +79,7 @@ def invert(
         raise UsageError("the generator is conditional: add --label, the class to draw")
     if text is not None:
         refuse_options(model, checkpoint, ["text"])
-    elif "text" in options_of_sample(model):
+    elif model.draws_by_text:
         raise UsageError("the generator draws what a sentence says: add --text, the sentence to draw by")
     given = text or labels(model, None if label is None else [label]).get("label")
     files, images, skipped = _read(found, model.shape, crop, max_megapixels)

@@ -162,8 +162,10 @@ class CaptionGAN(FirstCaptions, LatentGAN):
             fake: fakes.
         """
         text = cast(MatchingDiscriminator, judge).read(batch["text"])
-        order = torch.arange(len(text), device=text.device).roll(1)
-        other = order if self.negatives == "any" else nearest_others(batch["tokens"], self._texts[1])
+        if self.negatives == "hard":
+            other = nearest_others(batch["tokens"], self._texts[1])
+        else:
+            other = torch.arange(len(text), device=text.device).roll(1)
         right, wrong = judge(real, text, text[other])
         same = (batch["text"] == batch["text"][other]).all(1)
         return right, wrong.masked_fill(same, -1e4), judge(fake, text)

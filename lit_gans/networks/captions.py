@@ -13,8 +13,8 @@ from lit_gans.networks.wrappers import ConditionalGenerator, Conditioning
 class SentenceReader(nn.Module):
     """Reads texts: maps tokens (N, T) to the mean of their states, (N, size), normalised to mean 0 and deviation 1.
 
-    A mean of states is much smaller than the noise, or the features of an image, that it stands beside; without the
-    norm both players learn to hear it late.
+    A mean of states is much smaller than the noise, or the features of an image, that it stands beside: without the
+    norm both players learn late to use it.
 
     Args:
         encoder: gives every token a state.
