@@ -18,8 +18,7 @@ class GANCLS(CaptionGAN):
     Good at: a first try, and a baseline for `StackGAN` and `DFGAN`. Bad at: details of larger images, and sentences of
     several things.
 
-    Args:
-        caption: arguments of `CaptionGAN`: text_shape, text_encoder, backbone, and those of all games.
+    The arguments are `CaptionGAN`'s.
 
     Examples:
         >>> from lit_gans.networks import DCGANBackbone
