@@ -1,7 +1,7 @@
 """What games that are told a sentence draw of it, for equal processor time each.
 
     python examples/benchmarks/captions.py glyphs --minutes 8 --seeds 0 1 2
-    python examples/benchmarks/captions.py celeba --minutes 60 --seeds 0 --models DFGAN
+    python examples/benchmarks/captions.py celeba --minutes 24 --seeds 0 --models GANCLS
 
 Glyphs: combinations of size, colour, character and ground that no training image has (``held_out``). A classifier of
 all attributes, which has learned from real images of all combinations, reads samples of those captions: printed is how
@@ -13,7 +13,8 @@ CelebA: sentences of five attributes. Printed is the balanced accuracy of each a
 by the same reader, of real faces that it has not learned from.
 
 Minutes are of the process's own time, training alone, so that what else a machine does changes nothing; on a GPU they
-are minutes of the clock. StackGAN's second stage begins after half of them.
+are minutes of the clock. StackGAN's second stage begins after half of them. DFGAN-DCGAN is DFGAN's game with the
+networks of the others.
 """
 
 import argparse
@@ -179,10 +180,12 @@ def main():
     given = parser.parse_args()
     data = open_data(given)
     reader = learn_reader(given, data)
-    # glyphs are drawn anew, since the test split has a tenth of the images of training
     balanced = given.setting == "celeba"
-    sets = (data if balanced else open_data(given, "test", count=10 * given.count, seed=seed) for seed in (1, 2))
-    held, others = (some(each, "test", given.count, seed) for seed, each in enumerate(sets))
+    if balanced:
+        held, others = (some(data, split, given.count) for split in ("test", "val"))
+    else:  # drawn anew, since the test split has a tenth of the images of training
+        sets = (open_data(given, "test", count=10 * given.count, seed=seed) for seed in (1, 2))
+        held, others = (some(each, "test", given.count) for each in sets)
     apart = distance(reader.network, to_float(held[0]), to_float(others[0]))
     real = scores(reader, held[0], held[3], balanced) | {"FD": apart, "sharpness": sharpness(to_float(held[0]))}
     print(f"{header([real])}\n{row(f'{len(held[0])} real images', [real])}\n", flush=True)

@@ -206,7 +206,8 @@ class StackGAN(CaptionGAN):
             noise: (n, latent_dim) noise to use in place of a draw.
             text: a sentence, sentences that take turns, or conditions (n, size).
             truncation: a factor on the noise.
-            stage: 1 for the small images of the first stage. Until the second has begun, its images are these enlarged.
+            stage: 1 for the small images of the first stage. Until the second has begun, its images are these enlarged,
+                a tenth fainter.
 
         Raises:
             UsageError: if there is no such stage, or as there.

@@ -13,7 +13,7 @@ from lit_gans.networks.resnet import ResidualBlock
 from lit_gans.networks.wrappers import ConditionalGenerator
 from lit_gans.precision import full
 
-_INSIDE = 0.999  # of the range of tanh, so that its inverse is finite
+_INSIDE = 0.9  # of the range of tanh: further out its derivative is next to nothing, and what is drawn stays as it is
 
 
 class ConditioningAugmentation(nn.Module):
@@ -46,7 +46,8 @@ class Refiner(nn.Module):
 
     The image is encoded, the sentence joined to its map at every place, residual blocks follow, then doublings. What
     comes out is added to the small image enlarged, before the tanh, and begins at zero: until it is trained, the large
-    image is the small one enlarged. The paper's draws anew, and halves the small image first, which is 64 pixels there.
+    image is the small one enlarged, a tenth fainter. The paper's draws anew, and halves the small image first, which is
+    64 pixels there.
 
     Args:
         image_shape: (channels, height, width) of the large images; what is drawn too large is cropped.
