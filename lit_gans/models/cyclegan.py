@@ -91,7 +91,7 @@ class CycleGAN(UnpairedGAN):
 
     def discriminator_penalty(self, batch: Batch, fake: Fake) -> Terms:
         """R1 of both discriminators, on the batches that it is due on."""
-        if not self.r1 or self.batch_number % self.r1_every:
+        if not self.r1 or not self.is_due(self.r1_every):
             return {}
         weight = self.r1 / 2 * self.r1_every
         return {f"r1_{d}": weight * zero_centered(self.discriminator[d], batch[d]) for d in ("a", "b")}

@@ -1,0 +1,171 @@
+"""Convolutions whose second derivative is cheap, for penalties on slopes.
+
+A convolution is bilinear: in the image x and in the weights w. Its output y(x, w), the gradient of the image i(g, w) for
+a gradient g of the output, and the gradient of the weights k(x, g) are three views of one trilinear form <g, y(x, w)> =
+<i(g, w), x> = <k(x, g), w>. So each one's derivatives are the other two, to any order, and no others are needed:
+
+- y(x, w): i(g, w) for x, k(x, g) for w;
+- i(g, w), cotangent v: y(v, w) for g, k(v, g) for w;
+- k(x, g), cotangent u: i(g, u) for x, y(x, u) for g.
+
+PyTorch's own derivative of the gradients copies and turns its inputs, and computes what is not asked for.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.overrides import TorchFunctionMode
+
+_PLAIN = {torch.conv1d: 1, torch.conv2d: 2, torch.conv3d: 3}
+_NAMES = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
+
+
+class CheapSecondDerivative(TorchFunctionMode):
+    """Inside it every convolution of any network gets its derivatives from here; their values are the same.
+
+    What is not a plain convolution passes as it is: transposed ones, padding by name, mixed types.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = True
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        """Calls ``func``, or `convolve` in its place."""
+        sides = _PLAIN.get(func)
+        if sides is None:
+            return func(*args, **(kwargs or {}))
+        given = {**dict(zip(_NAMES, args, strict=False)), **(kwargs or {})}
+        x, weight = given["input"], given["weight"]
+        if isinstance(given.get("padding"), str) or x.dtype != weight.dtype or x.ndim != sides + 2:
+            return func(*args, **(kwargs or {}))
+        sizes = (_each(given.get(name, default), sides) for name, default in zip(_NAMES[3:6], (1, 0, 1), strict=True))
+        return convolve(x, weight, given.get("bias"), *sizes, groups=given.get("groups", 1), within=self)
+
+    @contextmanager
+    def of_images_alone(self) -> Iterator[None]:
+        """For a first derivative that asks for no gradients of weights, which a function of Python cannot see."""
+        self.weights = False
+        try:
+            yield
+        finally:
+            self.weights = True
+
+
+def _each(value: Any, sides: int) -> tuple[int, ...]:
+    values = (value,) if isinstance(value, int) else tuple(value)
+    return values * sides if len(values) == 1 else values
+
+
+@dataclass(frozen=True)
+class _How:
+    """The options of a convolution, and what is asked of it now."""
+
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+    within: CheapSecondDerivative | None
+
+    @property
+    def weights(self) -> bool:
+        return self.within is None or self.within.weights
+
+    @property
+    def options(self) -> tuple[Any, ...]:
+        return self.stride, self.padding, self.dilation, False, (0,) * len(self.stride), self.groups
+
+
+def convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+    groups: int = 1,
+    within: CheapSecondDerivative | None = None,
+) -> Tensor:
+    """A convolution of (N, C, ...) to (N, D, ...) whose derivatives of every order are convolutions.
+
+    Args:
+        x: (N, C, ...) images.
+        weight: (D, C / groups, ...) weights, of the same type.
+        bias: (D,), or none.
+        stride: of each side.
+        padding: of each side.
+        dilation: of each side.
+        groups: number of groups of channels.
+        within: says whether gradients of weights are asked for.
+    """
+    y: Tensor = _Output.apply(x, weight, bias, _How(stride, padding, dilation, groups, within))
+    return y
+
+
+class _Output(Function):
+    """y(x, w), and a bias."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, how: _How
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.how = how
+        return _at_the_precision(lambda *given: torch.ops.aten.convolution(*given, *how.options), x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        of_image, of_weight, of_bias, _ = ctx.needs_input_grad
+        found = _gradients(g, *ctx.saved_tensors, ctx.how, (of_image, of_weight and ctx.how.weights))
+        sum_of_each = g.sum([0, *range(2, g.ndim)]) if of_bias and ctx.how.weights else None
+        return *found, sum_of_each, None
+
+
+class _Gradients(Function):
+    """i(g, w) and k(x, g), or one of them and none."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, g: Tensor, x: Tensor, weight: Tensor, how: _How, wanted: tuple[bool, bool]
+    ) -> tuple[Tensor | None, ...]:
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(g, x, weight)
+        ctx.how = how
+        options = (None, *how.options, (*wanted, False))
+        found = _at_the_precision(lambda *given: torch.ops.aten.convolution_backward(*given, *options), g, x, weight)
+        return tuple(tensor if asked else None for tensor, asked in zip(found, wanted, strict=False))
+
+    @staticmethod
+    def backward(ctx: Any, v: Tensor | None, u: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        (g, x, weight), how = ctx.saved_tensors, ctx.how
+        for_g, for_x, for_weight, *_ = ctx.needs_input_grad
+        of_g = of_x = of_weight = None
+        if v is not None:
+            of_g = _Output.apply(v, weight, None, how) if for_g else None
+            of_weight = _gradients(g, v, weight, how, (False, for_weight))[1]
+        if u is not None:
+            also = _Output.apply(x, u, None, how) if for_g else None
+            of_g = also if of_g is None else of_g + also
+            of_x = _gradients(g, x, u, how, (for_x, False))[0]
+        return of_g, of_x, of_weight, None, None
+
+
+def _gradients(g: Tensor, x: Tensor, weight: Tensor, how: _How, wanted: tuple[bool, bool]) -> Any:
+    return _Gradients.apply(g, x, weight, how, wanted) if any(wanted) else (None, None)
+
+
+def _at_the_precision(compute: Any, first: Tensor, *others: Tensor | None) -> Any:
+    """What ``compute`` gives for tensors of one type, in autocast's type where a backward pass runs under it."""
+    device, kept, tensors = first.device.type, first.dtype, (first, *others)
+    if not torch.is_autocast_enabled(device):
+        return compute(*tensors)
+    with torch.autocast(device, enabled=False):
+        found = compute(*(None if t is None else t.to(torch.get_autocast_dtype(device)) for t in tensors))
+    if isinstance(found, Tensor):
+        return found.to(kept)
+    return tuple(None if t is None else t.to(kept) for t in found)
