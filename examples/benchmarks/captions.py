@@ -35,7 +35,7 @@ from lit_gans.networks import DCGANBackbone, FusionBackbone
 from lit_gans.optim import Adam
 
 NEVER = 10**9
-PLAIN = {"backbone": DCGANBackbone(width=32), "optimizer": partial(Adam, lr=1e-3)}
+PLAIN = {"backbone": DCGANBackbone(width=32), "optimizer": partial(Adam, lr=1e-3, betas=(0.0, 0.99))}
 MODELS = {
     "GANCLS": (lit_gans.GANCLS, PLAIN),
     "StackGAN": (lit_gans.StackGAN, {**PLAIN, "stage_one_steps": NEVER}),
@@ -177,7 +177,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
-    parser.add_argument("--images", type=int, default=4000, help="training images of the glyphs")
+    parser.add_argument("--images", type=int, default=20_000, help="training images of the glyphs")
     parser.add_argument("--readers", type=int, default=20_000, help="images that the reader learns from")
     parser.add_argument("--epochs", type=int, default=8, help="of the reader")
     parser.add_argument("--count", type=int, default=2000, help="samples that are read")

@@ -23,6 +23,7 @@ from lit_gans.families.writing import Writing as Writing
 from lit_gans.networks.base import Backbone
 from lit_gans.networks.base import TranslationBackbone
 from lit_gans.networks.sequences import SequenceBackbone
+from lit_gans.networks.wrappers import Conditioning
 from lit_gans.optim import Adam
 from lit_gans.optim import TextAdam
 from lit_gans.optim import WarmUp
@@ -253,6 +254,7 @@ class CaptionGAN(_CaptionGAN, LatentGAN, metaclass=ABCMeta):
         *,
         text_shape: tuple[int, int] | None = None,
         text_encoder: SequenceBackbone | nn.Module | None = None,
+        conditioning: Conditioning | None = None,
         text_width: int = 128,
         negatives: Negatives = "hard",
         backbone: Backbone | None = None,

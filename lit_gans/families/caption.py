@@ -15,8 +15,10 @@ from lit_gans.families.latent import LatentGAN
 from lit_gans.latents.paths import Mode, draw, path
 from lit_gans.networks.base import evaluating
 from lit_gans.networks.captions import MatchingDiscriminator, ReadingGenerator, SentenceReader
+from lit_gans.networks.layers import NORMS
 from lit_gans.networks.recurrent import RecurrentBackbone
 from lit_gans.networks.sequences import SequenceBackbone
+from lit_gans.networks.wrappers import Conditioning
 
 TextEncoder = Callable[[list[str]], Any]
 Negatives = Literal["hard", "any"]
@@ -40,6 +42,8 @@ class CaptionGAN(FirstCaptions, LatentGAN):
         text_shape: (length, size of the vocabulary) of the captions; the command line takes it from the data.
         text_encoder: what reads: a kind of network that is trained along, by default a bidirectional GRU of width 64,
             or a frozen module that maps a list of N texts to vectors (N, D).
+        conditioning: how the generator is told: ``norm``, by the gains and shifts of its norm layers, which it is by
+            default if it has some; or ``input``, beside its noise, as in the papers.
         text_width: size of a condition where the reader does not say it: for a frozen ``text_encoder``.
         negatives: which wrong sentence a real image gets: ``hard``, of the batch's other sentences the one that shares
             most words with its own, so that the discriminator has to look at every word; or ``any``, that of the next
@@ -48,7 +52,8 @@ class CaptionGAN(FirstCaptions, LatentGAN):
             `MatchingDiscriminator`, or has the same methods.
 
     Raises:
-        UsageError: if there is no ``text_shape``, a network does not read, or ``negatives`` is neither.
+        UsageError: if there is no ``text_shape``, a network does not read, or ``negatives`` or ``conditioning`` is
+            neither.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("image", "tokens")
@@ -63,6 +68,7 @@ class CaptionGAN(FirstCaptions, LatentGAN):
         *,
         text_shape: tuple[int, int] | None = None,
         text_encoder: SequenceBackbone | nn.Module | None = None,
+        conditioning: Conditioning | None = None,
         text_width: int = 128,
         negatives: Negatives = "hard",
         **latent: Any,
@@ -70,12 +76,15 @@ class CaptionGAN(FirstCaptions, LatentGAN):
         at_least(1, text_width=text_width)
         if negatives not in get_args(Negatives):
             raise UsageError(f"negatives must be 'hard' or 'any', got {negatives!r}")
+        if conditioning is not None and conditioning not in get_args(Conditioning):
+            raise UsageError(f"conditioning must be 'input' or 'norm', got {conditioning!r}")
         if text_shape is None:
             raise UsageError(
                 f"{one(self)} needs text_shape, (length, size of the vocabulary) of the captions; pass it, "
                 "or use a data set that has captions, with data.tokens 'words'"
             )
         self.text_width, self.negatives, self._texts = text_width, negatives, tuple(text_shape)
+        self.conditioning = conditioning
         self._reading = (text_encoder,)  # a module cannot be an attribute yet
         super().__init__(text_shape=text_shape, **latent)
         self.text_encoder = text_encoder.requires_grad_(False) if isinstance(text_encoder, nn.Module) else None
@@ -110,9 +119,18 @@ class CaptionGAN(FirstCaptions, LatentGAN):
         return nn.Sequential(project, nn.LayerNorm(self.text_width, elementwise_affine=False)), self.text_width
 
     def make_generator(self) -> nn.Module:
-        """The backbone's generator, which gets the condition together with its noise."""
+        """The backbone's generator, which is told the condition."""
         reader, size = self.make_reader()
-        return ReadingGenerator(reader, self.drawing_from(self.noise_size + size), size)
+        generator, conditioning = self.tellable(self.drawing_from, size)
+        return ReadingGenerator(reader, generator, size, conditioning)
+
+    def tellable(self, make: Callable[[int], nn.Module], size: int) -> tuple[nn.Module, Conditioning]:
+        """A generator that can be told a condition of a size, and how; ``make`` makes one of the size of its input."""
+        if self.conditioning != "input":
+            generator = make(self.noise_size)
+            if self.conditioning == "norm" or any(isinstance(module, NORMS) for module in generator.modules()):
+                return generator, "norm"
+        return make(self.noise_size + size), "input"
 
     def make_discriminator(self) -> nn.Module:
         """The backbone's discriminator, whose features are judged together with the condition."""

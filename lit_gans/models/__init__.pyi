@@ -52,6 +52,7 @@ from lit_gans.networks.base import Backbone
 from lit_gans.networks.base import Discriminator
 from lit_gans.networks.base import TranslationBackbone
 from lit_gans.networks.sequences import SequenceBackbone
+from lit_gans.networks.wrappers import Conditioning
 from lit_gans.optim import Adam
 from lit_gans.optim import AdamWithoutMomentum
 from lit_gans.optim import RMSprop
@@ -1114,6 +1115,7 @@ class DFGAN(_DFGAN):
         optimizer: OptimizerCallable | str = AdamWithoutMomentum,
         text_shape: tuple[int, int] | None = None,
         text_encoder: SequenceBackbone | nn.Module | None = None,
+        conditioning: Conditioning | None = None,
         text_width: int = 128,
         negatives: Negatives = "hard",
         backbone: Backbone | None = None,
@@ -1146,6 +1148,7 @@ class GANCLS(_GANCLS):
         *,
         text_shape: tuple[int, int] | None = None,
         text_encoder: SequenceBackbone | nn.Module | None = None,
+        conditioning: Conditioning | None = None,
         text_width: int = 128,
         negatives: Negatives = "hard",
         backbone: Backbone | None = None,
@@ -1265,6 +1268,7 @@ class StackGAN(_StackGAN):
         blocks: int = 2,
         text_shape: tuple[int, int] | None = None,
         text_encoder: SequenceBackbone | nn.Module | None = None,
+        conditioning: Conditioning | None = None,
         text_width: int = 128,
         negatives: Negatives = "hard",
         backbone: Backbone | None = None,

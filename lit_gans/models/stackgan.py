@@ -1,6 +1,7 @@
 """The game in two stages: a small image from a sentence, then a larger one from that image and the sentence."""
 
 import warnings
+from functools import partial
 from typing import Any, Literal, cast
 
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generat
 from lit_gans.models.gancls import halved
 from lit_gans.networks.captions import MatchingDiscriminator
 from lit_gans.networks.stacked import Refiner, StackedGenerator
+from lit_gans.networks.wrappers import ConditionalGenerator
 from lit_gans.penalties import zero_centered
 from lit_gans.precision import full
 
@@ -97,11 +99,10 @@ class StackGAN(CaptionGAN):
     def make_generator(self) -> nn.Module:
         """The backbone's generator of small images, and the second stage's."""
         reader, size = self.make_reader()
-        first = self.backbone.generator(self.small_shape, self.noise_size + self.augmentation)
+        first, conditioning = self.tellable(partial(self.backbone.generator, self.small_shape), self.augmentation)
+        first = ConditionalGenerator(first, self.augmentation, conditioning)
         refiner = Refiner(self.shape, self.factor, self.augmentation, **self._refiner)
-        generator = StackedGenerator(reader, first, refiner, size, self.augmentation)
-        generator.latent_dim = self.noise_size
-        return generator
+        return StackedGenerator(reader, first, refiner, size, self.augmentation)
 
     def make_discriminator(self) -> nn.Module:
         """The backbone's discriminator of small images."""

@@ -46,6 +46,8 @@ class Discriminator(nn.Module):
     judge: nn.Module
     #: the number of features of an image
     size: int
+    #: the number of places of a map that the features are of: (N, channels * places), all places of a channel together
+    places: int = 1
     #: the norm of this network, so that a head beside ``judge`` can have the same
     norm: Norm = "none"
 

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_gans.networks.base import Discriminator, size_of
@@ -71,10 +71,12 @@ class MatchingDiscriminator(Discriminator):
 
     def __init__(self, reader: nn.Module, discriminator: nn.Module, size: int, hidden: int = 256) -> None:
         super().__init__()
-        features = size_of(discriminator)
+        self.places = getattr(discriminator, "places", 1)
+        features = size_of(discriminator) // self.places
         self.reader, self.discriminator = reader, cast(Discriminator, discriminator)
         self.discriminator.judge = nn.Identity()  # its place is taken by the layers that see the sentence too
-        self.judge = nn.Sequential(nn.Linear(features + size, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1))
+        self.see, self.hear = nn.Linear(features, hidden), nn.Linear(size, hidden, bias=False)
+        self.judge = nn.Linear(self.places * hidden, 1)
         self.compare = nn.Linear(size, features, bias=False)
 
     def read(self, text: Tensor) -> Tensor:
@@ -83,11 +85,12 @@ class MatchingDiscriminator(Discriminator):
 
     def forward(self, image: Tensor, *texts: Tensor) -> Tensor | tuple[Tensor, ...]:  # type: ignore[override]
         """Images (N, C, H, W) with sentences (N, size) to scores (N,); with several sentences, scores for each."""
-        seen = self.discriminator.features(image)
+        seen = self.discriminator.features(image).unflatten(1, (-1, self.places)).transpose(1, 2)
         scores = tuple(self._score(seen, text.to(seen)) for text in texts)
         return scores[0] if len(scores) == 1 else scores
 
     def _score(self, seen: Tensor, text: Tensor) -> Tensor:
-        """Features (N, features) and sentences (N, size) to scores (N,)."""
-        together = (seen * self.compare(text)).sum(1) / seen.shape[1] ** 0.5
-        return self.judge(torch.cat([seen, text], 1)).squeeze(1) + together
+        """Features (N, places, features) and sentences (N, size) to scores (N,)."""
+        both = F.leaky_relu(self.see(seen) + self.hear(text).unsqueeze(1), 0.2)  # (N, places, hidden)
+        together = (seen.sum(1) * self.compare(text)).sum(1) / (self.places * seen.shape[2]) ** 0.5
+        return self.judge(both.flatten(1)).squeeze(1) + together

@@ -119,6 +119,7 @@ class DCGANDiscriminator(Discriminator):
         flat = channels * (height >> n) * (image_width >> n)
         self.layers = nn.Sequential(*layers, nn.Flatten(), *dense_layers(flat, dense, norm, nn.LeakyReLU(0.2)))
         self.size, self.norm = dense or flat, norm
+        self.places = 1 if dense else flat // channels
         self.judge = nn.Linear(self.size, outputs)
         initialise(self, norm)
         reparametrise(self, norm)

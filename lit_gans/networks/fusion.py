@@ -130,7 +130,8 @@ class FusionDiscriminator(Discriminator):
         )
         self.shortcuts = nn.ModuleList(nn.Conv2d(i, o, 1) if i != o else nn.Identity() for i, o in pairwise(plan))
         self.gains = nn.Parameter(torch.zeros(n))
-        self.size = plan[-1] * (height >> n) * (image_width >> n)
+        self.places = (height >> n) * (image_width >> n)
+        self.size = plan[-1] * self.places
         self.judge = nn.Linear(self.size, outputs)
         self.to(memory_format=torch.channels_last)
 

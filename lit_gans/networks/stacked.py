@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lit_gans.networks.base import Generator
 from lit_gans.networks.layers import crop, norm_layers
 from lit_gans.networks.resnet import ResidualBlock
+from lit_gans.networks.wrappers import ConditionalGenerator
 from lit_gans.precision import full
 
 _INSIDE = 0.999  # of the range of tanh, so that its inverse is finite
@@ -91,7 +92,7 @@ class StackedGenerator(Generator):
 
     Args:
         reader: see `ReadingGenerator`.
-        first: a network from vectors (N, latent_dim + outputs) to small images.
+        first: a network from noise (N, latent_dim) and conditions (N, outputs) to small images.
         refiner: the second stage; its sentences are vectors of size ``outputs``.
         size: of the reader's vectors.
         outputs: size of the vectors that each stage's `ConditioningAugmentation` makes of them.
@@ -99,9 +100,9 @@ class StackedGenerator(Generator):
 
     def __init__(self, reader: nn.Module, first: nn.Module, refiner: Refiner, size: int, outputs: int) -> None:
         super().__init__()
-        self.reader, self.first, self.refiner = reader, cast(Generator, first), refiner
+        self.reader, self.first, self.refiner = reader, cast(ConditionalGenerator, first), refiner
         self.augmentations = nn.ModuleList(ConditioningAugmentation(size, outputs) for _ in range(2))
-        self.latent_dim = self.first.latent_dim - outputs
+        self.latent_dim = self.first.latent_dim
 
     def read(self, text: Tensor) -> Tensor:
         """Tokens (N, T), or the vectors (N, D) of a frozen encoder, to the condition (N, size)."""
@@ -121,7 +122,7 @@ class StackedGenerator(Generator):
         """(N, latent_dim) and (N, size) to the images (N, C, H, W) in [-1, 1] of a stage."""
         frozen = stage == 2 and self.training
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-            small = self.first(torch.cat([noise, self.augmentations[0](text).to(noise)], 1))
+            small = self.first(noise, self.augmentations[0](text))
         if stage == 1:
             return small
         return self.refiner(small, self.augmentations[1](text.detach() if frozen else text))

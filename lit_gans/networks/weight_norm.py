@@ -188,7 +188,8 @@ class WeightNormDiscriminator(Discriminator):
             layers += [normalised(nn.Conv2d(channels, features, 4, 2, 1, bias=False)), TPReLU(features)]
             channels = features
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.size = channels * (height >> n) * (image_width >> n)
+        self.places = (height >> n) * (image_width >> n)
+        self.size = channels * self.places
         self.judge = normalised(nn.Linear(self.size, outputs), affine=True)
         self.to(memory_format=torch.channels_last)
 

@@ -11,9 +11,10 @@ from lit_gans.families import CaptionGAN
 from lit_gans.families.caption import nearest_others
 from lit_gans.losses import hinge_discriminator
 from lit_gans.models.gancls import halved
-from lit_gans.networks import SentenceTransformers
+from lit_gans.networks import FusionBackbone, SentenceTransformers
 from lit_gans.networks.fusion import Affine, FusionBlock
 from lit_gans.networks.stacked import ConditioningAugmentation
+from lit_gans.networks.wrappers import ConditionalNorm
 from lit_gans.penalties import matching_aware
 
 ONE, OTHER = "a small red one on blue", "a large white zero on cyan"
@@ -32,6 +33,44 @@ def batch_of(model, texts):
     model._take_vocabularies(data.vocabularies, "test")
     image = torch.rand(len(texts), *model.shape) * 2 - 1
     return model.receive({"image": image, "tokens": model.encode_text(texts)})
+
+
+# -------------------------------------------------------------------- how players are told
+
+
+@pytest.mark.parametrize("cls", [GANCLS, StackGAN])
+def test_norm_layers_are_told_the_sentence_where_there_are_some(cls):
+    """At first they pass over it; in the networks without a norm it stands beside the noise."""
+    told, beside = small(cls), small(cls, conditioning="input")
+    noise = torch.randn(1, told.noise_size).expand(2, -1)
+    text = torch.randn(2, 8)
+    for model, same in ((told, True), (beside, False)):
+        images = model.generator.eval()(noise, text)[:, 0]
+        assert torch.equal(images[0], images[1]) == same
+    for norm in (module for module in told.modules() if isinstance(module, ConditionalNorm)):
+        nn.init.normal_(norm.shift.weight)
+    images = told.generator(noise, text)
+    assert not torch.equal(images[0], images[1])
+    assert small(cls, backbone=FusionBackbone(width=4)).sample(2, seed=0).shape[0] == 2
+
+
+def test_norm_layers_that_there_are_not():
+    fusion = FusionBackbone(width=4)
+    refused(lambda: small(DFGAN, backbone=fusion, conditioning="norm"), "FusionGenerator has none", "'input'")
+    refused(lambda: small(DFGAN, backbone=fusion, conditioning="both"), "conditioning must be 'input' or 'norm', got 'both'")
+
+
+def test_the_places_of_a_map_are_judged_alike_before_they_are_judged_together():
+    """Features of one place are those of any other, so that a figure may stand anywhere."""
+    judge = small(GANCLS).discriminator
+    text, seen = torch.randn(1, 8), torch.zeros(1, judge.places, judge.see.in_features)
+    assert judge.places > 1
+    nn.init.ones_(judge.judge.weight)
+    scores = []
+    for place in (0, judge.places - 1):
+        seen.zero_()[:, place] = 1
+        scores.append(judge._score(seen, text))
+    torch.testing.assert_close(*scores)
 
 
 # -------------------------------------------------------------------- equations
@@ -100,7 +139,7 @@ def test_the_penalty_does_not_train_the_reader_and_refuses_batch_norm():
     text = model.discriminator.read(batch["text"])
     matching_aware(model.discriminator, batch["image"], text).backward()
     assert all(p.grad is None for p in model.discriminator.reader.parameters())
-    assert model.discriminator.judge[0].weight.grad.abs().sum() > 0
+    assert model.discriminator.judge.weight.grad.abs().sum() > 0
     refused(lambda: small(DFGAN, backbone=DCGANBackbone(width=4, discriminator_norm="batch")), "batch norm")
 
 
