@@ -2,7 +2,7 @@
 
 All of them run with autocast switched off, in the type of the network's weights, which is float32 as a rule: a penalty
 differentiates a gradient, which in bfloat16 is wrong by about a twentieth; the gradients of weights that it leads to
-have the run's precision. They need double backward, so the network that they are given must not be compiled. Plain
+have the run's precision. They need double backward, so a compiled network runs as it was before that. Plain
 convolutions in it, whoever wrote it, get their derivatives from `CheapSecondDerivative`.
 """
 
@@ -159,7 +159,8 @@ def _gradient(discriminator: Network, points: Tensor) -> tuple[Tensor, Tensor]:
     """The outputs, and the gradient of their sum with respect to ``points`` with a graph through it."""
     with torch.autocast(points.device.type, enabled=False), torch.enable_grad():
         points = points.requires_grad_()
-        with CheapSecondDerivative() as convolutions:
+        # a compiled network has no second derivative
+        with torch.compiler.set_stance("force_eager"), CheapSecondDerivative() as convolutions:
             outputs = _scores(discriminator(points))
         with convolutions.of_images_alone():
             (gradient,) = torch.autograd.grad(outputs.sum(), points, create_graph=True)
