@@ -20,6 +20,7 @@ from lit_gans.core.gradients import parameters_of, reduce_gradients
 from lit_gans.core.players import PLAYERS as PLAYERS
 from lit_gans.core.regularised import Fake as Fake
 from lit_gans.core.regularised import Regularised
+from lit_gans.core.scalers import Scalers
 from lit_gans.errors import UsageError, at_least
 from lit_gans.losses import Terms
 from lit_gans.optim import Adam
@@ -125,6 +126,7 @@ class BaseGAN(Regularised):
         self.augment = self._augmentation(augment, augment_p, augment_target)
         self.compiled = compiled
         self._attached: Attached | None = None
+        self._scalers = Scalers()
         self._moved: set[str] = set()  # players whose first move of this run is done
 
     # ---------------------------------------------------------------- a family and a variant write these
@@ -194,6 +196,17 @@ class BaseGAN(Regularised):
             for part in network.values() if isinstance(network, nn.ModuleDict) else (network,):
                 part.compile()
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Also adds the scale of each player's gradients, in float16."""
+        super().on_save_checkpoint(checkpoint)
+        if scales := self._scalers.state_dict():
+            checkpoint["scalers"] = scales
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Also takes the scale of each player's gradients."""
+        super().on_load_checkpoint(checkpoint)
+        self._scalers.load_state_dict(checkpoint.get("scalers", {}))
+
     def training_step(self, batch: Any, batch_idx: int) -> Terms:
         """One batch: a fake, the discriminator's turn, the generator's turn, the average. Not to be overridden.
 
@@ -258,6 +271,7 @@ class BaseGAN(Regularised):
         """One step of a player's optimizer, down the sum of its objective's terms."""
         optimizer = self._optimizers()[self.players.index(player)]
         self._watched.player = player
+        self._scalers.take(self.trainer.precision_plugin, player)
         is_first = player not in self._moved
         self._moved.add(player)
         with self._turn(player):
