@@ -1,8 +1,8 @@
 """Convolutions whose second derivative is cheap, for penalties on slopes.
 
-A convolution is bilinear: in the image x and in the weights w. Its output y(x, w), the gradient of the image i(g, w) for
-a gradient g of the output, and the gradient of the weights k(x, g) are three views of one trilinear form <g, y(x, w)> =
-<i(g, w), x> = <k(x, g), w>. So each one's derivatives are the other two, to any order, and no others are needed:
+A convolution is bilinear: in the image x and in the weights w. Its output y(x, w), the gradient of the image i(g, w)
+for a gradient g of the output, and the gradient of the weights k(x, g) are three views of one trilinear form <g, y(x,
+w)> = <i(g, w), x> = <k(x, g), w>. So each one's derivatives are the other two, to any order, and no others are needed:
 
 - y(x, w): i(g, w) for x, k(x, g) for w;
 - i(g, w), cotangent v: y(v, w) for g, k(v, g) for w;

@@ -60,7 +60,7 @@ class Presence:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             others = sum(_is_locked(path) for path in self._folder.iterdir() if path.name != str(os.getpid()))
-            self._file = Path(self._folder, str(os.getpid())).open("w", encoding="utf-8")
+            self._file = Path(self._folder, str(os.getpid())).open("w", encoding="utf-8")  # noqa: SIM115 (held open)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:  # no place to write, or another user's folder
             return 0

@@ -3,8 +3,8 @@
     python examples/benchmarks/busy.py
     python examples/benchmarks/busy.py --spins default 20000 1000 --seconds 20 --rounds 3
 
-A thread that has done its part waits for the others. It spins: it asks again and again, so that it is there at once when
-it is needed. Where another process wants the core, the thread that works waits for the one that spins.
+A thread that has done its part waits for the others. It spins: it asks again and again, so that it is there at once
+when it is needed. Where another process wants the core, the thread that works waits for the one that spins.
 ``GOMP_SPINCOUNT`` (Linux) says how often a thread asks before it sleeps.
 
 DCGAN at 32x32, batches of 64, as many threads as cores: alone, beside one process that is always busy, and two runs at

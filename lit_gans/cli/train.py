@@ -17,9 +17,9 @@ from lit_gans import checkpoints
 from lit_gans.callbacks import (
     Best,
     CollapseMonitor,
+    Neighbours,
     ProgressBar,
     Quality,
-    Neighbours,
     RateCheck,
     RunReport,
     SampleGrid,

@@ -8,8 +8,8 @@ class Scalers:
     """Gives the precision plugin the scaler of the player whose turn it is.
 
     Gradients of float16 are multiplied by a scale, or they would be rounded to nothing; where they overflow the step is
-    left out and the scale is halved. The players' gradients differ by orders of magnitude, a penalty's most of all: with
-    one scale for both, the overflow of one would take digits from the other.
+    left out and the scale is halved. The players' gradients differ by orders of magnitude, a penalty's most of all:
+    with one scale for both, the overflow of one would take digits from the other.
     """
 
     def __init__(self) -> None:

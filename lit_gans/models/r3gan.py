@@ -75,7 +75,7 @@ class R3GAN(LatentGAN):
         self.penalty_every = penalty_every
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Every real above its fake, flat at both: where they are due, scores and gradients are from one float32 pass."""
+        """Every real above its fake, flat at both; scores and gradients, where due, are from one float32 pass."""
         images = torch.cat([batch["image"], without_autocast(fake)])
         if not self.is_due(self.penalty_every):
             return relativistic_discriminator(*self.discriminator(images).chunk(2))

@@ -57,7 +57,9 @@ def test_norm_layers_are_told_the_sentence_where_there_are_some(cls):
 def test_norm_layers_that_there_are_not():
     fusion = FusionBackbone(width=4)
     refused(lambda: small(DFGAN, backbone=fusion, conditioning="norm"), "FusionGenerator has none", "'input'")
-    refused(lambda: small(DFGAN, backbone=fusion, conditioning="both"), "conditioning must be 'input' or 'norm', got 'both'")
+    refused(
+        lambda: small(DFGAN, backbone=fusion, conditioning="both"), "conditioning must be 'input' or 'norm', got 'both'"
+    )
 
 
 def test_the_places_of_a_map_are_judged_alike_before_they_are_judged_together():
