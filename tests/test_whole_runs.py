@@ -14,21 +14,45 @@ from conftest import assert_equal, run_cli
 from warm import Command
 
 CHECKED = str(Path(__file__).parent / "checked")
-SMALL = ["--data.size=16", "--quality.count=60", "--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"]
-GLYPHS = ["--data=Glyphs", "--data.count=88", "--data.batch_size=10"]  # validation: an odd number of batches
+SMALL = ["--quality.count=60", "--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false"]
+GLYPHS = [
+    "--data=Glyphs",
+    "--data.size=16",
+    "--data.count=88",
+    "--data.batch_size=10",
+]  # validation: an odd number of batches
 FAMILIES = {
     "DCGAN": [*GLYPHS, "--model.backbone.width=4"],
     "CGAN": [*GLYPHS, "--model.backbone.width=4"],
     "VAE": [*GLYPHS, "--model.backbone.width=4"],
     "SGAN": [*GLYPHS, "--model.backbone.width=4"],
-    "Pix2Pix": ["--data=PairedGlyphs", "--data.count=110", "--data.batch_size=4", "--model.backbone.width=4"],
+    "Pix2Pix": [
+        "--data=PairedGlyphs",
+        "--data.size=16",
+        "--data.count=110",
+        "--data.batch_size=4",
+        "--model.backbone.width=4",
+    ],
     "CycleGAN": [
         "--data=UnpairedGlyphs",
+        "--data.size=16",
         "--data.count=50",
         "--data.batch_size=2",
         "--model.backbone.width=4",
         "--model.backbone.blocks=1",
     ],
+}
+TEXTS = {
+    "StackGAN": [
+        "--data=CaptionedGlyphs",
+        "--data.size=16",
+        "--data.count=88",
+        "--data.batch_size=10",
+        "--model.backbone.width=4",
+        "--model.stage_one_steps=3",
+    ],
+    "Seq2Seq": ["--data=NumberPairs", "--data.count=300", "--data.batch_size=16", "--model.backbone.width=8"],
+    "ELECTRA": ["--data=GrammarLines", "--data.count=300", "--data.batch_size=16", "--model.backbone.width=8"],
 }
 pytestmark = pytest.mark.slow
 
@@ -37,7 +61,7 @@ def start(command, name, folder, *flags, devices=1, cold=False):
     """A command with the defaults but for sizes. Of two processes, a rank alone in an exchange is an error."""
     debug = {"TORCH_DISTRIBUTED_DEBUG": "DETAIL"} if devices > 1 else {}
     path = os.pathsep.join([CHECKED, *filter(None, [os.environ.get("PYTHONPATH")])])
-    words = [command, f"--model={name}", *FAMILIES[name], *SMALL, f"--trainer.devices={devices}", *flags]
+    words = [command, f"--model={name}", *(FAMILIES | TEXTS)[name], *SMALL, f"--trainer.devices={devices}", *flags]
     words.append(f"--trainer.default_root_dir={folder}")
     return run_cli(*words, cwd=folder, timeout=600, cold=cold, PYTHONPATH=path, **debug)
 
@@ -79,6 +103,17 @@ def test_two_epochs_with_scores_and_checkpoints(name, devices, tmp_path):
     assert list((run / "samples").glob("step_*.png")) and (run / "config.yaml").is_file()
     if name == "DCGAN" and devices == 2:
         same_scores(run, tmp_path)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_two_epochs_with_texts_on_two_processes(name, tmp_path):
+    run, _ = fit(name, tmp_path, "--trainer.max_epochs=2", devices=2)
+    last, best = (read(run / "checkpoints" / f"{kept}.ckpt") for kept in ("last", "best"))
+    assert 0 < best["global_step"] <= last["global_step"]
+    kinds = [path.suffix for path in (run / "samples").glob("step_*")]
+    assert kinds == [".png" if name == "StackGAN" else ".txt"] * 2
+    done = start("validate", name, tmp_path, f"--ckpt_path={run}/checkpoints/last.ckpt", devices=2)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def same_scores(run, folder):

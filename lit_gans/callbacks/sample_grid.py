@@ -64,7 +64,7 @@ class SampleGrid(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Draws the run's first batch; pairs and domains side by side."""
         silent = not trainer.is_global_zero or trainer.fast_dev_run  # type: ignore[attr-defined]
-        if silent or self.drawn >= 0:  # not batch_idx, which a resumed run may not begin at
+        if silent or seen(pl_module).of_texts or self.drawn >= 0:  # not batch_idx, which a resumed run may not begin at
             return
         self.drawn = trainer.global_step
         try:

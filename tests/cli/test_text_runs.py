@@ -59,6 +59,7 @@ def test_the_base_of_models_without_a_game_is_exported():
 def test_words_of_captions_are_texts_too(ran):
     folder, _ = ran("LanguageModel", "CaptionedGlyphs")
     assert "a " in (folder / "samples" / "real.txt").read_text()
+    assert not (folder / "samples" / "real.png").exists()  # it does not look at the images
 
 
 @pytest.mark.parametrize(
