@@ -44,8 +44,10 @@ class CheapSecondDerivative(TorchFunctionMode):
         x, weight = given["input"], given["weight"]
         if isinstance(given.get("padding"), str) or x.dtype != weight.dtype or x.ndim != sides + 2:
             return func(*args, **(kwargs or {}))
-        sizes = (_each(given.get(name, default), sides) for name, default in zip(_NAMES[3:6], (1, 0, 1), strict=True))
-        return convolve(x, weight, given.get("bias"), *sizes, groups=given.get("groups", 1), within=self)
+        stride, padding, dilation = (
+            _each(given.get(name, default), sides) for name, default in (("stride", 1), ("padding", 0), ("dilation", 1))
+        )
+        return convolve(x, weight, given.get("bias"), stride, padding, dilation, given.get("groups", 1), self)
 
     @contextmanager
     def of_images_alone(self) -> Iterator[None]:
@@ -111,18 +113,17 @@ class _Output(Function):
     """y(x, w), and a bias."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, how: _How
-    ) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, how: _How) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.how = how
         return _at_the_precision(lambda *given: torch.ops.aten.convolution(*given, *how.options), x, weight, bias)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         of_image, of_weight, of_bias, _ = ctx.needs_input_grad
-        found = _gradients(g, *ctx.saved_tensors, ctx.how, (of_image, of_weight and ctx.how.weights))
-        sum_of_each = g.sum([0, *range(2, g.ndim)]) if of_bias and ctx.how.weights else None
+        (x, weight), how = ctx.saved_tensors, ctx.how
+        found = _gradients(g, x, weight, how, (of_image, of_weight and how.weights))
+        sum_of_each = g.sum([0, *range(2, g.ndim)]) if of_bias and how.weights else None
         return *found, sum_of_each, None
 
 
@@ -130,7 +131,7 @@ class _Gradients(Function):
     """i(g, w) and k(x, g), or one of them and none."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, g: Tensor, x: Tensor, weight: Tensor, how: _How, wanted: tuple[bool, bool]
     ) -> tuple[Tensor | None, ...]:
         ctx.set_materialize_grads(False)
@@ -141,7 +142,7 @@ class _Gradients(Function):
         return tuple(tensor if asked else None for tensor, asked in zip(found, wanted, strict=False))
 
     @staticmethod
-    def backward(ctx: Any, v: Tensor | None, u: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, v: Tensor | None, u: Tensor | None) -> tuple[Tensor | None, ...]:
         (g, x, weight), how = ctx.saved_tensors, ctx.how
         for_g, for_x, for_weight, *_ = ctx.needs_input_grad
         of_g = of_x = of_weight = None
