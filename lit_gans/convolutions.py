@@ -11,9 +11,8 @@ w)> = <i(g, w), x> = <k(x, g), w>. So each one's derivatives are the other two, 
 PyTorch's own derivative of the gradients copies and turns its inputs, and computes what is not asked for.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -28,12 +27,8 @@ _NAMES = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
 class CheapSecondDerivative(TorchFunctionMode):
     """Inside it every convolution of any network gets its derivatives from here; their values are the same.
 
-    What is not a plain convolution passes as it is: transposed ones, padding by name, mixed types.
+    What is not a plain convolution passes as it is: transposed ones, padding by name, mixed or complex types, ``vmap``.
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weights = True
 
     def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         """Calls ``func``, or `convolve` in its place."""
@@ -42,41 +37,28 @@ class CheapSecondDerivative(TorchFunctionMode):
             return func(*args, **(kwargs or {}))
         given = {**dict(zip(_NAMES, args, strict=False)), **(kwargs or {})}
         x, weight = given["input"], given["weight"]
-        if isinstance(given.get("padding"), str) or x.dtype != weight.dtype or x.ndim != sides + 2:
+        plain = x.is_floating_point() and x.dtype == weight.dtype and x.ndim == sides + 2
+        if not plain or isinstance(given.get("padding"), str) or torch._C._are_functorch_transforms_active():
             return func(*args, **(kwargs or {}))
         stride, padding, dilation = (
             _each(given.get(name, default), sides) for name, default in (("stride", 1), ("padding", 0), ("dilation", 1))
         )
-        return convolve(x, weight, given.get("bias"), stride, padding, dilation, given.get("groups", 1), self)
-
-    @contextmanager
-    def of_images_alone(self) -> Iterator[None]:
-        """For a first derivative that asks for no gradients of weights, which a function of Python cannot see."""
-        self.weights = False
-        try:
-            yield
-        finally:
-            self.weights = True
+        return convolve(x, weight, given.get("bias"), stride, padding, dilation, given.get("groups", 1))
 
 
 def _each(value: Any, sides: int) -> tuple[int, ...]:
-    values = (value,) if isinstance(value, int) else tuple(value)
+    values = (int(value),) if isinstance(value, Integral) else tuple(map(int, value))
     return values * sides if len(values) == 1 else values
 
 
 @dataclass(frozen=True)
 class _How:
-    """The options of a convolution, and what is asked of it now."""
+    """The options of a convolution."""
 
     stride: tuple[int, ...]
     padding: tuple[int, ...]
     dilation: tuple[int, ...]
     groups: int
-    within: CheapSecondDerivative | None
-
-    @property
-    def weights(self) -> bool:
-        return self.within is None or self.within.weights
 
     @property
     def options(self) -> tuple[Any, ...]:
@@ -91,7 +73,6 @@ def convolve(
     padding: tuple[int, ...],
     dilation: tuple[int, ...],
     groups: int = 1,
-    within: CheapSecondDerivative | None = None,
 ) -> Tensor:
     """A convolution of (N, C, ...) to (N, D, ...) whose derivatives of every order are convolutions.
 
@@ -103,9 +84,8 @@ def convolve(
         padding: of each side.
         dilation: of each side.
         groups: number of groups of channels.
-        within: says whether gradients of weights are asked for.
     """
-    y: Tensor = _Output.apply(x, weight, bias, _How(stride, padding, dilation, groups, within))
+    y: Tensor = _Output.apply(x, weight, bias, _How(stride, padding, dilation, groups))
     return y
 
 
@@ -120,10 +100,10 @@ class _Output(Function):
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
-        of_image, of_weight, of_bias, _ = ctx.needs_input_grad
+        of_image, of_weight, of_bias = (_is_asked_for(ctx, place) for place in range(3))
         (x, weight), how = ctx.saved_tensors, ctx.how
-        found = _gradients(g, x, weight, how, (of_image, of_weight and how.weights))
-        sum_of_each = g.sum([0, *range(2, g.ndim)]) if of_bias and how.weights else None
+        found = _gradients(g, x, weight, how, (of_image, of_weight))
+        sum_of_each = g.sum([0, *range(2, g.ndim)]) if of_bias else None
         return *found, sum_of_each, None
 
 
@@ -160,10 +140,25 @@ def _gradients(g: Tensor, x: Tensor, weight: Tensor, how: _How, wanted: tuple[bo
     return _Gradients.apply(g, x, weight, how, wanted) if any(wanted) else (None, None)
 
 
+def _is_asked_for(ctx: Any, place: int) -> bool:
+    """Whether this pass asks for the gradient of an input, say of weights; a penalty's first asks for images alone.
+
+    PyTorch leaves out what is not asked for in its own functions, and in those of Python only what never needs a
+    gradient.
+    """
+    if not ctx.needs_input_grad[place]:
+        return False
+    node = ctx.next_functions[place][0]
+    try:
+        return bool(torch._C._will_engine_execute_node(node))
+    except RuntimeError:  # a leaf that is asked for by name
+        return True
+
+
 def _at_the_precision(compute: Any, first: Tensor, *others: Tensor | None) -> Any:
     """What ``compute`` gives for tensors of one type, in autocast's type where a backward pass runs under it."""
     device, kept, tensors = first.device.type, first.dtype, (first, *others)
-    if not torch.is_autocast_enabled(device):
+    if kept != torch.float32 or not torch.is_autocast_enabled(device):
         return compute(*tensors)
     with torch.autocast(device, enabled=False):
         found = compute(*(None if t is None else t.to(torch.get_autocast_dtype(device)) for t in tensors))

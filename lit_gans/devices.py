@@ -1,9 +1,12 @@
 """What a run computes on: devices that tell each other what they have, and cores that several runs share."""
 
 import os
+import stat
 import tempfile
+import uuid
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -32,56 +35,84 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def take_threads(count: int) -> int:
-    """Computes with so many threads from here on, unless ``OMP_NUM_THREADS`` says how many; returns how many it is.
+_chosen = {torch.get_num_threads()}  # numbers of threads that nobody else has asked for
 
-    The number changes sums in their last bit, so that it belongs to a run as its seed does.
+
+def take_threads(count: int) -> int:
+    """Computes with so many threads from here on, unless somebody has said how many; returns how many it is.
+
+    The number changes sums in their last bit, so that it belongs to a run as its seed does. ``OMP_NUM_THREADS`` and
+    ``torch.set_num_threads`` say how many.
     """
-    if "OMP_NUM_THREADS" not in os.environ and 1 <= count <= cores():
+    if "OMP_NUM_THREADS" not in os.environ and 1 <= count <= cores() and torch.get_num_threads() in _chosen:
         torch.set_num_threads(count)
+        _chosen.add(count)
     return torch.get_num_threads()
 
 
 class Presence:
     """Tells other runs of this user on this machine, as long as it lives, that this one trains; counts them.
 
-    A file for each process, which is locked: the lock goes with the process, however that ends.
+    A file for each run, which is locked: the lock goes with the process, however that ends.
     """
 
     def __init__(self) -> None:
-        self._file: IO[str] | None = None
-        name = f"lit_gans-{os.getuid()}" if hasattr(os, "getuid") else "lit_gans"
-        self._folder = Path(tempfile.gettempdir(), name, "training")
+        self._file: int | None = None
+        self._path = Path()
 
     def begin(self) -> int:
         """Shows that this run trains; returns how many others do. None are seen where files cannot be locked."""
         if fcntl is None:
             return 0
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            others = sum(_is_locked(path) for path in self._folder.iterdir() if path.name != str(os.getpid()))
-            self._file = Path(self._folder, str(os.getpid())).open("w", encoding="utf-8")  # noqa: SIM115 (held open)
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:  # no place to write, or another user's folder
+            folder = _own_folder()
+            if folder is None:
+                return 0
+            self._show(folder)
+            return sum(_is_locked(path) for path in folder.glob("training-*") if path != self._path)
+        except OSError:  # no place to write
             return 0
-        return others
+
+    def _show(self, folder: Path) -> None:
+        """Makes and locks this run's file; another run that looks may take it away in between."""
+        while self._file is None:
+            self._path = folder / f"training-{uuid.uuid4().hex}"
+            file = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if self._path.exists():
+                self._file = file
+            else:
+                os.close(file)
 
     def end(self) -> None:
         """Takes the sign away."""
         if self._file is not None:
-            Path(self._file.name).unlink(missing_ok=True)
-            self._file.close()
+            self._path.unlink(missing_ok=True)
+            os.close(self._file)
         self._file = None
 
 
+def _own_folder() -> Path | None:
+    """A folder of this user alone for the files of `Presence`; None if somebody else has made one of that name."""
+    folder = Path(tempfile.gettempdir(), f"lit_gans-{os.getuid()}")
+    with suppress(FileExistsError):
+        folder.mkdir(0o700)
+    found = folder.lstat()
+    is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return folder if is_ours else None
+
+
 def _is_locked(path: Path) -> bool:
-    """Whether the process that made a file lives; the file of one that does not is removed."""
+    """Whether the run that made a file lives; the file of one that does not is removed."""
     try:
-        with path.open("r", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink(missing_ok=True)
-    except BlockingIOError:
-        return True
+        file = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
     except OSError:
         return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink(missing_ok=True)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
     return False

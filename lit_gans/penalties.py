@@ -155,13 +155,12 @@ def _scores(outputs: Any) -> Tensor:
     return full(outputs)
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]  # what is compiled has no second derivative
 def _gradient(discriminator: Network, points: Tensor) -> tuple[Tensor, Tensor]:
     """The outputs, and the gradient of their sum with respect to ``points`` with a graph through it."""
     with torch.autocast(points.device.type, enabled=False), torch.enable_grad():
         points = points.requires_grad_()
-        # a compiled network has no second derivative
-        with torch.compiler.set_stance("force_eager"), CheapSecondDerivative() as convolutions:
+        with CheapSecondDerivative():
             outputs = _scores(discriminator(points))
-        with convolutions.of_images_alone():
-            (gradient,) = torch.autograd.grad(outputs.sum(), points, create_graph=True)
+        (gradient,) = torch.autograd.grad(outputs.sum(), points, create_graph=True)
     return outputs, gradient

@@ -1,5 +1,6 @@
 """The derivatives of our convolutions, against numbers and against PyTorch's own."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -112,3 +113,33 @@ def test_under_autocast_the_backward_pass_has_its_precision_and_the_penalty_has_
     assert torch.equal(found[0][0], found[1][0])
     assert not torch.equal(found[0][1], found[1][1])
     torch.testing.assert_close(found[0][1], found[1][1], rtol=0.05, atol=0.02 * float(found[0][1].abs().max()))
+
+
+def test_weights_that_depend_on_the_image_count():
+    class Dynamic(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.make = nn.Linear(3 * 36, 2 * 3 * 9)
+
+        def forward(self, image):
+            kernels = self.make(image.flatten(1)).view(-1, 3, 3, 3)
+            out = torch.conv2d(image.reshape(1, -1, 6, 6), kernels, padding=1, groups=len(image))
+            return out.view(len(image), -1).square().sum(1)
+
+    network, images = Dynamic(), torch.randn(4, 3, 6, 6)
+    points = images.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(network(points).sum(), points)
+    torch.testing.assert_close(scores_and_slopes(network, images)[1], gradient.square().flatten(1).sum(1))
+
+
+@pytest.mark.parametrize("kind", ["complex", "vmap", "numpy's integers"])
+def test_other_convolutions_pass(kind):
+    x, weight = torch.randn(2, 3, 6, 6), torch.randn(4, 3, 3, 3)
+    with CheapSecondDerivative():
+        if kind == "complex":
+            found, expected = torch.conv2d(x * 1j, weight * 1j), -torch.conv2d(x, weight).to(torch.complex64)
+        elif kind == "vmap":
+            found, expected = torch.vmap(lambda each: torch.conv2d(each[None], weight)[0])(x), torch.conv2d(x, weight)
+        else:
+            found, expected = torch.conv2d(x, weight, stride=np.int64(2)), torch.conv2d(x, weight, stride=2)
+    torch.testing.assert_close(found, expected)

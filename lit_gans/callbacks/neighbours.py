@@ -27,7 +27,8 @@ class Neighbours(Callback):
     """
 
     def __init__(self) -> None:
-        self._presence, self._resumed = Presence(), False
+        self._presence = Presence()
+        self._threads: int | None = None  # before the run
         self._times: list[float] = []
         self._usual: float | None = None
         self._last, self._said = 0.0, False
@@ -36,17 +37,23 @@ class Neighbours(Callback):
         """Takes the run's part of the cores."""
         if stage != "fit" or trainer.strategy.root_device.type != "cpu" or trainer.local_rank:
             return
-        others = self._presence.begin()
+        self._threads, others = torch.get_num_threads(), self._presence.begin()
         if others and trainer.world_size == 1:
             take_threads(min(torch.get_num_threads(), max(1, cores() // (others + 1))))
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Leaves the cores to others."""
-        self._presence.end()
+        self._leave()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Leaves the cores to others."""
+        self._leave()
+
+    def _leave(self) -> None:
         self._presence.end()
+        if self._threads is not None:
+            take_threads(self._threads)
+        self._threads = None
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Notes the time."""
@@ -75,4 +82,7 @@ class Neighbours(Callback):
 
 def _load() -> float:
     """How many processes want to compute; 0 where the system does not say it."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return 0.0

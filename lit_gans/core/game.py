@@ -199,7 +199,8 @@ class BaseGAN(Regularised):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Also adds the scale of each player's gradients, in float16."""
         super().on_save_checkpoint(checkpoint)
-        if scales := self._scalers.state_dict():
+        scales = {} if self._trainer is None else self._scalers.state_dict(self.trainer.precision_plugin)
+        if scales:
             checkpoint["scalers"] = scales
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -275,7 +276,7 @@ class BaseGAN(Regularised):
         is_first = player not in self._moved
         self._moved.add(player)
         with self._turn(player):
-            with first_move(self, player) if is_first else nullcontext():
+            with first_move(self, player) if is_first else nullcontext(), self._as_written(is_first):
                 terms = checked_terms(player, objective(batch, fake))
             # a stack: sum() would begin with an integer and add one term after the other, a kernel each
             loss = torch.stack([full(term) for term in terms.values()]).sum()
@@ -289,6 +290,10 @@ class BaseGAN(Regularised):
                 loss = torch.stack([*terms.values()]).sum()
             optimizer.step(refusing_closure(optimizer) if is_first else None)
         return {f"{player}/{name}": term.detach() for name, term in {**terms, "loss": loss}.items()}
+
+    def _as_written(self, is_first: bool) -> Any:
+        """While it lasts, compiled players run as they were: hooks that look at a first move see nothing else."""
+        return torch.compiler.set_stance("force_eager") if self.compiled and is_first else nullcontext()
 
     @contextmanager
     def _turn(self, player: str) -> Iterator[None]:

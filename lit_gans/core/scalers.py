@@ -3,6 +3,8 @@
 from copy import deepcopy
 from typing import Any
 
+_OWN = "scalers_of_players"  # an attribute of the plugin, since scales belong to a run
+
 
 class Scalers:
     """Gives the precision plugin the scaler of the player whose turn it is.
@@ -13,23 +15,24 @@ class Scalers:
     """
 
     def __init__(self) -> None:
-        self._own: dict[str, Any] = {}
         self._saved: dict[str, dict[str, Any]] = {}
 
     def take(self, plugin: Any, player: str) -> None:
         """Makes the player's scaler the plugin's, if that has one; a new one begins as the plugin's was."""
         if getattr(plugin, "scaler", None) is None:
             return
-        if player not in self._own:
-            self._own[player] = deepcopy(plugin.scaler)
+        own = vars(plugin).setdefault(_OWN, {})
+        if player not in own:
+            own[player] = deepcopy(plugin.scaler)
             if player in self._saved:
-                self._own[player].load_state_dict(self._saved[player])
-        plugin.scaler = self._own[player]
+                own[player].load_state_dict(self._saved.pop(player))
+        plugin.scaler = own[player]
 
-    def state_dict(self) -> dict[str, dict[str, Any]]:
+    @staticmethod
+    def state_dict(plugin: Any) -> dict[str, dict[str, Any]]:
         """The state of every player's scaler; empty where nothing is scaled."""
-        return {player: scaler.state_dict() for player, scaler in self._own.items()}
+        return {player: scaler.state_dict() for player, scaler in vars(plugin).get(_OWN, {}).items()}
 
     def load_state_dict(self, state: dict[str, dict[str, Any]]) -> None:
-        """Goes on with saved states from each player's next turn."""
-        self._own, self._saved = {}, state
+        """Goes on with saved states from each player's first turn under a plugin."""
+        self._saved = dict(state)

@@ -96,11 +96,10 @@ class StyleGAN2(LatentGAN):
         network = self.styles("path_length")
         with torch.autocast(self.device.type, enabled=False), torch.enable_grad():
             style = network.mapping(self.draw_noise(n))  # (n, style_dim)
-            with CheapSecondDerivative() as convolutions:
+            with CheapSecondDerivative():
                 image = network.synthesis(style)  # (n, C, H, W)
             y = torch.randn_like(image) / (image.shape[2] * image.shape[3]) ** 0.5
-            with convolutions.of_images_alone():
-                (slope,) = torch.autograd.grad((image * y).sum(), style, create_graph=True)
+            (slope,) = torch.autograd.grad((image * y).sum(), style, create_graph=True)
         return slope.norm(dim=1)
 
     def styles(self, option: str) -> StyleGenerator:

@@ -70,13 +70,13 @@ class UnrolledGAN(LatentGAN):
         """Real against fake."""
         return self._judge(self.discriminator, batch, fake)
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # as what is compiled has no second derivative
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Be called real by the discriminator after K more steps."""
         if not self.unrolled_steps:
             return non_saturating_generator(self.discriminator(fake))
         fake, optimizer = without_autocast(fake), self._optimizers()[1].optimizer
         inner = fake if self.second_order else fake.detach()
-        # a compiled network has no second derivative
         with torch.autocast(fake.device.type, enabled=False), torch.compiler.set_stance("force_eager"):
 
             def loss(network: Network) -> Tensor:

@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 from conftest import fit, glyphs, small
+from lightning.pytorch import Callback
 
 from lit_gans import DCGAN, Trainer
 from lit_gans.callbacks import Neighbours, neighbours
@@ -23,9 +24,25 @@ def threads(monkeypatch, tmp_path):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("lit_gans.devices.cores", lambda: 4)
     monkeypatch.setattr(neighbours, "cores", lambda: 4)
+    monkeypatch.setattr("lit_gans.devices._chosen", {4})
     torch.set_num_threads(4)
     yield torch.get_num_threads
     torch.set_num_threads(before)
+
+
+class Counted(Callback):
+    """How many threads a run computes with."""
+
+    def on_train_batch_start(self, *_):
+        self.threads = torch.get_num_threads()
+
+
+def run(folder, **options):
+    """The number of threads of a run; they are as many as before after it."""
+    before, counted = torch.get_num_threads(), Counted()
+    fit(folder, small(DCGAN), callbacks=[counted, Neighbours()], **options)
+    assert torch.get_num_threads() == before
+    return counted.threads
 
 
 def other(tmp_path):
@@ -42,46 +59,65 @@ def other(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="runs do not see each other")
 def test_a_run_takes_its_part_of_the_cores(threads, tmp_path, capsys):
-    fit(tmp_path / "0", model := small(DCGAN), max_steps=1, callbacks=[Neighbours()])
-    assert threads() == 4
+    assert run(tmp_path / "0", max_steps=1) == 4
     first, seen = other(tmp_path)
     assert seen == 0
     second, seen = other(tmp_path)
     assert seen == 1
-    Trainer(max_steps=1, accelerator="cpu", folder=False, enable_progress_bar=False).fit(model, glyphs())
-    assert threads() == 1 and "cpu, precision 32-true, 1 thread\n" in capsys.readouterr().out
-    torch.set_num_threads(4)
+    own = Trainer(max_steps=1, accelerator="cpu", folder=False, enable_progress_bar=False)
+    own.fit(small(DCGAN), glyphs())
+    assert "cpu, precision 32-true, 1 thread\n" in capsys.readouterr().out
     second.communicate("\n")
-    fit(tmp_path / "1", small(DCGAN), max_steps=1, callbacks=[Neighbours()])
-    assert threads() == 2
+    assert run(tmp_path / "1", max_steps=1) == 2
     first.kill()  # its sign goes with it
     first.wait()
-    torch.set_num_threads(4)
-    fit(tmp_path / "2", small(DCGAN), max_steps=1, callbacks=[Neighbours()])
-    assert threads() == 4
+    assert run(tmp_path / "2", max_steps=1) == 4
+    assert not list(tmp_path.glob("lit_gans-*/training-*"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="runs do not see each other")
-def test_who_says_how_many_threads_gets_them(threads, tmp_path, monkeypatch):
+@pytest.mark.parametrize("how", ["OMP_NUM_THREADS", "set_num_threads"])
+def test_who_says_how_many_threads_gets_them(how, threads, tmp_path, monkeypatch):
     process, _ = other(tmp_path)
-    monkeypatch.setenv("OMP_NUM_THREADS", "4")
-    fit(tmp_path, small(DCGAN), max_steps=1, callbacks=[Neighbours()])
-    assert threads() == 4
+    if how == "OMP_NUM_THREADS":
+        monkeypatch.setenv(how, "4")
+    else:
+        torch.set_num_threads(3)
+    assert run(tmp_path / "own", max_steps=1) == (4 if how == "OMP_NUM_THREADS" else 3)
     process.communicate("\n")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="runs do not see each other")
+@pytest.mark.parametrize("kind", ["a link", "open to others", "a file"])
+def test_a_folder_that_somebody_else_has_made_is_left_alone(kind, threads, tmp_path):
+    folder, precious = tmp_path / f"lit_gans-{os.getuid()}", tmp_path / "precious"
+    precious.mkdir()
+    (precious / "training-thesis").write_text("mine")
+    if kind == "a link":
+        folder.symlink_to(precious)
+    elif kind == "a file":
+        folder.write_text("mine")
+    else:
+        folder.mkdir()
+        folder.chmod(0o777)
+        (folder / "training-x").symlink_to(precious / "training-thesis")
+    presence = Presence()
+    assert presence.begin() == 0
+    presence.end()
+    assert (precious / "training-thesis").read_text() == "mine" and len(list(precious.iterdir())) == 1
+
+
 def test_the_number_of_threads_is_kept_and_goes_on(threads, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("lit_gans.devices._chosen", {3, 4})
     torch.set_num_threads(3)
-    checkpoint = fit(tmp_path, small(DCGAN), max_steps=1)
-    assert checkpoint["run"]["threads"] == 3
+    assert run(tmp_path, max_steps=1) == 3
     path = tmp_path / "checkpoints" / "last.ckpt"
+    assert torch.load(path, weights_only=True)["run"]["threads"] == 3
     torch.set_num_threads(4)
-    fit(tmp_path, small(DCGAN), max_steps=2, ckpt_path=path)
-    assert threads() == 3 and "threads" not in capsys.readouterr().err
+    assert run(tmp_path, max_steps=2, ckpt_path=path) == 3 and "threads" not in capsys.readouterr().err
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     torch.set_num_threads(2)
-    fit(tmp_path, small(DCGAN), max_steps=3, ckpt_path=path)
-    assert threads() == 2
+    assert run(tmp_path, max_steps=3, ckpt_path=path) == 2
     assert f"the number of threads was 3 in {path} and is now 2" in capsys.readouterr().err
 
 

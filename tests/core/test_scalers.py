@@ -55,3 +55,11 @@ def test_a_penalty_and_clipping_see_the_gradient_without_its_scale(tmp_path):
         norms[name] = {player: float(norm) for player, norm in model.gradient_norms.items()}
     for player, norm in norms["full"].items():
         assert abs(norms["half"][player] - norm) < 0.05 * norm
+
+
+def test_another_run_has_its_own_scales(tmp_path):
+    model = small(DCGAN)
+    fit(tmp_path / "first", model, max_steps=4, plugins=half())
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=100)
+    other = fit(tmp_path / "other", model, max_steps=2, plugins=[MixedPrecision("16-mixed", "cpu", scaler=scaler)])
+    assert [state["scale"] for state in other["scalers"].values()] == [1024.0, 1024.0]

@@ -31,6 +31,8 @@ KINDS = {
     "ties": lambda n, d, seed: torch.randint(0, 3, (n, d), generator=torch.Generator().manual_seed(seed)).double(),
     "far from 0": lambda n, d, seed: draw(n, d, seed=seed) * 1e-3 + 1e4,
     "an outlier": lambda n, d, seed: torch.cat([draw(n - 1, d, seed=seed), torch.full((1, d), 1e8).double()]),
+    "clusters": lambda n, d, seed: draw(4, d)[torch.arange(n) % 4] + 1e-5 * draw(n, d, seed=seed),
+    "one that explodes": lambda n, d, seed: torch.cat([draw(n - 1, d, seed=seed), torch.full((1, d), 1e30).double()]),
     "all the same": lambda n, d, seed: torch.full((n, d), 1 / 3).double(),
 }
 
@@ -81,6 +83,15 @@ def test_both_ways_at_once_are_each_way_alone(kind):
 
 def _order(pairs):
     return (pairs[:, 0] * 10_000 + pairs[:, 1]).argsort()
+
+
+def test_autocast_changes_nothing():
+    points, others = draw(300, 64), draw(400, 64, seed=1)
+    radii = kth_distance(others, None, 3)
+    expected = hits(points, others, radii)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(kth_distance(others, None, 3), radii)
+        assert torch.equal(hits(points, others, radii), expected)
 
 
 def test_an_allowed_lower_precision_of_products_changes_nothing():
