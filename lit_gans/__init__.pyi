@@ -327,6 +327,7 @@ class BaseGAN(_BaseGAN, metaclass=ABCMeta):
         augment: Sequence[str] | str = (),
         augment_p: float | None = None,
         augment_target: float | None = None,
+        compiled: bool = False,
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         num_classes: int | None = None,

@@ -1,8 +1,9 @@
 """Gradient penalties and feature penalties as pure functions.
 
 All of them run with autocast switched off, in the type of the network's weights, which is float32 as a rule: a penalty
-differentiates a gradient, which in bfloat16 is wrong by about a twentieth. They need double backward, so the network
-that they are given must not be compiled.
+differentiates a gradient, which in bfloat16 is wrong by about a twentieth; the gradients of weights that it leads to
+have the run's precision. They need double backward, so a compiled network runs as it was before that. Plain
+convolutions in it, whoever wrote it, get their derivatives from `CheapSecondDerivative`.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lit_gans.convolutions import CheapSecondDerivative
 from lit_gans.errors import UsageError
 from lit_gans.precision import full, without_autocast
 
@@ -153,10 +155,12 @@ def _scores(outputs: Any) -> Tensor:
     return full(outputs)
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]  # what is compiled has no second derivative
 def _gradient(discriminator: Network, points: Tensor) -> tuple[Tensor, Tensor]:
     """The outputs, and the gradient of their sum with respect to ``points`` with a graph through it."""
     with torch.autocast(points.device.type, enabled=False), torch.enable_grad():
         points = points.requires_grad_()
-        outputs = _scores(discriminator(points))
+        with CheapSecondDerivative():
+            outputs = _scores(discriminator(points))
         (gradient,) = torch.autograd.grad(outputs.sum(), points, create_graph=True)
     return outputs, gradient

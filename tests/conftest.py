@@ -138,7 +138,7 @@ def trainer(folder, **arguments):
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO(), *arguments.pop("plugins", [])],
         **arguments,
     )
 

@@ -3,6 +3,7 @@
 from lit_gans.callbacks.best import Best
 from lit_gans.callbacks.collapse import CollapseMonitor
 from lit_gans.callbacks.learning_rates import LearningRateMonitor
+from lit_gans.callbacks.neighbours import Neighbours
 from lit_gans.callbacks.progress import ProgressBar
 from lit_gans.callbacks.quality import Quality
 from lit_gans.callbacks.rates import RateCheck
@@ -17,6 +18,7 @@ __all__ = [
     "Best",
     "CollapseMonitor",
     "LearningRateMonitor",
+    "Neighbours",
     "ProgressBar",
     "Quality",
     "RateCheck",

@@ -5,6 +5,7 @@ from math import isfinite, isinf
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
@@ -98,7 +99,8 @@ def _batches(trainer: Trainer, model: Any) -> Rows:
         yield "goes on", f"after batch {done:,} (epoch {trainer.current_epoch + 1}) of {trainer.ckpt_path}"
     device = trainer.strategy.root_device.type
     count = f"{trainer.world_size} x " if trainer.world_size > 1 else ""
-    yield "device", f"{count}{device}, precision {trainer.precision}"
+    threads = f", {counted(torch.get_num_threads(), 'thread')}" if device == "cpu" else ""
+    yield "device", f"{count}{device}, precision {trainer.precision}{threads}"
 
 
 def _watched(trainer: Trainer, model: Any) -> Rows:

@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
 
 from lit_gans.callbacks.best import DEFAULTS, Best
 from lit_gans.callbacks.collapse import CollapseMonitor
+from lit_gans.callbacks.neighbours import Neighbours
 from lit_gans.callbacks.progress import ProgressBar
 from lit_gans.callbacks.quality import Quality
 from lit_gans.callbacks.rates import RateCheck
@@ -32,8 +33,8 @@ def default(
     """The callbacks of a run from the command line: ``Trainer(callbacks=lit_gans.callbacks.default())``.
 
     They are `Quality`, `SampleGrid`, `SampleText`, `SaveLast`, `Best`, `CollapseMonitor`, `RateCheck`, `RunReport`,
-    `ProgressBar`, and a check of the score by which an ``EarlyStopping`` stops. `lit_gans.Trainer` has them by itself,
-    and a run folder besides.
+    `ProgressBar`, `Neighbours`, and a check of the score by which an ``EarlyStopping`` stops. `lit_gans.Trainer` has
+    them by itself, and a run folder besides.
 
     Args:
         scores: measure scores after validations, and keep the checkpoint with the best.
@@ -49,7 +50,7 @@ def default(
 
     Examples:
         >>> [type(each).__name__ for each in default(scores=False, pictures=False, report=False, bar=False)]
-        ['SaveLast', 'CollapseMonitor', 'RateCheck', 'StoppingCheck']
+        ['SaveLast', 'CollapseMonitor', 'RateCheck', 'StoppingCheck', 'Neighbours']
         >>> default(own=[Quality(count=100)])[0].count
         100
     """
@@ -65,6 +66,7 @@ def default(
         (report, RunReport, RunReport, {}),
         (bar, ProgressBar, AnyProgressBar, {}),
         (True, StoppingCheck, StoppingCheck, {}),
+        (True, Neighbours, Neighbours, {}),
     ]
     made = [cls(**options) for wanted, cls, kind, options in usual if wanted and not _has(own, kind)]
     for callback in made:

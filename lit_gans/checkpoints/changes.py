@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningDataModule, Trainer
 
 from lit_gans import checkpoints
@@ -15,14 +16,18 @@ from lit_gans.checkpoints import recording
 LINKED = ("image_shape", "source_shape", "num_classes", "text_shape", "source_text_shape")
 _IRRELEVANT = ("num_workers", "download", "cache")  # arguments of data that change no batch
 _EXACT = ("limit_train_batches",)  # a run goes on as one that has had the new limit from the start
-_SETTINGS = ("precision", "accelerator", "limit_train_batches", "overfit_batches")
+_WORDS = {"threads": "the number of threads"}
+_OF_TRAINER = ("precision", "limit_train_batches", "overfit_batches")
+_SETTINGS = ("accelerator", "threads", *_OF_TRAINER)
 
 
 def describe(trainer: Trainer) -> dict[str, Any]:
     """The settings of a run's data and trainer that decide what a batch is, as plain values."""
     data: LightningDataModule | None = trainer.datamodule  # type: ignore[attr-defined]
-    described: dict[str, Any] = {name: _plain(getattr(trainer, name)) for name in _SETTINGS if name != "accelerator"}
+    described: dict[str, Any] = {name: _plain(getattr(trainer, name)) for name in _OF_TRAINER}
     described["accelerator"] = trainer.strategy.root_device.type
+    if described["accelerator"] == "cpu":
+        described["threads"] = torch.get_num_threads()
     if data is not None:
         given = getattr(data, "given", None)
         arguments = dict(data.hparams) if given is None else {**recording.defaults(type(data)), **given}
@@ -36,7 +41,9 @@ def describe(trainer: Trainer) -> dict[str, Any]:
 def notes(old: dict[str, Any], new: dict[str, Any], path: Any) -> list[str]:
     """A sentence for every difference between two descriptions, and one for what they mean for the run."""
     found: list[tuple[Any, ...]] = [
-        (name, old[name], new[name]) for name in _SETTINGS if name in old and old[name] != new[name]
+        (_WORDS.get(name, name), old[name], new[name])
+        for name in _SETTINGS
+        if name in old and name in new and old[name] != new[name]
     ]
     if "data" in old and old["data"] != new.get("data"):
         names = [

@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from lit_gans import checkpoints
 from lit_gans.checkpoints import changes, place
+from lit_gans.devices import take_threads
 from lit_gans.errors import UsageError
 
 
@@ -30,6 +31,8 @@ def begin(model: Any, checkpoint: dict[str, Any]) -> place.Place:
     found, now = place.rewind(checkpoint, trainer)
     notes = changes.argument_notes(model, checkpoint.get("hyper_parameters", {}), path)
     if place.RUN in checkpoint:
+        if trainer.strategy.root_device.type == "cpu":
+            take_threads(checkpoint[place.RUN].get("threads", 0))
         notes += changes.notes(checkpoint[place.RUN], changes.describe(trainer), path)
     if None not in (length, now) and length != now:
         rest = 0 if found.over else found.batch

@@ -17,6 +17,7 @@ from lit_gans import checkpoints
 from lit_gans.callbacks import (
     Best,
     CollapseMonitor,
+    Neighbours,
     ProgressBar,
     Quality,
     RateCheck,
@@ -244,7 +245,7 @@ class TrainCLI(LightningCLI):
         off = self._off()
         if config["logger"] is False:
             _write_nothing(callbacks)
-        callbacks = [*without(callbacks, off), StoppingCheck(), RateCheck(), RunReport()]
+        callbacks = [*without(callbacks, off), StoppingCheck(), RateCheck(), Neighbours(), RunReport()]
         if not any(isinstance(c, ModelCheckpoint) for c in (*callbacks, *as_list(config["callbacks"]))):
             config["enable_checkpointing"] = False  # or Lightning would add one of its own
         return super()._instantiate_trainer(config, callbacks)

@@ -3,6 +3,7 @@
 Slow imports are delayed until they are needed, so that help answers at once.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +17,7 @@ from lit_gans.files import refuse_taken
 if TYPE_CHECKING:
     from torch import Tensor
 
+_TILED = 4_000_000  # pixels of a picture, from which on it is translated in tiles
 _SMALL = 16  # pixels of a short side; a picture of fewer that cannot be translated is too small
 _BEAMS = 256  # the work grows with their number
 _LARGE = 1024  # pixels of a short side; a picture of more that cannot be translated may be too large
@@ -28,6 +30,7 @@ def translate(
     output: str | None = None,
     direction: Literal["AtoB", "BtoA"] = "AtoB",
     size: int | None = None,
+    tile: int = 512,
     seed: int = 0,
     beams: int = 1,
     batch_size: BatchSize = None,
@@ -49,6 +52,8 @@ def translate(
         direction: BtoA translates back, if the model translates both ways.
         size: short side, in pixels, to which larger pictures are reduced for the translation, and from which the result
             is enlarged again; by default they are translated as large as they are.
+        tile: side, in pixels, of the parts in which pictures of more than 4 megapixels are translated, where the
+            networks allow it; 0 translates them in one piece, too.
         seed: of the noise, if the model draws any.
         beams: for texts: how many translations are looked for at once, of which the likeliest is taken; 1 takes the
             likeliest token at each place.
@@ -58,7 +63,7 @@ def translate(
     at_least(1, batch_size=batch_size, beams=beams)
     if beams > _BEAMS:
         raise UsageError(f"beams must be at most {_BEAMS}, got {beams}; a few, say 4, find the best translation")
-    at_least(0, max_megapixels=max_megapixels)
+    at_least(0, max_megapixels=max_megapixels, tile=tile)
     usable_seed(seed=seed)
     if size is not None and size < 8:
         raise UsageError(f"size must be at least 8 pixels, got {size}")
@@ -78,7 +83,7 @@ def translate(
             f"{checkpoint} holds {one(model)}, which {does}translates nothing; use {use}a checkpoint of a "
             "Pix2Pix, CycleGAN, CUT, Colorizer or Seq2Seq"
         )
-    how = {"to": domain(model, direction), "seed": seed}
+    how = {"to": domain(model, direction), "seed": seed, "tile": tile}
     if model.translates_texts:
         if size is not None:
             raise UsageError(f"{one(model)} translates texts, which do not have a size; leave out --size")
@@ -115,14 +120,14 @@ def _translate_all(
     """Translates and writes all pictures; returns which were skipped, and why."""
     from tqdm import tqdm
 
-    from lit_gans.images.photos import read_picture
+    from lit_gans.images.photos import read_pixels
 
     waiting: list[tuple[Tensor, Path, Path]] = []
     skipped: list[str] = []
     channels = _channels(model, how["to"])
     for file, target in tqdm(files, unit=" pictures", disable=None if len(files) > 1 else True):
         try:
-            photo = read_picture(file, channels, megapixels=megapixels)
+            photo = read_pixels(file, channels, megapixels=megapixels)
         except UsageError as error:
             skipped.append(str(error))
             continue
@@ -134,16 +139,13 @@ def _translate_all(
 
 def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str, Any], size: int | None) -> list[str]:
     """Translates and writes pictures of one size, one by one if need be; returns which were skipped, and why."""
-    import torch
-
     from lit_gans.cli.pictures import unwritable
     from lit_gans.images.photos import write_picture
-    from lit_gans.images.shape import to_uint8
 
     pictures = waiting[:]
     waiting.clear()
     try:
-        made = _resized(model, torch.cat([photo for photo, _, _ in pictures]), how, size)
+        made = _made(model, [photo for photo, _, _ in pictures], how, size)
     except (
         UsageError,
         RuntimeError,
@@ -153,11 +155,11 @@ def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str
         if len(pictures) > 1:
             return [reason for picture in pictures for reason in _flush(model, [picture], how, size)]
         photo, file, _ = pictures[0]
-        return [f"{file}: {_reason(photo.shape[3], photo.shape[2], error)}"]
+        return [f"{file}: {_reason(photo.shape[2], photo.shape[1], error)}"]
     skipped = []
     for image, (_, file, target) in zip(made, pictures, strict=True):
         try:
-            write_picture(to_uint8(image), target, drawn=False)
+            write_picture(image, target, drawn=False)
         except (OSError, ValueError) as error:
             skipped.append(unwritable(file, target, error))
     return skipped
@@ -178,13 +180,21 @@ def _channels(model: Any, to: str) -> int:
     return 3 if shape is None else int(shape[0])
 
 
-def _resized(model: Any, photos: "Tensor", how: dict[str, Any], size: int | None) -> "Tensor":
-    """Translates photos, at a smaller size if one is asked for, and returns translations as large as the photos."""
+def _made(model: Any, photos: "list[Tensor]", how: dict[str, Any], size: int | None) -> "Tensor | list[Tensor]":
+    """Translations, as large as the photos (C, H, W) uint8, which are all of one size."""
+    import torch
     from torch.nn.functional import interpolate
 
-    height, width = photos.shape[2:]
+    from lit_gans.images.shape import to_float, to_uint8
+
+    how = dict(how)
+    tile, (height, width) = how.pop("tile"), photos[0].shape[1:]
     scale = 1.0 if size is None else min(1.0, size / min(height, width))
+    if tile and scale == 1 and height * width > _TILED:
+        with suppress(UsageError):  # else in one piece
+            return [model.translate_large(photo, to=how["to"], tile=tile) for photo in photos]
+    images = to_float(torch.stack(photos))
     if scale == 1:
-        return model.translate(photos, **how).cpu()
-    small = interpolate(photos, (round(height * scale), round(width * scale)), mode="bilinear", antialias=True)
-    return interpolate(model.translate(small, **how).cpu(), (height, width), mode="bicubic").clamp(-1, 1)
+        return to_uint8(model.translate(images, **how)).cpu()
+    small = interpolate(images, (round(height * scale), round(width * scale)), mode="bilinear", antialias=True)
+    return to_uint8(interpolate(model.translate(small, **how).cpu(), (height, width), mode="bicubic"))

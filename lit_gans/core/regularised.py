@@ -40,9 +40,13 @@ class Regularised(Players):
 
     def discriminator_penalty(self, batch: Batch, fake: Fake) -> Terms:
         """R1, on the batches that it is due on."""
-        if not self.r1 or self.batch_number % self.r1_every:
+        if not self.r1 or not self.is_due(self.r1_every):
             return {}
         return {"r1": self.r1 / 2 * self.r1_every * zero_centered(self.critic(batch), batch[self.subject])}
+
+    def is_due(self, every: int) -> bool:
+        """Whether what is done once in ``every`` batches is done on this one; without a Trainer it always is."""
+        return every == 1 or self._trainer is None or self.batch_number % every == 0
 
     def refuse_batch_norm(self, penalty: str) -> None:
         """Raises a `UsageError` if the discriminator has batch norm, which makes a gradient penalty meaningless."""

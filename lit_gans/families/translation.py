@@ -1,6 +1,5 @@
 """Games in which a fake is made from an image: of pairs, and of two domains without pairs."""
 
-from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -11,6 +10,7 @@ from lit_gans.core.checks import refuse_backbone
 from lit_gans.core.game import BaseGAN, Batch, Fake
 from lit_gans.errors import UsageError, one, reason
 from lit_gans.networks.base import TranslationBackbone, in_parts
+from lit_gans.networks.tiles import in_tiles
 from lit_gans.networks.translators import ResNetTranslation, UNetTranslation
 
 _CHUNK = 64  # images translated at once
@@ -59,7 +59,6 @@ class TranslationGAN(BaseGAN):
         """The backbone's discriminator."""
         return self.backbone.discriminator(self.shape)
 
-    @abstractmethod
     def translate(self, images: Tensor, *, to: str | None = None, seed: int | None = None) -> Tensor:
         """Translations of images in [-1, 1] by the averaged generator.
 
@@ -74,6 +73,8 @@ class TranslationGAN(BaseGAN):
         Raises:
             UsageError: if there is no such domain.
         """
+        to = self.domain(to)
+        return self._through(lambda generator: self.towards(generator, to), images, seed)
 
     def domain(self, to: str | None) -> str:
         """The domain to translate to.
@@ -92,6 +93,31 @@ class TranslationGAN(BaseGAN):
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Translations of a batch's first images."""
         return self.translate(next(iter(self.receive(batch).values())), seed=self.number(batch_idx))
+
+    def towards(self, generator: Any, to: str) -> nn.Module:
+        """The network of a generator that translates to one of ``domains``."""
+        return generator
+
+    @torch.no_grad()
+    def translate_large(self, picture: Tensor, *, to: str | None = None, tile: int = 512) -> Tensor:
+        """A translation of one picture of any size, in overlapping tiles that leave no seams, see `in_tiles`.
+
+        Instance norm takes its statistics from the whole picture made as small as a tile, so that the translation is
+        not quite that of `translate`.
+
+        Args:
+            picture: (C, H, W) uint8.
+            to: one of ``domains``; by default the first.
+            tile: side, in pixels, of what is made at once.
+
+        Returns:
+            (C', H, W) uint8, on the CPU.
+
+        Raises:
+            UsageError: if there is no such domain, or the network looks at the whole picture or draws noise.
+        """
+        with self.inference_generator() as generator:
+            return in_tiles(self.towards(generator, self.domain(to)), picture, tile, self._like())
 
     @torch.no_grad()
     def _through(self, choose: Callable[[Any], nn.Module], images: Tensor, seed: int | None) -> Tensor:
@@ -126,11 +152,6 @@ class PairedGAN(TranslationGAN):
     def generate(self, batch: Batch) -> Fake:
         """One fake for every source."""
         return self.generator(batch["source"])
-
-    def translate(self, images: Tensor, *, to: str | None = None, seed: int | None = None) -> Tensor:
-        """Translations of sources, see `TranslationGAN.translate`."""
-        self.domain(to)
-        return self._through(lambda generator: generator, images, seed)
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Translates a batch, the same way at every validation, and logs ``val/l1``, the error of values in [-1, 1].

@@ -65,7 +65,18 @@ def read_picture(
     crop: int | None = None,
     megapixels: float = MEGAPIXELS,
 ) -> Tensor:
-    """Reads a picture and turns it upright: (1, channels, H, W) in [-1, 1].
+    """Reads a picture and turns it upright: (1, channels, H, W) in [-1, 1]; see `read_pixels`."""
+    return to_float(read_pixels(file, channels, size, crop, megapixels)[None])
+
+
+def read_pixels(
+    file: str | os.PathLike[str],
+    channels: int = 3,
+    size: tuple[int, int] | None = None,
+    crop: int | None = None,
+    megapixels: float = MEGAPIXELS,
+) -> Tensor:
+    """Reads a picture and turns it upright: (channels, H, W) uint8.
 
     Args:
         file: a picture in any format that Pillow reads.
@@ -85,12 +96,11 @@ def read_picture(
             if (frames := getattr(picture, "n_frames", 1)) > 1:
                 print(f"note: {file} holds {frames} pictures, of which only the first is used", file=sys.stderr)
             width, height = ImageOps.exif_transpose(picture).size if size is None else size[::-1]
-        pixels = Frame(size=(height, width), channels=channels, crop=crop, megapixels=megapixels)(path.read_bytes())
+        return Frame(size=(height, width), channels=channels, crop=crop, megapixels=megapixels)(path.read_bytes())
     except UnidentifiedImageError:
         raise UsageError(f"{file} cannot be used as a picture: {NO_PICTURE}") from None
     except Exception as error:  # Pillow's plugins raise whatever they please
         raise UsageError(f"{file} cannot be used as a picture: {error}") from None
-    return to_float(pixels[None])
 
 
 def write_picture(picture: Tensor | Image.Image, path: str | os.PathLike[str], drawn: bool = True) -> None:

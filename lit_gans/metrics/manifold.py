@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lit_gans.errors import UsageError
-from lit_gans.metrics.distances import inside, kth_distance
+from lit_gans.metrics.distances import inside, inside_each_other, kth_distance
 from lit_gans.metrics.feature_sets import FeatureSets
 
 
@@ -65,11 +65,11 @@ class PrecisionRecall(_Manifold):
             UsageError: if there are fewer than k + 1 real or fake samples.
         """
         real, fake = self.get("real", self.k + 1), self.get("fake", self.k + 1)
-        return {"precision": self._covered(fake, real), "recall": self._covered(real, fake)}
-
-    def _covered(self, points: Tensor, centres: Tensor) -> Tensor:
-        radii = kth_distance(centres, None, self.k)
-        return self._share(torch.cat([hits.any(1) for hits in inside(points, centres, radii)]))
+        good, found = (torch.zeros(len(each), dtype=torch.bool, device=each.device) for each in (fake, real))
+        reach = (kth_distance(fake, None, self.k), kth_distance(real, None, self.k))
+        for (fakes, _), (_, reals) in inside_each_other(fake, real, *reach):
+            good[fakes], found[reals] = True, True
+        return {"precision": self._share(good), "recall": self._share(found)}
 
 
 class DensityCoverage(_Manifold):
@@ -106,8 +106,8 @@ class DensityCoverage(_Manifold):
         """
         real, fake = self.get("real", self.k + 1), self.get("fake", self.k + 1)
         covered = torch.zeros(len(real), dtype=torch.bool, device=real.device)
-        balls = []
-        for hits in inside(fake, real, kth_distance(real, None, self.k)):
-            balls.append(hits.sum(1))
-            covered |= hits.any(0)
-        return {"density": self._share(torch.cat(balls).double() / self.k), "coverage": self._share(covered)}
+        balls = torch.zeros(len(fake), dtype=torch.int64, device=fake.device)
+        for point, ball in inside(fake, real, kth_distance(real, None, self.k)):
+            balls += point.bincount(minlength=len(fake))
+            covered[ball] = True
+        return {"density": self._share(balls.double() / self.k), "coverage": self._share(covered)}

@@ -175,6 +175,10 @@ class Colorizer(TranslationGAN):
         """
         return with_colours(images, self.colours(images, hints, mask))
 
+    def translate_large(self, picture: Tensor, *, to: str | None = None, tile: int = 512) -> Tensor:
+        """Refused: colours are decided by the whole picture."""
+        raise UsageError(f"{type(self).__name__} decides colours by the whole picture, so it cannot work in tiles")
+
     def translate(self, images: Tensor, *, to: str | None = None, seed: int | None = None) -> Tensor:
         """Colours images without hints, see `colorize`; there is no noise, so the seed has no effect."""
         self.domain(to)

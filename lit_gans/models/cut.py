@@ -171,10 +171,9 @@ class CUT(UnpairedGAN):
             return images
         return images.mean(1, keepdim=True).expand(-1, channels, -1, -1)  # (N, channels, H, W)
 
-    def translate(self, images: Tensor, *, to: str | None = None, seed: int | None = None) -> Tensor:
-        """Translations of images of domain a, see `TranslationGAN.translate`."""
-        self.domain(to)
-        return self._through(lambda generator: generator["a_to_b"], images, seed)
+    def towards(self, generator: Any, to: str) -> nn.Module:
+        """The network that translates images of domain a."""
+        return generator["a_to_b"]
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Translates a batch.

@@ -91,7 +91,7 @@ class CycleGAN(UnpairedGAN):
 
     def discriminator_penalty(self, batch: Batch, fake: Fake) -> Terms:
         """R1 of both discriminators, on the batches that it is due on."""
-        if not self.r1 or self.batch_number % self.r1_every:
+        if not self.r1 or not self.is_due(self.r1_every):
             return {}
         weight = self.r1 / 2 * self.r1_every
         return {f"r1_{d}": weight * zero_centered(self.discriminator[d], batch[d]) for d in ("a", "b")}
@@ -123,10 +123,9 @@ class CycleGAN(UnpairedGAN):
                 terms[f"identity_{domain}"] = self.cycle * self.identity * _distance(back(there), there)
         return terms
 
-    def translate(self, images: Tensor, *, to: str | None = None, seed: int | None = None) -> Tensor:
-        """Translations of images of the other domain, see `TranslationGAN.translate`."""
-        name = {"a": "b_to_a", "b": "a_to_b"}[self.domain(to)]
-        return self._through(lambda generators: generators[name], images, seed)
+    def towards(self, generator: Any, to: str) -> nn.Module:
+        """The network that translates images of the other domain to this one."""
+        return generator[{"a": "b_to_a", "b": "a_to_b"}[to]]
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Translates a batch both ways and back, and logs ``val/cycle_a`` and ``val/cycle_b``, errors in [-1, 1].

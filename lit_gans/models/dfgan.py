@@ -68,7 +68,7 @@ class DFGAN(CaptionGAN):
         """Score reals with their own sentences above the margin, all else below, and be flat where that is right."""
         right, wrong, fooled = self.judged(self.discriminator, batch, batch["image"], fake["image"])
         terms = halved(hinge_discriminator(right, fooled), hinge_discriminator(right, wrong))
-        if not self.penalty or (self.penalty_every > 1 and self.batch_number % self.penalty_every):
+        if not self.penalty or not self.is_due(self.penalty_every):
             return terms
         text = self.discriminator.read(batch["text"])  # type: ignore[operator]
         slope = matching_aware(self.discriminator, batch["image"], text)

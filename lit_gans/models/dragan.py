@@ -3,6 +3,7 @@
 from typing import Any
 
 from lit_gans.core.game import Batch, Fake
+from lit_gans.errors import at_least
 from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 from lit_gans.penalties import dragan_penalty
@@ -21,11 +22,12 @@ class DRAGAN(LatentGAN):
 
     Args:
         penalty: lambda; 10 in the paper.
+        penalty_every: the penalty is computed once in so many batches, times that number.
         spread: largest noise around a real, in standard deviations of the batch's values.
         latent: arguments of `LatentGAN`.
 
     Raises:
-        UsageError: if the discriminator has batch norm.
+        UsageError: if the discriminator has batch norm, or an argument is out of range.
 
     Examples:
         >>> from lit_gans.networks import DCGANBackbone
@@ -37,15 +39,19 @@ class DRAGAN(LatentGAN):
 
     discriminator_norm = "none"
 
-    def __init__(self, *, penalty: float = 10.0, spread: float = 0.5, **latent: Any) -> None:
+    def __init__(self, *, penalty: float = 10.0, penalty_every: int = 1, spread: float = 0.5, **latent: Any) -> None:
         super().__init__(**latent)
         self.refuse_batch_norm("the gradient penalty")
-        self.penalty, self.spread = penalty, spread
+        at_least(1, penalty_every=penalty_every)
+        self.penalty, self.penalty_every, self.spread = penalty, penalty_every, spread
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Real against fake, and the penalty on slopes other than 1 around the reals."""
         terms = minimax_discriminator(self.discriminator(batch["image"]), self.discriminator(fake))
-        return {**terms, "penalty": self.penalty * dragan_penalty(self.discriminator, batch["image"], self.spread)}
+        if not self.is_due(self.penalty_every):
+            return terms
+        slopes = dragan_penalty(self.discriminator, batch["image"], self.spread)
+        return {**terms, "penalty": self.penalty * self.penalty_every * slopes}
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Be called real."""

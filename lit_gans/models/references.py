@@ -128,8 +128,8 @@ def _options(model: Any) -> Iterator[str]:
     """The papers of the options that a model uses."""
     if getattr(model, "r1", 0):
         yield "arXiv:1801.04406"
-        if model.r1_every > 1:
-            yield "arXiv:1912.04958"  # lazy regularisation
+    if (getattr(model, "r1", 0) and model.r1_every > 1) or getattr(model, "penalty_every", 1) > 1:
+        yield "arXiv:1912.04958"  # lazy regularisation
     augment = getattr(model, "augment", None)
     if isinstance(augment, Augment):
         for policy in augment.policies:

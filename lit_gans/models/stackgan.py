@@ -158,7 +158,7 @@ class StackGAN(CaptionGAN):
     def large_discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """The second stage: the same for large images, with R1 where it is due."""
         terms = _terms(*self.judged(self.large_discriminator, batch, batch["image"], fake["image"]))
-        if not self.r1 or self.batch_number % self.r1_every:
+        if not self.r1 or not self.is_due(self.r1_every):
             return terms
         text = self.large_discriminator.read(batch["text"])  # type: ignore[operator]
         slope = zero_centered(lambda image: self.large_discriminator(image, text), batch["image"])

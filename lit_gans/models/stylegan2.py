@@ -6,6 +6,7 @@ import torch
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 
+from lit_gans.convolutions import CheapSecondDerivative
 from lit_gans.core.game import Batch, Fake
 from lit_gans.errors import UsageError, at_least
 from lit_gans.families import LatentGAN
@@ -95,7 +96,8 @@ class StyleGAN2(LatentGAN):
         network = self.styles("path_length")
         with torch.autocast(self.device.type, enabled=False), torch.enable_grad():
             style = network.mapping(self.draw_noise(n))  # (n, style_dim)
-            image = network.synthesis(style)  # (n, C, H, W)
+            with CheapSecondDerivative():
+                image = network.synthesis(style)  # (n, C, H, W)
             y = torch.randn_like(image) / (image.shape[2] * image.shape[3]) ** 0.5
             (slope,) = torch.autograd.grad((image * y).sum(), style, create_graph=True)
         return slope.norm(dim=1)

@@ -29,7 +29,7 @@ class UnrolledGAN(LatentGAN):
     The gradient goes through the steps: if fakes crowd a mode, the generator is told how the discriminator will answer.
     The steps are those of D's own optimizer, from its present moments and learning rate, without `clip_norm` and `r1`,
     on the present batch, on every device its own. D itself, its buffers and its optimizer do not change. The steps run
-    in float32 and D must not be compiled, because a gradient is differentiated.
+    in float32 and not compiled, because a gradient is differentiated.
 
     Good at: keeping modes, and a steady game of small networks. Bad at: cost: time and memory of the generator's turn
     grow with K.
@@ -70,13 +70,14 @@ class UnrolledGAN(LatentGAN):
         """Real against fake."""
         return self._judge(self.discriminator, batch, fake)
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # as what is compiled has no second derivative
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Be called real by the discriminator after K more steps."""
         if not self.unrolled_steps:
             return non_saturating_generator(self.discriminator(fake))
         fake, optimizer = without_autocast(fake), self._optimizers()[1].optimizer
         inner = fake if self.second_order else fake.detach()
-        with torch.autocast(fake.device.type, enabled=False):
+        with torch.autocast(fake.device.type, enabled=False), torch.compiler.set_stance("force_eager"):
 
             def loss(network: Network) -> Tensor:
                 return torch.stack([*self._judge(network, batch, inner).values()]).sum()

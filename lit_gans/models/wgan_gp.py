@@ -5,6 +5,7 @@ from typing import Any
 from lightning.pytorch.cli import OptimizerCallable
 
 from lit_gans.core.game import Batch, Fake
+from lit_gans.errors import at_least
 from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, wasserstein_discriminator, wasserstein_generator
 from lit_gans.optim import AdamWithoutMomentum
@@ -23,12 +24,13 @@ class WGANGP(LatentGAN):
 
     Args:
         penalty: lambda; 10 in the paper, 0.1 for points in the plane.
+        penalty_every: the penalty is computed once in so many batches, times that number.
         optimizer: Adam with betas (0, 0.9) in the paper.
         generator_every: the generator moves once in so many batches; n_critic in the paper.
         latent: arguments of `LatentGAN`.
 
     Raises:
-        UsageError: if the critic has batch norm.
+        UsageError: if the critic has batch norm, or an argument is out of range.
 
     Examples:
         >>> from lit_gans.networks import DCGANBackbone
@@ -46,18 +48,23 @@ class WGANGP(LatentGAN):
         self,
         *,
         penalty: float = 10.0,
+        penalty_every: int = 1,
         optimizer: OptimizerCallable = AdamWithoutMomentum,
         generator_every: int = 5,
         **latent: Any,
     ) -> None:
         super().__init__(optimizer=optimizer, generator_every=generator_every, **latent)
         self.refuse_batch_norm("the gradient penalty")
-        self.penalty = penalty
+        at_least(1, penalty_every=penalty_every)
+        self.penalty, self.penalty_every = penalty, penalty_every
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Minus the distance, and the penalty on slopes other than 1."""
         terms = wasserstein_discriminator(self.discriminator(batch["image"]), self.discriminator(fake))
-        return {**terms, "penalty": self.penalty * gradient_penalty(self.discriminator, batch["image"], fake)}
+        if not self.is_due(self.penalty_every):
+            return terms
+        slopes = gradient_penalty(self.discriminator, batch["image"], fake)
+        return {**terms, "penalty": self.penalty * self.penalty_every * slopes}
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Score high."""

@@ -79,6 +79,37 @@ def test_gradient_penalty_by_hand(cls, name):
     assert terms[name].item() == pytest.approx(7 * (slope - 1) ** 2, rel=1e-4)
 
 
+def after(model, batches):
+    model._trainer = type("Trainer", (), {"fit_loop": type("Loop", (), {"total_batch_idx": batches})})()
+    return model
+
+
+@pytest.mark.parametrize(("cls", "names"), [(WGANGP, {"penalty"}), (DRAGAN, {"penalty"}), (R3GAN, {"r1", "r2"})])
+def test_a_lazy_penalty_counts_as_often_as_it_is_left_out(cls, names):
+    """And the terms of a batch without it are those of a batch with it, but for rounding."""
+    model, (batch, fake), terms = small(cls, penalty_every=3), pair(), {}
+    for number in (0, 1, 2, 3):
+        torch.manual_seed(0)  # of the mixtures
+        terms[number] = after(model, number).discriminator_loss(batch, fake)
+        with_it = names if number % 3 == 0 else set()
+        assert terms[number].keys() & names == with_it
+    every, rest = small(cls).discriminator_loss(batch, fake).keys(), terms[1].keys()
+    assert every - names == rest
+    for name in rest:
+        torch.testing.assert_close(terms[1][name], terms[3][name])
+    once = small(cls)
+    once.load_state_dict(model.state_dict())
+    torch.manual_seed(0)
+    once = once.discriminator_loss(batch, fake)
+    for name in names:
+        torch.testing.assert_close(terms[3][name], 3 * once[name])
+
+
+@pytest.mark.parametrize("cls", [WGANGP, DRAGAN, R3GAN])
+def test_a_penalty_is_due_at_least_sometimes(cls):
+    refused(lambda: small(cls, penalty_every=0), "penalty_every must be at least 1, got 0")
+
+
 @pytest.mark.parametrize("cls", [WGANGP, DRAGAN, R3GAN])
 def test_penalties_refuse_batch_norm_in_the_discriminator(cls):
     refused(lambda: cls(image_shape=SHAPE, discriminator=lit_gans.networks.DCGANDiscriminator(SHAPE, 4)), "batch norm")
