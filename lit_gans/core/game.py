@@ -70,9 +70,8 @@ class BaseGAN(Regularised):
             probability that it starts from, by default 0.
         augment_target: the mean sign of D(x) on reals that adaptive augmentation steers ``augment_p`` to; 0.6 in the
             paper (Karras et al. 2020, arXiv:2006.06676). Only for games whose scores are positive for reals.
-        compiled: compile each player's network when a fit begins (``torch.compile``), which takes a minute or so and
-            pays on GPUs; on CPUs it mostly does not. Penalties on slopes go by the networks as they were. Checkpoints
-            are the same.
+        compiled: compile the players when a fit begins (``torch.compile``); that takes a minute or so and pays on
+            GPUs, on CPUs mostly not. Penalties on slopes go by the networks as they were. Checkpoints are the same.
         model: arguments of `GenerativeModel`: image_shape, source_shape, num_classes, clip_norm and ema_decay.
 
     Raises:

@@ -42,11 +42,11 @@ class CaptionGAN(FirstCaptions, LatentGAN):
         text_shape: (length, size of the vocabulary) of the captions; the command line takes it from the data.
         text_encoder: what reads: a kind of network that is trained along, by default a bidirectional GRU of width 64,
             or a frozen module that maps a list of N texts to vectors (N, D).
-        conditioning: how the generator is told: ``norm``, by the gains and shifts of its norm layers, which it is by
-            default if it has some; or ``input``, beside its noise, as in the papers.
+        conditioning: how the generator is told; ``norm`` is by the gains and shifts of its norm layers, the default if
+            it has some, and ``input`` beside its noise, as in the papers.
         text_width: size of a condition where the reader does not say it: for a frozen ``text_encoder``.
-        negatives: which wrong sentence a real image gets: ``hard``, of the batch's other sentences the one that shares
-            most words with its own, so that the discriminator has to look at every word; or ``any``, that of the next
+        negatives: which wrong sentence a real image gets; ``hard`` is the one of the batch's others that shares most
+            words with its own, so that the discriminator has to look at every word, and ``any`` that of the next
             image, as in the papers.
         latent: arguments of `LatentGAN`. A generator of your own is a `ReadingGenerator`, a discriminator a
             `MatchingDiscriminator`, or has the same methods.

@@ -80,7 +80,7 @@ def test_a_run_is_described_by_plain_values(data, described):
     settings = {"precision": "32-true", "limit_train_batches": 1.0, "overfit_batches": 0.0}
     strategy = SimpleNamespace(root_device=torch.device("cpu"))
     found = describe(SimpleNamespace(datamodule=data, strategy=strategy, **settings))
-    assert found == {**settings, "accelerator": "cpu", **described}
+    assert found == {**settings, "accelerator": "cpu", "threads": torch.get_num_threads(), **described}
 
 
 def test_a_run_of_this_librarys_data_is_described():
