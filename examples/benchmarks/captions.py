@@ -28,6 +28,7 @@ from lightning.pytorch import Callback, seed_everything
 from torch.nn.functional import interpolate
 
 import lit_gans
+from lit_gans.files import refuse_taken
 from lit_gans.images.photos import write_picture
 from lit_gans.images.shape import to_float
 from lit_gans.images.sheet import captioned
@@ -178,6 +179,8 @@ def main():
     parser.add_argument("--precision", default="bf16-mixed")
     parser.add_argument("--output", type=Path, default=Path("captions"), help="where pictures and checkpoints go")
     given = parser.parse_args()
+    names = [f"{name}-{given.setting}-{seed}.ckpt" for name in given.models for seed in given.seeds]
+    refuse_taken(*(given.output / name for name in names))
     data = open_data(given)
     reader = learn_reader(given, data)
     balanced = given.setting == "celeba"
