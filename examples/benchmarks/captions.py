@@ -178,9 +178,10 @@ def main():
     parser.add_argument("--count", type=int, default=2000, help="samples that are read")
     parser.add_argument("--precision", default="bf16-mixed")
     parser.add_argument("--output", type=Path, default=Path("captions"), help="where pictures and checkpoints go")
+    parser.add_argument("--force", action="store_true", help="replace what is there")
     given = parser.parse_args()
     names = [f"{name}-{given.setting}-{seed}.ckpt" for name in given.models for seed in given.seeds]
-    refuse_taken(*(given.output / name for name in names))
+    refuse_taken(*(given.output / name for name in names), force=given.force)
     data = open_data(given)
     reader = learn_reader(given, data)
     balanced = given.setting == "celeba"
@@ -199,7 +200,7 @@ def main():
             model, steps = train(name, data, given, seed)
             found, fakes = measure(model, reader, held, balanced)
             runs.append({**found, "batches": steps})
-            lit_gans.save(model, given.output / f"{name}-{given.setting}-{seed}.ckpt")
+            lit_gans.save(model, given.output / f"{name}-{given.setting}-{seed}.ckpt", force=given.force)
             picture = captioned(fakes[:32], held[2][:32], columns=8)
             write_picture(picture, given.output / f"{name}-{given.setting}-{seed}.png")
             print(f"seed {seed}: {row(name, runs[-1:])}", flush=True)

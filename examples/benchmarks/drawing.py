@@ -24,8 +24,8 @@ from lightning.pytorch import seed_everything
 
 import lit_gans
 from lit_gans.core.image_tokens import code_use
-from lit_gans.images.grid import beside, grid
 from lit_gans.files import refuse_taken
+from lit_gans.images.grid import beside, grid
 from lit_gans.images.photos import write_picture
 from lit_gans.images.shape import to_float
 from lit_gans.images.sheet import captioned
@@ -141,10 +141,11 @@ def main():
     parser.add_argument("--count", type=int, default=2000, help="samples that are read")
     parser.add_argument("--precision", default="bf16-mixed")
     parser.add_argument("--output", type=Path, default=Path("drawing"), help="where pictures and checkpoints go")
+    parser.add_argument("--force", action="store_true", help="replace what is there")
     given = parser.parse_args()
     given.setting = "glyphs"
     names = [f"{kind}-{seed}.ckpt" for kind in ("tokenizer", "transformer") for seed in given.seeds]
-    refuse_taken(*(given.output / name for name in names))
+    refuse_taken(*(given.output / name for name in names), force=given.force)
     given.output.mkdir(parents=True, exist_ok=True)
     data = open_data(given, batch_size=32)
     readers = learn_reader(given, data)
@@ -153,13 +154,13 @@ def main():
     tokens_of, real, told, pace = [], [], {s: [] for s in given.guidance}, []
     for seed in given.seeds:
         first, found = tokenizer(data, given, seed)
-        lit_gans.save(first, given.output / f"tokenizer-{seed}.ckpt")
+        lit_gans.save(first, given.output / f"tokenizer-{seed}.ckpt", force=given.force)
         tokens_of.append(found)
         kept = first.reconstruct(images)
         write_picture(grid(beside([images[:32], kept[:32]])), given.output / f"tokenizer-{seed}.png")
         real.append(readers.score(kept, values))
         model, done = transformer(first, data, given, seed)
-        lit_gans.save(model, given.output / f"transformer-{seed}.ckpt")
+        lit_gans.save(model, given.output / f"transformer-{seed}.ckpt", force=given.force)
         for guidance in given.guidance:
             options = {"guidance": guidance, "temperature": given.temperature, "top_k": given.top_k}
             drawn = model.sample(seed=0, text=words, **options).cpu()
