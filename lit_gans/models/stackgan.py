@@ -4,6 +4,7 @@ import warnings
 from functools import partial
 from typing import Any, Literal, cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -136,9 +137,25 @@ class StackGAN(CaptionGAN):
     def generate(self, batch: Batch) -> Fake:
         """One fake of the stage that plays for every sentence: ``small`` or ``image``."""
         self._remember(batch["tokens"])
+        if self.batch_number == self.stage_one_steps:
+            self._begin_second_stage()
         text = cast(StackedGenerator, self.generator).read(batch["text"])
         fake = self.generator(self.noise_for(batch), text, stage=self.stage)
         return {"small" if self.stage == 1 else "image": fake, "text": text}
+
+    @torch.no_grad()
+    def _begin_second_stage(self) -> None:
+        """Gives the second stage the averaged first one, which samples are made by, and an average that begins anew.
+
+        An average follows closely at first and slowly later on, so it would be far behind a network that begins late.
+        """
+        if self.generator_ema is None:
+            return
+        average = self.generator_ema.following(self.generator)
+        pairs = zip(self.generator.resting(2), average.resting(2), strict=True)  # type: ignore[operator]
+        for weight, averaged in pairs:
+            weight.copy_(averaged)
+        self.generator_ema.restart(self.generator)
 
     def shrunk(self, image: Tensor) -> Tensor:
         """Images as the first stage draws them, by the mean of each square."""

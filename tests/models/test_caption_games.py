@@ -178,9 +178,10 @@ def test_the_kl_term_is_a_mean_over_coordinates():
 
 def test_the_second_stage_begins_as_the_first_enlarged_and_leaves_it_alone(tmp_path):
     model, first = small(StackGAN, stage_one_steps=2), {}
+    average = model.generator_ema.module
 
-    def keep(*_):
-        first.update({name: value.clone() for name, value in model.generator.state_dict().items()})
+    def keep(*_):  # samples are the average's, so the second stage learns from its images
+        first.update({name: value.clone() for name, value in average.state_dict().items()})
 
     refined = model.sample(4, seed=0)
     logits = torch.atanh(0.9 * model.sample(4, seed=0, stage=1))
@@ -196,6 +197,8 @@ def test_the_second_stage_begins_as_the_first_enlarged_and_leaves_it_alone(tmp_p
     changed = {name.split(".")[0] for name, value in model.generator.named_parameters() if not value.equal(first[name])}
     assert changed == {"refiner", "augmentations"}
     assert model.generator.augmentations[0].project.weight.equal(first["augmentations.0.project.weight"])
+    assert model.generator_ema.updates == 3, "the average of the second stage follows as closely as that of the first"
+    assert all(value.equal(first[name]) for name, value in average.named_parameters() if name.startswith("first."))
     refused(lambda: model.sample(1, stage=3), "stage must be 1 or 2")
     refused(lambda: small(StackGAN, factor=3), "factor")
 
