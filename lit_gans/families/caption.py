@@ -76,8 +76,6 @@ class CaptionGAN(FirstCaptions, LatentGAN):
         at_least(1, text_width=text_width)
         if negatives not in get_args(Negatives):
             raise UsageError(f"negatives must be 'hard' or 'any', got {negatives!r}")
-        if conditioning is not None and conditioning not in get_args(Conditioning):
-            raise UsageError(f"conditioning must be 'input' or 'norm', got {conditioning!r}")
         if text_shape is None:
             raise UsageError(
                 f"{one(self)} needs text_shape, (length, size of the vocabulary) of the captions; pass it, "
@@ -125,11 +123,15 @@ class CaptionGAN(FirstCaptions, LatentGAN):
         return ReadingGenerator(reader, generator, size, conditioning)
 
     def tellable(self, make: Callable[[int], nn.Module], size: int) -> tuple[nn.Module, Conditioning]:
-        """A generator that can be told a condition of a size, and how; ``make`` makes one of the size of its input."""
-        if self.conditioning != "input":
+        """A generator that can be told a condition of a size, and how; ``make`` makes one of the size of its input.
+
+        A `ConditionalGenerator` of both refuses what does not go together.
+        """
+        how = self.conditioning
+        if how != "input":
             generator = make(self.noise_size)
-            if self.conditioning == "norm" or any(isinstance(module, NORMS) for module in generator.modules()):
-                return generator, "norm"
+            if how is not None or any(isinstance(module, NORMS) for module in generator.modules()):
+                return generator, how or "norm"
         return make(self.noise_size + size), "input"
 
     def make_discriminator(self) -> nn.Module:

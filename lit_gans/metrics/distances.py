@@ -43,24 +43,30 @@ def _kth(points: Tensor, others: Tensor, own: Tensor | None, k: int, kinds: tupl
 
     ``own`` (N,) are the numbers of the points among the others, which do not count.
     """
-    result, unsure = points.new_empty(len(points)), torch.ones(len(points), dtype=torch.bool, device=points.device)
-    if kinds:
-        bounds = _Bounds(points, others, kinds[0])
-        for rows, _, gaps in bounds.tiles(max(1, min(1024, 4 * _CHUNK // len(others))), len(others)):
-            if own is not None:
-                _mask(gaps, own[rows])
-            # some more candidates than k: the nearest by their bounds need not be the nearest
-            lowest, near = _smallest(gaps, min(k + 4, len(others) - (own is not None)))
-            result[rows] = _direct(points[rows, None], others[near]).squeeze(1).sort().values[:, k - 1]
-            # all that were left out are at least as far away as the largest bound says
+    if not kinds:
+        return _kth_directly(points, others, own, k)
+    most = len(others) - (own is not None)  # that can be near
+    bounds, unsure = _Bounds(points, others, kinds[0]), torch.zeros(len(points), dtype=torch.bool, device=points.device)
+    result = points.new_empty(len(points))
+    for rows, _, gaps in bounds.tiles(max(1, min(1024, 4 * _CHUNK // len(others))), len(others)):
+        if own is not None:
+            _mask(gaps, own[rows])
+        # some more candidates than k: the nearest by their bounds need not be the nearest
+        lowest, near = _smallest(gaps, min(k + 4, most))
+        result[rows] = _direct(points[rows, None], others[near]).squeeze(1).sort().values[:, k - 1]
+        if lowest.shape[1] < most:  # all that were left out are at least as far away as the largest bound says
             least = (lowest[:, -1] + bounds.ours[rows]).double()
             unsure[rows] = least < (result[rows] * bounds.scale).square()
-            if lowest.shape[1] == len(others) - (own is not None):  # none was left out
-                unsure[rows] = False
     again = unsure.nonzero()[:, 0]
-    if kinds and len(again):
+    if len(again):
         result[again] = _kth(points[again], others, None if own is None else own[again], k, kinds[1:])
-    for rows in again.split(max(1, _CHUNK // len(others))) if not kinds else ():
+    return result
+
+
+def _kth_directly(points: Tensor, others: Tensor, own: Tensor | None, k: int) -> Tensor:
+    """The same by differences alone."""
+    result = points.new_empty(len(points))
+    for rows in torch.arange(len(points), device=points.device).split(max(1, _CHUNK // len(others))):
         distances = _direct(points[rows], others)
         if own is not None:
             _mask(distances, own[rows])
@@ -106,20 +112,21 @@ def inside_each_other(
     theirs = bounds.limits(radii_of_others)
     ours = None if radii is None else bounds.limits(radii)
 
-    finer: list[_Bounds] = []
+    finer: _Bounds | None = None
 
     def kept(place: Pairs, where: Pairs, gaps: Tensor, limits: Tensor, reach: Tensor) -> Pairs:
         """The pairs (n,) of a tile that hold: by their bounds, by finer ones if many are unsure, or by differences.
 
         ``place`` are rows and columns in the tile, ``where`` (h,) and (w,) the tile's; ``reach`` (n,) are the radii.
         """
+        nonlocal finer
         point, other = where[0][place[0]], where[1][place[1]]
         unsure = bounds.highest(gaps, point, other) > limits * (1 - bounds.unit)
         holds = ~unsure
         rest = unsure.nonzero()[:, 0]
         if len(rest) > _FEW:
-            finer[:] = finer or [_Bounds(points, others, torch.float64)]
-            fine, squares = finer[0], (reach[rest] * finer[0].scale).square()
+            finer = fine = finer or _Bounds(points, others, torch.float64)
+            squares = (reach[rest] * fine.scale).square()
             gaps = fine.tile(*where)[place[0][rest], place[1][rest]]
             highest = fine.highest(gaps, point[rest], other[rest])
             holds[rest] = highest <= squares * (1 - fine.unit)

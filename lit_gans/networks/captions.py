@@ -55,9 +55,11 @@ class ReadingGenerator(ConditionalGenerator):
 class MatchingDiscriminator(Discriminator):
     """Judges whether an image is real and goes with a sentence: ``discriminator(image, discriminator.read(tokens))``.
 
-    The image's features f and the sentence's vector s, side by side, go through two layers to one score, as in Reed et
-    al. 2016, arXiv:1605.05396, figure 2. To it comes their inner product f . V s / sqrt(size of f), by which
-    discriminators find out what belongs together much sooner: Miyato & Koyama 2018, arXiv:1802.05637.
+    The image's features and the sentence's vector s go through two layers to one score, as in Reed et al. 2016,
+    arXiv:1605.05396, figure 2. The first layer sees one place of the image's last map with the sentence, and is the
+    same for every place; the second sees all places. To the score comes the inner product f . V s / sqrt(number of
+    features), f the sum over the places: with it discriminators find out what belongs together much sooner (Miyato &
+    Koyama 2018, arXiv:1802.05637).
 
     Args:
         reader: as in `ReadingGenerator`; a discriminator has its own.
