@@ -1,6 +1,6 @@
 """How well texts are translated: GRU, GRU with attention and Transformer, on held-out pairs.
 
-    python examples/benchmarks/text_translation.py [--pairs en-de en-ko] [--seeds 3] [--batches 1000]
+    python examples/benchmarks/text_translation.py [--pairs en-de en-ko] [--seeds 0 1 2] [--batches 1000]
     python examples/benchmarks/text_translation.py --tokens characters --pairs en-de --batches 3000
     python examples/benchmarks/text_translation.py --pairs en-de --adversarial 300
     python examples/benchmarks/text_translation.py --path /usr/share/trans/de-en --tokens subwords --vocabulary 2000
@@ -136,7 +136,7 @@ def main():
     parser.add_argument("--pairs", nargs="+", default=["en-de", "en-ko"], help="of digits, en, de and ko")
     parser.add_argument("--path", help="file of pairs, in place of numbers")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--batches", type=int, default=1000)
     parser.add_argument("--adversarial", type=int, default=0, help="batches of the game after the training")
     parser.add_argument("--judge", type=int, default=300, help="batches of the discriminator before the game")
@@ -156,7 +156,7 @@ def main():
         data = data_of(pair, arguments)
         for name in arguments.networks:
             runs, scores, seconds, later = [], [], [], {}
-            for seed in range(arguments.seeds):
+            for seed in arguments.seeds:
                 model, took = trained(data, NETWORKS[name], seed, arguments)
                 pairs, found = measured(model, data, arguments)
                 print(f"# {pair} {name} seed {seed}: {found}, {took:.0f} s", flush=True)
