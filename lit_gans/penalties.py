@@ -83,9 +83,9 @@ def scores_and_slopes(discriminator: Network, images: Tensor, noise: float = 0.0
     """Scores (N,) and squared gradient norms (N,), from one float32 pass.
 
     With ``noise`` the norm is measured by differences, ((D(x + noise n) - D(x)) / noise)^2 with n from N(0, I), in a
-    second pass in place of a second derivative, as in Lin et al. 2025 (arXiv:2501.08316, approximated R1). Its mean over n
-    is the squared norm where D is straight as far as the noise reaches; elsewhere it is more, so that the weight wants to
-    be its own. Both passes draw the same augmentation and dropout.
+    second pass in place of a second derivative, as in Lin et al. 2025 (arXiv:2501.08316, approximated R1). Its mean
+    over n is the squared norm where D is straight as far as the noise reaches; elsewhere it is more, so that the weight
+    wants to be its own. Both passes draw the same augmentation and dropout.
 
     Args:
         discriminator: maps (N, ...) images to outputs of any shape with N rows; no image may influence another's row,
@@ -104,7 +104,7 @@ def scores_and_slopes(discriminator: Network, images: Tensor, noise: float = 0.0
 
 
 def _differences(discriminator: Network, images: Tensor, noise: float) -> tuple[Tensor, Tensor]:
-    """The outputs, and the squared differences quotients (N,) of their sums along one random direction for each image."""
+    """The outputs, and the squared difference quotients (N,) of their sums, along a random direction for each image."""
     moved = images + noise * torch.randn_like(images)
     numbers = RandomNumbers(images.device)
     with torch.autocast(images.device.type, enabled=False), torch.enable_grad():

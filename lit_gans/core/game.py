@@ -163,7 +163,6 @@ class BaseGAN(Regularised):
 
     def discriminator_step(self, batch: Batch, fake: Fake) -> Terms:
         """The discriminator's turn: freeze the others, terms, backward, clip, step; adapts the augmentation."""
-
         adaptive = self._attached if self._attached is not None and self._attached.augment.adaptive else None
 
         def objective(batch: Batch, fake: Fake) -> Terms:
