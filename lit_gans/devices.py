@@ -1,10 +1,11 @@
-"""What a run computes on: devices that tell each other what they have, and cores that several runs share."""
+"""What a run computes on: devices that tell each other what they have, their random numbers, cores that runs share."""
 
 import os
 import stat
 import tempfile
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +27,28 @@ def gathered(value: T) -> list[T]:
     values: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(values, value)
     return values
+
+
+class RandomNumbers:
+    """The random numbers that follow on the CPU and on a device, which can be drawn once more.
+
+    Args:
+        device: where random numbers are drawn beside the CPU.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.cuda = [device] if device.type == "cuda" else []
+        self.state = torch.get_rng_state()
+        self.cuda_states = [torch.cuda.get_rng_state(each) for each in self.cuda]
+
+    @contextmanager
+    def again(self) -> Iterator[None]:
+        """While it lasts, the numbers are those that followed; then they go on as if none had been drawn in it."""
+        with torch.random.fork_rng(self.cuda):
+            torch.set_rng_state(self.state)
+            for device, state in zip(self.cuda, self.cuda_states, strict=True):
+                torch.cuda.set_rng_state(state, device)
+            yield
 
 
 def cores() -> int:

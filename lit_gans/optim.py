@@ -26,6 +26,11 @@ class _UnlistedAdam(torch.optim.Adam):
 
     __subclasses__: Any = classmethod(_other_names)
 
+    def _accelerator_graph_capture_health_check(self) -> None:
+        """PyTorch's, where weights are on a card; on the CPU it would ask the machine for its cards at every step."""
+        if any(p.device.type != "cpu" for group in self.param_groups for p in group["params"][:1]):
+            super()._accelerator_graph_capture_health_check()
+
 
 class Adam(_UnlistedAdam):
     """Adam with the learning rate and betas of Radford et al. 2015 (arXiv:1511.06434, section 4).

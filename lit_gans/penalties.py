@@ -3,7 +3,8 @@
 All of them run with autocast switched off, in the type of the network's weights, which is float32 as a rule: a penalty
 differentiates a gradient, which in bfloat16 is wrong by about a twentieth; the gradients of weights that it leads to
 have the run's precision. They need double backward, so a compiled network runs as it was before that. Plain
-convolutions in it, whoever wrote it, get their derivatives from `CheapSecondDerivative`.
+convolutions in it, whoever wrote it, get their derivatives from `CheapSecondDerivative`. The two zero-centred penalties
+can be taken by differences in place of gradients, for networks that have no second derivative.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_gans.convolutions import CheapSecondDerivative
+from lit_gans.devices import RandomNumbers
 from lit_gans.errors import UsageError
 from lit_gans.precision import full, without_autocast
 
@@ -61,7 +63,7 @@ def dragan_penalty(discriminator: Network, real: Tensor, spread: float = 0.5) ->
     return gradient_penalty(discriminator, real, real + spread * real.std() * torch.rand_like(real))
 
 
-def zero_centered(discriminator: Network, images: Tensor) -> Tensor:
+def zero_centered(discriminator: Network, images: Tensor, noise: float = 0.0) -> Tensor:
     """E |grad D(x)|_2^2 at the images themselves, unweighted.
 
     On reals this is R1, on fakes R2 (Mescheder et al. 2018, arXiv:1801.04406, eq. 9); the papers weigh it by gamma/2.
@@ -69,26 +71,47 @@ def zero_centered(discriminator: Network, images: Tensor) -> Tensor:
     Args:
         discriminator: maps (N, ...) images to outputs of any shape with N rows.
         images: (N, ...) images.
+        noise: as in `scores_and_slopes`.
 
     Returns:
         A 0-dim float32 tensor.
     """
-    return scores_and_slopes(discriminator, images)[1].mean()
+    return scores_and_slopes(discriminator, images, noise)[1].mean()
 
 
-def scores_and_slopes(discriminator: Network, images: Tensor) -> tuple[Tensor, Tensor]:
+def scores_and_slopes(discriminator: Network, images: Tensor, noise: float = 0.0) -> tuple[Tensor, Tensor]:
     """Scores (N,) and squared gradient norms (N,), from one float32 pass.
+
+    With ``noise`` the norm is measured by differences, ((D(x + noise n) - D(x)) / noise)^2 with n from N(0, I), in a
+    second pass in place of a second derivative, as in Lin et al. 2025 (arXiv:2501.08316, approximated R1). Its mean
+    over n is the squared norm where D is straight as far as the noise reaches; elsewhere it is more, so that the weight
+    wants to be its own. Both passes draw the same augmentation and dropout.
 
     Args:
         discriminator: maps (N, ...) images to outputs of any shape with N rows; no image may influence another's row,
             as it would through batch norm.
         images: (N, ...) images.
+        noise: standard deviation of each value's noise, 0.01 for images in [-1, 1]; 0 is the gradient itself.
 
     Returns:
         The outputs as they come, and |grad D(x)|_2^2 (N,), both float32 and with their graph.
     """
-    outputs, gradient = _gradient(discriminator, _prepared(discriminator, images))
+    images = _prepared(discriminator, images)
+    if noise:
+        return _differences(discriminator, images, noise)
+    outputs, gradient = _gradient(discriminator, images)
     return outputs, gradient.square().flatten(1).sum(1)  # (N, values) to (N,)
+
+
+def _differences(discriminator: Network, images: Tensor, noise: float) -> tuple[Tensor, Tensor]:
+    """The outputs, and the squared difference quotients (N,) of their sums, along a random direction for each image."""
+    moved = images + noise * torch.randn_like(images)
+    numbers = RandomNumbers(images.device)
+    with torch.autocast(images.device.type, enabled=False), torch.enable_grad():
+        outputs = _scores(discriminator(images))
+        with numbers.again():
+            others = _scores(discriminator(moved))
+    return outputs, ((others - outputs).flatten(1).sum(1) if outputs.ndim > 1 else others - outputs).div(noise).square()
 
 
 def matching_aware(judge: Callable[[Tensor, Tensor], Tensor], image: Tensor, text: Tensor) -> Tensor:

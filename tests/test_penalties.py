@@ -4,8 +4,10 @@ from contextlib import nullcontext
 
 import pytest
 import torch
+from conftest import fit, refused, small
 from torch import nn
 
+from lit_gans import DCGAN, R3GAN
 from lit_gans.penalties import dragan_penalty, gradient_penalty, pull_away, scores_and_slopes, zero_centered
 
 SHAPES = [(5, 3), (4, 2, 3, 3)]
@@ -207,3 +209,50 @@ def test_pull_away_ignores_autocast():
     with torch.autocast("cpu", torch.bfloat16):
         inside = pull_away(features)
     assert inside.dtype == torch.float32 and torch.equal(inside, pull_away(features))
+
+
+def test_differences_stand_for_the_gradient_where_the_discriminator_is_straight():
+    weight = torch.randn(12, generator=torch.Generator().manual_seed(0))
+    images = torch.randn(20_000, 3, 2, 2, generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(2)
+    scores, slopes = scores_and_slopes(lambda x: x.flatten(1) @ weight, images, noise=0.01)
+    assert torch.equal(scores, images.flatten(1) @ weight)
+    assert slopes.shape == (20_000,) and slopes.std() > slopes.mean()  # one direction each
+    torch.testing.assert_close(slopes.mean(), weight.square().sum(), rtol=0.05, atol=0)
+    maps = zero_centered(lambda x: (x.flatten(1) @ weight)[:, None].expand(-1, 3), images, noise=0.01)
+    torch.testing.assert_close(maps, 9 * weight.square().sum(), rtol=0.05, atol=0)  # that of the sum, as of gradients
+
+
+def test_differences_need_no_second_derivative_and_see_one_augmentation():
+    class Once(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return 2 * x
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx, gradient):
+            return 2 * gradient
+
+    layer = nn.Linear(4, 1)
+
+    def judge(x):  # the noise of an augmentation would be a hundred times that of the penalty
+        return layer(Once.apply(nn.functional.dropout(x + torch.randn_like(x), 0.5)))[:, 0]
+
+    images = torch.randn(64, 4)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        zero_centered(judge, images).backward()
+    before = torch.get_rng_state()
+    penalty = zero_centered(judge, images, noise=0.01)
+    penalty.backward()
+    assert layer.weight.grad.abs().sum() > 0
+    assert penalty < 64 * layer.weight.square().sum()  # 10,000 with two augmentations
+    assert not torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(("cls", "options"), [(R3GAN, {"penalty_noise": 0.01}), (DCGAN, {"r1": 1.0, "r1_noise": 0.01})])
+def test_games_take_differences(cls, options, tmp_path):
+    terms = small(cls, **options)
+    fit(tmp_path, terms, max_steps=2, precision="bf16-mixed")
+    assert 0 < terms._shown["discriminator/r1"] < 1e3
+    refused(lambda: small(cls, **{name: -value for name, value in options.items()}), "at least 0")

@@ -60,7 +60,7 @@ MODELS = {
     "SNGAN": {"all": {**PENALISED, "octaves": 2, "discriminator_norm": "spectral"}},
     "UnrolledGAN": {"all": {"unrolled_steps": 2, "discriminator_lr": 1e-4}},
     "PacGAN": {"all": {"packing": 2}},
-    "R3GAN": {"all": {**PENALISED, "penalty": 0.02}, "stacked": {"penalty": 1.0}},
+    "R3GAN": {"all": {**PENALISED, "penalty": 0.02, "penalty_every": 8}, "stacked": {"penalty": 1.0}},
 }
 SCORES = ("modes", "high_quality", "kl", "confidence")
 

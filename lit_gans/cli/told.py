@@ -39,7 +39,7 @@ OURS = {
     "trainer.enable_checkpointing": "false saves no checkpoints",
     "trainer.enable_progress_bar": "false shows no bar",
     "trainer.enable_model_summary": "true lists the layers",
-    "trainer.accumulate_grad_batches": "is refused: use a larger --data.batch_size",
+    "trainer.accumulate_grad_batches": "is refused: use a larger --data.batch_size and --model.accumulate",
     "trainer.gradient_clip_val": "is refused: a model clips by itself with --model.clip_norm",
     "trainer.gradient_clip_algorithm": "is refused: a model clips by itself with --model.clip_norm",
     "trainer.deterministic": "true computes in a repeatable way only, which is slower; warn says where it cannot",

@@ -48,7 +48,7 @@ from lit_gans.core.checks import refuse_strategy
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.errors import UsageError, at_least, own_line, reason
 from lit_gans.runs import Run
-from lit_gans.training.defaults import EPOCHS, ROOT, as_list, endless, safe_plugins
+from lit_gans.training.defaults import EPOCHS, ROOT, NoProfiler, as_list, endless, safe_plugins
 
 
 class SaveConfig(SaveConfigCallback):
@@ -206,6 +206,7 @@ class TrainCLI(LightningCLI):
             trainer["max_epochs"] = EPOCHS
         if trainer["logger"] is not False:
             trainer["logger"] = self.loggers.all(trainer["logger"])
+        trainer["profiler"] = trainer["profiler"] or NoProfiler()
         trainer["plugins"], callbacks = safe_plugins(trainer["plugins"]), as_list(trainer["callbacks"])
         if trainer["enable_progress_bar"] is not False and not any(isinstance(c, AnyProgressBar) for c in callbacks):
             trainer["callbacks"] = [*callbacks, ProgressBar()]
@@ -224,7 +225,7 @@ class TrainCLI(LightningCLI):
         if trainer["gradient_clip_val"]:
             raise UsageError("a model clips by itself: use --model.clip_norm, not trainer.gradient_clip_val")
         if trainer["accumulate_grad_batches"] not in (None, 1):
-            raise UsageError("a batch is a step here: use a larger --data.batch_size, do not accumulate")
+            raise UsageError("a batch is a step here: use a larger --data.batch_size, which --model.accumulate parts")
         try:
             made = super().instantiate_trainer(**kwargs)
         except UsageError:

@@ -1,7 +1,7 @@
 """The alternating game of two or more players: everything that is the same for every paper."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from lit_gans.core.factories import named, options_of
 from lit_gans.core.first_move import first_move, refusing_closure
 from lit_gans.core.generative import Batch as Batch
 from lit_gans.core.gradients import parameters_of, reduce_gradients
+from lit_gans.core.micro_batches import MicroBatches, Turn
 from lit_gans.core.players import PLAYERS as PLAYERS
 from lit_gans.core.regularised import Fake as Fake
 from lit_gans.core.regularised import Regularised
@@ -65,11 +66,15 @@ class BaseGAN(Regularised):
             off.
         r1_every: the penalty is computed once in so many batches, times that number (lazy regularisation, Karras et
             al. 2020, arXiv:1912.04958, appendix B).
+        r1_noise: take the penalty by differences to images with noise of this deviation, 0.01 say, for networks without
+            a second derivative; its gamma wants to be its own, see `scores_and_slopes`.
         augment: names of `Augment`'s policies, DiffAugment's or ADA's; none by default.
         augment_p: the probability that each is applied to an image, by default 1; with ``augment_target`` the
             probability that it starts from, by default 0.
         augment_target: the mean sign of D(x) on reals that adaptive augmentation steers ``augment_p`` to; 0.6 in the
             paper (Karras et al. 2020, arXiv:2006.06676). Only for games whose scores are positive for reals.
+        accumulate: a batch goes through the players in so many parts, whose gradients add up before a step: a batch of
+            64 takes the memory of one of 16 with 4. Norms over the batch see a part of it.
         compiled: compile the players when a fit begins (``torch.compile``); that takes a minute or so and pays on
             GPUs, on CPUs mostly not. Penalties on slopes go by the networks as they were. Checkpoints are the same.
         model: arguments of `GenerativeModel`: image_shape, source_shape, num_classes, clip_norm and ema_decay.
@@ -96,17 +101,19 @@ class BaseGAN(Regularised):
         generator_every: int = 1,
         r1: float = 0.0,
         r1_every: int = 16,
+        r1_noise: float = 0.0,
         augment: Sequence[str] | str = (),
         augment_p: float | None = None,
         augment_target: float | None = None,
+        accumulate: int = 1,
         compiled: bool = False,
         **model: Any,
     ) -> None:
         super().__init__(**model)
-        at_least(1, generator_every=generator_every, r1_every=r1_every)
-        at_least(0, r1=r1)
+        at_least(1, generator_every=generator_every, r1_every=r1_every, accumulate=accumulate)
+        at_least(0, r1=r1, r1_noise=r1_noise)
         self.automatic_optimization = False
-        self.generator_every, self.r1, self.r1_every = generator_every, r1, r1_every
+        self.generator_every, self.r1, self.r1_every, self.r1_noise = generator_every, r1, r1_every, r1_noise
         self._make_players({"generator": generator, "discriminator": discriminator})
         own = {
             "generator": (generator_optimizer, generator_scheduler),
@@ -123,7 +130,8 @@ class BaseGAN(Regularised):
         if r1:
             self.refuse_batch_norm("r1")
         self.augment = self._augmentation(augment, augment_p, augment_target)
-        self.compiled = compiled
+        self.accumulate, self.compiled = accumulate, compiled
+        self._micro_batches: MicroBatches | None = None
         self._attached: Attached | None = None
         self._scalers = Scalers()
         self._moved: set[str] = set()  # players whose first move of this run is done
@@ -155,8 +163,11 @@ class BaseGAN(Regularised):
 
     def discriminator_step(self, batch: Batch, fake: Fake) -> Terms:
         """The discriminator's turn: freeze the others, terms, backward, clip, step; adapts the augmentation."""
+        adaptive = self._attached if self._attached is not None and self._attached.augment.adaptive else None
 
         def objective(batch: Batch, fake: Fake) -> Terms:
+            if adaptive is not None:
+                adaptive.reals = batch[self.subject]
             terms = checked_terms("discriminator", self.discriminator_loss(batch, fake))
             penalty = self.discriminator_penalty(batch, fake)
             if not isinstance(penalty, dict):
@@ -170,16 +181,15 @@ class BaseGAN(Regularised):
                 )
             return {**terms, **penalty}
 
-        if self._attached is None or not self._attached.augment.adaptive:
-            return self._move("discriminator", objective, batch, fake)
-        self._attached.reals = batch[self.subject]
         terms = self._move("discriminator", objective, batch, fake)
-        if self._attached.reals is not None:
+        if adaptive is None:
+            return terms
+        if adaptive.reals is not None:
             raise UsageError(
                 f"adaptive augmentation never saw {type(self).__name__} judge the reals by themselves: its "
                 f'discriminator_loss must call self.discriminator(batch["{self.subject}"]); or leave out augment_target'
             )
-        return {**terms, "state/augment_p": self._attached.augment.p.detach().clone()}
+        return {**terms, "state/augment_p": adaptive.augment.p.detach().clone()}
 
     def generator_step(self, batch: Batch, fake: Fake) -> Terms:
         """The generator's turn: freeze the others, terms, backward, clip, step."""
@@ -217,8 +227,7 @@ class BaseGAN(Regularised):
         steps = self.trainer.global_step
         batch = self.receive(batch)
         movers = self._movers()
-        with torch.set_grad_enabled("generator" in movers):
-            fake = self.generate(batch)
+        fake = self._draw(batch, "generator" in movers)
         self._inspect_fake(batch, fake)
         detached = apply_to_collection(fake, Tensor, Tensor.detach)
         terms: Terms = {}
@@ -231,7 +240,16 @@ class BaseGAN(Regularised):
         self._step_schedules(terms)
         self._count_one_step(steps)
         self._log_terms(terms)
+        self._micro_batches = None
         return terms
+
+    def _draw(self, batch: Batch, with_graph: bool) -> Fake:
+        """The fakes for a batch; where it goes through the players in parts, without a graph."""
+        if self.accumulate > 1:
+            self._micro_batches = MicroBatches(self.generate, batch, self.accumulate)
+            return self._micro_batches.fake
+        with torch.set_grad_enabled(with_graph):
+            return self.generate(batch)
 
     def _movers(self) -> tuple[str, ...]:
         """The players that `movers` names; refuses names that are not players."""
@@ -274,21 +292,46 @@ class BaseGAN(Regularised):
         self._scalers.take(self.trainer.precision_plugin, player)
         is_first = player not in self._moved
         self._moved.add(player)
+        shown: Terms = {}
         with self._turn(player):
-            with first_move(self, player) if is_first else nullcontext(), self._as_written(is_first):
-                terms = checked_terms(player, objective(batch, fake))
-            # a stack: sum() would begin with an integer and add one term after the other, a kernel each
-            loss = torch.stack([full(term) for term in terms.values()]).sum()
             optimizer.zero_grad()
-            if self.trainer.world_size == 1:
-                self._refuse_nonfinite(player, terms)
-                self.manual_backward(loss)
-            else:
-                terms = self._backward_together(optimizer, loss, terms)
-                self._refuse_nonfinite(player, terms)  # the devices' mean: all of them stop here, or none
-                loss = torch.stack([*terms.values()]).sum()
+            for share, part, drawn in self._passes(player, batch, fake):
+                with first_move(self, player) if is_first else nullcontext(), self._as_written(is_first):
+                    terms = checked_terms(player, objective(part, drawn))
+                # a stack: sum() would begin with an integer and add one term after the other, a kernel each
+                terms = {**terms, "loss": torch.stack([full(term) for term in terms.values()]).sum()}
+                self._backward(player, terms, share)
+                for name, term in terms.items():
+                    mean = term.detach() if share == 1 else share * term.detach()
+                    shown[name] = shown[name] + mean if name in shown else mean
+            if self.trainer.world_size > 1:
+                shown = self._reduced(player, optimizer, shown)
             optimizer.step(refusing_closure(optimizer) if is_first else None)
-        return {f"{player}/{name}": term.detach() for name, term in {**terms, "loss": loss}.items()}
+        return {f"{player}/{name}": term for name, term in shown.items()}
+
+    def _passes(self, player: str, batch: Batch, fake: Fake) -> Iterable[Turn]:
+        """What a player's move goes through: the batch as a whole, or its parts."""
+        return [(1.0, batch, fake)] if self._micro_batches is None else self._micro_batches.turns(player == "generator")
+
+    def _backward(self, player: str, terms: Terms, share: float) -> None:
+        """Backward from the sum of the terms, of a share of the batch."""
+        loss = terms["loss"] if share == 1 else share * terms["loss"]
+        if self.trainer.world_size == 1:
+            self._refuse_nonfinite(player, terms)
+            self.manual_backward(loss)
+            return
+        strategy = self.trainer.strategy
+        assert isinstance(strategy, DDPStrategy)
+        with strategy.block_backward_sync():  # DDP's own reducer expects the gradients of all players at once
+            self.manual_backward(loss)
+
+    def _reduced(self, player: str, optimizer: Any, terms: Terms) -> Terms:
+        """Takes the means over devices of a player's gradients and terms, in one reduction; returns the terms."""
+        values = torch.stack([full(term) for term in terms.values()])
+        reduce_gradients((p for p in parameters_of(optimizer) if p.requires_grad), values)
+        terms = dict(zip(terms, values.unbind(), strict=True))
+        self._refuse_nonfinite(player, terms)  # the devices' mean: all of them stop here, or none
+        return terms
 
     def _as_written(self, is_first: bool) -> Any:
         """While it lasts, compiled players run as they were: hooks that look at a first move see nothing else."""
@@ -310,16 +353,6 @@ class BaseGAN(Regularised):
         finally:
             for parameter in frozen:
                 parameter.requires_grad_(True)
-
-    def _backward_together(self, optimizer: Any, loss: Tensor, terms: Terms) -> Terms:
-        """Backward, then the means over devices of this player's gradients and terms, in one reduction."""
-        strategy = self.trainer.strategy
-        assert isinstance(strategy, DDPStrategy)
-        with strategy.block_backward_sync():  # DDP's own reducer expects the gradients of all players at once
-            self.manual_backward(loss)
-        values = torch.stack([full(term.detach()) for term in terms.values()])
-        reduce_gradients((p for p in parameters_of(optimizer) if p.requires_grad), values)
-        return dict(zip(terms, values.unbind(), strict=True))
 
     def _count_one_step(self, before: int) -> None:
         """Counts the batch as one step, however often optimizers stepped in it: three times, or not at all."""

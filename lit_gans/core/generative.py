@@ -88,6 +88,13 @@ class GenerativeModel(Saving, metaclass=Recorded):
         super().__init_subclass__(**options)
         keep_hooks(cls, GenerativeModel)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """PyTorch's, but for a name that Lightning sets about 40 times a batch."""
+        if name == "_current_fx_name":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     @property
     def trainer(self) -> Any:
         """The Trainer that trains this model.

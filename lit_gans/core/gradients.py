@@ -43,7 +43,7 @@ class Watched:
         if not gradients:
             return
         dense = [g.coalesce().values() if g.is_sparse else g for g in gradients if g is not None]
-        norm = self.norms[self.player] = nn.utils.get_total_norm(dense)
+        norm = self.norms[self.player] = torch.linalg.vector_norm(torch.stack(list(torch._foreach_norm(dense))))
         if scaler is not None:
             return
         if norm.device.type == "cpu":

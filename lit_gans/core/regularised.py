@@ -26,6 +26,7 @@ class Regularised(Players):
     scores_have_zero: ClassVar[bool] = True
     r1: float
     r1_every: int
+    r1_noise: float
     augment: Augment | None
     _attached: Attached | None
 
@@ -42,7 +43,11 @@ class Regularised(Players):
         """R1, on the batches that it is due on."""
         if not self.r1 or not self.is_due(self.r1_every):
             return {}
-        return {"r1": self.r1 / 2 * self.r1_every * zero_centered(self.critic(batch), batch[self.subject])}
+        return {"r1": self.r1 / 2 * self.r1_every * self.slope(self.critic(batch), batch[self.subject])}
+
+    def slope(self, critic: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+        """E |grad D(x)|^2 at images, as ``r1_noise`` says."""
+        return zero_centered(critic, images, self.r1_noise)
 
     def is_due(self, every: int) -> bool:
         """Whether what is done once in ``every`` batches is done on this one; without a Trainer it always is."""

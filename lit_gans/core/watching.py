@@ -62,14 +62,16 @@ class Watching(Exploring):
         return every > 0 and (self.trainer.is_last_batch or 0 < steps <= self.trainer.global_step)
 
     def _refuse_nonfinite(self, player: str, terms: Terms) -> None:
-        """Stops before a broken loss reaches the weights; on an accelerator only where it logs, to save waiting."""
-        if self.device.type != "cpu" and not self._logs_this_batch():
+        """Stops before a broken ``loss``, the sum of the other terms, reaches the weights; names the term that broke.
+
+        On an accelerator it looks only where losses are logged, to save waiting.
+        """
+        if (self.device.type != "cpu" and not self._logs_this_batch()) or torch.isfinite(terms["loss"]):
             return
-        for name, term in terms.items():
-            if not torch.isfinite(term):
-                raise NonFiniteLoss(
-                    f"the {player}'s term '{name}' became {float(term.detach())} at batch {self.batch_number}; {CURE}"
-                )
+        name = next(name for name, term in terms.items() if not torch.isfinite(term))
+        raise NonFiniteLoss(
+            f"the {player}'s term '{name}' became {float(terms[name].detach())} at batch {self.batch_number}; {CURE}"
+        )
 
 
 keep_hooks(Watching, Watching)

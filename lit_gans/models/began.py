@@ -72,7 +72,7 @@ class BEGAN(LatentGAN):
         super().__init__(**latent)
         self.register_buffer("k", torch.zeros(()))
         self.register_buffer("convergence_mean", torch.zeros(()))
-        self._energies = torch.zeros(2)
+        self._energies: list[Tensor] = []
 
     @property
     def backbone(self) -> Backbone:
@@ -103,14 +103,16 @@ class BEGAN(LatentGAN):
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Copy reals well, and fakes badly with weight k."""
         real, drawn = (full(self.discriminator(v)).mean() for v in (batch["image"], fake))
-        self._energies = torch.stack([real, drawn]).detach()
+        self._energies.append(torch.stack([real, drawn]).detach())
         return {"real": real, "fake": -self.k * drawn}
 
     def discriminator_step(self, batch: Batch, fake: Fake) -> Terms:
         """The discriminator's turn, then the update of k, for the next batch."""
+        self._energies.clear()
         terms = super().discriminator_step(batch, fake)
+        energies = torch.stack(self._energies).mean(0)  # of all parts of the batch
         # means over devices, or k and the learning rates of the devices would drift apart
-        real, drawn = self.trainer.strategy.reduce(self._energies, reduce_op="mean")
+        real, drawn = self.trainer.strategy.reduce(energies, reduce_op="mean")
         balance = self.gamma * real - drawn
         convergence = real + balance.abs()
         share = max(1 / (self.batch_number + 1), 1 / _HORIZON)

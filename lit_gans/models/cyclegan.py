@@ -10,7 +10,6 @@ from lit_gans.core.game import Batch, Fake
 from lit_gans.errors import at_least
 from lit_gans.families import UnpairedGAN
 from lit_gans.losses import Terms, least_squares_discriminator, least_squares_generator
-from lit_gans.penalties import zero_centered
 from lit_gans.precision import full
 
 
@@ -94,7 +93,7 @@ class CycleGAN(UnpairedGAN):
         if not self.r1 or not self.is_due(self.r1_every):
             return {}
         weight = self.r1 / 2 * self.r1_every
-        return {f"r1_{d}": weight * zero_centered(self.discriminator[d], batch[d]) for d in ("a", "b")}
+        return {f"r1_{d}": weight * self.slope(self.discriminator[d], batch[d]) for d in ("a", "b")}
 
     def generate(self, batch: Batch) -> Fake:
         """Translates both ways: ``{"a": from batch["b"], "b": from batch["a"]}``."""

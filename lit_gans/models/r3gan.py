@@ -35,6 +35,8 @@ class R3GAN(LatentGAN):
         penalty_steps: number of batches after which gamma is ``penalty_end``.
         penalty_every: both penalties are computed once in so many batches, times that number (lazy regularisation,
             Karras et al. 2020, arXiv:1912.04958, appendix B); the scores of the others need no double backward.
+        penalty_noise: take both by differences to images with noise of this deviation, 0.01 say, for networks without a
+            second derivative; gamma wants to be its own.
         optimizer: Adam with beta1 = 0 in the paper.
         latent: arguments of `LatentGAN`.
 
@@ -59,11 +61,12 @@ class R3GAN(LatentGAN):
         penalty_end: float | None = None,
         penalty_steps: int = 0,
         penalty_every: int = 1,
+        penalty_noise: float = 0.0,
         optimizer: OptimizerCallable = AdamWithoutMomentum,
         **latent: Any,
     ) -> None:
         super().__init__(optimizer=optimizer, **latent)
-        at_least(0, penalty=penalty, penalty_end=penalty_end)
+        at_least(0, penalty=penalty, penalty_end=penalty_end, penalty_noise=penalty_noise)
         at_least(1, penalty_every=penalty_every)
         if (penalty_end is None) != (penalty_steps < 1):
             raise UsageError(
@@ -72,14 +75,14 @@ class R3GAN(LatentGAN):
             )
         self.refuse_batch_norm("R3GAN's penalty")
         self.penalty, self.penalty_end, self.penalty_steps = penalty, penalty_end, penalty_steps
-        self.penalty_every = penalty_every
+        self.penalty_every, self.penalty_noise = penalty_every, penalty_noise
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Every real above its fake, flat at both; scores and gradients, where due, are from one float32 pass."""
         images = torch.cat([batch["image"], without_autocast(fake)])
         if not self.is_due(self.penalty_every):
             return relativistic_discriminator(*self.discriminator(images).chunk(2))
-        scores, slopes = scores_and_slopes(self.discriminator, images)
+        scores, slopes = scores_and_slopes(self.discriminator, images, self.penalty_noise)
         (real, fake), (r1, r2) = scores.chunk(2), slopes.chunk(2)  # (2 N,) to (N,) each
         weight = self.gamma() / 2 * self.penalty_every
         return {**relativistic_discriminator(real, fake), "r1": weight * r1.mean(), "r2": weight * r2.mean()}

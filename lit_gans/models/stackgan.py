@@ -18,7 +18,6 @@ from lit_gans.models.gancls import halved
 from lit_gans.networks.captions import MatchingDiscriminator
 from lit_gans.networks.stacked import Refiner, StackedGenerator
 from lit_gans.networks.wrappers import ConditionalGenerator
-from lit_gans.penalties import zero_centered
 from lit_gans.precision import full
 
 
@@ -178,7 +177,7 @@ class StackGAN(CaptionGAN):
         if not self.r1 or not self.is_due(self.r1_every):
             return terms
         text = self.large_discriminator.read(batch["text"])  # type: ignore[operator]
-        slope = zero_centered(lambda image: self.large_discriminator(image, text), batch["image"])
+        slope = self.slope(lambda image: self.large_discriminator(image, text), batch["image"])
         return {**terms, "r1": self.r1 / 2 * self.r1_every * slope}
 
     def generator_step(self, batch: Batch, fake: Fake) -> Terms:

@@ -16,7 +16,16 @@ from lit_gans.callbacks.run_folder import RunLogger, remove_unused
 from lit_gans.errors import UsageError, usable_seed
 from lit_gans.metrics.material import why_not_read
 from lit_gans.runs import KINDS, Run, find_checkpoint
-from lit_gans.training.defaults import EPOCHS, ROOT, as_list, endless, run_loggers, safe_plugins, split_loggers
+from lit_gans.training.defaults import (
+    EPOCHS,
+    ROOT,
+    NoProfiler,
+    as_list,
+    endless,
+    run_loggers,
+    safe_plugins,
+    split_loggers,
+)
 from lit_gans.training.mistakes import refuse_arguments, refuse_callbacks, refuse_other_models
 from lit_gans.training.quiet import quiet
 
@@ -108,6 +117,7 @@ class Trainer(LightningTrainer):
         # Lightning adds a callback of its own unless it finds one or is told not to
         trainer["enable_checkpointing"] = any(isinstance(each, ModelCheckpoint) for each in trainer["callbacks"])
         trainer.setdefault("enable_model_summary", False)
+        trainer["profiler"] = trainer.get("profiler") or NoProfiler()
         self.has_folder, self._scores = folder, scores
         with quiet():
             super().__init__(**trainer)
