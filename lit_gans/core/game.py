@@ -16,8 +16,9 @@ from lit_gans.core.checks import checked_terms
 from lit_gans.core.factories import named, options_of
 from lit_gans.core.first_move import first_move, refusing_closure
 from lit_gans.core.generative import Batch as Batch
-from lit_gans.core.gradients import parameters_of, reduce_gradients
+from lit_gans.core.gradients import parameters_of
 from lit_gans.core.players import PLAYERS as PLAYERS
+from lit_gans.core.reduction import MeanGradients
 from lit_gans.core.regularised import Fake as Fake
 from lit_gans.core.regularised import Regularised
 from lit_gans.core.scalers import Scalers
@@ -312,13 +313,14 @@ class BaseGAN(Regularised):
                 parameter.requires_grad_(True)
 
     def _backward_together(self, optimizer: Any, loss: Tensor, terms: Terms) -> Terms:
-        """Backward, then the means over devices of this player's gradients and terms, in one reduction."""
+        """Backward, and the means over devices of this player's gradients and terms."""
         strategy = self.trainer.strategy
         assert isinstance(strategy, DDPStrategy)
-        with strategy.block_backward_sync():  # DDP's own reducer expects the gradients of all players at once
-            self.manual_backward(loss)
         values = torch.stack([full(term.detach()) for term in terms.values()])
-        reduce_gradients((p for p in parameters_of(optimizer) if p.requires_grad), values)
+        trained = (p for p in parameters_of(optimizer) if p.requires_grad)
+        # DDP's own reducer expects the gradients of all players at once
+        with strategy.block_backward_sync(), MeanGradients(trained, values):
+            self.manual_backward(loss)
         return dict(zip(terms, values.unbind(), strict=True))
 
     def _count_one_step(self, before: int) -> None:
