@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, ModelParallelStrategy, SingleDeviceStrategy
 from torch import Tensor, nn
 
 from lit_gans.devices import tasks
@@ -111,12 +111,23 @@ def refuse_idle(model: nn.Module, moved: Sequence[Tensor], players: str) -> None
 
 def refuse_strategy(strategy: Any) -> None:
     """Raises a `UsageError` for a strategy that two players in one module cannot be trained with."""
+    if isinstance(strategy, (FSDPStrategy, ModelParallelStrategy)):
+        raise UsageError(
+            f"{type(strategy).__name__} cuts networks into parts, which penalties on gradients and the averaged "
+            "generator do not survive; leave trainer.strategy at 'auto', where every device holds both players, and "
+            "for large ones take a smaller data.batch_size or precision bf16-mixed"
+        )
     popen = getattr(strategy, "_start_method", "popen") == "popen"  # spawned and forked processes share no launcher
     if not isinstance(strategy, (SingleDeviceStrategy, DDPStrategy)) or not popen:
         name = f"{type(strategy).__name__}{'' if popen else ' with spawned processes'}"
         raise UsageError(
             f"a model trains on one device or with 'ddp' on several, each in a process of its own, got {name}; leave "
             "trainer.strategy at 'auto'"
+        )
+    if getattr(strategy, "_layer_sync", None) is not None and strategy.root_device.type == "cpu":
+        raise UsageError(
+            "trainer.sync_batchnorm needs GPUs, since PyTorch's synchronised batch norm takes no tensors of a CPU; "
+            "leave it out: each process then normalises by its own batch, and running statistics are averaged anyway"
         )
 
 

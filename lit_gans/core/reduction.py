@@ -14,6 +14,7 @@ from lit_gans.errors import UsageError
 # Sizes of a bucket in bytes: a larger one waits long for its last gradient, each smaller one costs a round of messages.
 _LARGEST, _SMALLEST = 25 * 2**20, 2**20
 _BUCKETS = 4  # that a network is split into between these sizes
+_ALIKE = nn.SyncBatchNorm, parametrizations._SpectralNorm  # whose buffers are the same on all devices
 
 
 def all_reduce_mean(tensors: list[Tensor]) -> None:
@@ -165,7 +166,8 @@ def moving_statistics(networks: Iterable[nn.Module]) -> list[tuple[nn.Module, st
     - buffers that are not saved (``persistent=False``): kernels, frequencies, tables. What is no part of a checkpoint
       must not move in training, or a resumed run would differ;
     - those that a module names in its attribute ``constant_buffers``: drawn once, and saved for that reason alone;
-    - the vectors of spectral norm, which follow from the weights, so that they are the same on all devices;
+    - the vectors of spectral norm, which follow from the weights, and the statistics of synchronised batch norm, which
+      are of all devices' batches: both are the same everywhere;
     - those of a module whose ``each_device_its_own`` is true, say older fakes.
 
     Nothing is learned by watching: batch norm moves its buffers without a trace in their version counters, a comparison
@@ -175,7 +177,7 @@ def moving_statistics(networks: Iterable[nn.Module]) -> list[tuple[nn.Module, st
         (module, name)
         for network in networks
         for module in network.modules()
-        if not isinstance(module, parametrizations._SpectralNorm) and not getattr(module, "each_device_its_own", False)
+        if not isinstance(module, _ALIKE) and not getattr(module, "each_device_its_own", False)
         for name, buffer in module._buffers.items()
         if buffer is not None
         and buffer.is_floating_point()
