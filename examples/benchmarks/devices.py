@@ -126,8 +126,9 @@ def speeds(options):
     shown = rounds[0][1]
     print(f"{shown['bytes'] / options.steps / 1e6:.1f} MB a step in {shown['messages'] / options.steps:.0f} reductions")
     waits = [[1000 * row[case]["exposed"] / options.steps for row in rounds] for case in (1, 2)]
-    hidden = 100 * (1 - statistics.median(waits[0]) / statistics.median(waits[1]))
-    print(f"gradients after backward {spread(waits[1])} ms a step, else {spread(waits[0])} ms: {hidden:.0f} % are hidden")
+    hidden = 1 - statistics.median(waits[0]) / statistics.median(waits[1])
+    print(f"waiting for gradients: {spread(waits[0])} ms a step, {spread(waits[1])} ms for those sent after backward")
+    print(f"{hidden:.0%} of the time of travelling is hidden")
 
 
 def started(world, work, *arguments):

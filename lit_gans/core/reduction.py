@@ -1,4 +1,4 @@
-"""Means over devices: of gradients, in buckets while backward still runs, and of what devices learn from their batch."""
+"""Means over devices: of gradients, in buckets while backward still runs, and of batch statistics."""
 
 from collections.abc import Iterable, Sequence
 from types import TracebackType
@@ -81,7 +81,7 @@ class MeanGradients:
                 "backward came twice to a parameter whose gradient was already on its way to the other devices; "
                 "torch.utils.checkpoint needs use_reentrant=False"
             )
-        bucket.missing.discard(parameter)  # type: ignore[arg-type]
+        bucket.missing.discard(parameter)
         while self._sent < len(self._buckets) and not self._buckets[self._sent].missing:
             self._send(self._sent + 1)
 

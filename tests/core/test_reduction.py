@@ -1,4 +1,4 @@
-"""Means over devices: of gradients, in buckets that leave while backward runs, and of what devices learn by themselves."""
+"""Means over devices: of gradients, in buckets that leave while backward runs, and of batch statistics."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""``Trainer(sync_batchnorm=True)``: batch norm over the batches of all devices, which needs GPUs; what is known without."""
+"""``sync_batchnorm``, batch norm over the batches of all devices, as far as it can be tried without GPUs."""
 
 import pytest
 import torch
