@@ -31,7 +31,7 @@ def all_reduce_mean(tensors: list[Tensor]) -> None:
 class MeanGradients:
     """A context around a backward, at whose end gradients are their means over all devices.
 
-    Gradients travel in buckets, about four of 1 to 25 MiB each. A bucket leaves as soon as backward has filled it and
+    Gradients travel in buckets of 1 to 25 MiB, a few for each network. A bucket leaves as soon as backward has filled it and
     those before it, and arrives while backward goes on. Where several backwards make one step, only the last one is in
     the context.
 
