@@ -31,9 +31,9 @@ def all_reduce_mean(tensors: list[Tensor]) -> None:
 class MeanGradients:
     """A context around a backward, at whose end gradients are their means over all devices.
 
-    Gradients travel in buckets of 1 to 25 MiB, a few for each network. A bucket leaves as soon as backward has filled it and
-    those before it, and arrives while backward goes on. Where several backwards make one step, only the last one is in
-    the context.
+    Gradients travel in buckets of 1 to 25 MiB, a few for each network. A bucket leaves as soon as backward has filled
+    it and those before it, and arrives while backward goes on. Where several backwards make one step, only the last one
+    is in the context.
 
     The buckets follow the order of the parameters, last layers first, which is about the order in which backward
     reaches them, and are the same on all devices and in every run. The order that was really seen would hide a little
