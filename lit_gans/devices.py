@@ -51,6 +51,36 @@ class RandomNumbers:
             yield
 
 
+def tasks() -> tuple[str, int, int] | None:
+    """Who has started this process as one of a run, torchrun or SLURM, the processes on each node, and the nodes.
+
+    None where nobody has, and where SLURM does not say how many are on each node; Lightning asks for that.
+    """
+    from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+
+    def number(name: str) -> int:
+        return int(given) if (given := os.environ.get(name, "")).isdigit() else 0
+
+    if TorchElasticEnvironment.detect():
+        name, world, local = "torchrun", number("WORLD_SIZE"), number("LOCAL_WORLD_SIZE")
+    elif SLURMEnvironment.detect():
+        name, world, local = "SLURM", number("SLURM_NTASKS"), number("SLURM_NTASKS_PER_NODE")
+    else:
+        return None
+    local = local or (1 if world == 1 else 0)
+    return (name, local, max(1, world // local)) if local else None
+
+
+def take_tasks(trainer: dict[str, Any]) -> None:
+    """Sets a Trainer's ``devices`` and ``num_nodes`` that nobody has set to those that processes were started for."""
+    if (found := tasks()) is not None:
+        _, local, nodes = found
+        if trainer.get("devices", "auto") == "auto":
+            trainer["devices"] = local
+        if trainer.get("num_nodes", 1) == 1:
+            trainer["num_nodes"] = nodes
+
+
 def cores() -> int:
     """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):

@@ -132,11 +132,11 @@ from lightning.pytorch import Callback
 from lit_gans.errors import UsageError
 
 class Faulty(Callback):
-    def __init__(self, where: str, rank: int, kind: str):
-        self.where, self.rank, self.kind = where, rank, kind
+    def __init__(self, where: str, rank: int, kind: str, step: int = 0):
+        self.where, self.rank, self.kind, self.step = where, rank, kind, step
 
     def strike(self, where, trainer):
-        if where == self.where and trainer.global_rank == self.rank:
+        if where == self.where and trainer.global_rank == self.rank and trainer.global_step >= self.step:
             if self.kind == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
             if self.kind == "exit":
@@ -180,6 +180,23 @@ def test_whatever_goes_wrong_on_one_rank_ends_all(where, rank, kind, code, sente
             break
         time.sleep(1)
     assert not alive
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_exactly_after_one_process_was_killed(tmp_path):
+    (tmp_path / "faulty.py").write_text(FAULTY)
+    two = ["--trainer.max_epochs=2", "--quality=false"]  # of two batches each
+    settings = {"where": "batch", "rank": 1, "kind": "kill", "step": 3}
+    faulty = ["--trainer.callbacks+=faulty.Faulty", *(f"--trainer.callbacks.{k}={v}" for k, v in settings.items())]
+    assert fit_two(tmp_path, *two, "--trainer.default_root_dir=whole", cold=False).returncode == 0
+    done = fit_two(tmp_path, *two, "--trainer.default_root_dir=killed", *faulty, cold=False)
+    assert done.returncode == 137 and "process 1 of the run was ended by SIGKILL" in done.stderr, done.stderr
+    (left,) = tmp_path.glob(f"killed/*/*/{LAST}")
+    assert torch.load(left, weights_only=True)["global_step"] == 2
+    done = fit_two(tmp_path, *two, "--trainer.default_root_dir=resumed", f"--ckpt_path={left}", cold=False)
+    assert done.returncode == 0, done.stderr
+    whole, resumed = (next(tmp_path.glob(f"{name}/*/*/{LAST}")) for name in ("whole", "resumed"))
+    assert_equal(*(training_state(torch.load(path, weights_only=True)) for path in (whole, resumed)))
 
 
 def fit_two(folder, *flags, cold):

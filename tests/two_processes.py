@@ -32,6 +32,7 @@ from lit_gans import (
     UnpairedGlyphs,
 )
 from lit_gans.callbacks import CollapseMonitor, Quality, Reconstruction, SaveLast
+from lit_gans.core import reduction
 from lit_gans.networks import DCGANBackbone, MLPBackbone, RecurrentBackbone, ResNetTranslation, UNetTranslation
 
 
@@ -199,5 +200,6 @@ def validate(names, devices):
 
 
 if __name__ == "__main__":
+    reduction._SMALLEST = 1024  # bytes: the gradients of small networks travel in several buckets, too
     seed_everything(0)
     {"train": train, "validate": validate}[sys.argv[1]](*sys.argv[2:])

@@ -15,7 +15,7 @@ Then, for the machine: start-up (``import lit_gans``, over ``import torch, light
 coverage of samples, over distances in float64), data (MNIST in memory over PIL images, if the data are there), and two
 runs at once and one beside a busy process, over one alone.
 
-A figure is the median of the ratios of all rounds, and their quartiles. With ``--output`` all of it is a JSON file, too.
+A figure is the median of the ratios of all rounds, and their quartiles. ``--output`` writes all of it as JSON, too.
 """
 
 import argparse

@@ -15,7 +15,7 @@ OURS = {
     "collapse": _FILE,
     "trainer": _FILE,
     "trainer.accelerator": "cpu, gpu, mps, tpu or auto, the best that is there",
-    "trainer.strategy": "how several processes work together: ddp, ddp_spawn or a class",
+    "trainer.strategy": "how several processes work together: auto, or ddp",
     "trainer.devices": "how many devices, their numbers as 0,1, or auto",
     "trainer.num_nodes": "machines that train together",
     "trainer.precision": "of the computation: 32-true by default, bf16-mixed is faster on a GPU or a CPU with AMX",

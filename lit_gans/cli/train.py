@@ -44,8 +44,9 @@ from lit_gans.cli.making import Making, make
 from lit_gans.cli.parser import Parser
 from lit_gans.cli.reasons import causes
 from lit_gans.cli.words import NOBODY, known
-from lit_gans.core.checks import refuse_strategy
+from lit_gans.core.checks import refuse_processes, refuse_strategy
 from lit_gans.core.generative import GenerativeModel
+from lit_gans.devices import take_tasks
 from lit_gans.errors import UsageError, at_least, own_line, reason
 from lit_gans.runs import Run
 from lit_gans.training.defaults import EPOCHS, ROOT, NoProfiler, as_list, endless, safe_plugins
@@ -211,6 +212,7 @@ class TrainCLI(LightningCLI):
         if trainer["enable_progress_bar"] is not False and not any(isinstance(c, AnyProgressBar) for c in callbacks):
             trainer["callbacks"] = [*callbacks, ProgressBar()]
         at_least(1, check_val_every_n_epoch=trainer["check_val_every_n_epoch"])
+        take_tasks(trainer)
         if str(wanted := trainer["devices"]).isdigit() and trainer["accelerator"] in ("cpu", "auto"):
             most = 4 * max(os.cpu_count() or 1, torch.cuda.device_count())  # each is a process of its own
             if int(wanted) > most:
@@ -230,8 +232,9 @@ class TrainCLI(LightningCLI):
             made = super().instantiate_trainer(**kwargs)
         except UsageError:
             raise
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RuntimeError) as error:
             raise UsageError(f"the trainer cannot be made: {error}") from None
+        refuse_processes(made)
         refuse_strategy(made.strategy)
         best, quality = (self._get(self.config_init, name) for name in ("best", "quality"))
         if best.monitor in (None, AUTO) and "best" not in self._off():

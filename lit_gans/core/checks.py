@@ -4,9 +4,10 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, ModelParallelStrategy, SingleDeviceStrategy
 from torch import Tensor, nn
 
+from lit_gans.devices import tasks
 from lit_gans.errors import UsageError, one
 from lit_gans.losses import Terms
 
@@ -14,6 +15,8 @@ _FEW_BITS = (
     "keeps the weights themselves in few bits, where the small steps of Adam and of the averaged generator are rounded "
     "to nothing; train with bf16-mixed, 16-mixed, 32-true or 64-true"
 )
+
+_TASKS = {"torchrun": "--nproc_per_node and --nnodes", "SLURM": "srun --ntasks-per-node and --nodes"}
 
 
 def shape_of(name: str, given: Sequence[int] | None) -> tuple[int, ...] | None:
@@ -108,12 +111,37 @@ def refuse_idle(model: nn.Module, moved: Sequence[Tensor], players: str) -> None
 
 def refuse_strategy(strategy: Any) -> None:
     """Raises a `UsageError` for a strategy that two players in one module cannot be trained with."""
+    if isinstance(strategy, (FSDPStrategy, ModelParallelStrategy)):
+        raise UsageError(
+            f"{type(strategy).__name__} cuts networks into parts, which penalties on gradients and the averaged "
+            "generator do not survive; leave trainer.strategy at 'auto', where every device holds both players, and "
+            "for large ones take a smaller data.batch_size or precision bf16-mixed"
+        )
     popen = getattr(strategy, "_start_method", "popen") == "popen"  # spawned and forked processes share no launcher
     if not isinstance(strategy, (SingleDeviceStrategy, DDPStrategy)) or not popen:
         name = f"{type(strategy).__name__}{'' if popen else ' with spawned processes'}"
         raise UsageError(
             f"a model trains on one device or with 'ddp' on several, each in a process of its own, got {name}; leave "
             "trainer.strategy at 'auto'"
+        )
+    if getattr(strategy, "_layer_sync", None) is not None and strategy.root_device.type == "cpu":
+        raise UsageError(
+            "trainer.sync_batchnorm needs GPUs, since PyTorch's synchronised batch norm takes no tensors of a CPU; "
+            "leave it out: each process then normalises by its own batch, and running statistics are averaged anyway"
+        )
+
+
+def refuse_processes(trainer: Any) -> None:
+    """Raises a `UsageError` if torchrun or SLURM has started other processes than the trainer has devices for."""
+    found = tasks()
+    if found is None or (found[0] == "SLURM" and trainer.world_size == 1):  # several runs, side by side
+        return
+    name, local, nodes = found
+    if (trainer.num_devices, trainer.num_nodes) != (local, nodes):
+        raise UsageError(
+            f"{name} has started {local} process(es) on each of {nodes} node(s), but the trainer has "
+            f"{trainer.num_devices} device(s) on {trainer.num_nodes} node(s); leave out trainer.devices and "
+            f"trainer.num_nodes, or give {_TASKS[name]} the same numbers"
         )
 
 

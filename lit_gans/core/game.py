@@ -16,9 +16,10 @@ from lit_gans.core.checks import checked_terms
 from lit_gans.core.factories import named, options_of
 from lit_gans.core.first_move import first_move, refusing_closure
 from lit_gans.core.generative import Batch as Batch
-from lit_gans.core.gradients import parameters_of, reduce_gradients
+from lit_gans.core.gradients import parameters_of
 from lit_gans.core.micro_batches import MicroBatches, Turn
 from lit_gans.core.players import PLAYERS as PLAYERS
+from lit_gans.core.reduction import MeanGradients
 from lit_gans.core.regularised import Fake as Fake
 from lit_gans.core.regularised import Regularised
 from lit_gans.core.scalers import Scalers
@@ -293,42 +294,42 @@ class BaseGAN(Regularised):
         is_first = player not in self._moved
         self._moved.add(player)
         shown: Terms = {}
+        passes = 1 if self._micro_batches is None else len(self._micro_batches.parts)
         with self._turn(player):
             optimizer.zero_grad()
-            for share, part, drawn in self._passes(player, batch, fake):
+            for number, (share, part, drawn) in enumerate(self._passes(player, batch, fake), 1):
                 with first_move(self, player) if is_first else nullcontext(), self._as_written(is_first):
                     terms = checked_terms(player, objective(part, drawn))
                 # a stack: sum() would begin with an integer and add one term after the other, a kernel each
                 terms = {**terms, "loss": torch.stack([full(term) for term in terms.values()]).sum()}
-                self._backward(player, terms, share)
                 for name, term in terms.items():
                     mean = term.detach() if share == 1 else share * term.detach()
                     shown[name] = shown[name] + mean if name in shown else mean
-            if self.trainer.world_size > 1:
-                shown = self._reduced(player, optimizer, shown)
+                loss = terms["loss"] if share == 1 else share * terms["loss"]
+                shown = self._backward(player, optimizer, loss, shown, is_last=number == passes)
             optimizer.step(refusing_closure(optimizer) if is_first else None)
         return {f"{player}/{name}": term for name, term in shown.items()}
 
     def _passes(self, player: str, batch: Batch, fake: Fake) -> Iterable[Turn]:
         """What a player's move goes through: the batch as a whole, or its parts."""
-        return [(1.0, batch, fake)] if self._micro_batches is None else self._micro_batches.turns(player == "generator")
+        parts = self._micro_batches
+        return [(1.0, batch, fake)] if parts is None else parts.turns(player == "generator")
 
-    def _backward(self, player: str, terms: Terms, share: float) -> None:
-        """Backward from the sum of the terms, of a share of the batch."""
-        loss = terms["loss"] if share == 1 else share * terms["loss"]
+    def _backward(self, player: str, optimizer: Any, loss: Tensor, terms: Terms, is_last: bool) -> Terms:
+        """Backward from a loss; the last one of a move averages gradients and terms over devices. Returns the terms."""
         if self.trainer.world_size == 1:
             self._refuse_nonfinite(player, terms)
             self.manual_backward(loss)
-            return
+            return terms
         strategy = self.trainer.strategy
         assert isinstance(strategy, DDPStrategy)
-        with strategy.block_backward_sync():  # DDP's own reducer expects the gradients of all players at once
-            self.manual_backward(loss)
-
-    def _reduced(self, player: str, optimizer: Any, terms: Terms) -> Terms:
-        """Takes the means over devices of a player's gradients and terms, in one reduction; returns the terms."""
         values = torch.stack([full(term) for term in terms.values()])
-        reduce_gradients((p for p in parameters_of(optimizer) if p.requires_grad), values)
+        trained = (p for p in parameters_of(optimizer) if p.requires_grad)
+        # DDP's own reducer expects the gradients of all players at once
+        with strategy.block_backward_sync(), MeanGradients(trained, values) if is_last else nullcontext():
+            self.manual_backward(loss)
+        if not is_last:
+            return terms
         terms = dict(zip(terms, values.unbind(), strict=True))
         self._refuse_nonfinite(player, terms)  # the devices' mean: all of them stop here, or none
         return terms

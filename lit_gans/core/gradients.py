@@ -1,10 +1,8 @@
 """Checks every gradient before it moves a weight."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -73,26 +71,6 @@ class Watched:
         """Raises a `NonFiniteLoss` if a gradient was bad."""
         if complaint := self.broken():
             raise NonFiniteLoss(f"{complaint}; {CURE}")
-
-
-def all_reduce_mean(tensors: list[Tensor]) -> None:
-    """Replaces every tensor by its mean over all devices, in one reduction a dtype."""
-    for dtype in dict.fromkeys(t.dtype for t in tensors):
-        group = [t for t in tensors if t.dtype == dtype]
-        flat = torch.cat([t.reshape(-1) for t in group])
-        dist.all_reduce(flat)
-        flat /= dist.get_world_size()
-        for tensor, mean in zip(group, flat.split([t.numel() for t in group]), strict=True):
-            tensor.copy_(mean.view_as(tensor))
-
-
-def reduce_gradients(parameters: Iterable[nn.Parameter], *beside: Tensor) -> None:
-    """Replaces the gradients, and other tensors beside them, by their means over all devices."""
-    own = list(parameters)
-    for parameter in own:
-        if parameter.grad is None:  # unused on this device, perhaps not on another
-            parameter.grad = torch.zeros_like(parameter)
-    all_reduce_mean([*(p.grad for p in own if p.grad is not None), *beside])
 
 
 def parameters_of(optimizer: Any) -> list[nn.Parameter]:

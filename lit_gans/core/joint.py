@@ -12,7 +12,8 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from lit_gans.core.checks import checked_terms, refuse_idle
 from lit_gans.core.factories import named, options_of
 from lit_gans.core.generative import Batch, GenerativeModel
-from lit_gans.core.gradients import parameters_of, reduce_gradients
+from lit_gans.core.gradients import parameters_of
+from lit_gans.core.reduction import MeanGradients
 from lit_gans.errors import UsageError
 from lit_gans.losses import Terms
 from lit_gans.optim import Adam, ExponentialAverage
@@ -74,7 +75,8 @@ class JointModel(GenerativeModel):
         """Lightning's; on several devices also averages the gradients of parameters that were unfrozen since."""
         super().backward(loss, *arguments, **options)
         if self.trainer.world_size > 1:
-            reduce_gradients(p for p in self.parameters() if p.requires_grad and id(p) not in self._reduced)
+            with MeanGradients(p for p in self.parameters() if p.requires_grad and id(p) not in self._reduced):
+                pass  # backward is over
 
     def optimizer_step(self, *arguments: Any, **options: Any) -> None:
         """Lightning's, then moves the averages, which must happen before any callback can save."""

@@ -9,7 +9,8 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lit_gans.core.checks import refuse_idle, refuse_no_network
 from lit_gans.core.generative import GenerativeModel
-from lit_gans.core.gradients import all_reduce_mean, parameters_of
+from lit_gans.core.gradients import parameters_of
+from lit_gans.core.reduction import all_reduce_mean, moving_statistics
 from lit_gans.errors import UsageError
 from lit_gans.losses import Terms
 
@@ -30,6 +31,7 @@ class Players(GenerativeModel):
     #: when each player's schedule is stepped, in the words of Lightning's dict
     scheduler_options: dict[str, dict[str, Any]]
     _moved: set[str]
+    _statistics: list[tuple[nn.Module, str]] | None = None
 
     def _make_players(self, given: dict[str, nn.Module | None]) -> None:
         """Sets every player to the network that was given, or else to the one that its hook makes."""
@@ -90,6 +92,7 @@ class Players(GenerativeModel):
         """Also refuses weights that no optimizer would move."""
         super().on_train_start()
         self._moved.clear()
+        self._statistics = None  # networks may have changed since the run before
         moved = [parameters_of(optimizer) for optimizer in self._optimizers()]
         for name, parameters in zip(self.players, moved, strict=True):
             own = set(map(id, getattr(self, name).parameters()))
@@ -105,6 +108,7 @@ class Players(GenerativeModel):
     def renew(self, player: str = "generator") -> None:
         """Gives a player's new layers to its average and its optimizer; call it after the layers were added."""
         super().renew(player)
+        self._statistics = None
         if self._trainer is None or not self.trainer.optimizers:
             return
         optimizer = self.trainer.optimizers[self.players.index(player)]
@@ -154,8 +158,9 @@ class Players(GenerativeModel):
     @torch.no_grad()
     def _average_batch_statistics(self) -> None:
         """Each device has seen its own part of the batch; all keep the mean of their running statistics."""
-        networks = [getattr(self, player) for player in self.players]
-        all_reduce_mean([b for network in networks for b in network.buffers() if b.is_floating_point()])
+        if self._statistics is None:
+            self._statistics = moving_statistics(getattr(self, player) for player in self.players)
+        all_reduce_mean([module.get_buffer(name) for module, name in self._statistics])
 
 
 def _listed(players: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lit_gans import checkpoints
 from lit_gans.checkpoints import changes, class_names, place, resume
-from lit_gans.core.checks import refuse_few_bits, refuse_precision, refuse_strategy
+from lit_gans.core.checks import refuse_few_bits, refuse_precision, refuse_processes, refuse_strategy
 from lit_gans.core.gradients import CURE, Watched
 from lit_gans.core.hooks import keep_hooks
 from lit_gans.core.texts import Texts
@@ -36,6 +36,7 @@ class Saving(Texts):
         self._inspected.clear()  # this run may have other data
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         self._take_vocabularies(getattr(data, "vocabularies", None) or {}, type(data).__name__)
+        refuse_processes(self.trainer)
         if stage != "fit":
             return
         self._shown, self._watched = {}, Watched()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, sqrt
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -50,6 +51,8 @@ class StyleLayer(nn.Module):
     one fixed map, drawn when the layer was made, so that an image is a function of its style.
     """
 
+    #: the map is the same on all devices, which need not average it
+    constant_buffers: ClassVar[tuple[str, ...]] = ("noise",)
     noise: Tensor
 
     def __init__(self, inputs: int, outputs: int, style_dim: int, size: tuple[int, int], up: bool) -> None:

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Subset
 from lit_gans.callbacks import Quality, SampleGrid, default
 from lit_gans.callbacks.loggers import loggers_beside
 from lit_gans.callbacks.run_folder import RunLogger, remove_unused
+from lit_gans.devices import take_tasks
 from lit_gans.errors import UsageError, usable_seed
 from lit_gans.metrics.material import why_not_read
 from lit_gans.runs import KINDS, Run, find_checkpoint
@@ -118,6 +119,7 @@ class Trainer(LightningTrainer):
         trainer["enable_checkpointing"] = any(isinstance(each, ModelCheckpoint) for each in trainer["callbacks"])
         trainer.setdefault("enable_model_summary", False)
         trainer["profiler"] = trainer.get("profiler") or NoProfiler()
+        take_tasks(trainer)
         self.has_folder, self._scores = folder, scores
         with quiet():
             super().__init__(**trainer)

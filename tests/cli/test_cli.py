@@ -26,6 +26,9 @@ TINY = [
     "--quality.count=200",
 ]
 
+CPUS = ["fit", "--trainer.accelerator=cpu", "--trainer.devices=2"]
+SHARDING = '{"class_path": "lightning.pytorch.strategies.ModelParallelStrategy"}'
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
@@ -246,6 +249,8 @@ def test_a_list_of_augmentations_or_one(model, policies, folder):
         (["fit", "--trainer.gradient_clip_val=1"], "use --model.clip_norm", 1),
         (["fit", "--trainer.accumulate_grad_batches=2"], "use a larger --data.batch_size", 1),
         (["fit", "--trainer.strategy=ddp_spawn", "--trainer.devices=1"], "leave trainer.strategy at 'auto'", 1),
+        ([*CPUS, "--trainer.sync_batchnorm=true"], "sync_batchnorm needs GPUs", 1),
+        ([*CPUS, f"--trainer.strategy={SHARDING}"], "ModelParallelStrategy cuts networks into parts", 1),
         (["sample", "x.ckpt", "--count=many"], "count", 2),
         (["sample", "x.ckpt", "--data.root=data"], "--data.root is an option of fit; sample has none", 2),
         (["sample", "x.ckpt", "--count=0"], "count must be at least 1", 1),

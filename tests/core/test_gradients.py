@@ -1,4 +1,4 @@
-"""What is done to gradients: the look at their norm, the clipping, and their means over devices."""
+"""What is done to gradients: the look at their norm, and the clipping."""
 
 import math
 
@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lit_gans.core import gradients
-from lit_gans.core.gradients import Watched, all_reduce_mean, reduce_gradients
+from lit_gans.core.gradients import Watched
 from lit_gans.errors import NonFiniteLoss
 
 
@@ -17,38 +16,6 @@ def optimizer(*values):
     for parameter, value in zip(parameters, values, strict=True):
         parameter.grad = None if value is None else torch.tensor([float(value)])
     return torch.optim.SGD(parameters, 0.1)
-
-
-@pytest.fixture
-def reductions(monkeypatch):
-    """A second device, whose tensors are three times as large; gives what each reduction was of."""
-    seen = []
-
-    def all_reduce(flat):
-        seen.append((flat.dtype, len(flat)))
-        flat += 3 * flat
-
-    monkeypatch.setattr(gradients.dist, "all_reduce", all_reduce)
-    monkeypatch.setattr(gradients.dist, "get_world_size", lambda: 2)
-    return seen
-
-
-def test_the_mean_over_devices_is_one_reduction_a_number_type(reductions):
-    tensors = [torch.ones(2, 3), torch.full((4,), 2.0, dtype=torch.float64), torch.tensor(5.0)]
-    all_reduce_mean(tensors)
-    for tensor, value in zip(tensors, (2, 4, 10), strict=True):  # (x + 3 x) / 2
-        torch.testing.assert_close(tensor, torch.full_like(tensor, value))
-    assert reductions == [(torch.float32, 7), (torch.float64, 4)]
-
-
-def test_a_parameter_that_is_unused_here_takes_part(reductions):
-    used, unused, beside = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(3)), torch.tensor(1.5)
-    used.grad = torch.tensor([1.0, -2.0])
-    reduce_gradients([used, unused], beside)
-    assert used.grad.tolist() == [2, -4]
-    assert unused.grad.tolist() == [0, 0, 0]
-    assert float(beside) == 3
-    assert reductions == [(torch.float32, 6)]  # the others wait for as many numbers
 
 
 @pytest.mark.parametrize("value", [1e18, 3.0, 0.0])
