@@ -109,9 +109,8 @@ def made(name, devices=1):
     """A small model and its data."""
     if name == "Noise":
         torch.manual_seed(0)
-        model = Noise(
-            image_shape=SHAPE, latent_dim=8, backbone=MLPBackbone(generator_hidden=(16,), discriminator_hidden=(16,))
-        )
+        networks = MLPBackbone(generator_hidden=(16,), discriminator_hidden=(16,))
+        model = Noise(image_shape=SHAPE, latent_dim=8, backbone=networks, accumulate=devices)  # in parts, too
         return model, NoisyGlyphs("01", SHAPE[1:], count=80, batch_size=8 // devices)
     if name == "Watchful":
         torch.manual_seed(0)
