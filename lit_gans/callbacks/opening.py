@@ -10,8 +10,8 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 
-from lit_gans.callbacks.precision import FastestPrecision
 from lit_gans.callbacks.length import all_batches, by_epochs, counted, first_validation, seconds_allowed, words
+from lit_gans.callbacks.precision import FastestPrecision
 from lit_gans.callbacks.quality import Quality
 from lit_gans.callbacks.sample_grid import SampleGrid
 from lit_gans.callbacks.sample_text import SampleText

@@ -12,7 +12,7 @@ from lit_gans.callbacks.trial import Untried, seconds_a_batch
 from lit_gans.checkpoints.place import RUN
 from lit_gans.errors import UsageError
 
-AUTO = "auto"  # the word for it, which Lightning does not know
+BY_TRIAL = "auto"  # the word for it, which Lightning does not know
 FULL = "32-true"
 _MIXED = ("bf16-mixed", "16-mixed")
 _WORTH = 0.9  # the share of the time in 32-true that a mixed precision may take at most

@@ -5,8 +5,10 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from copy import copy, deepcopy
+from functools import partial
 from io import StringIO
 from time import monotonic, perf_counter, thread_time
+from types import MethodType
 from typing import Any
 
 import torch
@@ -105,11 +107,23 @@ def _first_batch(trainer: Trainer) -> Any:
 def _copied(model: LightningModule) -> LightningModule:
     """A copy of a model that is in no Trainer."""
     trainer = model._trainer
+    # those that the command line makes hold all of the run, its data too
+    shared = {id(each): each for module in model.modules() for each in _factories(vars(module))}
     model.trainer = None
     try:
-        return deepcopy(model)
+        made = deepcopy(model, shared)
     finally:
         model.trainer = trainer
+    _leave_alone(made, LightningModule)
+    return made
+
+
+def _factories(value: Any) -> Iterator[partial[Any]]:
+    """What makes optimizers and the like, in dicts and lists."""
+    if isinstance(value, partial):
+        yield value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ():
+        yield from _factories(each)
 
 
 def _trained(trainer: Trainer, model: LightningModule, batch: Any, precision: Any, batches: int) -> float:
@@ -143,10 +157,15 @@ def _standing_in(data: LightningDataModule, batch: Any) -> LightningDataModule:
     """The same data module, with its way of bringing a batch to the device, that gives this batch alone."""
     other = copy(data)
     other.trainer = None
-    other.prepare_data = lambda: None  # type: ignore[method-assign]
+    _leave_alone(other, LightningDataModule)
     other.setup = other.teardown = lambda stage: None  # type: ignore[method-assign]
     other.train_dataloader = lambda: _Repeated(batch)  # type: ignore[method-assign]
     return other
+
+
+def _leave_alone(part: Any, kind: type) -> None:
+    """Gives a part of a trial Lightning's own, empty ``prepare_data``: all processes of a run meet around any other."""
+    part.prepare_data = MethodType(kind.prepare_data, part)  # type: ignore[attr-defined]
 
 
 class _Repeated:

@@ -29,7 +29,7 @@ from lit_gans.callbacks import (
 )
 from lit_gans.callbacks.best import AUTO, DEFAULTS
 from lit_gans.callbacks.loggers import tell_options
-from lit_gans.callbacks.precision import AUTO
+from lit_gans.callbacks.precision import BY_TRIAL
 from lit_gans.callbacks.run_folder import remove_unused, run_of
 from lit_gans.callbacks.stopping import StoppingCheck
 from lit_gans.checkpoints.changes import LINKED
@@ -67,7 +67,7 @@ class SaveConfig(SaveConfigCallback):
             self.config["ckpt_path"] = None
         if self.config.get("model.init_args.backbone", "no such option") is None:
             self.config["model.init_args.backbone"] = spelled_out(pl_module.hparams.get("backbone"))
-        if self.config.get("trainer.precision") == AUTO:
+        if self.config.get("trainer.precision") == BY_TRIAL:
             self.config["trainer.precision"] = trainer.precision
         if not trainer.loggers or trainer.fast_dev_run or stage != "fit":  # type: ignore[attr-defined]
             return
@@ -261,8 +261,9 @@ class TrainCLI(LightningCLI):
         if config["logger"] is False:
             _write_nothing(callbacks)
         chooses = fastest_precision(config)
-        for each in chooses if self._begun is not None else ():
-            each.follow(*self._begun)
+        if self._begun is not None:
+            for each in chooses:
+                each.follow(*self._begun)
         callbacks = [*without(callbacks, off), StoppingCheck(), RateCheck(), Neighbours(), *chooses, RunReport()]
         if not any(isinstance(c, ModelCheckpoint) for c in (*callbacks, *as_list(config["callbacks"]))):
             config["enable_checkpointing"] = False  # or Lightning would add one of its own

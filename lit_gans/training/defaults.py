@@ -7,7 +7,7 @@ from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.loggers import CSVLogger, Logger
 
 from lit_gans.callbacks.loggers import logger_kind
-from lit_gans.callbacks.precision import AUTO, FastestPrecision
+from lit_gans.callbacks.precision import BY_TRIAL, FastestPrecision
 from lit_gans.callbacks.run_folder import RunLogger
 from lit_gans.checkpoints import AtomicCheckpointIO
 
@@ -56,7 +56,7 @@ def fastest_precision(trainer: dict[str, Any]) -> list[FastestPrecision]:
     Returns:
         The callback that chooses, to stand behind `Neighbours`, which sets the number of threads; none for other words.
     """
-    if trainer.get("precision") != AUTO:
+    if trainer.get("precision") != BY_TRIAL:
         return []
     trainer["precision"] = None
     return [FastestPrecision()]
