@@ -76,13 +76,14 @@ class FastestPrecision(Callback):
         """The precision, and what is said of it."""
         device = trainer.strategy.root_device
         mixed = _mixed(device)
-        if self._saved is not None and self._saved[0] in (FULL, mixed):
+        if self._saved is not None:
             name, path = self._saved
+            name = name if name == FULL else mixed or FULL  # this device may have the other mixed one
             return name, f"{name} (auto: that of {path})"
         try:
             if mixed is None:
                 raise Untried(f"no other precision is tried on {device.type}")
-            took = self.measure(trainer, model, (FULL, mixed))
+            took = self.measure(trainer, model, (mixed, FULL))  # the first pays for what is done once in a process
         except Untried as why:
             name = "bf16-mixed" if device.type == "cuda" and mixed == "bf16-mixed" else FULL
             return name, f"{name} (auto, without a trial: {why})"

@@ -157,6 +157,11 @@ def test_a_run_goes_on_with_the_precision_of_its_checkpoint(tmp_path, measured, 
     assert_equal(*map(training_state, saved))
     new = lit_gans.fit(small(DCGAN), glyphs(), steps=2, **options)
     assert new.precision == "32-true"
+    chosen = FastestPrecision(untried)
+    chosen.follow({"run": {"precision": "16-mixed"}}, "last.ckpt")  # of a GPU
+    run = trainer(tmp_path, limit_val_batches=1, callbacks=[chosen])
+    run.validate(small(DCGAN), datamodule=glyphs())
+    assert run.precision == "bf16-mixed" and chosen.said == "bf16-mixed (auto: that of last.ckpt)"
 
 
 def test_another_precision_beside_auto_is_refused(tmp_path):
