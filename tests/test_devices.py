@@ -73,6 +73,11 @@ def test_a_schedule_that_watches_is_the_same_on_all_ranks(trained):
 
 
 @pytest.mark.slow
+def test_the_first_process_tries_the_precision_for_all(trained):
+    assert [rank["precision"] for rank in ranks(trained, "Watchful")] == ["bf16-mixed"] * 2
+
+
+@pytest.mark.slow
 def test_layers_that_a_callback_unfreezes_stay_alike(trained):
     first, second = (rank["state"] for rank in ranks(trained, "Unfrozen"))
     assert_equal(first, second)

@@ -32,6 +32,8 @@ from lit_gans import (
     UnpairedGlyphs,
 )
 from lit_gans.callbacks import CollapseMonitor, Quality, Reconstruction, SaveLast
+from lit_gans.callbacks.precision import FastestPrecision
+from lit_gans.callbacks.trial import seconds_a_batch
 from lit_gans.core import reduction
 from lit_gans.networks import DCGANBackbone, MLPBackbone, RecurrentBackbone, ResNetTranslation, UNetTranslation
 
@@ -102,7 +104,14 @@ class Keep(Callback):
     def on_train_end(self, trainer, pl_module):
         rates = [float(o.param_groups[0]["lr"]) for o in trainer.optimizers]
         kept = {"state": pl_module.state_dict(), "draw": torch.randn(4), "rates": rates}
+        kept["precision"] = trainer.precision
         torch.save(kept, f"{self.name}.rank{trainer.global_rank}.pt")
+
+
+def tried(trainer, model, names):
+    """Tries the precisions, on the first process alone, and finds the mixed one the fastest."""
+    assert trainer.is_global_zero and seconds_a_batch(trainer, model, names).keys() == {*names}
+    return {name: float(name == "32-true") for name in names}
 
 
 def made(name, devices=1):
@@ -164,7 +173,8 @@ def train(names, devices, steps, resume=""):
     for name in names.split(","):
         model, data = made(name, int(devices))
         folder = Path(name)
-        callbacks = [Keep(name), SaveLast(), *([Unfreeze()] if name == "Unfrozen" else [])]
+        own = {"Unfrozen": [Unfreeze()], "Watchful": [FastestPrecision(tried)]}
+        callbacks = [Keep(name), SaveLast(), *own.get(name, [])]
         run = trainer(folder, max_steps=int(steps), devices=int(devices), callbacks=callbacks)
         run.fit(model, datamodule=data, ckpt_path=f"{resume}/{name}/checkpoints/last.ckpt" if resume else None)
 

@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 
 from lit_gans.callbacks.length import all_batches, by_epochs, counted, first_validation, seconds_allowed, words
+from lit_gans.callbacks.precision import FastestPrecision
 from lit_gans.callbacks.quality import Quality
 from lit_gans.callbacks.sample_grid import SampleGrid
 from lit_gans.callbacks.sample_text import SampleText
@@ -100,7 +101,11 @@ def _batches(trainer: Trainer, model: Any) -> Rows:
     device = trainer.strategy.root_device.type
     count = f"{trainer.world_size} x " if trainer.world_size > 1 else ""
     threads = f", {counted(torch.get_num_threads(), 'thread')}" if device == "cpu" else ""
-    yield "device", f"{count}{device}, precision {trainer.precision}{threads}"
+    chosen = first(trainer, FastestPrecision)
+    said = "" if chosen is None or not chosen.said else chosen.said
+    yield "device", f"{count}{device}{'' if said else f', precision {trainer.precision}'}{threads}"
+    if said:
+        yield "precision", said
 
 
 def _watched(trainer: Trainer, model: Any) -> Rows:

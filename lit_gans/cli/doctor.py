@@ -80,8 +80,8 @@ def _machine() -> Iterator[tuple[str, str]]:
         yield "GPU", "none that PyTorch can use"
     yield "--device", "auto takes " + ("cuda" if gpus else "mps" if mps else "cpu")
     halves = torch.cuda.is_bf16_supported(including_emulation=False) if gpus else "amx_bf16" in flags
-    slower = "32-true; bf16-mixed may be faster, try both" if "avx512_bf16" in flags else "32-true: no fast bfloat16"
-    yield "--precision", "bf16-mixed: there are units for it" if halves else slower
+    slower = "bf16-mixed may be faster" if "avx512_bf16" in flags else "there is no fast bfloat16"
+    yield "--precision", f"auto tries what is fastest; {'there are units for bf16-mixed' if halves else slower}"
     good = "any size that fits into its memory" if gpus else "28 to 64 pixels: minutes to hours a run"
     yield "good for", good
 

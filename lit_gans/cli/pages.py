@@ -136,7 +136,7 @@ def _where(fits: bool) -> list[tuple[str, str]]:
     return [
         ("--device NAME", "cpu, cuda, cuda:1 or mps (trainer.accelerator, trainer.devices) [the best one]"),
         ("--gpus N", "number of GPUs, a process each (trainer.devices) [1]"),
-        ("--precision NAME", "bf16-mixed is faster on a GPU or a CPU with AMX (trainer.precision) [32-true]"),
+        ("--precision NAME", "bf16-mixed is often faster, auto tries it here (trainer.precision) [32-true]"),
         ("--workers N", f"processes that read pictures (data.num_workers) [{data.options['num_workers'].default}]"),
         *seed,
     ]

@@ -18,7 +18,7 @@ OURS = {
     "trainer.strategy": "how several processes work together: auto, or ddp",
     "trainer.devices": "how many devices, their numbers as 0,1, or auto",
     "trainer.num_nodes": "machines that train together",
-    "trainer.precision": "of the computation: 32-true by default, bf16-mixed is faster on a GPU or a CPU with AMX",
+    "trainer.precision": "of the computation: 32-true by default; auto tries whether bf16-mixed is faster here",
     "trainer.logger": "csv, tensorboard, wandb, mlflow or a class, beside the run's own metrics.csv",
     "trainer.callbacks": "further callbacks ('--help callbacks')",
     "trainer.fast_dev_run": "runs so many batches of each stage and keeps nothing; true is one",

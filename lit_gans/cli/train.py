@@ -4,7 +4,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.callbacks import ProgressBar as AnyProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.trainer.connectors.accelerator_connector import _PRECISION_INPUT
 
 from lit_gans import checkpoints
 from lit_gans.callbacks import (
@@ -28,6 +29,7 @@ from lit_gans.callbacks import (
 )
 from lit_gans.callbacks.best import AUTO, DEFAULTS
 from lit_gans.callbacks.loggers import tell_options
+from lit_gans.callbacks.precision import BY_TRIAL
 from lit_gans.callbacks.run_folder import remove_unused, run_of
 from lit_gans.callbacks.stopping import StoppingCheck
 from lit_gans.checkpoints.changes import LINKED
@@ -49,7 +51,7 @@ from lit_gans.core.generative import GenerativeModel
 from lit_gans.devices import take_tasks
 from lit_gans.errors import UsageError, at_least, own_line, reason
 from lit_gans.runs import Run
-from lit_gans.training.defaults import EPOCHS, ROOT, NoProfiler, as_list, endless, safe_plugins
+from lit_gans.training.defaults import EPOCHS, ROOT, NoProfiler, as_list, endless, fastest_precision, safe_plugins
 
 
 class SaveConfig(SaveConfigCallback):
@@ -59,13 +61,15 @@ class SaveConfig(SaveConfigCallback):
         """Writes it, unless the run has no folder of its own, and gives it to the loggers.
 
         The checkpoint that a run was resumed from is left out: from the beginning, the run ends at the same weights. A
-        backbone that the user did not name is written out, too.
+        backbone that the user did not name is written out, too, and the precision that ``auto`` has become.
         """
         self.config = self.config.clone()
         if "ckpt_path" in self.config:
             self.config["ckpt_path"] = None
         if self.config.get("model.init_args.backbone", "no such option") is None:
             self.config["model.init_args.backbone"] = spelled_out(pl_module.hparams.get("backbone"))
+        if self.config.get("trainer.precision") == BY_TRIAL:
+            self.config["trainer.precision"] = trainer.precision
         if not trainer.loggers or trainer.fast_dev_run or stage != "fit":  # type: ignore[attr-defined]
             return
         super().setup(trainer, pl_module, stage)
@@ -74,8 +78,17 @@ class SaveConfig(SaveConfigCallback):
             tell_options(trainer, folder, self.parser.dump(self.config, skip_none=False))
 
 
+class RunTrainer(Trainer):
+    """Lightning's Trainer, of which the command line also takes the precision ``auto``."""
+
+    def __init__(self, precision: _PRECISION_INPUT | Literal["auto"] | None = None, **trainer: Any) -> None:
+        super().__init__(precision=precision, **trainer)  # type: ignore[arg-type]
+
+
 class TrainCLI(LightningCLI):
     """The training commands."""
+
+    _begun: tuple[dict[str, Any], Any] | None = None  # what the checkpoint of the command says of its run; its path
 
     @classmethod
     def run(cls, arguments: Sequence[str]) -> None:
@@ -86,6 +99,7 @@ class TrainCLI(LightningCLI):
                 GenerativeModel,
                 LightningDataModule,
                 save_config_callback=SaveConfig,
+                trainer_class=RunTrainer,
                 trainer_defaults={"default_root_dir": ROOT, "enable_model_summary": False},
                 seed_everything_default=0,
                 parser_class=Parser,
@@ -170,6 +184,7 @@ class TrainCLI(LightningCLI):
                 print("note: without --ckpt_path this looks at an untrained model", file=sys.stderr)
             return
         saved = checkpoints.read(path)
+        self._begun = ({RUN: saved.get(RUN, {})}, path)
         asked = import_class(config["model"]["class_path"])
         holds = named_class(saved, path, asked, config["trust"])
         if holds is not asked:
@@ -249,7 +264,11 @@ class TrainCLI(LightningCLI):
         off = self._off()
         if config["logger"] is False:
             _write_nothing(callbacks)
-        callbacks = [*without(callbacks, off), StoppingCheck(), RateCheck(), Neighbours(), RunReport()]
+        chooses = fastest_precision(config)
+        if self._begun is not None:
+            for each in chooses:
+                each.follow(*self._begun)
+        callbacks = [*without(callbacks, off), StoppingCheck(), RateCheck(), Neighbours(), *chooses, RunReport()]
         if not any(isinstance(c, ModelCheckpoint) for c in (*callbacks, *as_list(config["callbacks"]))):
             config["enable_checkpointing"] = False  # or Lightning would add one of its own
         return super()._instantiate_trainer(config, callbacks)

@@ -9,6 +9,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.profilers import PassThroughProfiler
 
 from lit_gans.callbacks.loggers import logger_kind
+from lit_gans.callbacks.precision import BY_TRIAL, FastestPrecision
 from lit_gans.callbacks.run_folder import RunLogger
 from lit_gans.checkpoints import AtomicCheckpointIO
 
@@ -56,6 +57,21 @@ def safe_plugins(given: Any) -> list[Any]:
     if any(isinstance(plugin, CheckpointIO) for plugin in plugins):
         return plugins
     return [*plugins, AtomicCheckpointIO()]
+
+
+def fastest_precision(trainer: dict[str, Any]) -> list[FastestPrecision]:
+    """Takes the precision ``auto``, which Lightning does not know, out of a Trainer's arguments; gives what chooses it.
+
+    Args:
+        trainer: the arguments, which are changed.
+
+    Returns:
+        The callback that chooses, to stand behind `Neighbours`, which sets the number of threads; none for other words.
+    """
+    if trainer.get("precision") != BY_TRIAL:
+        return []
+    trainer["precision"] = None
+    return [FastestPrecision()]
 
 
 def as_list(given: Any) -> list[Any]:

@@ -10,8 +10,10 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from torch.utils.data import DataLoader, Subset
 
+from lit_gans import checkpoints
 from lit_gans.callbacks import Quality, SampleGrid, default
 from lit_gans.callbacks.loggers import loggers_beside
+from lit_gans.callbacks.precision import FastestPrecision
 from lit_gans.callbacks.run_folder import RunLogger, remove_unused
 from lit_gans.devices import take_tasks
 from lit_gans.errors import UsageError, usable_seed
@@ -23,6 +25,7 @@ from lit_gans.training.defaults import (
     NoProfiler,
     as_list,
     endless,
+    fastest_precision,
     run_loggers,
     safe_plugins,
     split_loggers,
@@ -55,7 +58,8 @@ class Trainer(LightningTrainer):
         logger: loggers beside the run folder's own: objects, or ``"wandb"``, ``"tensorboard"``, ``"mlflow"`` and
             ``"csv"``, which write where the run does. False is ``folder=False``.
         trainer: arguments of Lightning's Trainer: max_epochs, max_steps, accelerator, devices, precision, callbacks and
-            so on. ``enable_checkpointing=False`` is ``checkpoints=False``.
+            so on. ``enable_checkpointing=False`` is ``checkpoints=False``. ``precision="auto"`` takes 32-true or
+            bf16-mixed, whichever makes the faster batches when `fit` tries both.
 
     Raises:
         UsageError: if an argument does not exist or is of another kind, a callback or a logger needs the folder that
@@ -109,6 +113,7 @@ class Trainer(LightningTrainer):
             bar=trainer.get("enable_progress_bar") is not False,
             own=given,
         )
+        trainer["callbacks"] += fastest_precision(trainer)
         trainer.setdefault("default_root_dir", ROOT)
         loggers, self._kinds = split_loggers(logger)
         trainer["logger"] = run_loggers(loggers, trainer["default_root_dir"], None) if folder else False
@@ -166,6 +171,9 @@ class Trainer(LightningTrainer):
         if ckpt_path is not None and not str(ckpt_path).startswith(_LIGHTNINGS):
             home = Path(self.default_root_dir, _name_of_run(model, data))
             ckpt_path = find_checkpoint(getattr(ckpt_path, "folder", ckpt_path), KINDS[::-1], home)  # the last first
+            for callback in self.callbacks:  # type: ignore[attr-defined]
+                if isinstance(callback, FastestPrecision):
+                    callback.follow(checkpoints.read(ckpt_path), ckpt_path)
         loaders = (train_dataloaders, val_dataloaders, datamodule)
         self._clean(super().fit, model, *loaders, ckpt_path, weights_only)
 
