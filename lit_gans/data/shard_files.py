@@ -94,11 +94,13 @@ class ShardedImages:
         Raises:
             UsageError: if a shard cannot be read, or is not what was written.
         """
-        which = torch.searchsorted(self.ends, rows, right=True)
         images = torch.empty(len(rows), *self.about.shape, dtype=torch.uint8)
-        for number in which.unique().tolist():
-            here = (which == number).nonzero()[:, 0]
-            images[here] = self._shard(number).index_select(0, rows[here] - self.ends[number] + self.shards[number])
+        if len(rows):
+            which, places = torch.searchsorted(self.ends, rows, right=True).sort()
+            numbers, counts = which.unique_consecutive(return_counts=True)
+            inner = (rows[places] - (self.ends - self.shards)[which]).split(counts.tolist())
+            parts = [self._shard(n).index_select(0, part) for n, part in zip(numbers.tolist(), inner, strict=True)]
+            images[places] = torch.cat(parts)
         return images
 
     def count(self, rows: Tensor) -> Tensor:
