@@ -19,6 +19,7 @@ from lit_gans.errors import UsageError, reason
 INDEX, LABELS = "index.json", "labels"  # names in the folder of a split: LitData's list of shards, and the labels
 _KEY = "lit_gans"  # of what lit_gans adds to the index
 _FORMAT = 1  # to be raised when older versions could not read the shards any more
+_TRIES = 3  # to read a shard from elsewhere
 _HELD = 2 * OPEN  # shards in memory: a round of `ShardStream` touches at most two for each that it mixes
 _NEEDED = "shards need LitData, which is not installed: pip install 'lit_gans[shards]'"
 
@@ -77,6 +78,11 @@ class ShardedImages:
     def remote(self) -> bool:
         """Whether the shards have to be fetched."""
         return is_address(self.place)
+
+    def room(self, workers: int) -> int:
+        """Bytes that the shards take which so many worker processes read at a time, or all if these are fewer."""
+        largest = self.about.shape[0] * self.about.shape[1] * self.about.shape[2] * int(self.shards.max())
+        return largest * min(len(self.shards), _HELD * max(1, workers))
 
     def __len__(self) -> int:
         return int(self.ends[-1])
@@ -152,7 +158,7 @@ class ShardedImages:
         except Exception as error:  # whatever a client of an object store raises
             raise UsageError(f"{where} cannot be read as shards ({reason(error)}); {_ADVICE}") from None
 
-    def _read(self, data: Any, number: int, name: str) -> Any:
+    def _read(self, data: Any, number: int, name: str, tries: int = _TRIES) -> Any:
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "The given buffer is not writable")
@@ -160,7 +166,9 @@ class ShardedImages:
             if self.remote:  # from the second on whole shards are fetched, which all workers of a machine share
                 data.on_demand_bytes = False
             return item
-        except Exception as error:
+        except Exception as error:  # another worker can delete what this one is about to open
+            if self.remote and isinstance(error, OSError) and tries > 1:
+                return self._read(data, number, name, tries - 1)
             raise self._damaged(name, reason(error)) from None
 
     def _look(self) -> About:

@@ -57,7 +57,12 @@ class Shards(ImageData):
             raise UsageError(f"cache_gb must be a positive number of gigabytes, got {cache_gb!r}")
         self.place, self.cache, self.most = root.rstrip("/"), cache_folder(cache) / "shards", int(cache_gb * 1e9)
         self.images = {"train": self._images("train")}
-        about = self.images["train"].about
+        about, room = self.images["train"].about, self.images["train"].room(num_workers)
+        if self.images["train"].remote and self.most < room:
+            raise UsageError(
+                f"cache_gb={cache_gb} is less than the {room / 1e9:.2g} GB of shards that are read at a time with "
+                f"num_workers={num_workers}; give more, take fewer workers, or make smaller shards with --shard_mb"
+            )
         channels, *kept = about.shape
         self.image_shape = channels_height_width(channels, (about.size[0], about.size[1]) if size is None else size)
         if min(a - b for a, b in zip(kept, self.image_shape[1:], strict=True)) < 0:

@@ -9,7 +9,20 @@ from conftest import assert_equal, fit, training_state
 from lightning.pytorch import Callback
 from torch import Tensor
 
-from lit_gans import DCGAN, LSUN, MNIST, SVHN, CelebA, Facades, Gaussians, Glyphs, Horse2Zebra, ImageFolder, Shards, data
+from lit_gans import (
+    DCGAN,
+    LSUN,
+    MNIST,
+    SVHN,
+    CelebA,
+    Facades,
+    Gaussians,
+    Glyphs,
+    Horse2Zebra,
+    ImageFolder,
+    Shards,
+    data,
+)
 from lit_gans.cli.main import main
 from lit_gans.images.photos import write_picture
 from lit_gans.networks import DCGANBackbone

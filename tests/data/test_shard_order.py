@@ -49,7 +49,9 @@ def test_it_goes_on_from_any_position(first):
 @pytest.mark.parametrize("world_size", [2, 4])
 def test_devices_share_every_batch_and_read_different_shards(world_size):
     alone = epoch(batch_size=16, augmented=True)
-    each = [epoch(batch_size=16 // world_size, rank=r, world_size=world_size, augmented=True) for r in range(world_size)]
+    each = [
+        epoch(batch_size=16 // world_size, rank=r, world_size=world_size, augmented=True) for r in range(world_size)
+    ]
     for whole, *parts in zip(alone, *each, strict=True):
         assert torch.equal(whole.rows[0], torch.cat([part.rows[0] for part in parts]))
         assert torch.equal(whole.draws, torch.cat([part.draws for part in parts]))

@@ -13,6 +13,7 @@ from PIL import Image
 
 from lit_gans.cli.main import main
 from lit_gans.data import ImageFolder, Shards, shard_files, shard_writing
+from lit_gans.data.shard_writing import write_shards
 from lit_gans.metrics.material import real_batches
 
 pytest.importorskip("litdata", reason="LitData is not installed: pip install 'lit_gans[shards]'")
@@ -68,7 +69,9 @@ def test_shards_hold_what_the_folder_holds(made, photos, capsys):
         assert batch.keys() == other.keys() and batch["image"].shape == other["image"].shape
         assert batch["image"].dtype == torch.uint8 and batch["label"].dtype == torch.int64
     said = shards.facts()
-    assert said["samples"] == "70 to train on, 20 to validate" and said["shards"].startswith("14 to train on, of at most 5")
+    assert said["samples"] == "70 to train on, 20 to validate" and said["shards"].startswith(
+        "14 to train on, of at most 5"
+    )
     assert said["classes"] == folder.facts()["classes"]
 
 
@@ -122,14 +125,18 @@ def test_workers_change_nothing_and_few_shards_are_held(made):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_shards_from_elsewhere_are_kept_up_to_a_limit(made, tmp_path, workers):
+def test_shards_from_elsewhere_are_kept_up_to_a_limit(photos, tmp_path, workers):
     """LitData fetches a folder that is named so as it fetches from an object store."""
-    here = Shards(str(made), batch_size=8)
-    for name, limit, most in (("large", 1.0, 99), ("small", 3e-6, 8)):
-        cache = tmp_path / f"{name}{workers}"
-        there = Shards(f"local:{made}", cache=str(cache), cache_gb=limit, num_workers=workers, batch_size=8)
+    write_shards(ImageFolder(str(photos / "train"), size=8), tmp_path / "shards", shard_bytes=1)
+    here = Shards(str(tmp_path / "shards"), batch_size=8)
+    kept = []
+    for name, limit in (("large", 1.0), ("small", 6.2e-6)):
+        given = {"cache": str(tmp_path / name), "cache_gb": limit, "num_workers": workers}
+        there = Shards(f"local:{tmp_path}/shards", batch_size=8, **given)
         assert_equal(batches(here), batches(there))
-        assert 0 < len(list(cache.rglob("chunk*.bin"))) <= most
+        kept.append(len(list((tmp_path / name).rglob("chunk*.bin"))))
+    assert kept[0] >= 64 and kept[1] < kept[0] - 10
+    refused(lambda: Shards(f"local:{tmp_path}/shards", cache_gb=3e-6), "cache_gb=3e-06 is less than the 3.1e-06 GB")
 
 
 # -------------------------------------------------------------------- what cannot be used
