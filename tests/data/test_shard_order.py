@@ -26,7 +26,7 @@ def test_every_sample_comes_once(batch_size, shards):
     found = rows(epoch(batch_size=batch_size, shards=shards))
     total = int(shards.sum())
     assert len(found) == total // batch_size * batch_size
-    assert len(found.unique()) == len(found) and 0 <= int(found.min()) and int(found.max()) < total
+    assert len(found.unique()) == len(found) and int(found.min()) >= 0 and int(found.max()) < total
 
 
 def test_each_epoch_and_each_seed_has_an_order_of_its_own():
