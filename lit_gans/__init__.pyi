@@ -53,6 +53,7 @@ from lit_gans.data import PairedGlyphs as PairedGlyphs
 from lit_gans.data import Phone2DSLR as Phone2DSLR
 from lit_gans.data import SVHN as SVHN
 from lit_gans.data import SVHN2MNIST as SVHN2MNIST
+from lit_gans.data import Shards as Shards
 from lit_gans.data import StackedMNIST as StackedMNIST
 from lit_gans.data import Summer2Winter as Summer2Winter
 from lit_gans.data import TextLines as TextLines
@@ -206,6 +207,7 @@ __all__ = [
     "Paired",
     "PairedGlyphs",
     "Phone2DSLR",
+    "Shards",
     "StackedMNIST",
     "Summer2Winter",
     "SVHN",

@@ -17,6 +17,7 @@ _SHOWN = ("torch", "torchvision", "lightning", "jsonargparse", "torchmetrics", "
 _OPTIONAL = {  # a module: what needs it, and how to get it
     "matplotlib": ("lit-gans plot", 'pip install "lit_gans[plot]"'),
     "torch_fidelity": ("--features inception, --quality.features inception", 'pip install "lit_gans[inception]"'),
+    "litdata": ("--data Shards, lit-gans shard", 'pip install "lit_gans[shards]"'),
     "tensorboard": ("--trainer.logger tensorboard", "pip install tensorboard"),
     "mlflow": ("--trainer.logger mlflow", "pip install mlflow"),
     "comet_ml": ("--trainer.logger comet", "pip install comet_ml"),

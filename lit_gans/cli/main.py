@@ -22,6 +22,7 @@ from lit_gans.cli.explore import arithmetic, interpolate
 from lit_gans.cli.invert import invert
 from lit_gans.cli.plot import plot
 from lit_gans.cli.sample import sample
+from lit_gans.cli.shard import shard
 from lit_gans.cli.translate import translate
 from lit_gans.cli.waiting import wait_politely
 from lit_gans.cli.words import ALIASES, HELP_FLAG, TRAINING, fail, known
@@ -53,6 +54,7 @@ from what the others have written:
   features     train a network to score by:  lit-gans features SVHN --output svhn.safetensors
   cite         the papers of a run or a model, as BibTeX:  lit-gans cite runs/DCGAN-MNIST/version_0
   cache        decoded pictures on the disk:  lit-gans cache list, lit-gans cache clear
+  shard        pictures into shards, for more than fit:  lit-gans shard FOLDER --output SHARDS
 
 about lit-gans itself:
   list         models, backbones, data and configurations, and what they cost:  lit-gans list models
@@ -85,6 +87,7 @@ COMMANDS: dict[str, Any] = {
     "plot": plot,
     "cite": cite,
     "cache": cache,
+    "shard": shard,
 }
 ABOUT = {  # a command about lit-gans itself, and the most words that it takes
     "list": 1,

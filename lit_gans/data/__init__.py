@@ -18,6 +18,7 @@ from lit_gans.data.oracle import OracleLines
 from lit_gans.data.paired import Cityscapes, Edges2Handbags, Edges2Shoes, Facades, Maps, Night2Day, Paired
 from lit_gans.data.picture_data import PictureData
 from lit_gans.data.scenes import PairedGlyphs, UnpairedGlyphs
+from lit_gans.data.shards import Shards
 from lit_gans.data.stacked_mnist import StackedMNIST
 from lit_gans.data.svhn import SVHN
 from lit_gans.data.svhn2mnist import SVHN2MNIST
@@ -69,6 +70,7 @@ __all__ = [
     "PairedGlyphs",
     "Phone2DSLR",
     "PictureData",
+    "Shards",
     "StackedMNIST",
     "Summer2Winter",
     "TextData",

@@ -33,6 +33,7 @@ from lit_gans.data.paired import Paired as _Paired
 from lit_gans.data.picture_data import PictureData as _PictureData
 from lit_gans.data.scenes import PairedGlyphs as _PairedGlyphs
 from lit_gans.data.scenes import UnpairedGlyphs as _UnpairedGlyphs
+from lit_gans.data.shards import Shards as Shards
 from lit_gans.data.stacked_mnist import StackedMNIST as _StackedMNIST
 from lit_gans.data.svhn import SVHN as _SVHN
 from lit_gans.data.svhn2mnist import SVHN2MNIST as _SVHN2MNIST
@@ -85,6 +86,7 @@ __all__ = [
     "PairedGlyphs",
     "Phone2DSLR",
     "PictureData",
+    "Shards",
     "StackedMNIST",
     "Summer2Winter",
     "TextData",

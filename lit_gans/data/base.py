@@ -101,6 +101,10 @@ class BaseData(LightningDataModule, metaclass=Recorded):
             self.splits[split] = self._split(split)
         return self.splits[split]
 
+    def some(self, split: str, count: int) -> Tensor:
+        """At most ``count`` rows of a split: a fixed random choice, since the first need not be like the rest."""
+        return torch.randperm(len(self.samples(split)), generator=torch.Generator().manual_seed(0))[:count]
+
     def _split(self, split: str) -> Samples:
         """A split that the data set has, or the one that stands in for it."""
         if self.val_size and "val" in self.own_splits:
@@ -170,7 +174,13 @@ class BaseData(LightningDataModule, metaclass=Recorded):
             self.batch_size = most
 
         position = Position(self)
-        stream = BatchStream(
+        loader = self._loader(samples, self.stream(samples, position))
+        position.follow(loader)
+        return loader
+
+    def stream(self, samples: Samples, position: Position) -> BatchStream:
+        """The order of the training samples, which depends on the seed and the position."""
+        return BatchStream(
             samples.sizes,
             self.batch_size,
             self.seed,
@@ -179,9 +189,6 @@ class BaseData(LightningDataModule, metaclass=Recorded):
             augmented=self.augmented,
             lengths=self.lengths(samples),
         )
-        loader = self._loader(samples, stream)
-        position.follow(loader)
-        return loader
 
     def val_dataloader(self) -> StreamLoader:
         """The validation split in order."""

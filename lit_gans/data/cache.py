@@ -111,10 +111,8 @@ class _Build(Dataset[Any]):
         states = torch.frombuffer(bytearray(self._read(self.layout.states_at, len(self.source))), dtype=torch.uint8)
         states[states > CORRUPT] = 0  # a part file may be damaged, too
         todo = [n for n, block in enumerate(states.split(self.block)) if (block == 0).any()]
-        workers = 0 if len(todo) < 4 else min(_cores(), len(todo) // 2)
-        fork = "fork" if workers and sys.platform == "linux" else None  # needs no importable __main__
         rng = torch.Generator()  # the loader's own: a run that decodes draws the same noise as one that does not
-        loader = DataLoader(self, None, sampler=todo, num_workers=workers, multiprocessing_context=fork, generator=rng)
+        loader = DataLoader(self, None, sampler=todo, generator=rng, **worker_options(len(todo)))
         bar = tqdm(total=len(self.source), desc=f"decoding {self.source.place.name}", unit=" images", disable=None)
         bar.update(int((states > 0).sum()))
         try:
@@ -212,6 +210,13 @@ def _unwritable(path: Path, error: OSError) -> UsageError:
         f"decoded images cannot be kept in {path.parent} ({error.strerror or error}); free some space there or set "
         "data.cache (or LIT_GANS_CACHE) to a folder on another disk; what is done is kept"
     )
+
+
+def worker_options(blocks: int) -> dict[str, Any]:
+    """The options of a loader that decodes so many blocks of pictures on all cores."""
+    workers = 0 if blocks < 4 else min(_cores(), blocks // 2)
+    fork = "fork" if workers and sys.platform == "linux" else None  # needs no importable __main__
+    return {"num_workers": workers, "multiprocessing_context": fork}
 
 
 def _cores() -> int:

@@ -46,7 +46,8 @@ def real_batches(data: BaseData, split: str, count: int, rank: int = 0, world: i
     Raises:
         UsageError: if the data has pairs or two domains instead of single images.
     """
-    for batch in rows_of(data, split, shuffled(len(samples_of(data, split)))[:count], rank, world):
+    rows = data.some(split, min(count, len(samples_of(data, split))))
+    for batch in rows_of(data, split, rows, rank, world):
         if "image" not in batch:
             raise UsageError(
                 f"{type(data).__name__} has {' and '.join(batch)} instead of single images, which scores compare; name "

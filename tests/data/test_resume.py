@@ -9,7 +9,22 @@ from conftest import assert_equal, fit, training_state
 from lightning.pytorch import Callback
 from torch import Tensor
 
-from lit_gans import DCGAN, LSUN, MNIST, SVHN, CelebA, Facades, Gaussians, Glyphs, Horse2Zebra, ImageFolder, data
+from lit_gans import (
+    DCGAN,
+    LSUN,
+    MNIST,
+    SVHN,
+    CelebA,
+    Facades,
+    Gaussians,
+    Glyphs,
+    Horse2Zebra,
+    ImageFolder,
+    Shards,
+    data,
+)
+from lit_gans.cli.main import main
+from lit_gans.images.photos import write_picture
 from lit_gans.networks import DCGANBackbone
 
 SIZE = 16
@@ -50,11 +65,24 @@ def real(cls, folder, **arguments):
     return make
 
 
+def sharded():
+    pytest.importorskip("litdata", reason="LitData is not installed: pip install 'lit_gans[shards]'")
+    place = Path(os.environ["LIT_GANS_CACHE"]).with_name("sharded")
+    if not place.exists():
+        images = Glyphs("01", size=SIZE + 2, count=120).samples("train")[:]["image"]
+        for number, image in enumerate(images):
+            write_picture(image, place.with_name("photos") / "ab"[number % 2] / f"{number:03}.png", drawn=False)
+        argv = ["shard", place.with_name("photos"), "--output", place, "--size", SIZE, "--load_size", SIZE + 2]
+        main([*map(str, argv), "--channels", "1", "--shard_mb", "0.003"])
+    return Shards(str(place), flip=True, **COMMON)
+
+
 CASES = {
     "Glyphs": lambda: Glyphs("01", size=SIZE, count=120, flip=True, labels_per_class=5, **COMMON),
     "UnpairedGlyphs": lambda: data.UnpairedGlyphs(size=SIZE, count=120, flip=True, **COMMON),
     "PairedGlyphs": lambda: data.PairedGlyphs(size=SIZE, count=120, flip=True, **COMMON),
     "CaptionedGlyphs": lambda: data.CaptionedGlyphs(size=SIZE, count=120, **COMMON),
+    "Shards": sharded,
     "MNIST": real(MNIST, "MNIST", val_size=59_900),
     "SVHN": real(SVHN, "SVHN", val_size=6_380, flip=True),
     "CelebA": real(CelebA, "celeba", attribute="Smiling", flip=True, load_size=18),
