@@ -1,0 +1,134 @@
+"""What a training step holds at its fullest, here and in a bare PyTorch loop.
+
+    python examples/benchmarks/memory.py [--models DCGAN CycleGAN] [--size 64] [--batch 8] [--precision bf16-mixed]
+
+Both have the same networks, losses, optimizers and averaged generator, and get the same batches of noise. PyTorch's
+profiler writes down every tensor that is made and let go, from the first weight on; the figures are the most megabytes
+that are alive at once in the first batches of a run, weights and optimizers included. Translators get one image a
+batch.
+"""
+
+import argparse
+import gc
+import logging
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import accumulate
+
+import torch
+from lightning.pytorch import Trainer, seed_everything
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+from torch.utils._pytree import tree_map_only
+from torch.utils.data import DataLoader
+
+import lit_gans
+from lit_gans import BaseGAN, LabelGAN
+
+MODELS = ("GAN", "DCGAN", "WGANGP", "SNGAN", "ProjectionGAN", "R3GAN", "StyleGAN2", "Pix2Pix", "CycleGAN", "CUT")
+WIDTH = {"Pix2Pix": 32, "CycleGAN": 16, "CUT": 16}
+
+
+def made(name: str, size: int) -> BaseGAN:
+    """A model for square images in colour, with its default networks, translators narrower."""
+    cls = getattr(lit_gans, name)
+    arguments = {"num_classes": 10} if issubclass(cls, LabelGAN) else {}
+    if name in WIDTH:
+        arguments["backbone"] = replace(cls.default_backbone, width=WIDTH[name])
+    return cls(image_shape=(3, size, size), **arguments)
+
+
+def noise(model: BaseGAN, size: int, batch: int, count: int) -> list[dict[str, Tensor]]:
+    """Batches with all names that a model needs."""
+    several = batch if model.draws else 1
+    return [
+        {
+            name: torch.randint(10, (several,)) if name == "label" else torch.rand(several, 3, size, size) * 2 - 1
+            for name in model.needs
+        }
+        for _ in range(count)
+    ]
+
+
+def ours(model: BaseGAN, batches: list[dict[str, Tensor]], precision: str, folder: str) -> None:
+    """A run of Lightning's loop."""
+    trainer = Trainer(
+        max_steps=len(batches),
+        accelerator="cpu",
+        devices=1,
+        precision=precision,
+        default_root_dir=folder,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+    )
+    trainer.fit(model, DataLoader(batches, batch_size=None))
+
+
+def bare(model: BaseGAN, batches: list[dict[str, Tensor]], precision: str, folder: str) -> None:
+    """The same steps without Lightning, written out."""
+    g, d = model.generator, model.discriminator
+    g_optimizer, d_optimizer = (
+        model.optimizer_factories[name](p.parameters()) for name, p in zip(model.players, (g, d), strict=True)
+    )
+    for number, batch in enumerate(batches):
+        moves = number % model.generator_every == 0
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed", cache_enabled=False):
+            with torch.set_grad_enabled(moves):
+                fake = model.generate(batch)
+            g.requires_grad_(False)
+            detached = tree_map_only(Tensor, Tensor.detach, fake)
+            terms = {**model.discriminator_loss(batch, detached), **model.discriminator_penalty(batch, detached)}
+            loss = sum(terms.values())
+            d_optimizer.zero_grad()
+            loss.backward()
+            d_optimizer.step()
+            g.requires_grad_(True)
+            if not moves:
+                continue
+            d.requires_grad_(False)
+            loss = sum(model.generator_loss(batch, fake).values())
+            g_optimizer.zero_grad()
+            loss.backward()
+            g_optimizer.step()
+            d.requires_grad_(True)
+        if model.generator_ema is not None:
+            model.generator_ema.update_parameters(g)
+
+
+def peak(loop: Callable[..., None], name: str, given: argparse.Namespace, folder: str) -> float:
+    """The most megabytes of tensors that are alive at once, from the making of the model to the end of the loop."""
+    seed_everything(0, verbose=False)
+    gc.collect()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as watched:
+        model = made(name, given.size)
+        loop(model, noise(model, given.size, given.batch, given.steps), given.precision, folder)
+    events = [e for e in watched.profiler.kineto_results.events() if e.name() == "[memory]"]
+    changes = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
+    return max(accumulate(changes)) / 1e6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", default=MODELS, metavar="MODEL")
+    parser.add_argument("--size", type=int, default=32, help="side of the images, in pixels")
+    parser.add_argument("--batch", type=int, default=8, help="images a batch; translators get one")
+    parser.add_argument("--steps", type=int, default=2, help="batches of a run")
+    parser.add_argument("--precision", choices=("32-true", "bf16-mixed"), default="32-true")
+    given = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    print(f"{given.size}x{given.size}, {given.batch} images a batch, {given.precision}")
+    print("| model | bare loop, MB | lit_gans, MB | ratio |\n|---|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in given.models:
+            theirs, mine = (peak(loop, name, given, folder) for loop in (bare, ours))
+            print(f"| {name} | {theirs:.1f} | {mine:.1f} | {mine / theirs:.3f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
