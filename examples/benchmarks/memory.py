@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader
 import lit_gans
 from lit_gans import BaseGAN, LabelGAN
 
-MODELS = ("GAN", "DCGAN", "WGANGP", "SNGAN", "ProjectionGAN", "R3GAN", "StyleGAN2", "Pix2Pix", "CycleGAN", "CUT")
+MODELS = ("GAN", "DCGAN", "WGANGP", "SNGAN", "ACGAN", "R3GAN", "StyleGAN2", "Pix2Pix", "CycleGAN", "CUT")
 WIDTH = {"Pix2Pix": 32, "CycleGAN": 16, "CUT": 16}
 
 
