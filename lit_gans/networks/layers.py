@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import log2
 from typing import Literal, get_args
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
@@ -119,9 +120,9 @@ class UnitBatchNorm(nn.BatchNorm1d):
 class InstanceNorm(nn.InstanceNorm2d):
     """Mean 0 and variance 1 for each channel of a sample (Ulyanov et al. 2016, arXiv:1607.08022).
 
-    Group norm with a channel a group is the same function, and faster where maps are in standard memory order. PyTorch's
-    instance norm has a wrong gradient on a CPU for a batch of one whose gradient is in channels-last order (as of 2.14:
-    its view of such a batch has other strides, and its kernel reads them as standard ones).
+    Group norm with a channel a group is the same function, and faster where maps are in standard memory order.
+    PyTorch's instance norm has a wrong gradient on a CPU for a batch of one whose gradient is in channels-last order
+    (as of 2.14: its view of such a batch has other strides, and its kernel reads them as standard ones).
     """
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -156,6 +157,15 @@ def norm_layers(features: int, norm: Norm, maps: bool = True) -> list[nn.Module]
     if norm == "instance":
         raise UsageError("instance norm is for maps; fully connected layers take 'layer' or 'batch'")
     return []
+
+
+def order_with(norm: Norm) -> torch.memory_format:
+    """The memory order of weights and maps in which convolutions with a norm are fastest on a CPU.
+
+    Instance norm has fast kernels for standard order only: CycleGAN's step is 1.06 times as fast in it in float32 and
+    1.9 times with ``bf16-mixed``. With other norms channels-last is 1.1 times as fast.
+    """
+    return torch.contiguous_format if norm == "instance" else torch.channels_last
 
 
 def needs_bias(norm: Norm) -> bool:

@@ -10,7 +10,16 @@ from torch import Tensor, nn
 
 from lit_gans.errors import UsageError, at_least
 from lit_gans.networks.base import Discriminator, Generator, TranslationBackbone
-from lit_gans.networks.layers import Norm, Upsampling, norm_layers, normal, reparametrise, upsample, widths
+from lit_gans.networks.layers import (
+    Norm,
+    Upsampling,
+    norm_layers,
+    normal,
+    order_with,
+    reparametrise,
+    upsample,
+    widths,
+)
 from lit_gans.networks.recomputing import Stages, recomputed, refuse_recomputing
 
 
@@ -23,6 +32,8 @@ class Translator(Generator):
 
     latent_dim = 0
     stride: int
+    #: the memory order of weights and maps; `UNet` keeps this one, in which it is up to 1.4 times as fast on a CPU
+    order = torch.contiguous_format
 
     def translate(self, image: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C', H, W); H and W are multiples of ``stride``."""
@@ -32,7 +43,7 @@ class Translator(Generator):
         """(N, C, H, W) to (N, C', H, W) in [-1, 1]."""
         height, width = image.shape[2:]
         down, right = -height % self.stride, -width % self.stride
-        image = image.contiguous(memory_format=torch.channels_last)
+        image = image.contiguous(memory_format=self.order)
         if not down and not right:
             return self.translate(image).contiguous()
         top, left = down // 2, right // 2
@@ -104,10 +115,9 @@ class UNet(Translator):
             o = plan[level - 1] if level else image_shape[0]
             after = norm_layers(o, norm) if level else []
             noise = [AlwaysDropout(dropout)] if dropout and level and levels - 4 <= level - 1 < levels - 1 else []
-            self.up.append(nn.Sequential(nn.ReLU(), upsample(i, o, upsampling, bias=not after), *after, *noise))
+            self.up.append(_Joined(nn.ReLU(), upsample(i, o, upsampling, bias=not after), *after, *noise))
         self.apply(normal)
         reparametrise(self, norm)
-        self.to(memory_format=torch.channels_last)
 
     def translate(self, image: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C', H, W), through all halvings and doublings."""
@@ -117,11 +127,19 @@ class UNet(Translator):
             maps.append(image)
         image = self._run(self.up[0], maps.pop())
         for layer in self.up[1:]:
-            image = self._run(layer, torch.cat([image, maps.pop()], 1))
+            image = self._run(layer, image, maps.pop())
         return image.tanh()
 
-    def _run(self, layer: nn.Module, maps: Tensor) -> Tensor:
-        return recomputed(layer, maps) if self.recompute else layer(maps)
+    def _run(self, layer: nn.Module, *maps: Tensor) -> Tensor:
+        made: Tensor = recomputed(layer, *maps) if self.recompute else layer(*maps)
+        return made
+
+
+class _Joined(nn.Sequential):
+    """Layers that take several maps, joined along their channels."""
+
+    def forward(self, *maps: Tensor) -> Tensor:
+        return super().forward(torch.cat(maps, 1) if len(maps) > 1 else maps[0])
 
 
 class ResNetTranslator(Translator):
@@ -190,7 +208,8 @@ class ResNetTranslator(Translator):
         self.encoder.recompute = self.decoder.recompute = recompute
         self.apply(normal)
         reparametrise(self, norm)
-        self.to(memory_format=torch.channels_last)
+        self.order = order_with(norm)
+        self.to(memory_format=self.order)
 
     def translate(self, image: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C', H, W), through encoder and decoder."""
@@ -274,11 +293,12 @@ class PatchDiscriminator(Discriminator):
         self.norm = norm
         self.apply(normal)
         reparametrise(self, norm)
-        self.to(memory_format=torch.channels_last)
+        self.order = order_with(norm)
+        self.to(memory_format=self.order)
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, C, H, W) to logits (N, 1, h, w)."""
-        return self.layers(image.contiguous(memory_format=torch.channels_last))
+        return self.layers(image.contiguous(memory_format=self.order))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """What the papers of the games that translate images say, and sides of different channels."""
 
-from functools import partial
-
 import pytest
 import torch
 from conftest import data_for, fit, refused, small, trainer

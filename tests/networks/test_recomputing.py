@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import data_for, fit, refused, small
+from conftest import assert_equal, data_for, fit, refused, small
 from torch import nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.func import functional_call
 
-from lit_gans import CUT, CycleGAN, Pix2Pix, StyleGAN2, UnrolledGAN
+from lit_gans import CUT, CycleGAN
 from lit_gans.networks import ResNetTranslation, StyleBackbone, UNetTranslation
 from lit_gans.penalties import zero_centered
 
@@ -59,3 +61,51 @@ def test_penalties_differentiate_twice():
         return penalty, *(p.grad for p in judge.parameters() if p.grad is not None)
 
     torch.testing.assert_close(penalty(True), penalty(False))
+
+
+@pytest.mark.parametrize("game", [CycleGAN, CUT])
+def test_a_game_is_the_same(game, tmp_path):
+    """Also one that takes maps out of the networks, and its penalty."""
+    states = []
+    for recompute in (False, True):
+        torch.manual_seed(1)
+        model = small(game, backbone=ResNetTranslation(width=4, blocks=1, recompute=recompute), r1=1.0, r1_every=2)
+        states.append(fit(tmp_path / str(recompute), model, data_for(game), max_steps=3, limit_val_batches=0))
+    assert_equal(states[0]["state_dict"], states[1]["state_dict"])
+    assert_equal(states[0]["random_states"], states[1]["random_states"])
+
+
+def kept(backbone):
+    """Values that wait for a generator's backward pass, weights aside."""
+    generator, given, _ = players(backbone)
+    weights = {weight.data_ptr() for weight in generator.parameters()}
+    maps = {}
+
+    def pack(tensor):
+        if tensor.data_ptr() not in weights:
+            maps[tensor.data_ptr()] = tensor
+        return tensor
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        made = generator(given)
+    assert made.requires_grad
+    return sum(tensor.numel() for tensor in maps.values())
+
+
+@pytest.mark.parametrize("backbone", BACKBONES, ids=lambda backbone: type(backbone).__name__)
+def test_little_is_kept(backbone):
+    assert kept(replace(backbone, recompute=True)) < 0.6 * kept(backbone)
+
+
+@pytest.mark.parametrize("norm", ["batch", "spectral"])
+@pytest.mark.parametrize("backbone", [ResNetTranslation, UNetTranslation])
+def test_norms_that_change_with_every_pass_are_refused(backbone, norm):
+    refused(lambda: backbone(norm=norm, recompute=True).generator(SHAPE, SHAPE), "recompute", norm, "instance")
+
+
+def test_layers_that_are_run_with_other_weights_are_refused():
+    """A discriminator that is unrolled: recomputed, it would judge by today's weights."""
+    _, _, judge = players(StyleBackbone(width=4, recompute=True))
+    others = {name: weight.detach().requires_grad_() for name, weight in judge.named_parameters()}
+    verdict = functional_call(judge, others, (torch.rand(2, *SHAPE),)).sum()
+    refused(lambda: torch.autograd.grad(verdict, [*others.values()]), "recompute", "other weights")
