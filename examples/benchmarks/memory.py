@@ -85,7 +85,9 @@ def bare(model: BaseGAN, batches: list[dict[str, Tensor]], precision: str, folde
                 fake = model.generate(batch)
             g.requires_grad_(False)
             detached = tree_map_only(Tensor, Tensor.detach, fake)
-            terms = {**model.discriminator_loss(batch, detached), **model.discriminator_penalty(batch, detached)}
+            terms = model.discriminator_loss(batch, detached)
+            if not (model.r1 and number % model.r1_every):  # R1 is lazy, and without a Trainer it always is due
+                terms |= model.discriminator_penalty(batch, detached)
             loss = sum(terms.values())
             d_optimizer.zero_grad()
             loss.backward()
