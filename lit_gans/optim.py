@@ -60,6 +60,17 @@ class Adam(_UnlistedAdam):
             for group in self.param_groups:
                 group["fused"] = True
 
+    def load_state_dict(self, state_dict: Any) -> None:
+        """PyTorch's; the moments get the memory order of their weights, which the fused kernel takes for granted.
+
+        A checkpoint may have another one, as networks had another order in other versions.
+        """
+        super().load_state_dict(state_dict)
+        for parameter, state in self.state.items():
+            for name, value in state.items():
+                if isinstance(value, Tensor) and value.ndim and value.shape == parameter.shape:
+                    state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
 
 class AdamWithoutMomentum(Adam):
     """`Adam` with beta1 = 0, for discriminators that a gradient penalty or spectral norm regularises.

@@ -57,6 +57,25 @@ def test_adam_with_groups():
     assert kept == [(0.5, 2, True), (2e-4, 2, True)]
 
 
+def test_adam_goes_on_with_weights_in_another_order():
+    """The fused kernel reads moments as weights lie in memory; other versions had another order."""
+    torch.manual_seed(0)
+    start, gradients = torch.randn(4, 3, 2, 2), torch.randn(3, 4, 3, 2, 2)
+    ends = []
+    for order in (torch.channels_last, torch.contiguous_format):
+        weight = nn.Parameter(start.contiguous(memory_format=order))
+        optimizer = Adam([weight], lr=0.1)
+        for step, gradient in enumerate(gradients):
+            if step == 2:
+                state, weight = optimizer.state_dict(), nn.Parameter(weight.detach().contiguous())
+                optimizer, order = Adam([weight], lr=0.1), torch.contiguous_format
+                optimizer.load_state_dict(state)
+            weight.grad = gradient.contiguous(memory_format=order)
+            optimizer.step()
+        ends.append(weight.detach())
+    torch.testing.assert_close(*ends)
+
+
 def test_adam_resumes():
     whole, parts = plain(), plain()
     first, second = Adam(whole.parameters(), lr=0.1), Adam(parts.parameters(), lr=0.1)

@@ -14,14 +14,13 @@ MODELS = ("GAN", "DCGAN", "WGANGP", "SNGAN", "ACGAN", "R3GAN", "StyleGAN2", "Pix
 WIDTH = {"Pix2Pix": 32, "CycleGAN": 16, "CUT": 16}
 
 
-def made(name: str, size: int, **arguments) -> BaseGAN:
-    """A model for square images in colour, with its default networks, translators narrower."""
+def made(name: str, size: int, **options) -> BaseGAN:
+    """A model for square images in colour, with its default networks and options of these, translators narrower."""
     cls = getattr(lit_gans, name)
-    if issubclass(cls, LabelGAN):
-        arguments["num_classes"] = 10
+    arguments = {"num_classes": 10} if issubclass(cls, LabelGAN) else {}
     if name in WIDTH:
-        arguments["backbone"] = replace(cls.default_backbone, width=WIDTH[name])
-    return cls(image_shape=(3, size, size), **arguments)
+        options |= {"width": WIDTH[name]}
+    return cls(image_shape=(3, size, size), backbone=replace(cls.default_backbone, **options), **arguments)
 
 
 def noise(model: BaseGAN, size: int, batch: int, count: int) -> list[dict[str, Tensor]]:
@@ -79,7 +78,9 @@ class Loop:
         with torch.set_grad_enabled(moves and not self.tutorial):
             fake = model.generate(batch)
         detached = tree_map_only(Tensor, Tensor.detach, fake)
-        terms = {**model.discriminator_loss(batch, detached), **model.discriminator_penalty(batch, detached)}
+        terms = model.discriminator_loss(batch, detached)
+        if not (model.r1 and self.number % model.r1_every):  # R1 is lazy, and without a Trainer it always is due
+            terms |= model.discriminator_penalty(batch, detached)
         self.move("discriminator", "generator", terms)
         if not moves:
             return

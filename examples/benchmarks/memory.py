@@ -5,51 +5,29 @@
 Both have the same networks, losses, optimizers and averaged generator, and get the same batches of noise. PyTorch's
 profiler writes down every tensor that is made and let go, from the first weight on; the figures are the most megabytes
 that are alive at once in the first batches of a run, weights and optimizers included. Translators get one image a
-batch.
+batch. ``--recompute`` compares a bare loop with one whose networks compute their maps again, in memory and processor
+time, for the models whose backbone has that option.
 """
 
 import argparse
 import gc
 import logging
+import statistics
 import tempfile
+import time
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import accumulate
 
-import torch
 from lightning.pytorch import Trainer, seed_everything
+from loops import MODELS, Loop, made, noise
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
-from torch.utils._pytree import tree_map_only
 from torch.utils.data import DataLoader
 
-import lit_gans
-from lit_gans import BaseGAN, LabelGAN
+from lit_gans import BaseGAN
 
-MODELS = ("GAN", "DCGAN", "WGANGP", "SNGAN", "ACGAN", "R3GAN", "StyleGAN2", "Pix2Pix", "CycleGAN", "CUT")
-WIDTH = {"Pix2Pix": 32, "CycleGAN": 16, "CUT": 16}
-
-
-def made(name: str, size: int) -> BaseGAN:
-    """A model for square images in colour, with its default networks, translators narrower."""
-    cls = getattr(lit_gans, name)
-    arguments = {"num_classes": 10} if issubclass(cls, LabelGAN) else {}
-    if name in WIDTH:
-        arguments["backbone"] = replace(cls.default_backbone, width=WIDTH[name])
-    return cls(image_shape=(3, size, size), **arguments)
-
-
-def noise(model: BaseGAN, size: int, batch: int, count: int) -> list[dict[str, Tensor]]:
-    """Batches with all names that a model needs."""
-    several = batch if model.draws else 1
-    return [
-        {
-            name: torch.randint(10, (several,)) if name == "label" else torch.rand(several, 3, size, size) * 2 - 1
-            for name in model.needs
-        }
-        for _ in range(count)
-    ]
+Steps = Callable[[BaseGAN, list[dict[str, Tensor]], str, str], None]
 
 
 def ours(model: BaseGAN, batches: list[dict[str, Tensor]], precision: str, folder: str) -> None:
@@ -69,46 +47,44 @@ def ours(model: BaseGAN, batches: list[dict[str, Tensor]], precision: str, folde
 
 
 def bare(model: BaseGAN, batches: list[dict[str, Tensor]], precision: str, folder: str) -> None:
-    """The same steps without Lightning, written out."""
-    g, d = model.generator, model.discriminator
-    g_optimizer, d_optimizer = (
-        model.optimizer_factories[name](p.parameters()) for name, p in zip(model.players, (g, d), strict=True)
-    )
-    for number, batch in enumerate(batches):
-        moves = number % model.generator_every == 0
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed", cache_enabled=False):
-            with torch.set_grad_enabled(moves):
-                fake = model.generate(batch)
-            g.requires_grad_(False)
-            detached = tree_map_only(Tensor, Tensor.detach, fake)
-            terms = {**model.discriminator_loss(batch, detached), **model.discriminator_penalty(batch, detached)}
-            loss = sum(terms.values())
-            d_optimizer.zero_grad()
-            loss.backward()
-            d_optimizer.step()
-            g.requires_grad_(True)
-            if not moves:
-                continue
-            d.requires_grad_(False)
-            loss = sum(model.generator_loss(batch, fake).values())
-            g_optimizer.zero_grad()
-            loss.backward()
-            g_optimizer.step()
-            d.requires_grad_(True)
-        if model.generator_ema is not None:
-            model.generator_ema.update_parameters(g)
+    """The same steps without Lightning."""
+    Loop(model, batches, precision).run(len(batches))
 
 
-def peak(loop: Callable[..., None], name: str, given: argparse.Namespace, folder: str) -> float:
+def peak(loop: Steps, name: str, given: argparse.Namespace, folder: str, **options: bool) -> float:
     """The most megabytes of tensors that are alive at once, from the making of the model to the end of the loop."""
     seed_everything(0, verbose=False)
     gc.collect()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as watched:
-        model = made(name, given.size)
+        model = made(name, given.size, **options)
         loop(model, noise(model, given.size, given.batch, given.steps), given.precision, folder)
     events = [e for e in watched.profiler.kineto_results.events() if e.name() == "[memory]"]
     changes = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
     return max(accumulate(changes)) / 1e6
+
+
+def slowdown(name: str, given: argparse.Namespace, folder: str) -> float:
+    """Processor time with recomputed maps over that with kept ones, the median of three rounds."""
+    models = [made(name, given.size, recompute=recompute) for recompute in (False, True)]
+    batches = noise(models[0], given.size, given.batch, given.steps)
+    ratios = []
+    for _ in range(3):
+        times = []
+        for model in models:
+            start = time.process_time()
+            bare(model, batches, given.precision, folder)
+            times.append(time.process_time() - start)
+        ratios.append(times[1] / times[0])
+    return statistics.median(ratios)
+
+
+def row(name: str, given: argparse.Namespace, folder: str) -> str:
+    """A line of the table."""
+    if given.recompute:
+        kept, again = (peak(bare, name, given, folder, recompute=recompute) for recompute in (False, True))
+        return f"| {name} | {kept:.1f} | {again:.1f} | {again / kept:.2f} | {slowdown(name, given, folder):.2f} |"
+    theirs, mine = (peak(loop, name, given, folder) for loop in (bare, ours))
+    return f"| {name} | {theirs:.1f} | {mine:.1f} | {mine / theirs:.3f} |"
 
 
 def main() -> None:
@@ -118,16 +94,19 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8, help="images a batch; translators get one")
     parser.add_argument("--steps", type=int, default=2, help="batches of a run")
     parser.add_argument("--precision", choices=("32-true", "bf16-mixed"), default="32-true")
+    parser.add_argument("--recompute", action="store_true", help="compare kept maps with recomputed ones instead")
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     print(f"{given.size}x{given.size}, {given.batch} images a batch, {given.precision}")
-    print("| model | bare loop, MB | lit_gans, MB | ratio |\n|---|---|---|---|", flush=True)
+    if given.recompute:
+        print("| model | maps kept, MB | recomputed, MB | memory | time |\n|---|---|---|---|---|", flush=True)
+    else:
+        print("| model | bare loop, MB | lit_gans, MB | ratio |\n|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for name in given.models:
-            theirs, mine = (peak(loop, name, given, folder) for loop in (bare, ours))
-            print(f"| {name} | {theirs:.1f} | {mine:.1f} | {mine / theirs:.3f} |", flush=True)
+            print(row(name, given, folder), flush=True)
 
 
 if __name__ == "__main__":

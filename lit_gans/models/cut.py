@@ -275,7 +275,7 @@ def spread_layers(encoder: nn.Sequential) -> tuple[int, ...]:
 
 def encode(encoder: nn.Sequential, images: Tensor, layers: Sequence[int]) -> list[Tensor]:
     """The maps (N, C, H, W) of some layers; runs the encoder up to the deepest of them."""
-    maps = [images.contiguous(memory_format=torch.channels_last)]
+    maps = [images]
     for module in encoder[: max(layers)]:
         maps.append(module(maps[-1]))
     return [maps[layer] for layer in layers]

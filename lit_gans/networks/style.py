@@ -22,6 +22,7 @@ from lit_gans.networks.modulation import (
     ModulatedConv2d,
     activate,
 )
+from lit_gans.networks.recomputing import Stages, recomputed
 from lit_gans.precision import without_autocast
 
 _MEAN_DECAY = 0.995  # share of the running mean of the styles that a batch keeps
@@ -111,6 +112,7 @@ class StyleGenerator(Generator):
         style_dim: size of a style.
         mapping_layers: fully connected layers from noise to style; the paper has 8, its small-image settings 2.
         mixing: share of samples that take their finer layers from a second style while training (0.9 in the paper).
+        recompute: keep few maps for the backward pass and compute the others again.
 
     Raises:
         UsageError: if a side is below 8 pixels, there is no mapping layer, or ``mixing`` is not in [0, 1].
@@ -132,6 +134,7 @@ class StyleGenerator(Generator):
         style_dim: int = 128,
         mapping_layers: int = 2,
         mixing: float = 0.0,
+        recompute: bool = False,
     ) -> None:
         super().__init__()
         at_least(1, latent_dim=latent_dim, width=width, style_dim=style_dim, mapping_layers=mapping_layers)
@@ -149,7 +152,7 @@ class StyleGenerator(Generator):
             StyleBlock(*pair, channels, style_dim, (height << level, wide << level))
             for level, pair in enumerate(pairwise([0, *plan]))
         )
-        self.n_layers = 2 * last + 1
+        self.n_layers, self.recompute = 2 * last + 1, recompute
         self.to(memory_format=torch.channels_last)
 
     def forward(self, noise: Tensor, truncation: float = 1.0) -> Tensor:
@@ -184,7 +187,8 @@ class StyleGenerator(Generator):
         x = self.constant.expand(len(style), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         x, image = self.blocks[0](x, None, styles[:1])
         for level, block in enumerate(self.blocks[1:]):
-            x, image = block(x, image, styles[2 * level + 1 : 2 * level + 3])
+            given = x, image, styles[2 * level + 1 : 2 * level + 3]
+            x, image = recomputed(block, *given) if self.recompute else block(*given)
         return crop(image, self.height, self.width)
 
     def _mix(self, style: Tensor, noise: Tensor) -> Tensor:
@@ -222,12 +226,15 @@ class StyleDiscriminator(Discriminator):
         width: channels of the map that has the size of the image; each halving doubles them, up to eight times.
         group: samples that the minibatch deviation is taken over, see `MinibatchDeviation`; any batch size works.
         outputs: number of scores of an image.
+        recompute: keep few maps for the backward pass and compute the others again.
 
     Raises:
         UsageError: if a side is below 8 pixels or ``group`` below 2.
     """
 
-    def __init__(self, image_shape: Sequence[int], width: int = 32, group: int = 4, outputs: int = 1) -> None:
+    def __init__(
+        self, image_shape: Sequence[int], width: int = 32, group: int = 4, outputs: int = 1, recompute: bool = False
+    ) -> None:
         super().__init__()
         at_least(1, width=width, outputs=outputs)
         n = doublings(image_shape)
@@ -235,7 +242,8 @@ class StyleDiscriminator(Discriminator):
         plan = widths(width, n + 1)
         last = plan[-1]
         self.from_rgb = EqualConv2d(channels, plan[0], 1, gain=GAIN)
-        self.blocks = nn.Sequential(*(ResidualBlock(i, o) for i, o in pairwise(plan)))
+        self.blocks = Stages(*(ResidualBlock(i, o) for i, o in pairwise(plan)))
+        self.blocks.recompute = recompute
         self.deviation = MinibatchDeviation(group)
         self.final = EqualConv2d(last + 1, last, 3, gain=GAIN)
         self.hidden = EqualLinear(last * (height >> n) * (image_width >> n), last, gain=GAIN)
@@ -263,6 +271,7 @@ class StyleBackbone(Backbone):
         mapping_layers: layers from noise to style; 8 in the paper.
         mixing: share of fakes made from two styles while training; 0.9 in the paper.
         group: samples of a group of the discriminator's `MinibatchDeviation`.
+        recompute: compute the maps of both networks again in the backward pass and keep few: less memory, more time.
 
     Examples:
         >>> backbone = StyleBackbone(width=4, style_dim=16)
@@ -276,14 +285,17 @@ class StyleBackbone(Backbone):
     mapping_layers: int = 2
     mixing: float = 0.0
     group: int = 4
+    recompute: bool = False
 
     def generator(self, image_shape: Sequence[int], inputs: int) -> StyleGenerator:
         """A network that draws from vectors (N, inputs)."""
-        return StyleGenerator(image_shape, inputs, self.width, self.style_dim, self.mapping_layers, self.mixing)
+        return StyleGenerator(
+            image_shape, inputs, self.width, self.style_dim, self.mapping_layers, self.mixing, self.recompute
+        )
 
     def discriminator(
         self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None
     ) -> StyleDiscriminator:
         """A network that gives ``outputs`` scores; refuses a game that needs a norm."""
         refuse_norm(self, norm, "layers have equalised learning rates, which a norm would undo")
-        return StyleDiscriminator(image_shape, self.width, self.group, outputs)
+        return StyleDiscriminator(image_shape, self.width, self.group, outputs, self.recompute)

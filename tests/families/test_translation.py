@@ -1,7 +1,5 @@
 """What the papers of the games that translate images say, and sides of different channels."""
 
-from functools import partial
-
 import pytest
 import torch
 from conftest import data_for, fit, refused, small, trainer
@@ -12,6 +10,7 @@ from torch.utils.data import DataLoader
 from lit_gans import CUT, Colorizer, CycleGAN, Pix2Pix
 from lit_gans.models.cyclegan import ImagePool
 from lit_gans.networks import PatchDiscriminator, ResNetTranslation, ResNetTranslator, UNet
+from lit_gans.networks.layers import InstanceNorm
 from lit_gans.penalties import zero_centered
 
 SIDE = 16
@@ -132,13 +131,45 @@ def test_the_pool_gives_what_it_had_not_what_replaced_it():
 
 
 def test_a_forward_for_each_fake_and_each_way_back(tmp_path):
-    """Two translations and two ways back a batch; the identity adds one of each generator."""
-    for identity, forwards in ((0.0, 2), (0.5, 3)):
-        model, calls = small(CycleGAN, identity=identity), []
+    """Two translations and two ways back a batch; the identity has every image go through once more."""
+    for identity, images in ((0.0, 2), (0.5, 3)):
+        model, seen = small(CycleGAN, identity=identity), []
         for network in model.generator.values():
-            network.register_forward_hook(partial(lambda calls, *_: calls.append(1), calls))
-        fit(tmp_path / str(identity), model, data_for(CycleGAN), max_steps=3, limit_val_batches=0)
-        assert len(calls) == 2 * 3 * forwards
+            network.register_forward_hook(lambda network, given, made, seen=seen: seen.append(len(made)))
+        data = data_for(CycleGAN)
+        fit(tmp_path / str(identity), model, data, max_steps=3, limit_val_batches=0)
+        assert sum(seen) == 2 * 3 * images * data.batch_size
+
+
+def forwards(model, side):
+    """The terms of the generators and their gradients, and how often a generator was called for them."""
+    torch.manual_seed(0)
+    batch = {domain: torch.rand(1, 3, side, side) * 2 - 1 for domain in ("a", "b")}
+    fake, calls = model.generate(batch), []
+    hooks = [g.register_forward_hook(lambda *_: calls.append(1)) for g in model.generator.values()]
+    terms = model.generator_loss(batch, fake)
+    for hook in hooks:
+        hook.remove()
+    weights = dict(model.generator.named_parameters())
+    gradients = torch.autograd.grad(sum(terms.values()), list(weights.values()))
+    return terms, dict(zip(weights, gradients, strict=True)), len(calls)
+
+
+@pytest.mark.parametrize("norm, side, calls", [("instance", 16, 2), ("layer", 64, 2), ("instance", 68, 4)])
+def test_the_way_back_and_the_identity_are_one_batch_of_small_images(norm, side, calls):
+    model = small(CycleGAN, norm=norm)
+    terms, gradients, called = forwards(model, side)
+    assert called == calls
+    model._apart = True
+    apart, wanted, called = forwards(model, side)
+    assert called == 4 and list(terms) == list(apart)
+    torch.testing.assert_close(terms, apart)
+    torch.testing.assert_close(gradients, wanted)
+
+
+@pytest.mark.parametrize("norm", ["batch", "spectral"])
+def test_images_that_would_notice_each_other_are_not_one_batch(norm):
+    assert forwards(small(CycleGAN, norm=norm), 16)[2] == 4
 
 
 def test_cyclegan_losses():
@@ -174,7 +205,7 @@ def test_layer_norm_keeps_brightness(unpaired, norm, same):
     there = model.generator["a_to_b"]
     for network in (there, model.discriminator):
         kinds = {type(module) for module in network.modules()}
-        assert (nn.InstanceNorm2d in kinds) == same and (nn.GroupNorm in kinds) != same
+        assert (InstanceNorm in kinds) == same and (nn.GroupNorm in kinds) != same
     assert torch.allclose(there(dark), there(dark + 1), atol=1e-2) == same
 
 

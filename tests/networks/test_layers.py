@@ -241,6 +241,19 @@ def test_instance_norm():
     torch.testing.assert_close(made.mean((2, 3)), torch.zeros(4, 3), atol=1e-6, rtol=0)
     torch.testing.assert_close(made.var((2, 3), correction=0), torch.ones(4, 3), atol=1e-4, rtol=0)
     torch.testing.assert_close(layer(maps[:1]), made[:1])
+    torch.testing.assert_close(made, nn.InstanceNorm2d(3)(maps))
+
+
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_instance_norm_of_one_image_has_the_gradient_of_two(order):
+    """PyTorch's has another one on a CPU, where the gradient is in channels-last order."""
+    (layer,) = norm_layers(3, "instance")
+    maps, slopes = (torch.randn(2, 3, 5, 6).contiguous(memory_format=order) for _ in range(2))
+    maps.requires_grad_()
+    (both,) = torch.autograd.grad(layer(maps), maps, slopes)
+    one, slope = maps[:1].detach().requires_grad_(), slopes[:1]
+    (alone,) = torch.autograd.grad(layer(one), one, slope.contiguous(memory_format=order))
+    torch.testing.assert_close(alone, both[:1])
 
 
 @pytest.mark.parametrize("most", [1, 8, 16])
