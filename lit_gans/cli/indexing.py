@@ -90,7 +90,7 @@ def entry(cls: type) -> dict[str, Any]:
     backbone = getattr(cls, "default_backbone", None)
     if is_dataclass(backbone) and not isinstance(backbone, type):
         made["backbone"] = _standing(backbone)
-    for key, words in (("good", r"Good at: (.+?)\.? Bad at:"), ("bad", r"Bad at: (.+?)\.?(?:\n\s*\n|$)")):
+    for key, words in (("good", r"Good at:\s+(.+?)\.?\s+Bad at:"), ("bad", r"Bad at:\s+(.+?)\.?(?:\n\s*\n|$)")):
         if said := re.search(words, inspect.getdoc(cls) or "", re.DOTALL):
             made[key] = text(said[1])
     if card := re.search(r"Card: (\S+\.md)", cls.__doc__ or ""):

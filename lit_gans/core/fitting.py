@@ -27,7 +27,10 @@ def refuse_options(trainer: Any) -> None:
             "trainer's gradient_clip_val"
         )
     if trainer.accumulate_grad_batches != 1:
-        raise UsageError("a batch is a step here: use data with a larger batch_size, which a game's accumulate parts")
+        raise UsageError(
+            "a batch is a step here: give up accumulate_grad_batches, and use data with a larger batch_size, which a "
+            "game's accumulate parts"
+        )
 
 
 def refuse_data(trainer: Any, model: Any) -> None:

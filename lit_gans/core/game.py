@@ -67,17 +67,17 @@ class BaseGAN(Regularised):
             off.
         r1_every: the penalty is computed once in so many batches, times that number (lazy regularisation, Karras et
             al. 2020, arXiv:1912.04958, appendix B).
-        r1_noise: take the penalty by differences to images with noise of this deviation, 0.01 say, for networks without
-            a second derivative; its gamma wants to be its own, see `scores_and_slopes`.
+        r1_noise: deviation of a noise to take differences by; these stand for the gradient where a network has no second
+            derivative. 0.01, say; gamma wants to be its own then, see `scores_and_slopes`.
         augment: names of `Augment`'s policies, DiffAugment's or ADA's; none by default.
         augment_p: the probability that each is applied to an image, by default 1; with ``augment_target`` the
             probability that it starts from, by default 0.
         augment_target: the mean sign of D(x) on reals that adaptive augmentation steers ``augment_p`` to; 0.6 in the
             paper (Karras et al. 2020, arXiv:2006.06676). Only for games whose scores are positive for reals.
-        accumulate: a batch goes through the players in so many parts, whose gradients add up before a step: a batch of
-            64 takes the memory of one of 16 with 4. Norms over the batch see a part of it.
-        compiled: compile the players when a fit begins (``torch.compile``); that takes a minute or so and pays on
-            GPUs, on CPUs mostly not. Penalties on slopes go by the networks as they were. Checkpoints are the same.
+        accumulate: parts in which a batch goes through the players; their gradients add up before a step, so that a
+            batch of 64 takes the memory of one of 16 with 4. Norms over the batch see a part of it.
+        compiled: compile the players when a fit begins; ``torch.compile`` takes a minute or so and pays on GPUs, on
+            CPUs mostly not. Penalties on slopes go by the networks as they were. Checkpoints are the same.
         model: arguments of `GenerativeModel`: image_shape, source_shape, num_classes, clip_norm and ema_decay.
 
     Raises:

@@ -35,8 +35,8 @@ class R3GAN(LatentGAN):
         penalty_steps: number of batches after which gamma is ``penalty_end``.
         penalty_every: both penalties are computed once in so many batches, times that number (lazy regularisation,
             Karras et al. 2020, arXiv:1912.04958, appendix B); the scores of the others need no double backward.
-        penalty_noise: take both by differences to images with noise of this deviation, 0.01 say, for networks without a
-            second derivative; gamma wants to be its own.
+        penalty_noise: deviation of a noise to take differences by; these stand for both gradients where a network has
+            no second derivative. 0.01, say; gamma wants to be its own then.
         optimizer: Adam with beta1 = 0 in the paper.
         latent: arguments of `LatentGAN`.
 

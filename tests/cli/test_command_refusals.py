@@ -118,7 +118,7 @@ FAST = [
     ("--quality.scores fidd", "--quality.scores has no 'fidd'; did you mean fid?"),
     (
         "--trainer nowhere.yaml",
-        "--trainer takes a file with its options, got nowhere.yaml; its options are --trainer.acc",
+        "--trainer takes a file with its options, got nowhere.yaml; its options are --trainer.precision, --trainer.acc",
     ),
     ("--device gpu7", "--device takes cpu, cuda, cuda:1, mps, auto, or numbers of GPUs: 0,1, got gpu7"),
     ("--foo 3", "--foo is no option of fit; 'lit-gans fit --help' lists the options"),
