@@ -67,8 +67,8 @@ class BaseGAN(Regularised):
             off.
         r1_every: the penalty is computed once in so many batches, times that number (lazy regularisation, Karras et
             al. 2020, arXiv:1912.04958, appendix B).
-        r1_noise: deviation of a noise to take differences by; these stand for the gradient where a network has no second
-            derivative. 0.01, say; gamma wants to be its own then, see `scores_and_slopes`.
+        r1_noise: deviation of a noise to take differences by; these stand for the gradient where a network has no
+            second derivative. 0.01, say; gamma wants to be its own then, see `scores_and_slopes`.
         augment: names of `Augment`'s policies, DiffAugment's or ADA's; none by default.
         augment_p: the probability that each is applied to an image, by default 1; with ``augment_target`` the
             probability that it starts from, by default 0.
