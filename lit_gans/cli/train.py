@@ -242,7 +242,9 @@ class TrainCLI(LightningCLI):
         if trainer["gradient_clip_val"]:
             raise UsageError("a model clips by itself: use --model.clip_norm, not trainer.gradient_clip_val")
         if trainer["accumulate_grad_batches"] not in (None, 1):
-            raise UsageError("a batch is a step here: use a larger --data.batch_size, which --model.accumulate parts")
+            raise UsageError(
+                "a batch is a step here: use a larger --data.batch_size, and --model.accumulate to take it in parts"
+            )
         try:
             made = super().instantiate_trainer(**kwargs)
         except UsageError:
