@@ -28,8 +28,8 @@ def refuse_options(trainer: Any) -> None:
         )
     if trainer.accumulate_grad_batches != 1:
         raise UsageError(
-            "a batch is a step here: leave out accumulate_grad_batches, use data with a larger batch_size, and the model's "
-            "accumulate to take it in parts"
+            "a batch is a step here: leave out accumulate_grad_batches, use data with a larger batch_size, and the "
+            "model's accumulate to take it in parts"
         )
 
 
