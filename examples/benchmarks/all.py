@@ -138,7 +138,7 @@ def evaluation(rounds, count=4_000, size=128):
 
 def company(rounds, seconds=8.0):
     """Steps a second beside a busy process and of two runs together, over those of one alone."""
-    found = [{case: steps_a_second("20000", case, seconds) for case in CASES} for _ in range(rounds)]
+    found = [{case: steps_a_second("1000", case, seconds) for case in CASES} for _ in range(rounds)]
     return {case: [each[case] / each[CASES[0]] for each in found] for case in CASES[1:]}
 
 
