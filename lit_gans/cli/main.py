@@ -54,7 +54,7 @@ from what the others have written:
   features     train a network to score by:  lit-gans features SVHN --output svhn.safetensors
   cite         the papers of a run or a model, as BibTeX:  lit-gans cite runs/DCGAN-MNIST/version_0
   cache        decoded pictures on the disk:  lit-gans cache list, lit-gans cache clear
-  shard        pictures into shards, for more than fit:  lit-gans shard FOLDER --output SHARDS
+  shard        pictures into shards, for large sets:  lit-gans shard FOLDER --output SHARDS
 
 about lit-gans itself:
   list         models, backbones, data and configurations, and what they cost:  lit-gans list models

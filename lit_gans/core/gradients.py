@@ -41,6 +41,7 @@ class Watched:
         if not gradients:
             return
         dense = [g.coalesce().values() if g.is_sparse else g for g in gradients if g is not None]
+        # get_total_norm first sorts by device and number type, which takes as long again
         norm = self.norms[self.player] = torch.linalg.vector_norm(torch.stack(list(torch._foreach_norm(dense))))
         if scaler is not None:
             return

@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 from lit_gans.errors import UsageError
 from lit_gans.networks.layers import NORMS, Norm
 
-#: what begins with the map of the layer before
+#: layers that are recomputed together with the one before them
 _SMALL = (*NORMS, nn.InstanceNorm2d, nn.ReLU, nn.LeakyReLU, nn.Tanh)
 
 
