@@ -43,12 +43,14 @@ class Loop:
         batches: what it goes through, again and again.
         precision: 32-true or bf16-mixed.
         tutorial: as the usual tutorials have it: fakes drawn once for each player, gradients for all networks in every
-            turn, PyTorch's Adam, no average.
+            turn, PyTorch's Adam, no average. Of translators the widely used implementation: fakes drawn once, one
+            player learns at a time.
         compiled: compile the players.
     """
 
     def __init__(self, model, batches, precision="32-true", *, tutorial=False, compiled=False):
         self.model, self.batches, self.precision, self.tutorial = model, batches, precision, tutorial
+        self.wasteful = tutorial and model.draws
         self.players = {"discriminator": model.discriminator, "generator": model.generator}
         self.optimizers = {
             name: self.optimizer(name, list(player.parameters())) for name, player in self.players.items()
@@ -75,7 +77,7 @@ class Loop:
 
     def step(self, batch) -> None:
         model, moves = self.model, self.number % self.model.generator_every == 0
-        with torch.set_grad_enabled(moves and not self.tutorial):
+        with torch.set_grad_enabled(moves and not self.wasteful):
             fake = model.generate(batch)
         detached = tree_map_only(Tensor, Tensor.detach, fake)
         terms = model.discriminator_loss(batch, detached)
@@ -84,9 +86,9 @@ class Loop:
         self.move("discriminator", "generator", terms)
         if not moves:
             return
-        if self.tutorial:
+        if self.wasteful:
             fake = model.generate(batch)
-        self.players["discriminator"].requires_grad_(self.tutorial)
+        self.players["discriminator"].requires_grad_(self.wasteful)
         self.move("generator", "discriminator", model.generator_loss(batch, fake))
         if model.generator_ema is not None and not self.tutorial:
             model.generator_ema.update_parameters(model.generator)

@@ -1,9 +1,10 @@
 """What a training step costs here, against a bare PyTorch loop and against the usual tutorial loop.
 
-    python examples/benchmarks/overhead.py [--data FOLDER] [--rounds 12] [--steps 20]
+    python examples/benchmarks/overhead.py [--data FOLDER] [--size 32] [--rounds 12] [--steps 20]
 
-DCGAN at 32x32, batch 64. All loops run in one process and take turns, block by block, so that whatever else happens on
-the machine happens to all of them; the figures are medians over the rounds of ratios within a round.
+DCGAN on digits of 32x32 pixels, or of another size, batch 64. All loops run in one process and take turns, block by
+block, so that whatever else happens on the machine happens to all of them; the figures are medians over the rounds of
+ratios within a round.
 
 1. ``lit_gans`` (Lightning's loop, CSV logging and progress bar on) against a bare loop with the same networks, the same
    data and the same arithmetic.
@@ -32,7 +33,7 @@ from lit_gans.callbacks import ProgressBar
 from lit_gans.losses import minimax_discriminator, non_saturating_generator
 from lit_gans.optim import Adam, ExponentialAverage
 
-SHAPE, BATCH, LATENT = (1, 32, 32), 64, 100
+BATCH, LATENT = 64, 100
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,10 @@ STEPS = [
 class PILImages(Dataset):
     """torchvision's way: an array per image becomes a PIL image, then a tensor."""
 
-    def __init__(self, images):
+    def __init__(self, images, size):
         self.images = images
         self.transform = transforms.Compose(
-            [transforms.Resize(SHAPE[1:]), transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]
+            [transforms.Resize((size, size)), transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]
         )
 
     def __len__(self):
@@ -83,7 +84,7 @@ class Bare:
 
     def __init__(self, recipe, data, pil):
         self.recipe = recipe
-        model = DCGAN(image_shape=SHAPE, ema_decay=0)
+        model = DCGAN(image_shape=data.image_shape, ema_decay=0)
         self.g, self.d = model.generator, model.discriminator
         if not recipe.channels_last:  # the same layers without the conversions
             self.g = nn.Sequential(self.g.project, nn.Unflatten(1, self.g.coarse), self.g.layers)
@@ -168,7 +169,7 @@ def measure(data, pil, recipes, precision, steps, rounds, folder):
         enable_model_summary=False,
         limit_val_batches=0,
     )
-    trainer.fit(DCGAN(image_shape=SHAPE), datamodule=data)
+    trainer.fit(DCGAN(image_shape=data.image_shape), datamodule=data)
     return turns.times
 
 
@@ -179,20 +180,21 @@ def ratio(times, above, below):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("LIT_GANS_DATA"), help="holds MNIST/raw; without it, Glyphs")
+    parser.add_argument("--size", type=int, default=32, help="side of the digits, in pixels")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--steps", type=int, default=20, help="batches a loop and round")
     arguments = parser.parse_args()
-    data = MNIST(arguments.data, size=32) if arguments.data else Glyphs()
+    data = MNIST(arguments.data, size=arguments.size) if arguments.data else Glyphs(size=arguments.size)
     data.setup("fit")
     images = MNIST(arguments.data) if arguments.data else data
     images.setup("fit")
     arrays = np.asarray(images.splits["train"].values("image")[:, 0])
-    pil = DataLoader(PILImages(arrays), BATCH, shuffle=True, drop_last=True)
+    pil = DataLoader(PILImages(arrays, arguments.size), BATCH, shuffle=True, drop_last=True)
     with tempfile.TemporaryDirectory() as folder:
         rest = (arguments.steps, arguments.rounds, folder)
         plain = measure(data, pil, STEPS[:-1], "32-true", *rest)
         mixed = measure(data, pil, [TUTORIAL, BARE16], "bf16-mixed", *rest)
-    print(f"\nDCGAN {SHAPE}, batch {BATCH}, {torch.get_num_threads()} threads, {type(data).__name__}")
+    print(f"\nDCGAN {data.image_shape}, batch {BATCH}, {torch.get_num_threads()} threads, {type(data).__name__}")
     print(f"1. lit_gans / bare loop, time a step: {ratio(plain, 'lit_gans', BARE.name):.3f} in float32, ", end="")
     print(f"{ratio(mixed, 'lit_gans', BARE16.name):.3f} in bfloat16")
     print("2. images a second, as a multiple of the tutorial loop's:")
