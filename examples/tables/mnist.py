@@ -1,4 +1,4 @@
-"""The digits, drawn without labels and with them: the table in docs/choose-a-gan.md.
+"""The digits, drawn without labels and with them: the table in docs/tables.md.
 
     python examples/tables/mnist.py [--rows R3GAN DCGAN] [--seeds 0] [--runs FOLDER]
 
@@ -10,7 +10,7 @@ from table import Row, Table
 
 TABLE = Table(
     name="mnist",
-    page="choose-a-gan.md",
+    page="tables.md",
     rows=(
         Row("R3GAN", "r3gan_mnist", seeds=3),
         Row("InfoGAN", "info_gan_mnist", seeds=3),

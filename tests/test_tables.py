@@ -1,0 +1,46 @@
+"""The tables of the pages say what the files of figures say, and what was not measured is said not to be."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "examples" / "tables"
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "table")
+
+
+@pytest.fixture
+def tables(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    yield importlib.import_module("table")
+    for name in ("table", *SCRIPTS):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_page_shows_the_figures_of_its_table(script, tables):
+    table = importlib.import_module(script).TABLE
+    assert all((tables.CONFIGS / f"{row.config}.yaml").is_file() for row in table.rows)
+    page = (tables.HOUSE / "docs" / table.page).read_text()
+    shown = page.split(f"<!-- table {table.name} -->\n")[1].split(f"<!-- end of table {table.name} -->\n")[0]
+    assert shown.strip() == table.text().strip(), f"python examples/tables/{script}.py --page"
+
+
+def test_a_table_says_what_was_measured_and_what_was_not(tmp_path, tables, monkeypatch):
+    monkeypatch.setattr(tables, "HOUSE", tmp_path)
+    rows = (tables.Row("A", "a", seeds=2), tables.Row("B", "b"))
+    shown = {"`fid`": ("train", "fid"), "test": ("test", "fid")}
+    table = tables.Table("some", "page.md", rows, choice=(), shown=shown)
+    run = {"step": 2000, "minutes": 4.0, "train": {"fid": 8.0}, "test": {"fid": 9.0}}
+    table.file.parent.mkdir(parents=True)
+    table.file.write_text(json.dumps({"A/0": run, "A/1": {**run, "train": {"fid": 10.0}}}))
+    page = tmp_path / "docs" / "page.md"
+    page.write_text("before\n<!-- table some -->\nold\n<!-- end of table some -->\nafter\n")
+    table.write_page()
+    table.write_page()  # writes the same again
+    lines = page.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("before", "after") and "old" not in lines
+    assert "| A | 9.0 ± 1.4 | 9.0 ± 0.0 | 2,000 | 4 ± 0 | 2 |" in lines
+    assert [line for line in lines if line.startswith("| B")] == ["| B | not measured |  |  |  |  |"]
