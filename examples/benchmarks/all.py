@@ -12,9 +12,9 @@ For each of ten models, in turns, block by block, so that whatever else happens 
     sampling    ``model.sample(64)``, over a plain forward of the generator
     memory      most bytes of tensors that are alive at once in a step, over the bare loop's
 
-Then, for the machine: start-up (``import lit_gans``, over ``import torch, lightning``), evaluation (density and
-coverage of samples, over distances in float64), data (MNIST in memory over PIL images, if the data are there), and two
-runs at once and one beside a busy process, over one alone.
+Then, for the machine: start-up (``from lit_gans import DCGAN``, over ``import torch, lightning``), evaluation (density
+and coverage of samples, over distances in float64), and, with two cores, two runs at once and one beside a busy
+process, over one alone.
 
 A figure is the median of the ratios of all rounds, and their quartiles. ``--output`` writes all of it as JSON, too.
 """
@@ -73,7 +73,7 @@ def steps_of(name, given, folder):
         kinds["compiled"] = {"compiled": True}
     times = beside(name, given, folder, "32-true", kinds)
     mixed = beside(name, given, folder, "bf16-mixed", {"tutorial": {"tutorial": True}})
-    model = made(name, given.size)
+    model = made(name, given.size, **given.options)
     return {
         "step": [block[OURS] / block["bare"] for block in times],
         "tutorial": [block["tutorial"] / block[OURS] for block in times],
@@ -85,9 +85,12 @@ def steps_of(name, given, folder):
 
 def beside(name, given, folder, precision, kinds):
     """Seconds of each block of our Trainer and of other loops, one dict a round."""
-    model = made(name, given.size)
+    model = made(name, given.size, **given.options)
     batches = noise(model, given.size, given.batch, 4)
-    turns = Turns({kind: Loop(made(name, given.size), batches, **own) for kind, own in kinds.items()}, *given.turns)
+    turns = Turns(
+        {kind: Loop(made(name, given.size, **given.options), batches, **own) for kind, own in kinds.items()},
+        *given.turns,
+    )
     count = given.turns[0] * (given.turns[1] + 1)
     trainer = lit_gans.Trainer(
         max_epochs=1,
@@ -126,7 +129,7 @@ def start_up(rounds):
         subprocess.run([sys.executable, "-c", words], check=True)
         return time.perf_counter() - began
 
-    return [seconds("import lit_gans") / seconds("import torch, lightning.pytorch") for _ in range(rounds)]
+    return [seconds("from lit_gans import DCGAN") / seconds("import torch, lightning.pytorch") for _ in range(rounds)]
 
 
 def evaluation(rounds, count=4_000, size=128):
@@ -169,11 +172,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=MODELS, metavar="MODEL")
     parser.add_argument("--size", type=int, default=32, help="side of the images, in pixels")
+    parser.add_argument("--width", type=int, help="of the networks, by default the model's, 16 or 32 for translators")
     parser.add_argument("--batch", type=int, default=64, help="images a batch; translators get one")
     parser.add_argument("--turns", type=int, nargs=2, default=(5, 8), metavar=("STEPS", "ROUNDS"))
     parser.add_argument("--compiled", action="store_true")
     parser.add_argument("--output", type=Path, help="JSON file")
     given = parser.parse_args()
+    given.options = {} if given.width is None else {"width": given.width}
     if given.output and given.output.exists():
         parser.error(f"{given.output} is there already: name another file")
     warnings.filterwarnings("ignore")

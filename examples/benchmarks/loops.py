@@ -19,7 +19,7 @@ def made(name: str, size: int, **options) -> BaseGAN:
     cls = getattr(lit_gans, name)
     arguments = {"num_classes": 10} if issubclass(cls, LabelGAN) else {}
     if name in WIDTH:
-        options |= {"width": WIDTH[name]}
+        options = {"width": WIDTH[name], **options}
     return cls(image_shape=(3, size, size), backbone=replace(cls.default_backbone, **options), **arguments)
 
 
