@@ -46,10 +46,10 @@ def plays(game, backbone, size, folder):
     )
 
 
-def outcome(game, backbone, folder):
+def outcome(game, backbone, folder, sizes=SIZES):
     """``yes``, or the sentence that refuses the pair, the same for all sizes."""
     found = set()
-    for size in SIZES:
+    for size in sizes:
         try:
             found.add("yes" if plays(game, backbone, size, folder) else "does not come back")
         except UsageError as error:
@@ -84,7 +84,8 @@ def pairs():
 
 @pytest.mark.parametrize(("game", "backbone"), list(pairs()))
 def test_a_pair_plays_or_is_refused_in_a_sentence(game, backbone, cells, tmp_path):
-    (found,) = outcome(game, backbone, tmp_path)
+    both = (MODELS.index(game) + BACKBONES.index(backbone)) % 3 == 0  # the odd size alone shows of a pair what both do
+    (found,) = outcome(game, backbone, tmp_path, SIZES if both else SIZES[1:])
     expected = cells[game.__name__, backbone.__name__.removesuffix("Backbone")]
     assert (found == "yes") == (expected == "yes"), found
     if found != "yes":

@@ -4,6 +4,7 @@ Every model is trained once and watched: `record` is what that run left, and mos
 """
 
 import json
+import os
 from functools import partial
 
 import pytest
@@ -60,10 +61,12 @@ GAMES = [model for model in EVERY_MODEL if issubclass(model, BaseGAN)]
 # BEGAN's k, the averaged classifier, one optimizer for two networks, pools of earlier fakes, hints drawn on the go, and
 # two stages with captions that are remembered.
 KINDS_OF_STATE = [GAN, StyleGAN2, BEGAN, SGAN, VAE, CycleGAN, Colorizer, StackGAN]
+# test_configs trains and loads every model by the command line, where the real data are
+COMMANDED = KINDS_OF_STATE if os.environ.get("LIT_GANS_DATA") else EVERY_MODEL
 LABELLED = [model for model in DRAWING if issubclass(model, LabelGAN)]
 PACED = [DCGAN, StyleGAN2, UnrolledGAN]  # the plain game, turns that count batches themselves, steps inside a step
 SCHEDULE = partial(LinearDecay, steps=18, end=0.1)
-BATCHES, KEPT = 10, 3  # batches of the recorded run, which are two epochs, and the one it is continued from
+BATCHES, KEPT = 8, 3  # batches of the recorded run, whose epochs have five, and the one it is continued from
 
 
 def each(models, quick=EVERY_MODEL):
@@ -238,12 +241,11 @@ def test_resume_is_exact(record, model_class, tmp_path):
 # -------------------------------------------------------------------- runs that stop, and runs of another pace
 
 
-@pytest.mark.parametrize("stop, workers", [(7, 2), (10, 0)], ids=["inside an epoch with workers", "at its end"])
+@pytest.mark.parametrize("stop, workers", [(3, 2), (5, 0)], ids=["inside an epoch with workers", "at its end"])
 @each(KINDS_OF_STATE)
 def test_a_run_that_stopped_goes_on_exactly(model_class, tmp_path, stop, workers):
     def parts():
-        data = data_for(model_class, count=40 if model_class.draws else 20, num_workers=workers)
-        return small(model_class, scheduler=SCHEDULE), data
+        return small(model_class, scheduler=SCHEDULE), few_batches(model_class, num_workers=workers)
 
     straight = fit(tmp_path / "straight", *parts(), max_steps=2 * stop)
     first = fit(tmp_path / "first", *parts(), max_steps=stop)
@@ -276,8 +278,8 @@ def test_fast_dev_run_moves_the_generator(model_class, tmp_path):
 @each(EVERY_MODEL, quick=KINDS_OF_STATE)
 def test_bf16(model_class, tmp_path):
     watch = Watch()
-    fit(tmp_path, small(model_class), few_batches(model_class), callbacks=[watch], precision="bf16-mixed", max_steps=6)
-    assert len(watch.outputs) == 6 and watch.validations
+    fit(tmp_path, small(model_class), few_batches(model_class), callbacks=[watch], precision="bf16-mixed", max_steps=5)
+    assert len(watch.outputs) == 5 and watch.validations
     assert all(torch.isfinite(v) and v.dtype == torch.float32 for o in watch.outputs for v in o.values())
     shown = [v for o in watch.validations if o for v in o.get("shown", {}).values()]
     assert all(v.dtype == torch.float32 for v in shown) and (model_class.draws or model_class.of_texts or shown)
@@ -316,7 +318,7 @@ def first_optimizer(model):
     return made[0][0] if isinstance(made, tuple) else made
 
 
-@each(EVERY_MODEL, quick=KINDS_OF_STATE)
+@each(COMMANDED, quick=KINDS_OF_STATE)
 def test_a_checkpoint_of_the_command_line_describes_itself(model_class, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data, given = type(data_for(model_class)).__name__, arguments_for(model_class)
@@ -351,7 +353,7 @@ def test_a_users_own_loader(model_class, tmp_path, form):
         refused(lambda: trainer(tmp_path).fit(model, DataLoader(dataset, batch_size=4)), model_class.__name__, "label")
         return
     before = weights(model.generator)
-    trainer(tmp_path).fit(model, DataLoader(dataset, batch_size=4))
+    trainer(tmp_path, max_steps=2).fit(model, DataLoader(dataset, batch_size=4))
     assert moved(model.generator, before)
 
 

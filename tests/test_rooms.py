@@ -1,6 +1,7 @@
 """The order of the rooms: what a file may import, read from the files themselves."""
 
 import ast
+import functools
 from collections import defaultdict
 from pathlib import Path
 
@@ -20,6 +21,7 @@ FILES = {
 LOOSE = {name for name in FILES if name.count(".") == 1 and name.rpartition(".")[2] not in (*ROOMS, "__main__")}
 
 
+@functools.cache  # and not while every worker collects
 def imports(name):
     """The modules of this package that a module imports when it runs, also inside functions."""
     return sorted(set(found(ast.parse(FILES[name].read_text("utf-8")))))
@@ -39,9 +41,6 @@ def found(tree):
         yield from found(node)
 
 
-IMPORTS = {name: imports(name) for name in FILES}
-
-
 def room(name):
     """The room that a module is in; loose files have none."""
     parts = name.split(".")
@@ -59,12 +58,12 @@ def test_every_folder_is_a_room_of_the_order():
 @pytest.mark.parametrize("name", [name for name in FILES if name not in ("lit_gans", "lit_gans.__main__")])
 def test_no_arrow_goes_up(name):
     # the package itself names what is in the rooms, and may be asked for its version and its names
-    up = [other for other in IMPORTS[name] if other != "lit_gans" and height(other) > height(name)]
+    up = [other for other in imports(name) if other != "lit_gans" and height(other) > height(name)]
     assert not up, f"{name} is below what it imports"
 
 
 def test_no_module_imports_itself_by_way_of_others():
-    left = {name: {other for other in IMPORTS[name] if other != "lit_gans"} for name in FILES if name != "lit_gans"}
+    left = {name: {other for other in imports(name) if other != "lit_gans"} for name in FILES if name != "lit_gans"}
     while left:
         free = {name for name, others in left.items() if not others & left.keys()}
         assert free, f"each of these imports another of them: {', '.join(sorted(left))}"
@@ -73,8 +72,8 @@ def test_no_module_imports_itself_by_way_of_others():
 
 def test_a_loose_file_is_used_by_several_rooms():
     users = defaultdict(set)
-    for name, others in IMPORTS.items():
-        for other in LOOSE & set(others):
+    for name in FILES:
+        for other in LOOSE & {*imports(name)}:
             users[other].add(room(name) or name)
     assert set(users) == LOOSE, "each is used"
     alone = {name: rooms for name, rooms in users.items() if len(rooms) < 2}
@@ -85,4 +84,4 @@ def test_a_loose_file_is_used_by_several_rooms():
 def test_what_feeds_and_judges_knows_no_model():
     for name in FILES:
         if room(name) in ("data", "metrics", "callbacks", "latents"):
-            assert not [other for other in IMPORTS[name] if room(other) in ("core", "families", "models")], name
+            assert not [other for other in imports(name) if room(other) in ("core", "families", "models")], name

@@ -73,9 +73,9 @@ class SaveConfig(SaveConfigCallback):
         if not trainer.loggers or trainer.fast_dev_run or stage != "fit":  # type: ignore[attr-defined]
             return
         super().setup(trainer, pl_module, stage)
-        folder = run_of(trainer).folder  # asked on all devices, which have to agree on it
+        run = run_of(trainer)  # asked on all devices, which have to agree on it
         if trainer.is_global_zero:
-            tell_options(trainer, folder, self.parser.dump(self.config, skip_none=False))
+            tell_options(trainer, run.folder, run.config.read_text("utf-8"))
 
 
 class RunTrainer(Trainer):
@@ -297,7 +297,8 @@ class TrainCLI(LightningCLI):
         if config["quality.count"] == 0:  # as a word for no scores; the class itself wants something to count
             config["off.quality"], config["quality.count"] = True, None
         try:
-            self._dump_config()
+            with Parser.checked():
+                self._dump_config()
         except Exception as error:
             reason = str(list(causes(error))[-1])
             raise UsageError(f"these options cannot be written to the run's config.yaml: {reason}") from error

@@ -49,6 +49,7 @@ SHAPES: dict[str, list[Point]] = {
 # -------------------------------------------------------------------- masters
 
 
+@cache  # the splits share them
 def draw(characters: str) -> Tensor:
     """Draws every character at every stroke width.
 
@@ -59,7 +60,7 @@ def draw(characters: str) -> Tensor:
     return (_pixels(pages) / 255).view(len(characters), len(STROKES), MASTER, MASTER)
 
 
-@cache  # the three splits share them
+@cache  # as above
 def depths(kinds: tuple[str, ...]) -> Tensor:
     """The distance of every point of a master to the outline of its shape or character; negative outside it.
 
