@@ -85,7 +85,7 @@ class Quality(Callback):
 
     def __init__(
         self,
-        scores: Sequence[str] = ("fid", "precision_recall", "density_coverage", "memorisation"),
+        scores: Sequence[str] = ("fid", "density_coverage", "precision_recall", "memorisation"),
         features: str | Features | nn.Module = "digits",
         count: int | None = None,
         reference: str = "train",
