@@ -52,7 +52,7 @@ class Memorisation(FeatureSets):
             raise UsageError(f"tail, a quantile of the test samples' distances, must be in [0, 1], got {tail}")
         at_least(2, count=count)
         self.tail, self.held_out, self.count = tail, held_out, count
-        self._unseen: tuple[list[int], Tensor] | None = None  # numbers of real samples, and distances among them
+        self._unseen: tuple[int, Tensor] | None = None  # number of training samples, and distances among them
 
     def update(self, samples: Tensor, real: bool, split: Literal["train", "test"] = "train") -> None:
         """Adds images (N, C, H, W), as floats in [-1, 1] or as uint8, or features (N, d) of some.
@@ -91,10 +91,11 @@ class Memorisation(FeatureSets):
         return {name: value.to(self.width.device, self.dtype) for name, value in values.items()}
 
     def _distances(self, train: Tensor) -> Tensor:
-        """Distances of the samples that no generator has drawn; kept while `reset` keeps these."""
-        counts = [len(train), len(self.test_features)]
-        if self._unseen is None or self._unseen[0] != counts:
-            self._unseen = counts, self._without(train) if not self.held_out else _nearest(self.get("test", 1), train)
+        """Distances of the samples that no generator has drawn; those among training samples are kept."""
+        if self.held_out:
+            return _nearest(self.get("test", 1), train)
+        if self._unseen is None or self._unseen[0] != len(train):
+            self._unseen = len(train), self._without(train)
         return self._unseen[1].to(train.device)
 
     def _without(self, train: Tensor) -> Tensor:
