@@ -65,8 +65,8 @@ class Quality(Callback):
     that knows the classes: the share of samples in which it sees the class that they were drawn for.
 
     Args:
-        scores: some of ``fid``, ``kid``, ``is``, ``precision_recall``, ``density_coverage``, ``swd``, ``sharpness``,
-            ``checkerboard`` and ``accuracy``.
+        scores: some of ``fid``, ``kid``, ``is``, ``precision_recall``, ``density_coverage``, ``memorisation`` (of
+            samples, beside training images), ``swd``, ``sharpness``, ``checkerboard`` and ``accuracy``.
         features: ``digits`` (shipped: a small classifier of MNIST), ``inception``, ``dinov2``, a file that
             'lit-gans features' wrote, or a network, see `feature_network`.
         count: samples to draw, by default 10,000, or ten times as many as there are real images if these are few (but
@@ -85,7 +85,7 @@ class Quality(Callback):
 
     def __init__(
         self,
-        scores: Sequence[str] = ("fid", "density_coverage"),
+        scores: Sequence[str] = ("fid", "density_coverage", "precision_recall", "memorisation"),
         features: str | Features | nn.Module = "digits",
         count: int | None = None,
         reference: str = "train",
@@ -145,7 +145,7 @@ class Quality(Callback):
         pl_module = seen(pl_module)
         if pl_module.of_texts:
             return []
-        scores = self._chosen(pl_module, _shape(trainer, pl_module))
+        scores = self._chosen(pl_module, _shape(trainer, pl_module), self.reference)
         known = pl_module.draws and mode_coverage(trainer.datamodule) is not None  # type: ignore[attr-defined]
         values = [value for name in scores for value in VALUES[name]]
         return [f"val/{name}" for name in (*values, *(OF_COVERAGE if known else ()))]
@@ -164,7 +164,8 @@ class Quality(Callback):
         unused = trainer.limit_test_batches == 0 if stage == "test" else trainer.limit_val_batches == 0
         if stage not in ("fit", "validate", "test") or unused or pl_module.of_texts:
             return
-        Scoring(self._chosen(pl_module, shape), self._features(shape), strict=False)
+        split = "test" if stage == "test" else self.reference
+        Scoring(self._chosen(pl_module, shape, split), self._features(shape), strict=False)
         if stage == "fit":
             self._refuse_gaps(trainer, self.names(trainer, pl_module))
 
@@ -398,17 +399,19 @@ class Quality(Callback):
         """The scores against a split; made at the first measurement."""
         if split not in self.scorings:
             shape = _shape(trainer, model)
-            self.scorings[split] = Scoring(self._chosen(model, shape), self._features(shape), strict=False)
+            self.scorings[split] = Scoring(self._chosen(model, shape, split), self._features(shape), strict=False)
         return self.scorings[split].to(model.device)
 
-    def _chosen(self, model: Any, shape: Sequence[int] | None) -> tuple[str, ...]:
-        """The scores that suit the data and the model."""
+    def _chosen(self, model: Any, shape: Sequence[int] | None, split: str) -> tuple[str, ...]:
+        """The scores that suit the data, the model and the split that the real images are from."""
         if shape is not None and is_points(shape):
             return ("swd",)
         network = self._features(shape)
         refuse_unlabelled(self.scores, model, network)
         by_class = ("accuracy",) if tells_classes(network, model) else ()
-        return tuple(dict.fromkeys((*self.scores, *by_class)))
+        drawn_from = model.draws and split == "train"  # only images that a model has seen can it remember
+        scores = [name for name in self.scores if name != "memorisation" or drawn_from]
+        return tuple(dict.fromkeys((*scores, *by_class)))
 
     def _features(self, shape: Sequence[int] | None) -> Features | None:
         """The feature network; None if no score needs one."""

@@ -23,6 +23,7 @@ from lit_gans.runs import Run
 
 _FIRST, _TIMED = 1, 20  # batches: the first is slower than the others
 _SHORT = 60  # seconds of a run whose length need not be said
+_BESIDE = ("recall", "coverage", "memorisation")  # scores that are said with the one that counts
 _WIDTH = 80  # columns where the output is no terminal
 
 
@@ -131,7 +132,14 @@ class RunReport(Callback):
             why = "are off" if opening.first(trainer, Quality) is None else "were not measured"
             return f"scores {why}" if standing.name is None else f"{standing.name} was not measured"
         best = f"best {standing.best:.4g}" + (f" after batch {standing.best_at:,}" if standing.best_at else "")
-        return f"{standing.name}: {standing.last:.4g} at last, {best}"
+        return f"{standing.name}: {standing.last:.4g} at last, {best}{_beside(trainer)}"
+
+
+def _beside(trainer: Trainer) -> str:
+    """What the last scoring says of diversity and copies, which a distance does not tell apart."""
+    found = {name: trainer.callback_metrics.get(f"val/{name}") for name in _BESIDE}
+    told = ", ".join(f"{name} {float(value):.3g}" for name, value in found.items() if value is not None)
+    return f"; {told}" if told else ""
 
 
 def _limit(trainer: Trainer) -> str:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 #: every score that can be asked for
 ALL = [
     *["fid", "kid", "is", "precision_recall", "density_coverage", "swd", "sharpness", "checkerboard"],
-    *["accuracy", "class_coverage", "cas", "ppl", "modes"],
+    *["memorisation", "accuracy", "class_coverage", "cas", "ppl", "modes"],
 ]
-_METRICS = ["fid", "kid", "is", "precision_recall", "density_coverage"]
+_METRICS = ["fid", "kid", "is", "precision_recall", "density_coverage", "memorisation"]
 
 
 def evaluate(
@@ -43,9 +43,9 @@ def evaluate(
     target domain. A model of texts measures itself on the test texts.
 
     Args:
-        metrics: some of fid, kid, is, precision_recall, density_coverage, swd, sharpness, checkerboard, ppl, modes if
-            those of the data are known, and for models that draw by class accuracy, class_coverage and cas (a
-            classifier learns from samples, which takes minutes). By default what suits the model and the data.
+        metrics: some of fid, kid, is, precision_recall, density_coverage, memorisation, swd, sharpness, checkerboard,
+            ppl, modes if those of the data are known, and for models that draw by class accuracy, class_coverage and
+            cas (a classifier learns from samples, which takes minutes). By default what suits the model and the data.
         features: digits (shipped), inception, dinov2, or a file that 'lit-gans features' wrote.
         reference: the split that the real images are from: train, val or test.
         count: how many images to draw; for modes always 2,500 points or 26,000 stacked digits.
@@ -199,10 +199,12 @@ def _print(scores: "list[Scores]") -> None:
 
 def _better(name: str) -> str:
     """A note that says which values of a score are good."""
-    from lit_gans.metrics.scoring import LOWER_IS_BETTER, OF_PIXELS
+    from lit_gans.metrics.scoring import LOWER_IS_BETTER, OF_PIXELS, UNCOPIED
 
     if name.endswith("_real"):
         return ""
+    if name in UNCOPIED:
+        return f" (about {UNCOPIED[name]} without copies)"
     if name in OF_PIXELS and name not in LOWER_IS_BETTER:
         return " (as of real images)"
     return f" ({'less' if name in LOWER_IS_BETTER else 'more'} is better)"

@@ -33,7 +33,7 @@ LISTED = {
     "model.augment": ("color", "translation", "cutout", "blit", "geometry", "tone"),
     "quality.scores": (
         *("fid", "kid", "is", "precision_recall", "density_coverage"),
-        *("swd", "sharpness", "checkerboard", "accuracy"),
+        *("memorisation", "swd", "sharpness", "checkerboard", "accuracy"),
     ),
 }
 

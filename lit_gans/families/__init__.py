@@ -2,6 +2,7 @@
 
 from lit_gans.families.caption import CaptionGAN
 from lit_gans.families.label import LabelGAN, inspect_labels, required_classes, with_whole_labels
+from lit_gans.families.label_drawing import LabelDrawing
 from lit_gans.families.latent import LatentGAN
 from lit_gans.families.masking import MaskingModel
 from lit_gans.families.sequence import SequenceGAN
@@ -11,6 +12,7 @@ from lit_gans.families.writing import Writing
 
 __all__ = [
     "CaptionGAN",
+    "LabelDrawing",
     "LabelGAN",
     "LatentGAN",
     "MaskingModel",

@@ -11,6 +11,7 @@ from lit_gans.families.label import LabelGAN as _LabelGAN
 from lit_gans.families.label import inspect_labels as inspect_labels
 from lit_gans.families.label import required_classes as required_classes
 from lit_gans.families.label import with_whole_labels as with_whole_labels
+from lit_gans.families.label_drawing import LabelDrawing as _LabelDrawing
 from lit_gans.families.latent import LatentGAN as _LatentGAN
 from lit_gans.families.masking import MaskingModel as _MaskingModel
 from lit_gans.families.sequence import Estimator
@@ -31,6 +32,7 @@ from torch import nn
 
 __all__ = [
     "CaptionGAN",
+    "LabelDrawing",
     "LabelGAN",
     "LatentGAN",
     "MaskingModel",
@@ -168,12 +170,10 @@ class TranslationGAN(_TranslationGAN, metaclass=ABCMeta):
         columns: dict[str, str] | None = None,
     ) -> None: ...
 
-class LabelGAN(_LabelGAN, LatentGAN, metaclass=ABCMeta):
+class LabelDrawing(_LabelDrawing, LatentGAN, metaclass=ABCMeta):
     def __init__(
         self,
         *,
-        num_classes: int | None = None,
-        multi_label: bool = False,
         backbone: Backbone | None = None,
         latent_dim: int | None = None,
         generator: nn.Module | None = None,
@@ -195,6 +195,7 @@ class LabelGAN(_LabelGAN, LatentGAN, metaclass=ABCMeta):
         compiled: bool = False,
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
+        num_classes: int | None = None,
         text_shape: tuple[int, int] | None = None,
         source_text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
@@ -297,6 +298,40 @@ class CaptionGAN(_CaptionGAN, LatentGAN, metaclass=ABCMeta):
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         num_classes: int | None = None,
+        source_text_shape: tuple[int, int] | None = None,
+        clip_norm: float | None = None,
+        ema_decay: float = 0.999,
+        columns: dict[str, str] | None = None,
+    ) -> None: ...
+
+class LabelGAN(_LabelGAN, LabelDrawing, metaclass=ABCMeta):
+    def __init__(
+        self,
+        *,
+        num_classes: int | None = None,
+        multi_label: bool = False,
+        backbone: Backbone | None = None,
+        latent_dim: int | None = None,
+        generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
+        optimizer: OptimizerCallable | str = Adam,
+        generator_optimizer: OptimizerCallable | str | None = None,
+        discriminator_optimizer: OptimizerCallable | str | None = None,
+        scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        discriminator_scheduler: LRSchedulerCallable | str | dict[str, object] | None = None,
+        generator_every: int = 1,
+        r1: float = 0.0,
+        r1_every: int = 16,
+        r1_noise: float = 0.0,
+        augment: Sequence[str] | str = (),
+        augment_p: float | None = None,
+        augment_target: float | None = None,
+        accumulate: int = 1,
+        compiled: bool = False,
+        image_shape: ImageShape | None = None,
+        source_shape: ImageShape | None = None,
+        text_shape: tuple[int, int] | None = None,
         source_text_shape: tuple[int, int] | None = None,
         clip_norm: float | None = None,
         ema_decay: float = 0.999,

@@ -71,6 +71,13 @@ class Evaluation:
 
     def _suited(self, metrics: list[str]) -> list[str]:
         """The metrics that were asked for, or by default those that the data allows."""
+        if "memorisation" in metrics and self.split != "train":
+            if not self.by_default:
+                raise UsageError(
+                    "memorisation looks for the training images that samples are near to, so the real images must be "
+                    f"those of train, got {self.split}; leave out --reference, or memorisation"
+                )
+            metrics = [name for name in metrics if name != "memorisation"]
         points, countable = is_points(self.data.image_shape), mode_coverage(self.data) is not None
         if self.by_default:
             return [*(["swd"] if points else metrics), *(["modes"] if countable else [])]

@@ -83,6 +83,10 @@ class FeatureSets(Metric):
         Raises:
             UsageError: if there are fewer than ``least``.
         """
+        return self.stored(name, least).double()
+
+    def stored(self, name: str, least: int) -> Tensor:
+        """The same in the number type that they are kept in, for sets that would be too large in float64."""
         value = getattr(self, _state(name))
         flat = torch.cat([*value]) if isinstance(value, list) and value else value
         if isinstance(flat, Tensor) and flat.device.type == "mps":
@@ -94,7 +98,7 @@ class FeatureSets(Metric):
                 "call update with more of them before compute"
             )
         assert isinstance(flat, Tensor)
-        return flat.double().view(count, -1)
+        return flat.view(count, -1)
 
 
 def _state(name: str) -> str:

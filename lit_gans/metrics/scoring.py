@@ -17,6 +17,7 @@ from lit_gans.metrics.classification import ConditionalAccuracy
 from lit_gans.metrics.features import AT_ONCE, Classifier, Features, features_of
 from lit_gans.metrics.frechet import FrechetDistance, PassThrough
 from lit_gans.metrics.manifold import DensityCoverage, PrecisionRecall
+from lit_gans.metrics.memorisation import Memorisation
 from lit_gans.metrics.sharpness import Sharpness
 from lit_gans.metrics.sliced_wasserstein import SlicedWasserstein
 
@@ -28,6 +29,7 @@ VALUES = {
     "is": ("is",),
     "precision_recall": ("precision", "recall"),
     "density_coverage": ("density", "coverage"),
+    "memorisation": ("memorisation", "memorisation_ratio"),
     "swd": ("swd",),
     "sharpness": ("sharpness", "sharpness_real"),
     "checkerboard": ("checkerboard", "checkerboard_real"),
@@ -35,9 +37,11 @@ VALUES = {
 }
 SCORES = tuple(VALUES)
 OF_TEXTS = ("nll", "perplexity", "nll_oracle", "self_bleu", "mlm")  # that models of texts measure, and less is better
+UNCOPIED = {"memorisation": "0.01", "memorisation_ratio": "1"}  # the values of real images that were not trained on
 OF_COVERAGE = ("modes", "kl", "high_quality", "confidence")
 LOWER_IS_BETTER = ("fid", "fid_normalised", "kid", "swd", "ppl", "kl", *OF_TEXTS)
 _MANIFOLD = 5_000  # samples of each kind that precision and the like look at: their cost grows with its square
+_NEAREST = 2_000  # samples, and real images, whose nearest real image among all is looked for
 _LEAST_KID = 10  # images; with fewer its error is many times its value
 
 
@@ -106,6 +110,8 @@ class Scoring:
             if name == "accuracy":
                 assert isinstance(self.features, Classifier)
                 return ConditionalAccuracy(cast(Classifier, _Head(self.features)), **alone)
+        if name == "memorisation":
+            return Memorisation(held_out=False, count=_NEAREST, reset_real=False, **alone)
         return (PrecisionRecall if name == "precision_recall" else DensityCoverage)(reset_real=False, **alone)
 
     def to(self, device: torch.device) -> "Scoring":
@@ -173,6 +179,9 @@ class Scoring:
         elif name in ("precision_recall", "density_coverage"):
             assert features is not None
             metric.update(features[: max(0, _MANIFOLD - self.counts[real])], real)
+        elif name == "memorisation":
+            assert features is not None
+            metric.update(features if real else features[: max(0, _NEAREST - self.counts[real])], real)
         else:
             metric.update(features, real)
 
@@ -212,6 +221,8 @@ class Scoring:
         values = result if isinstance(result, dict) else {name: result}
         if name == "fid":
             values["fid_normalised"] = metric.compute_normalised()
+        if name == "memorisation":
+            values = {name: values["share_closer"], f"{name}_ratio": values["ratio"]}
         if name in ("sharpness", "checkerboard"):
             values[f"{name}_real"] = metric.compute_real()
         return values

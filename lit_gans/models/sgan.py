@@ -10,7 +10,7 @@ from torchmetrics import MeanMetric
 
 from lit_gans.core.game import PLAYERS, Batch, Fake
 from lit_gans.errors import UsageError, at_least
-from lit_gans.families import LatentGAN, inspect_labels, required_classes, with_whole_labels
+from lit_gans.families import LabelDrawing, inspect_labels, required_classes, with_whole_labels
 from lit_gans.losses import Terms, labelled_cross_entropy
 from lit_gans.networks import SemiSupervisedBackbone, WithFeatures
 from lit_gans.networks.base import evaluating, in_parts
@@ -18,7 +18,7 @@ from lit_gans.optim import ExponentialAverage, HistoricalMean
 from lit_gans.precision import full
 
 
-class SGAN(LatentGAN):
+class SGAN(LabelDrawing):
     """The discriminator is a classifier with one more class, the fakes; it learns from unlabelled images, too.
 
     Salimans, Goodfellow, Zaremba, Cheung, Radford & Chen 2016, *Improved Techniques for Training GANs*,
@@ -30,16 +30,22 @@ class SGAN(LatentGAN):
     the generator `|E f(x) - E f(G(z))|^2`. K logits suffice: the logit of fakes can be held at 0, so that softplus(-Z)
     is -log p(real). With ``fake_class`` it is an output of its own, and Z minus this output takes the place of Z.
 
+    With ``conditional`` the generator draws the class that it is given, and also minimises the cross-entropy
+    `-E log softmax(l(G(z, y)))_y`. Without ``feature_matching`` its terms are then together the cross-entropy of that
+    class among all K + 1. Fakes have the classes of the batch's labelled images, in random order.
+
     The labelled images are ``labelled`` with ``labelled_label`` in the batch, which data modules add where they show
     only some labels. Without these they are the images of ``image`` that have a label. An average of the classifier is
     kept, too, which the paper tests with: see `classify`. Validation logs ``val/accuracy`` and ``val/error`` on the
-    labelled images of its split.
+    labelled images of its split; with ``conditional`` the second alone, since ``val/accuracy`` is then that of samples.
 
     Good at: classifying with ten labels a class. Bad at: drawing and classifying at once; feature matching classifies
     well and draws passably, ``feature_matching=False`` with the backbone's ``minibatch`` the other way round.
 
     Args:
         num_classes: number of classes; the command line takes it from the data.
+        conditional: whether the generator is given a class, see `sample`. A generator of your own is then
+            ``generator(noise, condition)``, as `LabelGAN` has it.
         fake_class: whether the fakes' logit is an output of its own (Odena) and not 0 (Salimans et al.).
         feature_matching: whether the generator matches the mean features of the images, or wants not to be called fake.
         historical: weight of |theta - mean of theta so far|^2, for both players; 0 turns it off.
@@ -71,6 +77,7 @@ class SGAN(LatentGAN):
         self,
         *,
         num_classes: int | None = None,
+        conditional: bool = False,
         fake_class: bool = False,
         feature_matching: bool = True,
         historical: float = 0.0,
@@ -81,15 +88,21 @@ class SGAN(LatentGAN):
         at_least(0, historical=historical, unlabelled=unlabelled)
         if not 0 <= classifier_decay < 1:
             raise UsageError(f"classifier_decay must be in [0, 1), where 0 keeps no average, got {classifier_decay}")
-        self.fake_class, self.feature_matching = fake_class, feature_matching
+        self.conditional, self.fake_class, self.feature_matching = conditional, fake_class, feature_matching
         self.unlabelled, self.historical = unlabelled, historical
         super().__init__(num_classes=required_classes("SGAN", num_classes), **latent)
+        if conditional:
+            self.count_labels_here()
         self.classifier_ema = ExponentialAverage(self.discriminator, classifier_decay) if classifier_decay else None
         self.histories = nn.ModuleDict()
         if historical:
             self.histories.update({p: HistoricalMean(getattr(self, p).parameters()) for p in PLAYERS})
         self.right = MeanMetric()
         self._labels_inspected = False
+
+    def make_generator(self) -> nn.Module:
+        """The backbone's generator; with ``conditional`` it gets the class together with its noise."""
+        return self.generator_by_label() if self.conditional else super().make_generator()
 
     def make_discriminator(self) -> nn.Module:
         """The backbone's discriminator with a logit for each class, which also gives its features."""
@@ -98,6 +111,17 @@ class SGAN(LatentGAN):
         )
 
     # ---------------------------------------------------------------- the game
+
+    def generate(self, batch: Batch) -> Fake:
+        """Makes as many fakes as the batch has images; with ``conditional`` of classes that its labels have."""
+        if not self.conditional:
+            return super().generate(batch)
+        given = self._known_labels(batch["labelled_label" if _own_labelled(batch) else "label"])
+        self.count_labels(given)
+        known = given[given >= 0] if bool((given >= 0).any()) else self.known_classes
+        assert known is not None
+        label = known[torch.randint(len(known), (len(batch[self.subject]),), device=known.device)]
+        return {"image": self.drawing_part(self.noise_for(batch), self.condition(label)), "label": label}
 
     def verdicts(self, **images: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
         """Logits and features of each kind of images; in one pass, if images do not influence each other."""
@@ -120,13 +144,13 @@ class SGAN(LatentGAN):
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Classify the labelled images; tell all images from the fakes."""
-        own_labelled = "labelled" in batch and "labelled_label" in batch
+        own_labelled = _own_labelled(batch)
         label = self._known_labels(batch["labelled_label" if own_labelled else "label"])
         images = {"labelled": batch["labelled"]} if own_labelled else {}
         if self.unlabelled or not own_labelled:
             images["image"] = batch["image"]
         if self.unlabelled:
-            images["fake"] = fake
+            images["fake"] = fake["image"] if self.conditional else fake
         verdicts = self.verdicts(**images)
         # the classes alone: the label is of an image that is known to be real
         logits = verdicts["labelled" if own_labelled else "image"][0][:, : self.num_classes]
@@ -138,14 +162,18 @@ class SGAN(LatentGAN):
         return terms
 
     def generator_loss(self, batch: Batch, fake: Fake) -> Terms:
-        """Have the mean features of the images, or not be called fake."""
+        """Have the mean features of the images, or not be called fake; and be of the class that was given."""
+        image = fake["image"] if self.conditional else fake
         if self.feature_matching:
             with torch.no_grad():
                 real = self.verdicts(image=batch["image"])["image"][1]
-            drawn = self.verdicts(fake=fake)["fake"][1]
+            logits, drawn = self.verdicts(fake=image)["fake"]
             terms = {"features": (full(real).mean(0) - full(drawn).mean(0)).square().sum()}
         else:
-            terms = {"fake": F.softplus(-self.realness_logit(self.verdicts(fake=fake)["fake"][0])).mean()}
+            logits = self.verdicts(fake=image)["fake"][0]
+            terms = {"fake": F.softplus(-self.realness_logit(logits)).mean()}
+        if self.conditional:
+            terms["class"] = F.cross_entropy(full(logits)[:, : self.num_classes], fake["label"])
         return {**terms, **self._historical("generator")}
 
     def discriminator_penalty(self, batch: Batch, fake: Fake) -> Terms:
@@ -244,5 +272,13 @@ class SGAN(LatentGAN):
     def _log_accuracy(self, stage: str) -> None:
         accuracy = self.right.compute()
         self.right.reset()
-        if not torch.isnan(accuracy):  # NaN where no image had a label
-            self.log_dict({f"{stage}/accuracy": accuracy, f"{stage}/error": 1 - accuracy})
+        if torch.isnan(accuracy):  # no image had a label
+            return
+        self.log(f"{stage}/error", 1 - accuracy)
+        if not self.conditional:  # the name is that of the samples' accuracy, where there are classes of samples
+            self.log(f"{stage}/accuracy", accuracy)
+
+
+def _own_labelled(batch: Batch) -> bool:
+    """Whether the batch has labelled images beside the others."""
+    return "labelled" in batch and "labelled_label" in batch

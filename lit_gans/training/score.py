@@ -37,8 +37,8 @@ def score(
         model: one of this library, a checkpoint of one or the folder of its run, or anything with ``sample(n)``.
         data: a data module (of one of yours the training loader counts), a loader, images (N, C, H, W) in [-1, 1] or
             uint8, or the path of a folder of pictures, which are cut and resized to the model's shape.
-        scores: names: ``fid``, ``kid``, ``is``, ``precision_recall``, ``density_coverage``, ``swd``, ``sharpness``,
-            ``checkerboard``, ``accuracy``, ``class_coverage``, ``cas``, ``ppl`` and ``modes``.
+        scores: names: ``fid``, ``kid``, ``is``, ``precision_recall``, ``density_coverage``, ``memorisation``, ``swd``,
+            ``sharpness``, ``checkerboard``, ``accuracy``, ``class_coverage``, ``cas``, ``ppl`` and ``modes``.
         count: samples to draw.
         reference: the split of a data module that the real images are from: ``train``, ``val`` or ``test``.
         real_count: most real images to compare with.

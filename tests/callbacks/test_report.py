@@ -62,6 +62,7 @@ def test_the_table_and_the_end_of_a_run(folder, capsys):
     assert max(map(len, said.partition("done:")[0].splitlines())) <= 80 and said.count("\n") <= 30
     end = said.partition("done: ")[2]
     assert end.startswith("4 batches, 2 epochs (max_epochs=2)") and re.search(r"val/fid: [\d.]+ at last, best", end)
+    assert re.search(r"; recall [\d.]+, coverage [\d.]+, memorisation [\d.]+\n", end)
     there = "config.yaml, metrics.csv, scores.jsonl, samples/, checkpoints/best.ckpt, checkpoints/last.ckpt"
     assert f"runs/DCGAN-Glyphs/version_0 has {there}" in end
     commands = [line.removeprefix("next:").strip() for line in end.splitlines() if "lit-gans" in line]

@@ -57,6 +57,9 @@ def network(tmp_path_factory):
     return str(folder / "f.safetensors")
 
 
+MEMORISATION = ["memorisation", "memorisation_ratio"]
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -107,7 +110,7 @@ def test_scores_are_those_of_the_run(run, checkpoint, folder, capsys):
         (["--metrics", "is", "precision_recall", "swd"], ["is", "precision", "recall", "swd"]),
         (["--metrics=swd"], ["swd"]),
         (["--metrics=ppl"], ["ppl"]),
-        ([], ["fid", "fid_normalised", "kid", "is", "precision", "recall", "density", "coverage"]),
+        ([], ["fid", "fid_normalised", "kid", "is", "precision", "recall", "density", "coverage", *MEMORISATION]),
     ],
     ids=" ".join,
 )
@@ -115,6 +118,13 @@ def test_metrics_as_people_write_them(words, names, checkpoint, folder):
     found = scored(checkpoint, *words)
     assert list(found["values"]) == names
     assert found["protocol"]["features"] == ("none" if names == ["swd"] else "digits")
+
+
+def test_memorisation_is_of_training_images(checkpoint, folder, capsys):
+    """By another split's images it is left out, or refused where it was asked for."""
+    assert MEMORISATION[0] not in scored(checkpoint, "--reference=test")["values"]
+    said = fails("evaluate", checkpoint, "--metrics=memorisation", "--reference=test")
+    assert "those of train, got test" in said and "leave out --reference" in said
 
 
 def test_metrics_before_an_option_and_before_the_checkpoint(checkpoint, folder):

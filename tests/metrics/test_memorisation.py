@@ -6,6 +6,7 @@ from statistics import median
 
 import pytest
 import torch
+from conftest import refused
 
 from lit_gans.data.mnist import read_idx
 from lit_gans.errors import UsageError
@@ -50,6 +51,36 @@ def test_copies_and_honest_samples():
     assert half["share_closer"] == pytest.approx(0.5, abs=0.03)
     far = measure(train, test, draw(300, 8, seed=5) + 30)
     assert far["ratio"] > 5 and far["share_closer"] == 0
+
+
+def test_training_samples_in_place_of_test_samples(monkeypatch):
+    """Each against all others, whatever the order and however many are looked at at a time."""
+    monkeypatch.setattr("lit_gans.metrics.memorisation._AT_ONCE", 3 * 7)
+    train, fake = draw(30, 3, seed=1), draw(12, 3, seed=2)
+
+    def alone(train, fake, count):
+        metric = Memorisation(held_out=False, count=count, tail=0.3, reset_real=False)
+        metric.update(train, real=True)
+        metric.update(fake, real=False)
+        values = {name: float(value) for name, value in metric.compute().items()}
+        metric.reset()
+        metric.update(fake, real=False)
+        assert {name: float(value) for name, value in metric.compute().items()} == values
+        return values
+
+    others = [torch.cat([train[:i], train[i + 1 :]]) for i in range(30)]
+    unseen = torch.tensor([nearest(train[i : i + 1], others[i])[0] for i in range(30)])
+    made = torch.tensor(nearest(fake, train))
+    expected = {
+        "ratio": made.quantile(0.5) / unseen.quantile(0.5),
+        "share_closer": (made < unseen.quantile(0.3)).float().mean(),
+    }
+    for count in (30, 99):
+        assert alone(train, fake, count) == pytest.approx({k: float(v) for k, v in expected.items()}, rel=1e-5)
+    assert alone(train, train[:5], 10) == {"ratio": 0, "share_closer": 1}
+    honest = alone(draw(500, 8), draw(500, 8, seed=3), 200)
+    assert honest["ratio"] == pytest.approx(1, abs=0.1) and honest["share_closer"] == pytest.approx(0.3, abs=0.1)
+    refused(lambda: Memorisation(count=1), "count must be at least 2, got 1")
 
 
 def test_a_test_set_that_was_trained_on():

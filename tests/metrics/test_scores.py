@@ -83,7 +83,7 @@ def pictures(count, seed, low=0.0):
 
 def test_scoring_is_its_parts():
     real, fake = pictures(120, 0), pictures(150, 1, low=0.3)
-    scoring = Scoring(["fid", "kid", "precision_recall", "density_coverage", "swd"], Means())
+    scoring = Scoring(["fid", "kid", "precision_recall", "density_coverage", "memorisation", "swd"], Means())
     for part in real.split(50):
         scoring.add(part, real=True)
     scoring.add(fake, real=False)
@@ -96,7 +96,9 @@ def test_scoring_is_its_parts():
     squares = [(k.sum() - k.trace()) / (len(k) * (len(k) - 1)) for k in kernel[:2]]
     # KID averages subsets as large as the smaller set: all the real images and some of the fakes
     assert float(values["kid"]) == pytest.approx(float(sum(squares) - 2 * kernel[2].mean()), rel=0.1)
-    assert {"precision", "recall", "density", "coverage", "swd", "fid_normalised"} <= set(values)
+    near = [torch.cdist(y, x).amin(1), torch.cdist(x, x).fill_diagonal_(torch.inf).amin(1)]
+    assert float(values["memorisation_ratio"]) == pytest.approx(float(near[0].median() / near[1].median()), rel=0.05)
+    assert {"memorisation", "precision", "recall", "density", "coverage", "swd", "fid_normalised"} <= set(values)
     again = scoring.compute()
     assert all(torch.equal(values[name], again[name]) for name in values)
 

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lit_gans import SGAN, Glyphs
 from lit_gans.networks import (
+    ConditionalGenerator,
     Discriminator,
     MinibatchDiscrimination,
     SemiSupervisedBackbone,
@@ -37,7 +38,8 @@ class Fixed(Discriminator):
 
 
 def judged_by(outputs, classes, **arguments):
-    generator = SemiSupervisedMLPGenerator(SHAPE, 8, width=4)
+    generator = SemiSupervisedMLPGenerator(SHAPE, 8 + classes * arguments.get("conditional", False), width=4)
+    generator = ConditionalGenerator(generator, classes) if arguments.get("conditional") else generator
     return SGAN(generator=generator, discriminator=Fixed(outputs), num_classes=classes, **arguments)
 
 
@@ -177,6 +179,73 @@ def test_a_network_of_ones_own_for_one_player():
     assert len(model.generator.layers[0].weight) == 62
 
 
+# -------------------------------------------------------------------- by class
+
+
+@pytest.mark.parametrize("fake_class", [False, True], ids=["K logits", "K + 1 logits"])
+def test_the_generator_minimises_the_cross_entropy_of_its_class(fake_class):
+    """Among all K + 1 classes; where it matches features, among the K classes beside that."""
+    model = judged_by(4 + fake_class, 4, fake_class=fake_class, conditional=True, feature_matching=False)
+    batch, fake = a_batch(), {"image": images(7, seed=3), "label": torch.tensor([0, 1, 2, 3, 3, 1, 0])}
+    logits = fake["image"].flatten(1)[:, : 4 + fake_class]
+    whole = logits if fake_class else torch.cat([logits, torch.zeros(7, 1)], 1)
+    terms = values(model.generator_loss(batch, fake))
+    assert set(terms) == {"fake", "class"}
+    assert sum(terms.values()) == pytest.approx(float(F.cross_entropy(whole, fake["label"])), rel=1e-5)
+    model.feature_matching = True
+    terms = values(model.generator_loss(batch, fake))
+    expected = float(F.cross_entropy(logits[:, :4], fake["label"]))
+    assert set(terms) == {"features", "class"} and terms["class"] == pytest.approx(expected, rel=1e-5)
+    plain = judged_by(4 + fake_class, 4, fake_class=fake_class)
+    assert values(model.discriminator_loss(batch, fake)) == values(plain.discriminator_loss(batch, fake["image"]))
+
+
+def test_fakes_have_the_classes_of_labelled_images():
+    model, batch = judged_by(4, 4, conditional=True), a_batch(40)
+    assert model.columns == 4 and model.known_classes.tolist() == [0, 1, 2, 3]  # before the first batch
+    own = {"image": batch["image"], "label": torch.full((40,), -1)}
+    assert model.generate(own)["label"].unique().tolist() == [0, 1, 2, 3]  # nobody has said any class yet
+    fake = model.generate({**batch, "labelled_label": torch.tensor([1, 3, 3, 3, 3])})
+    assert fake["label"].unique().tolist() == [1, 3] and fake["image"].shape == batch["image"].shape
+    assert (fake["label"] == 3).sum() > 20 and model.known_classes.tolist() == [1, 3]
+    assert model.generate({**own, "label": own["label"].index_fill(0, torch.tensor([5]), 0)})["label"].max() == 0
+    assert model.generate(own)["label"].unique().tolist() == [0, 1, 3]
+    refused(lambda: model.sample(1, label=2), "class 2 had no example in training")
+
+
+def test_classes_by_name_only_where_the_generator_has_them():
+    plain, model = small(SGAN), small(SGAN, conditional=True)
+    assert "label_counts" not in plain.state_dict() and plain.columns == 0 and plain.known_classes is None
+    refused(lambda: plain.sample(1, label=0), "does not draw by class", "leave out the label")
+    noise = torch.randn(1, model.latent_dim)
+    zero, one = model.sample(noise=noise, label=0), model.sample(noise=noise, label=1)
+    assert not torch.equal(zero, one)
+    rows = model.rows(4, seed=1)
+    assert torch.equal(model.sample(**rows), model.sample(4, seed=1))
+    refused(
+        lambda: SGAN(
+            generator=SemiSupervisedMLPGenerator(SHAPE, 8, width=4), num_classes=2, image_shape=SHAPE, conditional=True
+        ),
+        "ConditionalGenerator",
+    )
+
+
+def test_samples_show_their_class(tmp_path):
+    """Dark and bright images, of which a few are labelled."""
+    label = torch.arange(2).repeat(40)
+    shade = (2.0 * label - 1).view(-1, 1, 1, 1) * 0.6 + 0.2 * torch.randn(
+        80, *SHAPE, generator=torch.Generator().manual_seed(0)
+    )
+    hidden = torch.where(torch.arange(80) < 20, label, -1)
+    loader = DataLoader(TensorDataset(shade.clamp(-1, 1), hidden), batch_size=20, shuffle=True)
+    model = small(SGAN, conditional=True, fake_class=True, feature_matching=False, optimizer=partial(Adam, lr=3e-3))
+    whole = trainer(tmp_path, max_steps=80)
+    whole.fit(model, loader, DataLoader(TensorDataset(shade.clamp(-1, 1), label), batch_size=40))
+    dark, bright = (model.sample(20, seed=0, label=each).mean() for each in (0, 1))
+    assert bright - dark > 0.3
+    assert "val/error" in whole.callback_metrics and "val/accuracy" not in whole.callback_metrics
+
+
 # -------------------------------------------------------------------- historical averaging
 
 
@@ -229,10 +298,10 @@ def test_historical_averaging_holds_a_player_back(tmp_path):
     assert set(terms[0].values()) == {0.0} and min(terms[1].values()) > 0
 
 
-@pytest.mark.parametrize("stop", [3, 10])
-def test_all_that_is_kept_survives_a_resume(tmp_path, stop):
+@pytest.mark.parametrize(("stop", "conditional"), [(3, True), (10, False)])
+def test_all_that_is_kept_survives_a_resume(tmp_path, stop, conditional):
     def parts():
-        options = {"historical": 0.1, "minibatch": 2, "fake_class": True}
+        options = {"historical": 0.1, "minibatch": 2, "fake_class": True, "conditional": conditional}
         return small(SGAN, **options), glyphs(labels_per_class=3, flip=True)
 
     straight = fit(tmp_path / "a", *parts(), max_steps=2 * stop)
@@ -242,7 +311,7 @@ def test_all_that_is_kept_survives_a_resume(tmp_path, stop):
     resumed = fit(tmp_path / "c", *parts(), max_steps=2 * stop, ckpt_path=checkpoint)
     assert_equal(training_state(straight), training_state(resumed))
     names = {name.split(".")[0] for name in first["state_dict"]}
-    assert {"histories", "classifier_ema"} <= names
+    assert {"histories", "classifier_ema"} <= names and ("label_counts" in names) == conditional
     assert first["state_dict"]["histories.generator.count"] == stop
 
 
