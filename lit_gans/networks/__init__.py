@@ -15,6 +15,7 @@ from lit_gans.networks.codebook import CodeDecoder, CodeEncoder, gumbel_softmax
 from lit_gans.networks.codes import Decoder, GaussianCodes
 from lit_gans.networks.contrast import PatchProjector
 from lit_gans.networks.dcgan import DCGANBackbone, DCGANDiscriminator, DCGANGenerator
+from lit_gans.networks.efficientnet import EfficientNetLite0
 from lit_gans.networks.energy import AutoEncoderDiscriminator
 from lit_gans.networks.fastgan import FastGANBackbone, FastGANDiscriminator, FastGANGenerator, Reconstructing
 from lit_gans.networks.fusion import FusionBackbone, FusionDiscriminator, FusionGenerator
@@ -76,6 +77,7 @@ __all__ = [
     "Decoder",
     "Discriminator",
     "DiscriminatorEncoder",
+    "EfficientNetLite0",
     "Encoder",
     "FastGANBackbone",
     "FastGANDiscriminator",
