@@ -20,9 +20,10 @@ _NAMES = {
     "lit_gans.cli.own": "CLI",
     "lit_gans.models.references": "citation",
     "lit_gans.models": """
-        ACGAN AutoEncoder BEGAN CGAN Colorizer CUT CycleGAN DCGAN DFGAN DiscreteVAE DRAGAN EBGAN ELECTRA GAN GANCLS
-        HingeGAN InfoGAN LanguageModel LSGAN MaskedLM PacGAN Pix2Pix ProjectionGAN R3GAN RelativisticGAN SAGAN Seq2Seq
-        Seq2SeqGAN SeqGAN SGAN SNGAN StackGAN StyleGAN2 TextToImageTransformer UnrolledGAN VAE WeightNormGAN WGAN WGANGP
+        ACGAN AutoEncoder BEGAN CGAN Colorizer CUT CycleGAN DCGAN DFGAN DiscreteVAE DRAGAN EBGAN ELECTRA FastGAN GAN
+        GANCLS HingeGAN InfoGAN LanguageModel LSGAN MaskedLM PacGAN Pix2Pix ProjectedGAN ProjectionGAN R3GAN
+        RelativisticGAN SAGAN Seq2Seq Seq2SeqGAN SeqGAN SGAN SNGAN StackGAN StyleGAN2 TextToImageTransformer UnrolledGAN
+        VAE WeightNormGAN WGAN WGANGP
     """,
     "lit_gans.data": """
         Apple2Orange CaptionedGlyphs Captions CelebA Cezanne2Photo CIFAR10 Cityscapes Edges2Handbags Edges2Shoes

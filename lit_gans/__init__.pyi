@@ -82,6 +82,7 @@ from lit_gans.models import DRAGAN as DRAGAN
 from lit_gans.models import DiscreteVAE as DiscreteVAE
 from lit_gans.models import EBGAN as EBGAN
 from lit_gans.models import ELECTRA as ELECTRA
+from lit_gans.models import FastGAN as FastGAN
 from lit_gans.models import GAN as GAN
 from lit_gans.models import GANCLS as GANCLS
 from lit_gans.models import HingeGAN as HingeGAN
@@ -91,6 +92,7 @@ from lit_gans.models import LanguageModel as LanguageModel
 from lit_gans.models import MaskedLM as MaskedLM
 from lit_gans.models import PacGAN as PacGAN
 from lit_gans.models import Pix2Pix as Pix2Pix
+from lit_gans.models import ProjectedGAN as ProjectedGAN
 from lit_gans.models import ProjectionGAN as ProjectionGAN
 from lit_gans.models import R3GAN as R3GAN
 from lit_gans.models import RelativisticGAN as RelativisticGAN
@@ -155,6 +157,7 @@ __all__ = [
     "DRAGAN",
     "EBGAN",
     "ELECTRA",
+    "FastGAN",
     "GAN",
     "GANCLS",
     "HingeGAN",
@@ -164,6 +167,7 @@ __all__ = [
     "MaskedLM",
     "PacGAN",
     "Pix2Pix",
+    "ProjectedGAN",
     "ProjectionGAN",
     "R3GAN",
     "RelativisticGAN",

@@ -22,6 +22,8 @@ class Attached:
         self.augment = augment
         #: the real images whose scores an adaptive augmentation waits for
         self.reals: Tensor | None = None
+        #: while true, images are judged as they are given
+        self.paused = False
         self._judges_reals = False
         self._handles = []
         for network in networks:
@@ -35,7 +37,8 @@ class Attached:
             handle.remove()
 
     def _before(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        if not module.training:
+        if not module.training or self.paused:
+            self._judges_reals = False
             return inputs
         self._judges_reals = inputs[0] is self.reals
         return (self.augment(inputs[0]), *inputs[1:])

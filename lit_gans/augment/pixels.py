@@ -41,6 +41,19 @@ def blit(images: Tensor, p: Tensor) -> Tensor:
     return pick(images, row, column)
 
 
+def nudge(images: Tensor) -> Tensor:
+    """Mirrors half of the images, and shifts each by up to 1/8 of its sides, where it is reflected at its border.
+
+    The transform of Zhang et al. 2020, arXiv:1910.12027, section 3.1, whose images photographs might be too.
+    """
+    height, width = images.shape[2:]
+    always = torch.ones((), device=images.device)
+    row, column = _shifted(images, always)
+    row, column = reflect(row, height), reflect(column, width)
+    mirrored = _each(integers(images, always, 0, 1)) == 1
+    return pick(images, row, torch.where(mirrored, width - 1 - column, column))
+
+
 def pick(images: Tensor, row: Tensor, column: Tensor) -> Tensor:
     """Reads each pixel from a place of its own.
 

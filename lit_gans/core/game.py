@@ -169,8 +169,9 @@ class BaseGAN(Regularised):
         def objective(batch: Batch, fake: Fake) -> Terms:
             if adaptive is not None:
                 adaptive.reals = batch[self.subject]
-            terms = checked_terms("discriminator", self.discriminator_loss(batch, fake))
-            penalty = self.discriminator_penalty(batch, fake)
+            with self.listening(batch, fake):
+                terms = checked_terms("discriminator", self.discriminator_loss(batch, fake))
+                penalty = self.discriminator_penalty(batch, fake)
             if not isinstance(penalty, dict):
                 raise UsageError(
                     "discriminator_penalty must return a dict of named terms, {} for none this time, got a "

@@ -1,6 +1,7 @@
 """Help for discriminators that see few images: a penalty on their slope, and augmentation."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -44,6 +45,14 @@ class Regularised(Players):
         if not self.r1 or not self.is_due(self.r1_every):
             return {}
         return {"r1": self.r1 / 2 * self.r1_every * self.slope(self.critic(batch), batch[self.subject])}
+
+    def realness(self, judged: Any) -> Tensor:
+        """The scores among what the discriminator gives: the first, where it gives several things."""
+        return judged[0] if isinstance(judged, tuple) else judged
+
+    def listening(self, batch: Batch, fake: Fake) -> AbstractContextManager[None]:
+        """Holds while the discriminator's terms are made; a family may keep what it gives meanwhile."""
+        return nullcontext()
 
     def slope(self, critic: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
         """E |grad D(x)|^2 at images, as ``r1_noise`` says."""

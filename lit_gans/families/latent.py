@@ -1,14 +1,17 @@
 """Games in which a fake is made from noise."""
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from lit_gans.core.checks import refuse_backbone, refuse_inputs
-from lit_gans.core.game import BaseGAN, Batch, Fake
+from lit_gans.core.game import PLAYERS, BaseGAN, Batch, Fake
 from lit_gans.core.sampling import noise_size, with_latent_dim
+from lit_gans.core.steadying import Steadying
 from lit_gans.errors import UsageError, at_least
+from lit_gans.losses import Terms
 from lit_gans.networks import DCGANBackbone, MLPBackbone
 from lit_gans.networks.base import Backbone
 
@@ -26,13 +29,19 @@ class LatentGAN(BaseGAN):
         backbone: makes the networks that are not given, say ``DCGANBackbone(width=32)``; by default the paper's,
             or an MLP of three layers for samples that are too small for it, or are not images.
         latent_dim: size of the noise; by default the given generator's own ``latent_dim``, or the backbone's.
+        lecam: weight of the term that keeps each kind's scores near the other's running mean, for few images (Tseng et
+            al. 2021, arXiv:2104.03310); 0.3 there, and 0, the default, turns it off. See `Steadying`.
+        lecam_decay: share of the running means that a batch keeps.
+        consistency: weight of the difference between the scores of a real image and of the same, mirrored and shifted
+            (Zhang et al. 2020, arXiv:1910.12027); 10 there. See `Steadying`.
+        consistency_fake: the same for fakes (Zhao et al. 2021, arXiv:2002.04724); 10 there.
         game: arguments of `BaseGAN`: generator, discriminator, optimizer, scheduler, r1, augment and so on. A generator
             of your own is any module that maps (N, latent_dim) to (N, C, H, W) in [-1, 1], a discriminator one that
             maps (N, C, H, W) to what the game's losses expect, mostly scores (N,).
 
     Raises:
-        UsageError: if the default networks have no ``image_shape``, nobody says how large the noise is, or a backbone
-            comes with two networks.
+        UsageError: if the default networks have no ``image_shape``, nobody says how large the noise is, a backbone
+            comes with two networks, or ``lecam`` or ``consistency`` meets a game that cannot have it.
     """
 
     draws: ClassVar[bool] = True
@@ -40,7 +49,17 @@ class LatentGAN(BaseGAN):
     #: the backbone of the paper's networks
     default_backbone: ClassVar[Backbone] = DCGANBackbone()
 
-    def __init__(self, *, backbone: Backbone | None = None, latent_dim: int | None = None, **game: Any) -> None:
+    def __init__(
+        self,
+        *,
+        backbone: Backbone | None = None,
+        latent_dim: int | None = None,
+        lecam: float = 0.0,
+        lecam_decay: float = 0.9,
+        consistency: float = 0.0,
+        consistency_fake: float = 0.0,
+        **game: Any,
+    ) -> None:
         if isinstance(latent_dim, (tuple, list)):
             raise UsageError(
                 f"latent_dim is one whole number, the length of the noise (N, latent_dim), got {latent_dim}; for noise "
@@ -59,6 +78,27 @@ class LatentGAN(BaseGAN):
             refuse_inputs(self.generator, "generator", ("noise (N, latent_dim)",), cure)
         own_noise = type(self).draw_noise is not BaseGAN.draw_noise
         self.latent_dim = None if own_noise and latent_dim is None else noise_size(self.drawing_part, latent_dim)
+        steadying = Steadying(lecam, lecam_decay, consistency, consistency_fake)
+        if steadying:
+            self._refuse_steadying(steadying)
+        self.steadying = steadying if steadying else None
+
+    def _refuse_steadying(self, asked: Steadying) -> None:
+        """Refuses what steadies a discriminator, where the game has no such scores, or no images."""
+        name = type(self).__name__
+        what = "lecam" if asked.lecam else "consistency"
+        if self.players != PLAYERS:
+            raise UsageError(f"{what} is for games of one discriminator, and {name} has several; leave it out")
+        if asked.lecam and self.judges_by_energy:
+            raise UsageError(
+                f"lecam keeps scores near each other that are high for reals, and {name} has energies, which its own "
+                "rule keeps apart; leave lecam out"
+            )
+        if any(asked.weights) and self.image_shape is not None and len(self.image_shape) != 3:
+            raise UsageError(
+                "consistency mirrors and shifts images (channels, height, width), but a sample has the shape "
+                f"{self.image_shape}; leave consistency out"
+            )
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Lets a subclass name its subject in one place: as ``subject``, or as the first of what it ``needs``."""
@@ -110,6 +150,43 @@ class LatentGAN(BaseGAN):
         return self.backbone.discriminator(self.shape, norm=self.needed_norm)
 
     # ---------------------------------------------------------------- the game
+
+    def setup(self, stage: str) -> None:
+        """Also listens to the discriminator, where its scores are steadied."""
+        super().setup(stage)
+        # what is compiled is not listened to, and judges once more
+        if self.steadying is not None and stage == "fit" and not self.compiled:
+            self.steadying.attach(self.discriminator, self._attached)
+
+    def teardown(self, stage: str) -> None:
+        """Also listens no longer."""
+        super().teardown(stage)
+        if self.steadying is not None:
+            self.steadying.detach()
+
+    def listening(self, batch: Batch, fake: Fake) -> AbstractContextManager[None]:
+        """Keeps what the discriminator gives for reals and fakes, where its scores are steadied."""
+        if self.steadying is None:
+            return super().listening(batch, fake)
+        return self.steadying.listening(batch[self.subject], self._drawn_image(fake))
+
+    def discriminator_penalty(self, batch: Batch, fake: Fake) -> Terms:
+        """R1 on the batches that it is due on, LeCam and consistency."""
+        terms = super().discriminator_penalty(batch, fake)
+        if self.steadying is None:
+            return terms
+        images = batch[self.subject], self._drawn_image(fake)
+        return {**terms, **self.steadying.terms(self.critic(batch), self.realness, *images)}
+
+    def discriminator_step(self, batch: Batch, fake: Fake) -> Terms:
+        """The discriminator's turn, then the update of LeCam's running means."""
+        terms = super().discriminator_step(batch, fake)
+        if self.steadying is None:
+            return terms
+        return {**terms, **self.steadying.update(lambda means: self.trainer.strategy.reduce(means, reduce_op="mean"))}
+
+    def _drawn_image(self, fake: Fake) -> Tensor:
+        return fake[self.subject] if isinstance(fake, dict) else fake
 
     def generate(self, batch: Batch) -> Fake:
         """Makes as many fakes as the batch has real samples."""

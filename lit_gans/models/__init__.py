@@ -13,6 +13,7 @@ from lit_gans.models.discrete_vae import DiscreteVAE
 from lit_gans.models.dragan import DRAGAN
 from lit_gans.models.ebgan import EBGAN
 from lit_gans.models.electra import ELECTRA
+from lit_gans.models.fast_gan import FastGAN
 from lit_gans.models.gan import GAN
 from lit_gans.models.gancls import GANCLS
 from lit_gans.models.hinge_gan import HingeGAN
@@ -22,6 +23,7 @@ from lit_gans.models.lsgan import LSGAN
 from lit_gans.models.masked_lm import MaskedLM
 from lit_gans.models.pac_gan import PacGAN
 from lit_gans.models.pix2pix import Pix2Pix
+from lit_gans.models.projected_gan import ProjectedGAN
 from lit_gans.models.projection_gan import ProjectionGAN
 from lit_gans.models.r3gan import R3GAN
 from lit_gans.models.relativistic_gan import RelativisticGAN
@@ -64,12 +66,14 @@ __all__ = [
     "Colorizer",
     "CycleGAN",
     "DiscreteVAE",
+    "FastGAN",
     "HingeGAN",
     "InfoGAN",
     "LanguageModel",
     "MaskedLM",
     "PacGAN",
     "Pix2Pix",
+    "ProjectedGAN",
     "ProjectionGAN",
     "RelativisticGAN",
     "Seq2Seq",

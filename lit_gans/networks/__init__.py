@@ -15,10 +15,13 @@ from lit_gans.networks.codebook import CodeDecoder, CodeEncoder, gumbel_softmax
 from lit_gans.networks.codes import Decoder, GaussianCodes
 from lit_gans.networks.contrast import PatchProjector
 from lit_gans.networks.dcgan import DCGANBackbone, DCGANDiscriminator, DCGANGenerator
+from lit_gans.networks.efficientnet import EfficientNetLite0
 from lit_gans.networks.energy import AutoEncoderDiscriminator
+from lit_gans.networks.fastgan import FastGANBackbone, FastGANDiscriminator, FastGANGenerator, Reconstructing
 from lit_gans.networks.fusion import FusionBackbone, FusionDiscriminator, FusionGenerator
 from lit_gans.networks.minibatch import MinibatchDiscrimination
 from lit_gans.networks.mlp import MLPBackbone, MLPDiscriminator, MLPGenerator
+from lit_gans.networks.projected import Features, ImageNetFeatures, ProjectedDiscriminator, RandomFeatures
 from lit_gans.networks.r3 import R3Backbone, R3Discriminator, R3Generator
 from lit_gans.networks.recurrent import RecurrentBackbone, RecurrentDecoder, RecurrentEncoder
 from lit_gans.networks.resnet import ResNetBackbone, ResNetDiscriminator, ResNetGenerator
@@ -74,12 +77,18 @@ __all__ = [
     "Decoder",
     "Discriminator",
     "DiscriminatorEncoder",
+    "EfficientNetLite0",
     "Encoder",
+    "FastGANBackbone",
+    "FastGANDiscriminator",
+    "FastGANGenerator",
+    "Features",
     "FusionBackbone",
     "FusionDiscriminator",
     "FusionGenerator",
     "GaussianCodes",
     "Generator",
+    "ImageNetFeatures",
     "MLPBackbone",
     "MLPDiscriminator",
     "MLPGenerator",
@@ -89,11 +98,14 @@ __all__ = [
     "PairDiscriminator",
     "PatchDiscriminator",
     "PatchProjector",
+    "ProjectedDiscriminator",
     "ProjectionDiscriminator",
     "R3Backbone",
     "R3Discriminator",
     "R3Generator",
+    "RandomFeatures",
     "ReadingGenerator",
+    "Reconstructing",
     "RecurrentBackbone",
     "RecurrentDecoder",
     "RecurrentEncoder",
