@@ -18,6 +18,8 @@ from markdown.inlinepatterns import InlineProcessor
 _EQUATION = r"(?<![\\$])(\$\$?)(?=[^\s$])([^$]*?[^\s$\\])\1(?![\d$])"
 _SIGNS = ("+", "\N{MINUS SIGN}")
 _BARS = ("|", "\N{DOUBLE VERTICAL LINE}")
+_PRIME = "\N{PRIME}"
+_CLOSING = (")", "]", "}")
 _THIN = {"width": "0.167em"}
 
 
@@ -57,8 +59,16 @@ def _is_word(element: Element) -> bool:
 def _set_type(whole: Element) -> None:
     """Mends what latex2mathml leaves out: "log D" has a space and "max (" has none; bars are as high as letters."""
     for row in list(whole.iter()):
-        if row.tag == "mo" and row.text in _BARS:
-            row.attrib.setdefault("stretchy", "false")
+        if row.tag == "mo" and row.text in _BARS and "stretchy" not in row.attrib:
+            row.attrib.update(stretchy="false", lspace="0", rspace="0")
+        if row.tag == "msup" and row[1].text == _PRIME:  # a prime is high already, and as an exponent it would be a speck
+            row.tag = "mrow"
+            row[1].attrib.update(lspace="0", rspace="0")
+        before = None
+        for child in row:
+            if child.text == _SIGNS[1] and before is not None and before.tag == "mo" and before.text not in _CLOSING:
+                child.set("form", "prefix")  # as in [-c, c]
+            before = child
         for child in list(row):
             base = _base(child)
             if not _is_word(base):
@@ -87,7 +97,7 @@ def _parts(whole: Element) -> list[Element]:
             parts.append(Element("math", {"display": "inline"}))
             SubElement(parts[-1], "mrow")
         parts[-1][0].append(child)
-        if text in (")", "]", "}") or (text in _BARS and open_ones[-1:] == [text]):
+        if text in _CLOSING or (text in _BARS and open_ones[-1:] == [text]):
             open_ones[-1:] = []
         elif text in ("(", "[", "{", *_BARS):
             open_ones.append(text)
