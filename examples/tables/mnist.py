@@ -43,6 +43,7 @@ TABLE = Table(
         "density": ("train", "density"),
         "coverage": ("train", "coverage"),
         "recall": ("train", "recall"),
+        "copies": ("train", "memorisation"),
         "`fid`, test": ("test", "fid"),
     },
 )

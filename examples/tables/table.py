@@ -23,7 +23,7 @@ import yaml
 
 HOUSE = Path(__file__).parents[2]
 CONFIGS = HOUSE / "examples" / "configs"
-METRICS = "fid,density_coverage,precision_recall"
+METRICS = ("fid", "density_coverage", "precision_recall", "memorisation")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Table:
             table NAME -->`` after it.
         rows: what is measured.
         choice: words of the command line by which the best checkpoint is chosen.
-        metrics: what is measured of it.
+        metrics: what is measured of it; ``memorisation`` against the training pictures alone.
         shown: the columns of the page: a heading, and where the figure is (``train`` or ``test``, and its name).
     """
 
@@ -65,7 +65,7 @@ class Table:
     page: str
     rows: Sequence[Row]
     choice: Sequence[str]
-    metrics: str = METRICS
+    metrics: Sequence[str] = METRICS
     evaluation: Sequence[str] = ()
     shown: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -106,7 +106,8 @@ class Table:
         data = yaml.safe_load((folder / "config.yaml").read_text())["data"]
         whole = folder / "data.yaml"  # of the run, but no training picture is held out from what is compared
         whole.write_text(yaml.safe_dump({"data": {**data, "init_args": {**data["init_args"], "val_size": 0}}}))
-        words = ["evaluate", str(folder), "--data", str(whole), "--reference", split, "--metrics", self.metrics]
+        metrics = [name for name in self.metrics if name != "memorisation" or split == "train"]
+        words = ["evaluate", str(folder), "--data", str(whole), "--reference", split, "--metrics", ",".join(metrics)]
         return [*words, "--output", str(output), "--force", *self.evaluation]
 
     # ---------------------------------------------------------------- the page
