@@ -1,19 +1,31 @@
 """Several runs on one machine: who has how many threads, and what is said when they are in each other's way."""
 
 import os
-import subprocess
 import sys
+import time
 
 import pytest
 import torch
 from conftest import fit, glyphs, small
 from lightning.pytorch import Callback
+from warm import Command
 
 from lit_gans import DCGAN, Trainer
 from lit_gans.callbacks import Neighbours, neighbours
 from lit_gans.devices import Presence, take_threads
 
-SHOWS = "from lit_gans.devices import Presence; p = Presence(); print(p.begin(), flush=True); input()"
+SHOWS = """
+import os, tempfile, time
+from pathlib import Path
+from lit_gans.devices import Presence
+
+tempfile.tempdir = os.environ["TMPDIR"]  # which the process that this is a fork of has looked for already
+presence = Presence()
+Path("seen.part").write_text(str(presence.begin()))
+Path("seen.part").rename("seen")
+while not Path("end").exists():
+    time.sleep(0.02)
+"""
 
 
 @pytest.fixture
@@ -45,32 +57,40 @@ def run(folder, **options):
     return counted.threads
 
 
-def other(tmp_path):
-    """Another process that trains."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", SHOWS],
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    return process, int(process.stdout.readline())
+def other(tmp_path, name="other"):
+    """Another process that trains until there is a file ``end`` in its folder; how many others it has seen."""
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "shows.py").write_text(SHOWS)
+    log, seen = folder / "log.txt", folder / "seen"
+    process = Command(["shows.py"], folder, [log, log], {**os.environ, "TMPDIR": str(tmp_path)})
+    deadline = time.monotonic() + 300
+    while not seen.exists():
+        assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+        time.sleep(0.02)
+    return process, int(seen.read_text())
+
+
+def ended(process, folder):
+    """Lets another process end by itself."""
+    (folder / "end").touch()
+    assert process.wait(300) == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="runs do not see each other")
 def test_a_run_takes_its_part_of_the_cores(threads, tmp_path, capsys):
     assert run(tmp_path / "0", max_steps=1) == 4
-    first, seen = other(tmp_path)
+    first, seen = other(tmp_path, "first")
     assert seen == 0
-    second, seen = other(tmp_path)
+    second, seen = other(tmp_path, "second")
     assert seen == 1
     own = Trainer(max_steps=1, accelerator="cpu", folder=False, enable_progress_bar=False)
     own.fit(small(DCGAN), glyphs())
     assert "cpu, precision 32-true, 1 thread\n" in capsys.readouterr().out
-    second.communicate("\n")
+    ended(second, tmp_path / "second")
     assert run(tmp_path / "1", max_steps=1) == 2
     first.kill()  # its sign goes with it
-    first.wait()
+    first.wait(300)
     assert run(tmp_path / "2", max_steps=1) == 4
     assert not list(tmp_path.glob("lit_gans-*/training-*"))
 
@@ -84,7 +104,7 @@ def test_who_says_how_many_threads_gets_them(how, threads, tmp_path, monkeypatch
     else:
         torch.set_num_threads(3)
     assert run(tmp_path / "own", max_steps=1) == (4 if how == "OMP_NUM_THREADS" else 3)
-    process.communicate("\n")
+    ended(process, tmp_path / "other")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="runs do not see each other")

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import refused
+from conftest import refused, run_cli
 
 import lit_gans
 from lit_gans.cli.own import with_classes
@@ -73,20 +73,16 @@ def test_only_classes_of_their_kinds():
 def test_a_script_trains_its_own_class_and_draws_from_it(tmp_path):
     (tmp_path / "train.py").write_text(SCRIPT)
 
-    def run(*words):
-        command = [sys.executable, "train.py", *words]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-
-    done = run("fit", "--model.slope=2", *QUICK)
+    command = [sys.executable, "train.py", "fit", "--model.slope=2", *QUICK]  # once as a user starts it
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     (checkpoint,) = tmp_path.glob("runs/MyGAN-MyData/version_0/checkpoints/last.ckpt")
     assert "slope: 2.0" in (checkpoint.parents[1] / "config.yaml").read_text()
-    drawn = run("sample", str(checkpoint), "--output=drawn.png")
+    drawn = run_cli("train.py", "sample", checkpoint, "--output=drawn.png", cwd=tmp_path)
     assert drawn.returncode == 0 and (tmp_path / "drawn.png").is_file(), drawn.stderr
-    command = [sys.executable, "-m", "lit_gans", "sample", str(checkpoint), "--output=other.png", "--trust=train"]
-    other = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    other = run_cli("sample", checkpoint, "--output=other.png", "--trust=train", cwd=tmp_path)
     assert other.returncode == 0 and (tmp_path / "other.png").is_file(), other.stderr
-    wrong = run("fit", "--model.slop=2")
+    wrong = run_cli("train.py", "fit", "--model.slop=2", cwd=tmp_path)
     assert wrong.returncode == 2 and "slop" in wrong.stderr and "Traceback" not in wrong.stderr
 
 
