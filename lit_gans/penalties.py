@@ -108,9 +108,9 @@ def _differences(discriminator: Network, images: Tensor, noise: float) -> tuple[
     moved = images + noise * torch.randn_like(images)
     numbers = RandomNumbers(images.device)
     with torch.autocast(images.device.type, enabled=False), torch.enable_grad():
-        outputs = _scores(discriminator(images))
+        outputs = scores_of(discriminator(images))
         with numbers.again():
-            others = _scores(discriminator(moved))
+            others = scores_of(discriminator(moved))
     return outputs, ((others - outputs).flatten(1).sum(1) if outputs.ndim > 1 else others - outputs).div(noise).square()
 
 
@@ -164,15 +164,15 @@ def _prepared(network: Callable[..., Tensor], images: Tensor) -> Tensor:
     return without_autocast(images.detach()) if weight is None else images.detach().to(weight.dtype)
 
 
-def _scores(outputs: Any) -> Tensor:
+def scores_of(outputs: Any) -> Tensor:
     """Scores in float32; those of several scales side by side, (N, scores of all scales)."""
     if isinstance(outputs, list):
         return torch.cat(
-            [_scores(scale).flatten(1) if scale.ndim > 1 else _scores(scale)[:, None] for scale in outputs], 1
+            [scores_of(scale).flatten(1) if scale.ndim > 1 else scores_of(scale)[:, None] for scale in outputs], 1
         )
     if not isinstance(outputs, Tensor):
         raise UsageError(
-            f"a penalty on slopes needs a tensor of scores, got a {type(outputs).__name__}; where the discriminator "
+            f"a penalty needs a tensor of scores, got a {type(outputs).__name__}; where the discriminator "
             "gives more than scores, override critic(batch) to give a function from images to scores alone"
         )
     return full(outputs)
@@ -184,6 +184,6 @@ def _gradient(discriminator: Network, points: Tensor) -> tuple[Tensor, Tensor]:
     with torch.autocast(points.device.type, enabled=False), torch.enable_grad():
         points = points.requires_grad_()
         with CheapSecondDerivative():
-            outputs = _scores(discriminator(points))
+            outputs = scores_of(discriminator(points))
         (gradient,) = torch.autograd.grad(outputs.sum(), points, create_graph=True)
     return outputs, gradient

@@ -32,7 +32,7 @@ from lit_gans.callbacks import Quality, SaveLast
 from lit_gans.checkpoints import AtomicCheckpointIO
 from lit_gans.cli.main import main
 from lit_gans.errors import UsageError
-from lit_gans.networks import Backbone, RecurrentBackbone
+from lit_gans.networks import Backbone, RandomFeatures, RecurrentBackbone
 
 
 @pytest.hookimpl(wrapper=True)
@@ -60,6 +60,7 @@ SMALL = {
     "DFGAN": {"text_encoder": _READER},
     "GANCLS": {"text_encoder": _READER},
     "InfoGAN": {"categories": (2,), "continuous": 1},
+    "ProjectedGAN": {"features": RandomFeatures(4, size=16), "projection": 4},  # the paper's need a package
     "Seq2SeqGAN": {"likelihood_steps": 0, "discriminator_steps": 0, "width": 8},
     "SeqGAN": {"likelihood_steps": 0, "discriminator_steps": 0, "generator_every": 1, "filters": 4, "roll_outs": 1},
     "StackGAN": {"text_encoder": _READER, "stage_one_steps": 6, "augmentation": 4, "refiner_width": 8, "blocks": 1},

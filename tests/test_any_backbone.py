@@ -20,7 +20,7 @@ from lit_gans.errors import UsageError
 
 BACKBONES = [
     getattr(networks, f"{name}Backbone")
-    for name in ("MLP", "DCGAN", "ResNet", "R3", "Style", "WeightNorm", "SemiSupervised", "BEGAN", "Fusion")
+    for name in ("MLP", "DCGAN", "ResNet", "R3", "Style", "WeightNorm", "SemiSupervised", "BEGAN", "Fusion", "FastGAN")
 ]
 SIZES = [(16, 16), (19, 35)]  # one that halves evenly, and one that does not in either direction
 PAGE = Path(__file__).parents[1] / "docs" / "backbones.md"

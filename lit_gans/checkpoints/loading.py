@@ -27,9 +27,10 @@ from lit_gans.checkpoints.taking import take_from, weights_of
 from lit_gans.checkpoints.trust import class_path, find_class, shown
 from lit_gans.errors import UsageError, reason
 from lit_gans.networks.base import Backbone, TranslationBackbone
+from lit_gans.networks.projected import Features
 from lit_gans.networks.sequences import SequenceBackbone
 
-_BACKBONES = (Backbone, TranslationBackbone, SequenceBackbone)
+_BACKBONES = (Backbone, TranslationBackbone, SequenceBackbone, Features)
 _KINDS = (nn.Module, Optimizer, LRScheduler, *_BACKBONES)
 _RESTORER = checkpoint_connector.__file__
 

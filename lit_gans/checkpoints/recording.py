@@ -18,6 +18,7 @@ from lit_gans.checkpoints.mistakes import explain
 from lit_gans.checkpoints.trust import class_path
 from lit_gans.errors import UsageError
 from lit_gans.networks.base import Backbone, TranslationBackbone
+from lit_gans.networks.projected import Features
 from lit_gans.networks.sequences import SequenceBackbone
 
 _FACTORIES = (Optimizer, LRScheduler)
@@ -147,7 +148,7 @@ def plain(name: str, value: Any) -> Any:
         return _factory(value, {}) if issubclass(value, _FACTORIES) else {"class": class_path(value)}
     if isinstance(value, functools.partial):
         return _partial(name, value)
-    if isinstance(value, (Backbone, TranslationBackbone, SequenceBackbone)):
+    if isinstance(value, (Backbone, TranslationBackbone, SequenceBackbone, Features)):
         if not is_dataclass(value):
             raise UsageError(
                 f"{name} is a {type(value).__name__}, whose options a checkpoint cannot name; make that class a "

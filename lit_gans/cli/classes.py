@@ -27,6 +27,7 @@ from lit_gans.cli.words import OWN
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.errors import UsageError, nearest
 from lit_gans.networks.base import Backbone, TranslationBackbone
+from lit_gans.networks.projected import Features
 from lit_gans.networks.sequences import SequenceBackbone
 
 
@@ -57,6 +58,7 @@ KINDS = (  # a class is of the first that fits: a model is a network, too
     Kind(Backbone, "backbone", ("lit_gans.networks",), "Backbone"),
     Kind(TranslationBackbone, "backbone", ("lit_gans.networks",), "Translation"),
     Kind(SequenceBackbone, "backbone", ("lit_gans.networks",), "Backbone"),
+    Kind(Features, "features", ("lit_gans.networks",), "Features"),
     Kind(Optimizer, "optimizer", ("lit_gans.optim", "torch.optim")),
     Kind(LRScheduler, "scheduler", ("lit_gans.optim", "torch.optim.lr_scheduler")),
     Kind(Callback, "callback", ("lit_gans.callbacks", "lightning.pytorch.callbacks")),

@@ -20,8 +20,8 @@ class Option:
         default: a plain JSON value; a class by its short name.
         required: whether it must be given.
         help: one text without line breaks.
-        of: the kind of the classes that it takes: model, data, backbone, optimizer, scheduler, callback, logger,
-            network or "".
+        of: the kind of the classes that it takes: model, data, backbone, features, optimizer, scheduler, callback,
+            logger, network or "".
         length: how many values a list of it has; 0 if it may have any number.
     """
 

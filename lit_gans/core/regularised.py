@@ -46,10 +46,6 @@ class Regularised(Players):
             return {}
         return {"r1": self.r1 / 2 * self.r1_every * self.slope(self.critic(batch), batch[self.subject])}
 
-    def realness(self, judged: Any) -> Tensor:
-        """The scores among what the discriminator gives: the first, where it gives several things."""
-        return judged[0] if isinstance(judged, tuple) else judged
-
     def listening(self, batch: Batch, fake: Fake) -> AbstractContextManager[None]:
         """Holds while the discriminator's terms are made; a family may keep what it gives meanwhile."""
         return nullcontext()

@@ -12,7 +12,7 @@ from lit_gans.augment.attach import Attached
 from lit_gans.augment.pixels import nudge
 from lit_gans.errors import UsageError, at_least
 from lit_gans.losses import Terms
-from lit_gans.precision import full
+from lit_gans.penalties import scores_of
 
 Critic = Callable[[Tensor], Tensor]
 
@@ -83,24 +83,23 @@ class Steadying(nn.Module):
         finally:
             self._ear.wanted, self._ear.heard = (), {}
 
-    def terms(self, critic: Critic, realness: Callable[[Any], Tensor], real: Tensor, fake: Tensor) -> Terms:
+    def terms(self, critic: Critic, real: Tensor, fake: Tensor) -> Terms:
         """The weighted terms ``lecam``, ``consistency`` and ``consistency_fake``, those that are on.
 
         Args:
             critic: the discriminator as a function of images.
-            realness: scores among what the discriminator gives.
             real: (N, C, H, W).
             fake: (N, C, H, W), without a graph.
         """
-        judged = [self._judged(critic, realness, images) for images in (real, fake)]
+        judged = [self._judged(critic, images) for images in (real, fake)]
         terms: Terms = {}
         if self.lecam:
-            terms["lecam"] = self.lecam * self._distance(*(full(scores) for _, scores in judged))
+            terms["lecam"] = self.lecam * self._distance(*(scores for _, scores in judged))
         for name, weight, (seen, scores) in zip(("consistency", "consistency_fake"), self.weights, judged, strict=True):
             if weight:
                 with self._bare():
-                    again = critic(nudge(seen))
-                terms[name] = weight * (full(scores) - full(again)).square().mean()
+                    again = scores_of(critic(nudge(seen)))
+                terms[name] = weight * (scores - again).square().mean()
         return terms
 
     @torch.no_grad()
@@ -119,15 +118,18 @@ class Steadying(nn.Module):
         self.batches += 1
         return {"state/lecam_real": self.real.clone(), "state/lecam_fake": self.fake.clone()}
 
-    def _judged(self, critic: Critic, realness: Callable[[Any], Tensor], images: Tensor) -> tuple[Tensor, Tensor]:
-        """What the discriminator saw of images, augmented as they may be, and its scores."""
-        heard = {} if self._ear is None else self._ear.heard
-        if id(images) not in heard:  # judged in one batch with others, say: once more, by itself
-            scores = critic(images)
-            if id(images) not in heard:
-                return images, scores
-        seen, judged = heard[id(images)]
-        return seen, realness(judged)
+    def _judged(self, critic: Critic, images: Tensor) -> tuple[Tensor, Tensor]:
+        """What the discriminator saw of images, augmented as they may be, and their scores."""
+        ear = self._ear
+        if ear is None:
+            return images, scores_of(critic(images))
+        if ear.seen(images) is None:  # the game judges them in one batch with others, say
+            scores = scores_of(critic(images))
+        else:
+            with self._bare(), ear.repeating(images):
+                scores = scores_of(critic(images))
+        seen = ear.seen(images)
+        return images if seen is None else seen, scores
 
     def _distance(self, real: Tensor, fake: Tensor) -> Tensor:
         means = torch.stack([real.mean(), fake.mean()]).detach()
@@ -154,15 +156,16 @@ class Overheard:
     """
 
     def __init__(self, network: nn.Module) -> None:
+        self.network = network
         #: images to listen for
         self.wanted: tuple[Tensor, ...] = ()
-        #: by the identity of an image batch: what reached the network, and what it gave
-        self.heard: dict[int, tuple[Tensor, Any]] = {}
+        #: by the identity of images: what reached the network, by place and by name, and what it gave
+        self.heard: dict[int, tuple[tuple[Any, ...], dict[str, Any], Any]] = {}
         self._given: Tensor | None = None
         # before other hooks, which change the images; a hook after the pass gets what they made of them
         self._handles = [
             network.register_forward_pre_hook(self._before, prepend=True),
-            network.register_forward_hook(self._after),
+            network.register_forward_hook(self._after, with_kwargs=True),
         ]
 
     def remove(self) -> None:
@@ -170,10 +173,37 @@ class Overheard:
         for handle in self._handles:
             handle.remove()
 
+    def seen(self, images: Tensor) -> Tensor | None:
+        """What reached the network of images that are wanted; None if it has not judged them."""
+        return self.heard[id(images)][0][0] if id(images) in self.heard else None
+
+    @contextmanager
+    def repeating(self, images: Tensor) -> Iterator[None]:
+        """While it lasts, the network gives at once what it gave for these images.
+
+        So that a game's ``critic`` says which of all that the discriminator gives is the score. Where it asks the
+        network for something else than the game's loss did, the network judges once more.
+        """
+        given, named, judged = self.heard[id(images)]
+        own, forward = vars(self.network), self.network.forward  # what is an attribute goes before the class's method
+        was_own = "forward" in own
+
+        def answer(image: Tensor, *others: Any, **options: Any) -> Any:
+            same = len(others) + 1 == len(given) and options.keys() == named.keys()
+            return judged if same else forward(given[0], *others, **options)
+
+        own["forward"] = answer
+        try:
+            yield
+        finally:
+            own.pop("forward")
+            if was_own:
+                own["forward"] = forward
+
     def _before(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         self._given = next((images for images in self.wanted if inputs and inputs[0] is images), None)
 
-    def _after(self, module: nn.Module, inputs: tuple[Any, ...], judged: Any) -> None:
+    def _after(self, module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], judged: Any) -> None:
         if self._given is not None:
-            self.heard.setdefault(id(self._given), (inputs[0], judged))
+            self.heard.setdefault(id(self._given), (inputs, named, judged))
         self._given = None

@@ -30,11 +30,11 @@ class LatentGAN(BaseGAN):
             or an MLP of three layers for samples that are too small for it, or are not images.
         latent_dim: size of the noise; by default the given generator's own ``latent_dim``, or the backbone's.
         lecam: weight of the term that keeps each kind's scores near the other's running mean, for few images (Tseng et
-            al. 2021, arXiv:2104.03310); 0.3 there, and 0, the default, turns it off. See `Steadying`.
+            al. 2021, arXiv:2104.03310); 0.3 in the paper, 0 turns it off. See `Steadying`.
         lecam_decay: share of the running means that a batch keeps.
         consistency: weight of the difference between the scores of a real image and of the same, mirrored and shifted
-            (Zhang et al. 2020, arXiv:1910.12027); 10 there. See `Steadying`.
-        consistency_fake: the same for fakes (Zhao et al. 2021, arXiv:2002.04724); 10 there.
+            (Zhang et al. 2020, arXiv:1910.12027); 10 in the paper. See `Steadying`.
+        consistency_fake: the same for fakes (Zhao et al. 2021, arXiv:2002.04724); 10 in the paper.
         game: arguments of `BaseGAN`: generator, discriminator, optimizer, scheduler, r1, augment and so on. A generator
             of your own is any module that maps (N, latent_dim) to (N, C, H, W) in [-1, 1], a discriminator one that
             maps (N, C, H, W) to what the game's losses expect, mostly scores (N,).
@@ -176,7 +176,7 @@ class LatentGAN(BaseGAN):
         if self.steadying is None:
             return terms
         images = batch[self.subject], self._drawn_image(fake)
-        return {**terms, **self.steadying.terms(self.critic(batch), self.realness, *images)}
+        return {**terms, **self.steadying.terms(self.critic(batch), *images)}
 
     def discriminator_step(self, batch: Batch, fake: Fake) -> Terms:
         """The discriminator's turn, then the update of LeCam's running means."""

@@ -140,11 +140,7 @@ class SGAN(LabelDrawing):
 
     def critic(self, batch: Batch) -> Callable[[Tensor], Tensor]:
         """The log-odds of being real, which use no label."""
-        return lambda image: self.realness(self.discriminator(image))
-
-    def realness(self, judged: Any) -> Tensor:
-        """The log-odds of being real, of the logits and features that the discriminator gives."""
-        return self.realness_logit(judged[0])
+        return lambda image: self.realness_logit(self.discriminator(image)[0])
 
     def discriminator_loss(self, batch: Batch, fake: Fake) -> Terms:
         """Classify the labelled images; tell all images from the fakes."""
