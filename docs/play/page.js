@@ -37,9 +37,9 @@ const PRESETS = {
     seen: "Nothing bounds this critic: the fakes' mean (its trail is drawn) turns round the reals and does not arrive; press \"cure it\", or choose R1, and it comes to rest.",
   },
   "win too early": {
-    set: { ...START, loss: "minimax", discriminatorRate: 1e-2, generatorRate: 3e-3, plain: "plain gradient", headStart: 100 },
+    set: { ...START, loss: "minimax", discriminatorRate: 3e-3, generatorRate: 1e-3, plain: "plain gradient", headStart: 300 },
     anew: true,
-    seen: "D learns alone for 100 batches and is sure of every fake, so the saturating loss has no gradient left: no arrows, no motion; choose the non-saturating loss, and the same players move.",
+    seen: "D learns alone for 300 batches and is sure of every fake, so the saturating loss has no gradient left: no arrows, no motion; choose the non-saturating loss, and the same players move.",
   },
 };
 const SIGMA = 0.02;
@@ -211,6 +211,8 @@ class Page {
       const found = this.game.step(real, settings);
       this.history.push(found);
       if (this.history.length > 600) this.history.shift();
+      this.trail.push(spread(this.game.generator.forward(this.noise.subarray(0, 2 * 40)).outputs).mean);
+      if (this.trail.length > 150) this.trail.shift();
       if (!Number.isFinite(found.discriminator + found.generator + found.penalty)) {
         this.run(false);
         return this.say("A loss is no longer a number: lower the learning rates or bound the critic by a penalty, then press reset.");
@@ -233,22 +235,19 @@ class Page {
     const fake = game.generator.forward(this.noise).outputs;
     const { points } = game.pull(real, fake, settings.loss);
     const scores = [real, fake].map((given) => game.discriminator.forward(given).outputs);
-    const there = spread(fake);
-    this.trail.push(there.mean);
-    if (this.trail.length > 120) this.trail.shift();
     new Picture(this, real, fake, points, scores).draw();
     drawCurves(this.curves, this.history, AT_REST[settings.loss] ?? 2 * Math.LN2);
-    this.write(real, fake, points, scores, there);
+    this.write(real, fake, points, scores);
   }
 
-  write(real, fake, pull, scores, there) {
+  write(real, fake, pull, scores) {
     const last = this.history[this.history.length - 1] || { discriminator: NaN, generator: NaN, penalty: NaN };
     let force = 0;
     for (let i = 0; i < pull.length; i += 2) force += Math.hypot(pull[i], pull[i + 1]);
     const rows = {
       batches: this.game.batches, "D's loss": last.discriminator.toFixed(3), "G's loss": last.generator.toFixed(3),
       penalty: last.penalty.toFixed(3), "gradient at a fake": force.toPrecision(2),
-      "fakes' spread, of the reals'": (there.distance / spread(real).distance).toFixed(2),
+      "fakes' spread, of the reals'": (spread(fake).distance / spread(real).distance).toFixed(2),
       "D puts a real above a fake": `${(100 * auroc(...scores)).toFixed(0)}%`,
     };
     if (this.settings.data === "ring of eight") rows["modes found"] = `${modesFound(fake)} of 8`;
@@ -356,15 +355,19 @@ class Picture {
     this.brush.globalAlpha = 1;
   }
 
-  /** Where the fakes' mean has been. */
+  /** Where the mean of the fakes was in the last 150 batches. */
   trail() {
+    const { trail } = this.page;
     this.brush.strokeStyle = this.colour("ink");
-    this.brush.lineWidth = 1.5;
-    this.brush.beginPath();
-    this.page.trail.forEach((mean) => this.brush.lineTo(...this.at(mean, 0)));
-    this.brush.stroke();
-    this.brush.lineWidth = 1;
-    this.ring(this.at(this.page.trail[this.page.trail.length - 1], 0), this.colour("ink"));
+    for (let i = 1; i < trail.length; i++) {
+      this.brush.globalAlpha = (0.7 * i) / trail.length; // what is old fades
+      this.brush.beginPath();
+      this.brush.moveTo(...this.at(trail[i - 1], 0));
+      this.brush.lineTo(...this.at(trail[i], 0));
+      this.brush.stroke();
+    }
+    this.brush.globalAlpha = 1;
+    if (trail.length) this.ring(this.at(trail[trail.length - 1], 0), this.colour("ink"));
   }
 
   ring(centre, colour) {
