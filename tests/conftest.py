@@ -1,6 +1,7 @@
 """What several test files share: small runs of small models, on the CPU and without noise."""
 
 import contextlib
+import gc
 import inspect
 import io
 import os
@@ -34,13 +35,6 @@ from lit_gans.cli.main import main
 from lit_gans.errors import UsageError
 from lit_gans.networks import Backbone, RandomFeatures, RecurrentBackbone
 
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collect_file():
-    """No examples are looked for in the docstrings of tests, which have none: that took as long as to import them."""
-    return [found for found in (yield) if type(found).__name__ != "DoctestModule"]
-
-
 EVERY_MODEL = [getattr(lit_gans.models, name) for name in lit_gans.models.__all__]
 MODELS = [model for model in EVERY_MODEL if model.draws and not model.of_texts]
 LATENT_MODELS = [model for model in MODELS if isinstance(model.default_backbone, Backbone)]  # images from noise (N, d)
@@ -67,6 +61,18 @@ SMALL = {
     "UnrolledGAN": {"unrolled_steps": 2},
     **{name: {"generator_every": 1} for name in ("ProjectionGAN", "SNGAN", "WGAN", "WGANGP")},
 }
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file():
+    """No examples are looked for in the docstrings of tests, which have none: that took as long as to import them."""
+    return [found for found in (yield) if type(found).__name__ != "DoctestModule"]
+
+
+def pytest_collection_finish():
+    """What has been imported stays: whoever asks for garbage to be collected need not wait until it is looked at."""
+    gc.collect()
+    gc.freeze()
 
 
 def narrow(backbone, **options):

@@ -22,7 +22,8 @@ from types import SimpleNamespace
 from lightning.pytorch.strategies.launchers import subprocess_script
 
 _FORKS = get_context("forkserver")
-_FORKS.set_forkserver_preload(["ready"])
+# the name of the package is what forks are found by in a list of processes
+_FORKS.set_forkserver_preload(["lit_gans.cli.train", "ready"])
 
 
 class Command:

@@ -1,15 +1,15 @@
 """A run's folder is its own: two that start together get two, and none is written to that holds another run."""
 
 import multiprocessing
-import signal
-import subprocess
-import sys
+import os
+import time
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import SaveLast, fails, fit, glyphs, refused, small, trainer
 from lightning.pytorch.loggers import CSVLogger, Logger
+from warm import Command
 
 from lit_gans import DCGAN, LSGAN
 from lit_gans.callbacks import Quality, SampleGrid
@@ -219,12 +219,15 @@ def test_the_next_run_removes_what_a_killed_one_left(folder):
         "torch.save = lambda value, file, *more: die(value, file) if isinstance(value, dict) else save(value, file)\n"
         f"main(['fit', *{TINY!r}])\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert any(line == "writing\n" for line in process.stdout)
+    Path("killed.py").write_text(code)
+    process = Command(["killed.py"], folder, ["log.txt"] * 2, {**os.environ})
+    deadline = time.monotonic() + 300
+    while not Path("log.txt").exists() or "writing\n" not in Path("log.txt").read_text():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
     main(["fit", *TINY])  # which must leave what the first is writing
     (left,) = folder.glob("runs/*/version_0/checkpoints/*")
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait(60)
-    process.stdout.close()
     main(["fit", *TINY])
     assert not left.exists() and not list(folder.glob("runs/*/version_0/checkpoints/.*"))
