@@ -1,4 +1,4 @@
-r"""For mkdocs: equations between dollars become MathML when the site is built, so that no script is needed to read them.
+r"""For mkdocs: equations between dollars become MathML when the site is built, so that a page needs no script.
 
 ``$...$`` stands in a line, ``$$...$$`` is a paragraph of its own; code keeps its dollars. In a table an equation has no
 ``|``: write ``\mid``, ``\lvert x \rvert``, ``\lVert x \rVert`` or ``\parallel``, which GitHub reads as well.
@@ -109,7 +109,7 @@ def _parts(whole: Element) -> list[Element]:
 
 
 class _Equations(InlineProcessor):
-    def handleMatch(self, m: re.Match[str], data: str) -> tuple[str, int, int]:  # noqa: D102
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[str, int, int]:
         try:
             made = equation(self.unescape(m[2]), display=m[1] == "$$")
         except ValueError as error:
@@ -121,8 +121,9 @@ class _Equations(InlineProcessor):
 class MathML(Extension):
     """Python-Markdown's extension."""
 
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: D102
-        # after code (190), whose dollars are its own, and before backslashes (180), which are the equation's
+    def extendMarkdown(self, md: Markdown) -> None:
+        """Called by Markdown: equations are looked for after code and before backslashes."""
+        # code (190) has dollars of its own, and backslashes (180) are the equation's
         md.inlinePatterns.register(_Equations(_EQUATION, md), "mathml", 185)
 
 
