@@ -1,4 +1,4 @@
-"""What the site is built from: equations, the overview of the models, llms.txt, pages for those who come from other tools."""
+"""What the site is built from: equations, the overview of the models, llms.txt, pages for those who come from elsewhere."""
 
 import re
 import shlex
