@@ -1,4 +1,4 @@
-"""What the site is built from: equations, the overview of the models, llms.txt, pages for those who come from elsewhere."""
+"""What the site is built from: equations, overview of the models, llms.txt, pages for those who come from elsewhere."""
 
 import re
 import shlex
