@@ -1,7 +1,7 @@
-"""For mkdocs: equations between dollars become MathML when the site is built, so that no script is needed to read them.
+r"""For mkdocs: equations between dollars become MathML when the site is built, so that a page needs no script.
 
 ``$...$`` stands in a line, ``$$...$$`` is a paragraph of its own; code keeps its dollars. In a table an equation has no
-``|``: write ``\\mid``, ``\\lvert x \\rvert``, ``\\lVert x \\rVert`` or ``\\parallel``, which GitHub reads as well.
+``|``: write ``\mid``, ``\lvert x \rvert``, ``\lVert x \rVert`` or ``\parallel``, which GitHub reads as well.
 """
 
 import logging
@@ -26,8 +26,8 @@ _THIN = {"width": "0.167em"}
 def equation(latex: str, display: bool = False) -> str:
     """The MathML of an equation, in a line or ``display``-ed.
 
-    In a line it may break before every plus and minus that no bracket holds: browsers do not break MathML by themselves,
-    and an objective of three terms is wider than a phone.
+    In a line it may break before every plus and minus that no bracket holds: browsers do not break MathML by
+    themselves, and an objective of three terms is wider than a phone.
 
     Raises:
         ValueError: braces do not match, or a command is not known.
@@ -61,7 +61,9 @@ def _set_type(whole: Element) -> None:
     for row in list(whole.iter()):
         if row.tag == "mo" and row.text in _BARS and "stretchy" not in row.attrib:
             row.attrib.update(stretchy="false", lspace="0", rspace="0")
-        if row.tag == "msup" and row[1].text == _PRIME:  # a prime is high already, and as an exponent it would be a speck
+        if (
+            row.tag == "msup" and row[1].text == _PRIME
+        ):  # a prime is high already, and as an exponent it would be a speck
             row.tag = "mrow"
             row[1].attrib.update(lspace="0", rspace="0")
         before = None
@@ -80,7 +82,9 @@ def _set_type(whole: Element) -> None:
             after = row[place + 1] if place + 1 < len(row) else None
             if after is not None and (_base(after).tag != "mo" or _base(after).text in _BARS):
                 row.insert(place + 1, Element("mspace", _THIN))
-            if place and (row[place - 1].tag != "mspace" and _base(row[place - 1]).tag in ("mi", "mn", "mfrac", "mstyle")):
+            if place and (
+                row[place - 1].tag != "mspace" and _base(row[place - 1]).tag in ("mi", "mn", "mfrac", "mstyle")
+            ):
                 row.insert(place, Element("mspace", _THIN))
 
 
@@ -105,7 +109,7 @@ def _parts(whole: Element) -> list[Element]:
 
 
 class _Equations(InlineProcessor):
-    def handleMatch(self, m: re.Match[str], data: str) -> tuple[str, int, int]:  # type: ignore[override]  # noqa: D102, N802
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[str, int, int]:
         try:
             made = equation(self.unescape(m[2]), display=m[1] == "$$")
         except ValueError as error:
@@ -117,8 +121,9 @@ class _Equations(InlineProcessor):
 class MathML(Extension):
     """Python-Markdown's extension."""
 
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: D102, N802
-        # after code (190), whose dollars are its own, and before backslashes (180), which are the equation's
+    def extendMarkdown(self, md: Markdown) -> None:
+        """Called by Markdown: equations are looked for after code and before backslashes."""
+        # code (190) has dollars of its own, and backslashes (180) are the equation's
         md.inlinePatterns.register(_Equations(_EQUATION, md), "mathml", 185)
 
 

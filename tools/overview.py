@@ -1,7 +1,7 @@
 """For mkdocs: fills the overview of the models, and writes ``llms.txt``, from what is written elsewhere already.
 
-The families and their order are those of *Models* in the navigation, a model's paper and game are those of the README's table,
-and its picture is the small one (``tools/thumbnails.py``). So a new model is written down in these places only.
+The families and their order are those of *Models* in the navigation, a model's paper and game are those of the README's
+table, and its picture is the small one (``tools/thumbnails.py``). So a new model is written down in these places only.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Writes the small pictures of the models' overview page, ``docs/images/small``: ``python tools/thumbnails.py``.
 
-Each is the left upper part of the first picture in a model's card. Run it when a card gets a picture or another one. A card
-without a picture has no small one either, and stands in the overview by its words.
+Each is the left upper part of the first picture in a model's card. Run it when a card gets a picture or another one. A
+card without a picture has no small one either, and stands in the overview by its words.
 """
 
 import re
@@ -34,4 +34,6 @@ if __name__ == "__main__":
         picture = first_picture(card)
         if picture is not None:
             small(picture).save(SMALL / f"{card.stem}.webp", quality=75, method=6)
-    print(f"wrote {len(list(SMALL.glob('*.webp')))} pictures, {sum(p.stat().st_size for p in SMALL.glob('*.webp'))} bytes")
+    print(
+        f"wrote {len(list(SMALL.glob('*.webp')))} pictures, {sum(p.stat().st_size for p in SMALL.glob('*.webp'))} bytes"
+    )
