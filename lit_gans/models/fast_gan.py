@@ -37,7 +37,6 @@ class FastGAN(LatentGAN):
 
     Args:
         reconstruction: weight of the two distances; 1 in the paper.
-        augment: the paper has ``color,translation,cutout``; here none by default, as everywhere.
         latent: arguments of `LatentGAN`.
 
     Raises:

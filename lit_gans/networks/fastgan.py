@@ -263,7 +263,7 @@ def pyramid_distance(drawn: Tensor, image: Tensor, levels: int = 3) -> Tensor:
     Returns:
         A 0-dim float32 tensor.
     """
-    drawn, image = full(drawn), full(F.adaptive_avg_pool2d(image, drawn.shape[2:]))
+    drawn, image = full(drawn), full(F.adaptive_avg_pool2d(image, (drawn.shape[2], drawn.shape[3])))
     distances = []
     for level in range(levels):
         if level and min(drawn.shape[2:]) < 4:

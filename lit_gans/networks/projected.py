@@ -8,10 +8,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
 
 from lit_gans.errors import UsageError, at_least
 from lit_gans.networks.efficientnet import EfficientNetLite0
+from lit_gans.networks.layers import reparametrise
 
 _JUDGED = 8  # side of the maps that scores are taken of, by a 4x4 convolution
 
@@ -205,12 +205,12 @@ class ProjectedDiscriminator(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def network(self, like: Tensor) -> nn.Module:
-        """The frozen network on the device of a tensor, in float32."""
+        """The frozen network on the device of a tensor, and in its number type."""
         if not self.features.is_installed:
             return self.frozen
         if not self._installed:
             self._installed.append(self.features.network().to(memory_format=torch.channels_last))
-        self._installed[0].to(like.device)
+        self._installed[0].to(like.device, like.dtype)
         return self._installed[0]
 
     def forward(self, image: Tensor) -> Tensor:
@@ -232,11 +232,13 @@ def _judge(channels: int, side: int, width: int, batch_norm: bool) -> nn.Sequent
     layers: list[nn.Module] = []
     while side >= 2 * _JUDGED:
         more = min(2 * channels, 8 * width)
-        layers.append(parametrizations.spectral_norm(nn.Conv2d(channels, more, 4, 2, 1, bias=not batch_norm)))
+        layers.append(nn.Conv2d(channels, more, 4, 2, 1, bias=not batch_norm))
         layers += [nn.BatchNorm2d(more)] if batch_norm else []
         layers.append(nn.LeakyReLU(0.2))
         channels, side = more, side // 2
-    return nn.Sequential(*layers, parametrizations.spectral_norm(nn.Conv2d(channels, 1, min(4, side), bias=False)))
+    judge = nn.Sequential(*layers, nn.Conv2d(channels, 1, min(4, side), bias=False))
+    reparametrise(judge, "spectral")
+    return judge
 
 
 def _resized(maps: Tensor, height: int, width: int) -> Tensor:
