@@ -2,11 +2,11 @@
 
 import base64
 import json
-import os
 import shutil
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 
@@ -31,8 +31,11 @@ class Browser:
     def ask(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"}, method=method)
-        with urllib.request.urlopen(request, timeout=300) as answer:
-            return json.load(answer)["value"]
+        try:
+            with urllib.request.urlopen(request, timeout=300) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:  # its body says what was wrong
+            raise AssertionError(f"{method} {path}: {json.load(error)['value']['message']}") from None
 
     def open(self, url):
         self.ask("POST", f"{self.session}/url", {"url": url})
@@ -85,13 +88,13 @@ def browser(width=1280, height=900, phone=False):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    driver = subprocess.Popen(
-        [DRIVER, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ}
-    )
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    driver = subprocess.Popen([DRIVER, f"--port={port}"], **silent)
     opened = None
     try:
         _answers(port, driver)
-        opened = Browser(f"http://127.0.0.1:{port}", {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}})
+        logged = {"goog:loggingPrefs": {"browser": "ALL"}}
+        opened = Browser(f"http://127.0.0.1:{port}", {"goog:chromeOptions": options, **logged})
         yield opened
     finally:
         if opened:

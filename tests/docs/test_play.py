@@ -31,7 +31,9 @@ PENALTIES = {
     "none": lambda network, real, fake: 0.0,
     "R1": lambda network, real, fake: 0.5 * zero_centered(network, real),
     "R1 and R2": lambda network, real, fake: 0.5 * (zero_centered(network, real) + zero_centered(network, fake)),
-    "slope 1": lambda network, real, fake: gradient_penalty(network, real, fake, mix=torch.full((BATCH,), MIX).to(real)),
+    "slope 1": lambda network, real, fake: gradient_penalty(
+        network, real, fake, mix=torch.full((BATCH,), MIX).to(real)
+    ),
 }
 PLAY = """
 const { Game } = require(process.argv[1]);
@@ -132,7 +134,7 @@ def opened(window, folder, dark=False):
 
 
 def value(window, name):
-    return window.run(f'return document.querySelector(\'dd[data-name="{name}"]\').textContent')
+    return window.run(f"return document.querySelector('dd[data-name=\"{name}\"]').textContent")
 
 
 def choose(window, name, setting):
