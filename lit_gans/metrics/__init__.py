@@ -11,6 +11,7 @@ from lit_gans.metrics.frechet import FrechetDistance
 from lit_gans.metrics.manifold import DensityCoverage, PrecisionRecall
 from lit_gans.metrics.memorisation import Memorisation
 from lit_gans.metrics.modes import ModeCoverage
+from lit_gans.metrics.photographs import ImageNet, OpenNSFW
 from lit_gans.metrics.protocol import Protocol, Scores
 from lit_gans.metrics.reconstruction import ReconstructionError
 from lit_gans.metrics.sharpness import Sharpness
@@ -27,9 +28,11 @@ __all__ = [
     "DensityCoverage",
     "Features",
     "FrechetDistance",
+    "ImageNet",
     "Inception",
     "Memorisation",
     "ModeCoverage",
+    "OpenNSFW",
     "PairwiseDistance",
     "PointCoverage",
     "PrecisionRecall",

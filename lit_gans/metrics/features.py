@@ -17,7 +17,7 @@ from lit_gans.images.shape import resize, to_float, to_shape, to_uint8
 from lit_gans.networks.base import in_parts
 
 SHIPPED = Path(__file__).parent / "weights" / "digits.safetensors"
-NAMES = ("digits", "inception", "dinov2")
+NAMES = ("digits", "imagenet", "nsfw", "inception", "dinov2")
 AT_ONCE = 100  # images that a network gets together: larger maps leave a CPU's cache
 
 
@@ -31,19 +31,38 @@ class Features(nn.Module, ABC):
     #: goes into the protocol: scores by different networks cannot be compared
     name: str
     num_features: int
+    #: the most samples, and real images, that `Quality` takes unless it is told: slow networks take fewer
+    most_samples: int = 10_000
+    most_real: int = 60_000
+    #: images that it gets together
+    at_once: int = AT_ONCE
+
+    @property
+    def distances(self) -> dict[str, int | None]:
+        """The names of the Frechet distances that these features give, and how many features each is of.
+
+        The first is of ``num_features`` (None: not known yet); the others are of what `wide` gives behind them.
+        """
+        return {"fid": self.num_features or None}
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
         """Features of a batch."""
 
+    def wide(self, images: Tensor) -> Tensor:
+        """All features that a pass gives, (N, sum of the `distances`): those of ``forward`` come first."""
+        return self(images)
 
-def features_of(network: Features, images: Tensor) -> Tensor:
+
+def features_of(network: Features, images: Tensor, wide: bool = False) -> Tensor:
     """The features (N, num_features), in float32, of images (N, C, H, W) in [-1, 1] or uint8.
 
-    Images are rounded to uint8 first, as a picture file would, so that a score of files is the same.
+    Images are rounded to uint8 first, as a picture file would, so that a score of files is the same. ``wide`` asks for
+    all that a pass gives, see `Features.wide`.
     """
     rounded = images if images.dtype == torch.uint8 else to_uint8(images)
-    return in_parts(lambda part: network(to_float(part)), rounded, like=rounded, size=AT_ONCE)
+    look = network.wide if wide else network
+    return in_parts(lambda part: look(to_float(part)), rounded, like=rounded, size=network.at_once)
 
 
 class Classifier(Features):
@@ -161,7 +180,7 @@ class Inception(Features):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1] to (N, 2048); the network resizes to 299x299 as the original does."""
-        return self.network(to_uint8(_coloured(images, self.name)))
+        return self.network(to_uint8(coloured(images, self.name)))
 
 
 class DINOv2(Features):
@@ -185,7 +204,7 @@ class DINOv2(Features):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1] to (N, 1024)."""
-        images = resize(_coloured(images, self.name), (224, 224))
+        images = resize(coloured(images, self.name), (224, 224))
         mean, spread = (images.new_tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
         return self.network((images.add(1).div(2) - mean) / spread)
 
@@ -234,7 +253,8 @@ class OwnFeatures(Features):
 def feature_network(given: "str | Features | nn.Module") -> Features:
     """Finds a feature network by its name or its file, or takes one of yours.
 
-    The names are ``digits`` (shipped), ``inception`` and ``dinov2``. A file is a classifier of your own (.safetensors),
+    The names are ``digits`` (shipped), ``imagenet`` and ``nsfw`` (from packages: extras of the same names),
+    ``inception`` and ``dinov2``. A file is a classifier of your own (.safetensors),
     or Inception's weights (.pth) for a machine that cannot fetch them. A network is a `Features`, or any module that
     maps images (N, C, H, W) in [-1, 1] to features (N, d), see `OwnFeatures`.
 
@@ -271,10 +291,14 @@ def _named(given: str) -> Features:
     with torch.random.fork_rng(devices=[]):  # building a network draws random numbers, which a run must not notice
         if given == "inception" or given.endswith(".pth"):
             return Inception(None if given == "inception" else given)
+        if given in ("imagenet", "nsfw"):
+            from lit_gans.metrics.photographs import ImageNet, OpenNSFW  # which are features themselves
+
+            return ImageNet() if given == "imagenet" else OpenNSFW()
         return DINOv2() if given == "dinov2" else load_classifier(given)
 
 
-def _coloured(images: Tensor, name: str) -> Tensor:
+def coloured(images: Tensor, name: str) -> Tensor:
     """The images with three channels; grey ones are repeated."""
     _refuse_channels(images, name)
     return images if images.shape[1] == 3 else images.repeat(1, 3, 1, 1)
