@@ -17,10 +17,11 @@ from lit_gans.callbacks.run_folder import run_of
 from lit_gans.callbacks.strangers import refuse_without_samples, seen
 from lit_gans.data.base import BaseData
 from lit_gans.data.order import repeated
-from lit_gans.errors import UsageError, at_least
+from lit_gans.errors import UsageError
+from lit_gans.metrics.base import Features
 from lit_gans.metrics.by_class import classes_in_turn, drop_unreliable_accuracy, refuse_unlabelled, tells_classes
 from lit_gans.metrics.coverage import measure_coverage, mode_coverage
-from lit_gans.metrics.features import Features, feature_network
+from lit_gans.metrics.features import feature_network
 from lit_gans.metrics.material import drawn, is_points, own_batches, real_batches, sentences, why_not_read
 from lit_gans.metrics.protocol import Protocol, Scores, describe_data
 from lit_gans.metrics.scoring import (
@@ -32,7 +33,7 @@ from lit_gans.metrics.scoring import (
     refuse_unknown,
     values_of,
 )
-from lit_gans.metrics.suited import AUTO, NONE, suited, why_none
+from lit_gans.metrics.suited import AUTO, NONE, WHY_NONE, suited
 from lit_gans.metrics.together import shared
 from lit_gans.runs import Run
 
@@ -101,7 +102,8 @@ class Quality(Callback):
         seed: int = 0,
         every: int | None = None,
     ) -> None:
-        at_least(2, count=count, real_count=real_count)
+        if min(2 if number is None else number for number in (count, real_count)) < 2:
+            raise UsageError(f"Quality compares at least 2 images, got count={count}, real_count={real_count}")
         if reference not in ("train", "val", "test"):
             raise UsageError(f"reference must be 'train', 'val' or 'test', got {reference!r}")
         if every is not None and every < 1:
@@ -173,8 +175,8 @@ class Quality(Callback):
         if stage not in ("fit", "validate", "test") or unused or pl_module.of_texts:
             return
         Scoring(self._chosen(pl_module, shape), self._features(shape), strict=False)
-        if self._lacks(shape) and self.features == AUTO and shape is not None:
-            self._say(f"scored by {', '.join(self._suited(shape))}, for {why_none(shape)}")
+        if self._lacks(shape) and self.features == AUTO:
+            self._say(f"scored by {', '.join(self._suited(shape))}, for {WHY_NONE}")
         if stage == "fit":
             self._refuse_gaps(trainer, self.names(trainer, pl_module))
 

@@ -2,11 +2,12 @@
 
 from lit_gans.metrics.agreement import confusion, matching_accuracy
 from lit_gans.metrics.attributes import AttributeReader
+from lit_gans.metrics.base import Features
 from lit_gans.metrics.checkerboard import Checkerboard
 from lit_gans.metrics.classification import ClassifierAccuracyScore, ConditionalAccuracy
 from lit_gans.metrics.coverage import PointCoverage, StackCoverage
 from lit_gans.metrics.diversity import PairwiseDistance
-from lit_gans.metrics.features import Classifier, DINOv2, Features, Inception, feature_network, load_classifier
+from lit_gans.metrics.features import Classifier, DINOv2, Inception, feature_network, load_classifier
 from lit_gans.metrics.frechet import FrechetDistance
 from lit_gans.metrics.manifold import DensityCoverage, PrecisionRecall
 from lit_gans.metrics.memorisation import Memorisation

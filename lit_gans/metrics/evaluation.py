@@ -10,13 +10,14 @@ from torch import nn
 from lit_gans.data.base import BaseData
 from lit_gans.errors import UsageError, class_name
 from lit_gans.metrics import by_class
+from lit_gans.metrics.base import Features
 from lit_gans.metrics.coverage import measure_coverage, mode_coverage
-from lit_gans.metrics.features import Classifier, Features, feature_network
+from lit_gans.metrics.features import Classifier, feature_network
 from lit_gans.metrics.material import drawn, is_points, real_batches, sentences, translated
 from lit_gans.metrics.protocol import Protocol, describe_data
 from lit_gans.metrics.scoring import OF_PIXELS, SCORES, Scoring
 from lit_gans.metrics.smoothness import path_length
-from lit_gans.metrics.suited import AUTO, refuse_none, suited, why_none
+from lit_gans.metrics.suited import AUTO, WHY_NONE, refuse_none, suited
 
 _OF_TRANSLATIONS = ("fid", "kid", "swd", "sharpness")
 _WITHOUT = {*OF_PIXELS, "modes", "cas"}  # these need no feature network
@@ -100,9 +101,9 @@ class Evaluation:
             UsageError: if the user has named a metric that needs one.
         """
         if not self.by_default or features != AUTO:
-            refuse_none(features, self.data.image_shape, needing[0])
+            refuse_none(features, needing[0])
         self.metrics = list(dict.fromkeys(["swd", *(metric for metric in self.metrics if metric in _WITHOUT)]))
-        print(f"note: scored by swd, for {why_none(self.data.image_shape)}", file=sys.stderr)
+        print(f"note: scored by swd, for {WHY_NONE}", file=sys.stderr)
 
     def gather(self) -> Scoring:
         """Adds the real images and those that the model makes to a new `Scoring`."""

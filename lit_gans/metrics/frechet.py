@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from lit_gans.errors import UsageError
-from lit_gans.metrics.features import Features
+from lit_gans.metrics.base import Features
 from lit_gans.metrics.looking import Look
 from lit_gans.metrics.suited import AUTO
 

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from lit_gans.errors import UsageError
 from lit_gans.images.ranges import refuse_other_range
-from lit_gans.metrics.features import Features, feature_network, features_of
+from lit_gans.metrics.base import Features, features_of
+from lit_gans.metrics.features import feature_network
 from lit_gans.metrics.suited import refuse_none, suited
 
 
@@ -43,7 +44,7 @@ class Look:
         if self.network is None:
             chosen = suited(self.given, samples.shape[1:])
             if chosen is None:
-                refuse_none(self.given, samples.shape[1:], name)
+                refuse_none(self.given, name)
             self.network = feature_network(chosen)
         return features_of(self.network.to(samples.device), samples)
 

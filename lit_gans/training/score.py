@@ -12,8 +12,8 @@ from lit_gans.callbacks.strangers import Stranger, refuse_without_samples, seen
 from lit_gans.checkpoints import load
 from lit_gans.data import BaseData, ImageFolder
 from lit_gans.errors import UsageError, at_least
+from lit_gans.metrics.base import Features
 from lit_gans.metrics.evaluation import Evaluation
-from lit_gans.metrics.features import Features
 from lit_gans.metrics.suited import AUTO
 from lit_gans.runs import Run
 
