@@ -33,8 +33,9 @@ def without(monkeypatch):
 
 
 def coloured_run(folder, quality, best):
-    model, data = small(DCGAN, image_shape=COLOURED), glyphs(channels=3, count=160)
-    return logged_by(folder, quality, model, data, callbacks=[quality, best], enable_checkpointing=True)
+    model, data = small(DCGAN, image_shape=COLOURED), glyphs(channels=3, count=80, batch_size=40)
+    kept = {"callbacks": [quality, best], "enable_checkpointing": True}
+    return logged_by(folder, quality, model, data, max_epochs=1, max_steps=-1, **kept)
 
 
 def test_grey_images_have_digits_and_coloured_ones_imagenet(monkeypatch):
