@@ -2,8 +2,8 @@
 
     python examples/benchmarks/ladder.py --data shared/data --output examples/benchmarks/ladder.json
 
-The training images of a set are cut into two halves of --count images at random. One half is compared with the other,
-and with copies of the other with noise, blur, JPEG, grey patches or fewer classes: every distance must rise with every
+Of the training images of a set --count are drawn at random, and as many others. The first are compared with the others,
+and with copies of these with noise, blur, JPEG, grey patches or fewer classes: every distance must rise with every
 step. The numbers are 100 FD / tr(S) with S the covariance of the first half's features, so that networks compare.
 They are of few images, and larger than those of many. Each set and network is written to the file when it is done, and
 is not measured again.
@@ -36,12 +36,12 @@ SETS = {
 
 
 def halves(name, root, count):
-    """Two times ``count`` images (uint8), and the classes of the second half; None where there are none."""
+    """``count`` images (uint8), up to four times as many others, and their classes; None where there are none."""
     make, kind = SETS[name]
     data = make(root)
     samples = samples_of(data, "train")
     images, label = samples.values(kind), samples.values("label")
-    rows = shuffled(samples.size(kind))[: 2 * count]
+    rows = shuffled(samples.size(kind))[: 5 * count]
     second = rows[count:]
     return (
         images.index_select(0, rows[:count]),
@@ -50,8 +50,9 @@ def halves(name, root, count):
     )
 
 
-def spoilt(image, label):
-    """The kind, the step and the images of every rung; each kind begins with the images as they are."""
+def spoilt(others, label, count):
+    """The kind, the step and the ``count`` images of every rung; only those of fewer classes need more others."""
+    image = others[:count]
     generator = torch.Generator().manual_seed(1)
     noise = torch.randn(image.shape, generator=generator)
     side = image.shape[-1]
@@ -67,7 +68,7 @@ def spoilt(image, label):
         yield "patches", patches, patched(image, places[:patches])
     if label is not None:
         for dropped in (1, 3, 5):
-            yield "classes dropped", dropped, image[label >= dropped]
+            yield "classes dropped", dropped, others[label >= dropped][:count]
 
 
 def jpeg(image, quality):
@@ -85,22 +86,22 @@ def patched(image, places):
     return spoilt
 
 
-def climb(network, first, second, label):
+def climb(network, first, others, label):
     """The distances of every rung, and the processor's seconds that 1,000 images take."""
     distances = FrechetDistances(network.distances, strict=False, reset_real_features=False)
     distances.update(features_of(network, first, wide=True), real=True)
-    rungs, traces, seconds, count = [], {}, 0.0, 0
-    for kind, step, images in spoilt(second, label):
+    rungs, traces, seconds, looked = [], {}, 0.0, 0
+    for kind, step, images in spoilt(others, label, len(first)):
         began = time.process_time()
         features = features_of(network, images, wide=True)
-        seconds, count = seconds + time.process_time() - began, count + len(images)
+        seconds, looked = seconds + time.process_time() - began, looked + len(images)
         distances.reset()
         distances.update(features, real=False)
         values = distances.compute()
         traces = traces or {name: float(metric.moments()[0][1].trace()) for name, metric in distances.metrics.items()}
         found = {name: round(100 * float(values[name]) / traces[name], 2) for name in traces}
         rungs.append({"kind": kind, "step": step, "images": len(images), **found})
-    return {"rungs": rungs, "traces": traces, "seconds": round(1000 * seconds / count, 1)}
+    return {"rungs": rungs, "traces": traces, "seconds": round(1000 * seconds / looked, 1)}
 
 
 def refuse_unlike(rungs):
