@@ -37,7 +37,7 @@ from lit_gans.metrics.suited import AUTO, NONE, WHY_NONE, suited
 from lit_gans.metrics.together import shared
 from lit_gans.runs import Run
 
-_FEWEST, _TIMES = 1_000, 10  # samples to draw, and how many times the real images if these are few
+_TIMES = 10  # as many samples as real images if these are few, but a tenth of the usual number at least
 _SOME = 64  # samples by which the time is guessed
 
 
@@ -78,8 +78,8 @@ class Quality(Callback):
             'lit-gans features' wrote, a network, see `feature_network`, or ``none``: scores of pixels alone; by default
             those that suit the images, see `suited`.
         count: samples to draw, by default 10,000 (2,500 by ``imagenet``, 1,500 by ``nsfw``), or ten times as many as
-            there are real images if these are few (but 1,000 at least); fewer if the trainer limits the validation
-            batches.
+            there are real images if these are few (but a tenth of that number at least); fewer if the trainer limits
+            the validation batches.
         reference: the split that the real images are from; in a test it is always ``test``. With loaders of one's own,
             ``train`` are the images of the training loader, if they can be read twice, else those of validation.
         real_count: most real images to compare with, by default 60,000 (5,000 by ``imagenet``, 1,500 by ``nsfw``).
@@ -231,7 +231,8 @@ class Quality(Callback):
         """The number of samples to draw."""
         if self.count is not None:
             return self.count
-        return min(self._most("most_samples"), max(_FEWEST, _TIMES * scoring.counts[True]))
+        most = self._most("most_samples")
+        return min(most, max(most // 10, _TIMES * scoring.counts[True]))
 
     def _most(self, kind: str) -> int:
         """The most images of a kind that are taken if nobody says how many; without a network as with the fastest."""
@@ -481,6 +482,7 @@ class Quality(Callback):
                     f"{stage}/{name} compares {fewest} images by {size} features, so it is far too large; it still "
                     "tells better from worse within this run, and kid needs fewer images"
                 )
+                return  # what is too many for the first is too many for the others
 
     def _say(self, message: str) -> None:
         """Warns, once in a run."""
