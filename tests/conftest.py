@@ -227,8 +227,8 @@ def fails(*arguments, code=1):
 
 
 def few(**arguments):
-    """Scores of few samples, at every validation."""
-    return Quality(**{"count": 60, "real_count": 90, "every": 1, **arguments})
+    """Scores of few samples, at every validation, by the features that take no time."""
+    return Quality(**{"count": 60, "real_count": 90, "every": 1, "features": "digits", **arguments})
 
 
 def logged_by(folder, quality, model=None, data=None, **arguments):

@@ -64,7 +64,10 @@ def test_there_are_sweeps_of_four_kinds():
 def test_a_sweep_says_how_it_is_started_and_looks_at_a_score_of_every_epoch(path):
     assert path.read_text().startswith(f"# wandb sweep examples/sweeps/{path.name} ")
     sweep = yaml.safe_load(path.read_text())
-    assert sweep["metric"] == {"name": "val/fid", "goal": "minimize"} and sweep["program"] == "lit-gans"
+    coloured = path.stem == "translation"
+    metric = {"name": "val/fd_imagenet" if coloured else "val/fid", "goal": "minimize"}
+    assert sweep["metric"] == metric and sweep["program"] == "lit-gans"
+    assert ("imagenet" in sweep["command"]) == coloured
     assert sweep["early_terminate"]["type"] == "hyperband" and sweep["method"] in ("bayes", "grid", "random")
     command = sweep["command"]  # without it the scores take a tenth of the time, and runs would be looked at unlike
     assert command[command.index("--quality.every") + 1] == 1

@@ -189,7 +189,7 @@ def validate(names, devices):
             (found[name],) = trainer(".", devices=int(devices)).validate(model, datamodule=data, verbose=False)
             continue
         draws = model.draws
-        quality = Quality([*scores, "is"] if draws else scores, count=1010, real_count=1020)
+        quality = Quality([*scores, "is"] if draws else scores, features="digits", count=1010, real_count=1020)
         callbacks = [quality, CollapseMonitor(), *([Reconstruction(images=7, steps=2)] if draws else [])]
         run = trainer(".", devices=int(devices), callbacks=callbacks)
         if draws:

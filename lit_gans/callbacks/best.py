@@ -20,7 +20,6 @@ AUTO = "auto"  # a monitor: the first score of which less is better
 BEST = "best"  # the file's name
 #: the arguments of every run's own `Best`, from the command line and from Python
 DEFAULTS: dict[str, Any] = {"monitor": AUTO, "mode": "min", "filename": BEST, "enable_version_counter": False}
-_USUAL = (3, 64, 64)  # the image shape, if neither the data nor the model gives one
 _SCORES = {f"val/{value}" for values in VALUES.values() for value in values} | {f"val/{v}" for v in OF_COVERAGE}
 _OTHERS = {"val/diversity", "val/discriminator_auroc", "val/reconstruction"}  # of this library's other callbacks
 
@@ -78,9 +77,7 @@ class Best(ModelCheckpoint):
         elif quality is None:
             raise UsageError('Best(monitor="auto") needs scores to choose from: add Quality(), or name what to monitor')
         else:
-            # a user's own data module may not give its images' shape, and a model with given networks may not either
-            shape = getattr(data, "image_shape", None) or getattr(model, "image_shape", None) or _USUAL
-            self.monitor = quality.monitor(shape)
+            self.monitor = quality.monitor(quality.shape(data, model))
 
     def on_sanity_check_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Refuses a name that no validation logs; by now the model has logged all that it logs in one."""

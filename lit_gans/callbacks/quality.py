@@ -18,29 +18,36 @@ from lit_gans.callbacks.strangers import refuse_without_samples, seen
 from lit_gans.data.base import BaseData
 from lit_gans.data.order import repeated
 from lit_gans.errors import UsageError
+from lit_gans.metrics.base import Features
 from lit_gans.metrics.by_class import classes_in_turn, drop_unreliable_accuracy, refuse_unlabelled, tells_classes
 from lit_gans.metrics.coverage import measure_coverage, mode_coverage
-from lit_gans.metrics.features import Features, feature_network
+from lit_gans.metrics.features import feature_network
 from lit_gans.metrics.material import drawn, is_points, own_batches, real_batches, sentences, why_not_read
 from lit_gans.metrics.protocol import Protocol, Scores, describe_data
 from lit_gans.metrics.scoring import (
     LOWER_IS_BETTER,
     OF_COVERAGE,
     OF_PIXELS,
-    VALUES,
     Part,
     Scoring,
     refuse_unknown,
+    values_of,
 )
+from lit_gans.metrics.suited import AUTO, NONE, WHY_NONE, suited
 from lit_gans.metrics.together import shared
 from lit_gans.runs import Run
 
-_MOST, _FEWEST, _TIMES = 10_000, 1_000, 10  # samples to draw, and how many times the real images if these are few
+_TIMES = 10  # as many samples as real images if these are few, but a tenth of the usual number at least
 _SOME = 64  # samples by which the time is guessed
 
 
 class Quality(Callback):
     """Scores samples after validations, as ``val/fid`` and so on, and after a test, as ``test/fid`` and so on.
+
+    Grey images are compared by ``digits``, a small classifier of MNIST, coloured ones by ``imagenet``, if its weights
+    are installed (the extra of that name): ``val/fd_imagenet`` is the Frechet distance of its 112 features of texture,
+    ``val/fd_imagenet_head`` that of its 1,280 of what is shown. Without these weights coloured images are scored by
+    ``val/swd``, and the run says what to install.
 
     Real features are computed once. The samples are those of the averaged generator from the same noise each time. Each
     scoring adds a line to ``<run>/scores.jsonl``: the values and the protocol that they were measured by. Several
@@ -67,13 +74,15 @@ class Quality(Callback):
     Args:
         scores: some of ``fid``, ``kid``, ``is``, ``precision_recall``, ``density_coverage``, ``memorisation`` (of
             samples, beside training images), ``swd``, ``sharpness``, ``checkerboard`` and ``accuracy``.
-        features: ``digits`` (shipped: a small classifier of MNIST), ``inception``, ``dinov2``, a file that
-            'lit-gans features' wrote, or a network, see `feature_network`.
-        count: samples to draw, by default 10,000, or ten times as many as there are real images if these are few (but
-            1,000 at least); fewer if the trainer limits the validation batches.
+        features: ``digits`` (shipped), ``imagenet``, ``nsfw`` (extras), ``inception``, ``dinov2``, a file that
+            'lit-gans features' wrote, a network, see `feature_network`, or ``none``: scores of pixels alone; by default
+            those that suit the images, see `suited`.
+        count: samples to draw, by default 10,000 (2,500 by ``imagenet``, 1,500 by ``nsfw``), or ten times as many as
+            there are real images if these are few (but a tenth of that number at least); fewer if the trainer limits
+            the validation batches.
         reference: the split that the real images are from; in a test it is always ``test``. With loaders of one's own,
             ``train`` are the images of the training loader, if they can be read twice, else those of validation.
-        real_count: most real images to compare with.
+        real_count: most real images to compare with, by default 60,000 (5,000 by ``imagenet``, 1,500 by ``nsfw``).
         seed: of the samples' noise.
         every: score one of every so many validations, of which there is one an epoch unless the trainer says otherwise;
             by default the time that the first scoring takes decides.
@@ -86,14 +95,14 @@ class Quality(Callback):
     def __init__(
         self,
         scores: Sequence[str] = ("fid", "density_coverage", "precision_recall", "memorisation"),
-        features: str | Features | nn.Module = "digits",
+        features: str | Features | nn.Module = AUTO,
         count: int | None = None,
         reference: str = "train",
-        real_count: int = 60_000,
+        real_count: int | None = None,
         seed: int = 0,
         every: int | None = None,
     ) -> None:
-        if (count is not None and count < 2) or real_count < 2:
+        if min(2 if number is None else number for number in (count, real_count)) < 2:
             raise UsageError(f"Quality compares at least 2 images, got count={count}, real_count={real_count}")
         if reference not in ("train", "val", "test"):
             raise UsageError(f"reference must be 'train', 'val' or 'test', got {reference!r}")
@@ -114,19 +123,20 @@ class Quality(Callback):
         #: whether scores are written to the run's folder
         self.records = True
         self._network: Features | None = None
+        self._drawn: tuple[int, ...] | None = None  # the shape of a sample, where nothing else says it
         # of the translations of this validation, real and fake
         self._parts: dict[bool, list[Part]] = {True: [], False: []}
         self._failed = ""
         self._said: set[str] = set()
 
-    def monitor(self, image_shape: Sequence[int]) -> str:
+    def monitor(self, image_shape: Sequence[int] | None) -> str:
         """The score by which the best checkpoint is chosen: the first of which less is better.
 
         Raises:
             UsageError: if there is none.
         """
-        scores = ("swd",) if is_points(image_shape) else self.scores
-        chosen = next((name for name in scores if name in LOWER_IS_BETTER), None)
+        scores = self._suited(image_shape)
+        chosen = next((name for name in self._values(scores, image_shape) if name in LOWER_IS_BETTER), None)
         if chosen is None:
             named = f"more is better of {', '.join(map(repr, scores))}" if scores else "it is empty"
             raise UsageError(
@@ -145,9 +155,9 @@ class Quality(Callback):
         pl_module = seen(pl_module)
         if pl_module.of_texts:
             return []
-        scores = self._chosen(pl_module, _shape(trainer, pl_module), self.reference)
+        shape = self.shape(trainer.datamodule, pl_module)  # type: ignore[attr-defined]
         known = pl_module.draws and mode_coverage(trainer.datamodule) is not None  # type: ignore[attr-defined]
-        values = [value for name in scores for value in VALUES[name]]
+        values = self._values(self._chosen(pl_module, shape, self.reference), shape)
         return [f"val/{name}" for name in (*values, *(OF_COVERAGE if known else ()))]
 
     # ---------------------------------------------------------------- a run
@@ -160,12 +170,14 @@ class Quality(Callback):
         refuse_without_samples(pl_module, type(self).__name__)
         self.run = run_of(trainer) if self.records else Run(Path())
         pl_module = seen(pl_module)
-        shape = _shape(trainer, pl_module)
+        shape = self.shape(trainer.datamodule, pl_module)  # type: ignore[attr-defined]
         unused = trainer.limit_test_batches == 0 if stage == "test" else trainer.limit_val_batches == 0
         if stage not in ("fit", "validate", "test") or unused or pl_module.of_texts:
             return
         split = "test" if stage == "test" else self.reference
         Scoring(self._chosen(pl_module, shape, split), self._features(shape), strict=False)
+        if self._lacks(shape) and self.features == AUTO:
+            self._say(f"scored by {', '.join(self._suited(shape))}, for {WHY_NONE}")
         if stage == "fit":
             self._refuse_gaps(trainer, self.names(trainer, pl_module))
 
@@ -209,7 +221,7 @@ class Quality(Callback):
         """The seconds that it takes to draw the samples, from the time that a few take."""
         if not model.draws:
             return 0.0
-        began, count = monotonic(), self.count or _MOST
+        began, count = monotonic(), self.count or self._most("most_samples")
         try:
             model.sample(some := min(count, _SOME), seed=0)
         except UsageError:
@@ -220,7 +232,12 @@ class Quality(Callback):
         """The number of samples to draw."""
         if self.count is not None:
             return self.count
-        return min(_MOST, max(_FEWEST, _TIMES * scoring.counts[True]))
+        most = self._most("most_samples")
+        return min(most, max(most // 10, _TIMES * scoring.counts[True]))
+
+    def _most(self, kind: str) -> int:
+        """The most images of a kind that are taken if nobody says how many; without a network as with the fastest."""
+        return int(getattr(self._network or Features, kind))
 
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forgets what an interrupted test has left."""
@@ -355,20 +372,19 @@ class Quality(Callback):
     def _images(self, trainer: Trainer, split: str) -> Iterator[tuple[Tensor, Tensor | None]]:
         """This device's share of the real images in [-1, 1], with their classes if they have any."""
         data = trainer.datamodule  # type: ignore[attr-defined]
+        count = self.real_count or self._most("most_real")
         if isinstance(data, BaseData):
-            for batch in real_batches(data, split, self.real_count, trainer.global_rank, trainer.world_size):
+            for batch in real_batches(data, split, count, trainer.global_rank, trainer.world_size):
                 yield batch["image"], batch.get("label")
             return
-        for batch in self._own_batches(trainer, split):
+        for batch in self._own_batches(trainer, split, count):
             yield batch["image"], batch.get("label")
 
-    def _own_batches(self, trainer: Trainer, split: str) -> Iterator[dict[str, Any]]:
+    def _own_batches(self, trainer: Trainer, split: str, count: int) -> Iterator[dict[str, Any]]:
         """This device's share of the batches of a user's own loader."""
         model, hooks = seen(trainer.lightning_module), trainer.datamodule or trainer.lightning_module  # type: ignore[attr-defined]
         if split == "train":
-            for batch in own_batches(
-                trainer.train_dataloader, self.real_count, trainer.global_rank, trainer.world_size
-            ):
+            for batch in own_batches(trainer.train_dataloader, count, trainer.global_rank, trainer.world_size):
                 yield model.receive(hooks.on_after_batch_transfer(batch, 0))
             return
         loaders = trainer.test_dataloaders if trainer.testing else trainer.val_dataloaders
@@ -398,27 +414,58 @@ class Quality(Callback):
     def _scoring(self, trainer: Trainer, model: Any, split: str) -> Scoring:
         """The scores against a split; made at the first measurement."""
         if split not in self.scorings:
-            shape = _shape(trainer, model)
+            shape = self.shape(trainer.datamodule, model)  # type: ignore[attr-defined]
             self.scorings[split] = Scoring(self._chosen(model, shape, split), self._features(shape), strict=False)
         return self.scorings[split].to(model.device)
 
     def _chosen(self, model: Any, shape: Sequence[int] | None, split: str) -> tuple[str, ...]:
         """The scores that suit the data, the model and the split that the real images are from."""
+        scores, network = self._suited(shape), self._features(shape)
+        refuse_unlabelled(scores, model, network)
+        by_class = ("accuracy",) if tells_classes(network, model) else ()
+        seen_by_it = model.draws and split == "train"  # only images that a model has seen can it remember
+        return tuple(dict.fromkeys((*(name for name in scores if name != "memorisation" or seen_by_it), *by_class)))
+
+    def _suited(self, shape: Sequence[int] | None) -> tuple[str, ...]:
+        """The scores that suit the data: without features those that need none, and the first is ``swd``."""
         if shape is not None and is_points(shape):
             return ("swd",)
-        network = self._features(shape)
-        refuse_unlabelled(self.scores, model, network)
-        by_class = ("accuracy",) if tells_classes(network, model) else ()
-        drawn_from = model.draws and split == "train"  # only images that a model has seen can it remember
-        scores = [name for name in self.scores if name != "memorisation" or drawn_from]
-        return tuple(dict.fromkeys((*scores, *by_class)))
+        if self._lacks(shape):
+            return tuple(dict.fromkeys(("swd", *(name for name in self.scores if name in OF_PIXELS))))
+        return self.scores
+
+    def _lacks(self, shape: Sequence[int] | None) -> bool:
+        """Whether a score needs features, and there are none for such images."""
+        if set(self.scores) <= set(OF_PIXELS) or (shape is not None and is_points(shape)):
+            return False
+        return suited(self.features, shape) is None
+
+    def _values(self, scores: Sequence[str], shape: Sequence[int] | None) -> list[str]:
+        """The names of the values that scores log."""
+        return [value for name in scores for value in values_of(name, self._features(shape))]
+
+    def shape(self, data: Any, model: Any) -> tuple[int, ...] | None:
+        """(channels, height, width) of the images before there are any: as the data or the model says, or draws one."""
+        model = seen(model)
+        said = getattr(data, "image_shape", None) or model.image_shape or self._drawn
+        if said is None and model.draws and not model.of_texts:
+            try:
+                said = self._drawn = tuple(model.sample(1, seed=0).shape[1:])
+            except Exception:  # whatever a module that is not on its device yet raises: the scoring says it again
+                return None
+        return None if said is None else tuple(said)
+
+    def settle(self, data: Any, model: Any) -> str:
+        """The features by their word or file: what ``auto`` has become, so that a resumed run has the same ones."""
+        chosen = suited(self.features, self.shape(data, model)) or NONE
+        return chosen if isinstance(chosen, str) else AUTO
 
     def _features(self, shape: Sequence[int] | None) -> Features | None:
         """The feature network; None if no score needs one."""
-        if set(self.scores) <= set(OF_PIXELS) or (shape is not None and is_points(shape)):
+        if set(self.scores) <= set(OF_PIXELS) or (shape is not None and is_points(shape)) or self._lacks(shape):
             return None
         if self._network is None:
-            self._network = feature_network(self.features)
+            self._network = feature_network(suited(self.features, shape))
         return self._network
 
     # ---------------------------------------------------------------- messages and records
@@ -429,11 +476,15 @@ class Quality(Callback):
             self._say(f"{stage}/{name} is not measured: {reason}")
         fewest = min(scoring.counts.values())
         features = scoring.features
-        if features is not None and "fid" in scoring.metrics and fewest <= features.num_features:
-            self._say(
-                f"{stage}/fid compares {fewest} images by {features.num_features} features, so it is far too large; it "
-                "still tells better from worse within this run, and kid needs fewer images"
-            )
+        if features is None or "fid" not in scoring.metrics:
+            return
+        for name, known in features.distances.items():
+            if fewest <= (size := known or features.num_features):
+                self._say(
+                    f"{stage}/{name} compares {fewest} images by {size} features, so it is far too large; it still "
+                    "tells better from worse within this run, and kid needs fewer images"
+                )
+                return  # what is too many for the first is too many for the others
 
     def _say(self, message: str) -> None:
         """Warns, once in a run."""
@@ -469,12 +520,6 @@ class Quality(Callback):
 
 def _nobody(what: str, done: float, whole: float) -> None:
     """Watches nothing."""
-
-
-def _shape(trainer: Trainer, model: Any) -> tuple[int, ...] | None:
-    """(channels, height, width) of the images, as far as it is known before there are any."""
-    shape = getattr(trainer.datamodule, "image_shape", None) or model.image_shape  # type: ignore[attr-defined]
-    return None if shape is None else tuple(shape)
 
 
 def _limit(trainer: Trainer, stage: str) -> int:

@@ -95,7 +95,7 @@ def _of_data(checkpoint: Path, trust: Sequence[str]) -> list[str]:
 
 def _of_scores(run: Run) -> Iterator[str]:
     """The papers of a run's scores, those of its training and those of ``lit-gans evaluate``."""
-    from lit_gans.metrics import DINOv2, Inception
+    from lit_gans.metrics import DINOv2, ImageNet, Inception
     from lit_gans.models.references import named
 
     measures = papers_of_scores()
@@ -103,7 +103,7 @@ def _of_scores(run: Run) -> Iterator[str]:
         protocol = record.get("protocol") or {}
         for name in record.get("values") or {}:
             yield from measures.get(name.removesuffix("_real"), [])
-        for network in (Inception, DINOv2):
+        for network in (Inception, DINOv2, ImageNet):
             if protocol.get("features") == network.name:
                 yield from named(network)
 
@@ -111,6 +111,7 @@ def _of_scores(run: Run) -> Iterator[str]:
 def papers_of_scores() -> dict[str, list[str]]:
     """The papers of every score that has one, by the name of the score in logs and files."""
     from lit_gans import metrics
+    from lit_gans.metrics.scoring import OF_PHOTOGRAPHS
     from lit_gans.metrics.smoothness import path_length
     from lit_gans.models.references import named
 
@@ -118,6 +119,7 @@ def papers_of_scores() -> dict[str, list[str]]:
     return {
         "fid": named(metrics.FrechetDistance),
         "fid_normalised": named(metrics.FrechetDistance),
+        **dict.fromkeys(OF_PHOTOGRAPHS, named(metrics.FrechetDistance)),
         "kid": _KID,
         "is": _INCEPTION_SCORE,
         **dict.fromkeys(("precision", "recall"), named(metrics.PrecisionRecall)),

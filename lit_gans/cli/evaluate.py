@@ -24,7 +24,7 @@ def evaluate(
     data: Data = None,
     root: Root = None,
     metrics: Annotated[list[str], Option(shown="A,B")] = _METRICS,
-    features: str = "digits",
+    features: str = "auto",
     reference: Literal["train", "val", "test"] = "train",
     count: int = 10_000,
     real_count: int = 60_000,
@@ -46,7 +46,8 @@ def evaluate(
         metrics: some of fid, kid, is, precision_recall, density_coverage, memorisation, swd, sharpness, checkerboard,
             ppl, modes if those of the data are known, and for models that draw by class accuracy, class_coverage and
             cas (a classifier learns from samples, which takes minutes). By default what suits the model and the data.
-        features: digits (shipped), inception, dinov2, or a file that 'lit-gans features' wrote.
+        features: digits (shipped), imagenet or nsfw (extras), inception, dinov2, or a file that 'lit-gans features'
+            wrote; auto is digits for grey images and imagenet for coloured ones.
         reference: the split that the real images are from: train, val or test.
         count: how many images to draw; for modes always 2,500 points or 26,000 stacked digits.
         real_count: most real images to compare with.

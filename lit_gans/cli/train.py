@@ -32,6 +32,7 @@ from lit_gans.callbacks.loggers import tell_options
 from lit_gans.callbacks.precision import BY_TRIAL
 from lit_gans.callbacks.run_folder import remove_unused, run_of
 from lit_gans.callbacks.stopping import StoppingCheck
+from lit_gans.callbacks.strangers import seen
 from lit_gans.checkpoints.changes import LINKED
 from lit_gans.checkpoints.loading import named_class, was_restoring
 from lit_gans.checkpoints.place import RUN, find
@@ -50,6 +51,7 @@ from lit_gans.core.checks import refuse_processes, refuse_strategy
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.devices import take_tasks
 from lit_gans.errors import UsageError, at_least, own_line, reason
+from lit_gans.metrics.suited import AUTO as SUITED
 from lit_gans.runs import Run
 from lit_gans.training.defaults import EPOCHS, ROOT, NoProfiler, as_list, endless, fastest_precision, safe_plugins
 
@@ -61,13 +63,17 @@ class SaveConfig(SaveConfigCallback):
         """Writes it, unless the run has no folder of its own, and gives it to the loggers.
 
         The checkpoint that a run was resumed from is left out: from the beginning, the run ends at the same weights. A
-        backbone that the user did not name is written out, too, and the precision that ``auto`` has become.
+        backbone that the user did not name is written out, too, and what ``auto`` has become: a precision, and features
+        that a machine has where it goes on.
         """
         self.config = self.config.clone()
         if "ckpt_path" in self.config:
             self.config["ckpt_path"] = None
         if self.config.get("model.init_args.backbone", "no such option") is None:
             self.config["model.init_args.backbone"] = spelled_out(pl_module.hparams.get("backbone"))
+        quality = next((each for each in trainer.callbacks if isinstance(each, Quality)), None)  # type: ignore[attr-defined]
+        if quality is not None and self.config.get("quality.features") == SUITED and not seen(pl_module).of_texts:
+            self.config["quality.features"] = quality.settle(trainer.datamodule, pl_module)  # type: ignore[attr-defined]
         if self.config.get("trainer.precision") == BY_TRIAL:
             self.config["trainer.precision"] = trainer.precision
         if not trainer.loggers or trainer.fast_dev_run or stage != "fit":  # type: ignore[attr-defined]

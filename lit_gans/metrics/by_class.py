@@ -9,8 +9,9 @@ from torch import Tensor
 from lit_gans.data.base import BaseData
 from lit_gans.errors import UsageError, class_name
 from lit_gans.images.shape import to_uint8
+from lit_gans.metrics.base import Features, features_of
 from lit_gans.metrics.classification import ClassifierAccuracyScore
-from lit_gans.metrics.features import Classifier, Features, features_of
+from lit_gans.metrics.features import Classifier
 from lit_gans.metrics.manifold import DensityCoverage
 from lit_gans.metrics.material import drawn, rows_of, samples_of, shuffled
 

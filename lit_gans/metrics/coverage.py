@@ -7,7 +7,8 @@ from torch import Tensor
 
 from lit_gans.data.gaussians import Gaussians
 from lit_gans.data.stacked_mnist import StackedMNIST
-from lit_gans.metrics.features import AT_ONCE, Classifier, load_classifier
+from lit_gans.metrics.base import AT_ONCE
+from lit_gans.metrics.features import Classifier, load_classifier
 from lit_gans.metrics.material import drawn
 from lit_gans.metrics.modes import ModeCoverage, nearest_mode, stacked_mode
 from lit_gans.networks.base import in_parts

@@ -10,14 +10,17 @@ from torch import nn
 from lit_gans.data.base import BaseData
 from lit_gans.errors import UsageError, class_name
 from lit_gans.metrics import by_class
+from lit_gans.metrics.base import Features
 from lit_gans.metrics.coverage import measure_coverage, mode_coverage
-from lit_gans.metrics.features import Features, feature_network
+from lit_gans.metrics.features import Classifier, feature_network
 from lit_gans.metrics.material import drawn, is_points, real_batches, sentences, translated
 from lit_gans.metrics.protocol import Protocol, describe_data
 from lit_gans.metrics.scoring import OF_PIXELS, SCORES, Scoring
 from lit_gans.metrics.smoothness import path_length
+from lit_gans.metrics.suited import AUTO, WHY_NONE, refuse_none, suited
 
 _OF_TRANSLATIONS = ("fid", "kid", "swd", "sharpness")
+_WITHOUT = {*OF_PIXELS, "modes", "cas"}  # these need no feature network
 _BESIDE = ("class_coverage", "cas", "ppl", "modes")  # measured outside `Scoring`
 _PAIRS = 2_000  # most pairs of latent vectors that a path length is a mean over
 
@@ -60,11 +63,17 @@ class Evaluation:
         """
         self.by_default, name = by_default, class_name(self.model)
         translates = bool(self.model.domains)
+        chosen = suited(features, self.data.image_shape)
         self.metrics = [*_OF_TRANSLATIONS] if by_default and translates else self._suited(list(metrics))
+        needing = [metric for metric in self.metrics if metric not in _WITHOUT]
+        if chosen is None and needing:
+            self._do_without(features, needing)
         alone = [metric for metric in self.metrics if metric not in SCORES or metric == "accuracy"]
         if translates and alone:
             raise UsageError(f"{alone[0]} measures what is drawn from noise, but {name} translates images")
-        self.network = None if set(self.metrics) <= {*OF_PIXELS, "modes", "cas"} else feature_network(features)
+        self.network = None if chosen is None or set(self.metrics) <= _WITHOUT else feature_network(chosen)
+        if by_default and not isinstance(self.network, Classifier):
+            self.metrics = [metric for metric in self.metrics if metric != "is"]
         by_class.refuse_unlabelled(self.metrics, self.model, self.network)
         if by_default and by_class.tells_classes(self.network, self.model):
             self.metrics.append("accuracy")
@@ -91,6 +100,17 @@ class Evaluation:
         if "modes" in metrics and not countable:
             raise UsageError(f"the modes of {type(self.data).__name__} are not known; leave modes out of metrics")
         return metrics
+
+    def _do_without(self, features: str | Features | nn.Module, needing: list[str]) -> None:
+        """Measures what needs no network, and says so, where nobody has asked for more.
+
+        Raises:
+            UsageError: if the user has named a metric that needs one.
+        """
+        if not self.by_default or features != AUTO:
+            refuse_none(features, needing[0])
+        self.metrics = list(dict.fromkeys(["swd", *(metric for metric in self.metrics if metric in _WITHOUT)]))
+        print(f"note: scored by swd, for {WHY_NONE}", file=sys.stderr)
 
     def gather(self) -> Scoring:
         """Adds the real images and those that the model makes to a new `Scoring`."""
@@ -145,6 +165,8 @@ class Evaluation:
         """All values by name."""
         model, seed = self.model, self.seed
         values = {name: float(value) for name, value in scoring.compute().items()}
+        for name, reason in scoring.missing.items():
+            print(f"note: {name} is left out: {reason}", file=sys.stderr)
         values = by_class.drop_unreliable_accuracy(values) if self.by_default else values
         if "class_coverage" in self.metrics and self.network is not None:
             values |= by_class.class_coverage(model, self.data, self.split, self.network, seed)

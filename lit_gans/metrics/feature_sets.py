@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from lit_gans.errors import UsageError
-from lit_gans.metrics.features import Features
+from lit_gans.metrics.base import Features
 from lit_gans.metrics.looking import Look
+from lit_gans.metrics.suited import AUTO
 
 
 class FeatureSets(Metric):
@@ -22,7 +23,8 @@ class FeatureSets(Metric):
         names: of the sets.
         real: the names of the sets that do not come from a generator.
         reset_real: whether `reset` also forgets the sets in ``real``; False keeps them from one evaluation to the next.
-        features: the network that images go through, see `feature_network`.
+        features: the network that images go through, see `feature_network`; by default the one that suits them, see
+            `suited`.
         kwargs: arguments of `Metric`.
     """
 
@@ -35,7 +37,7 @@ class FeatureSets(Metric):
         names: tuple[str, ...],
         real: tuple[str, ...],
         reset_real: bool = True,
-        features: str | Features | nn.Module = "digits",
+        features: str | Features | nn.Module = AUTO,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

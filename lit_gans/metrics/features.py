@@ -1,7 +1,6 @@
 """Feature networks, by which scores compare images."""
 
 import json
-from abc import ABC, abstractmethod
 from pathlib import Path
 
 import torch
@@ -13,37 +12,12 @@ from torchmetrics.image.fid import NoTrainInceptionV3
 
 from lit_gans.errors import UsageError, nearest, reason
 from lit_gans.files import replacing
-from lit_gans.images.shape import resize, to_float, to_shape, to_uint8
-from lit_gans.networks.base import in_parts
+from lit_gans.images.shape import resize, to_shape, to_uint8
+from lit_gans.metrics.base import Features, coloured, refuse_channels
+from lit_gans.metrics.photographs import ImageNet, OpenNSFW
 
 SHIPPED = Path(__file__).parent / "weights" / "digits.safetensors"
-NAMES = ("digits", "inception", "dinov2")
-AT_ONCE = 100  # images that a network gets together: larger maps leave a CPU's cache
-
-
-class Features(nn.Module, ABC):
-    """Base of the networks that map images to features.
-
-    A subclass says its name and sizes. ``forward`` takes (N, C, H, W) images in [-1, 1], of any size and channels, and
-    gives (N, num_features).
-    """
-
-    #: goes into the protocol: scores by different networks cannot be compared
-    name: str
-    num_features: int
-
-    @abstractmethod
-    def forward(self, images: Tensor) -> Tensor:
-        """Features of a batch."""
-
-
-def features_of(network: Features, images: Tensor) -> Tensor:
-    """The features (N, num_features), in float32, of images (N, C, H, W) in [-1, 1] or uint8.
-
-    Images are rounded to uint8 first, as a picture file would, so that a score of files is the same.
-    """
-    rounded = images if images.dtype == torch.uint8 else to_uint8(images)
-    return in_parts(lambda part: network(to_float(part)), rounded, like=rounded, size=AT_ONCE)
+NAMES = ("digits", "imagenet", "nsfw", "inception", "dinov2")
 
 
 class Classifier(Features):
@@ -85,7 +59,7 @@ class Classifier(Features):
     def _fit(self, images: Tensor) -> Tensor:
         if images.shape[1:] == self.image_shape:
             return images
-        _refuse_channels(images, self.name)
+        refuse_channels(images, self.name)
         return to_shape(images, self.image_shape)
 
     def save(self, path: Path) -> None:
@@ -161,7 +135,7 @@ class Inception(Features):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1] to (N, 2048); the network resizes to 299x299 as the original does."""
-        return self.network(to_uint8(_coloured(images, self.name)))
+        return self.network(to_uint8(coloured(images, self.name)))
 
 
 class DINOv2(Features):
@@ -185,7 +159,7 @@ class DINOv2(Features):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1] to (N, 1024)."""
-        images = resize(_coloured(images, self.name), (224, 224))
+        images = resize(coloured(images, self.name), (224, 224))
         mean, spread = (images.new_tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
         return self.network((images.add(1).div(2) - mean) / spread)
 
@@ -234,7 +208,8 @@ class OwnFeatures(Features):
 def feature_network(given: "str | Features | nn.Module") -> Features:
     """Finds a feature network by its name or its file, or takes one of yours.
 
-    The names are ``digits`` (shipped), ``inception`` and ``dinov2``. A file is a classifier of your own (.safetensors),
+    The names are ``digits`` (shipped), ``imagenet`` and ``nsfw`` (from packages: extras of the same names),
+    ``inception`` and ``dinov2``. A file is a classifier of your own (.safetensors),
     or Inception's weights (.pth) for a machine that cannot fetch them. A network is a `Features`, or any module that
     maps images (N, C, H, W) in [-1, 1] to features (N, d), see `OwnFeatures`.
 
@@ -271,18 +246,6 @@ def _named(given: str) -> Features:
     with torch.random.fork_rng(devices=[]):  # building a network draws random numbers, which a run must not notice
         if given == "inception" or given.endswith(".pth"):
             return Inception(None if given == "inception" else given)
+        if given in ("imagenet", "nsfw"):
+            return ImageNet() if given == "imagenet" else OpenNSFW()
         return DINOv2() if given == "dinov2" else load_classifier(given)
-
-
-def _coloured(images: Tensor, name: str) -> Tensor:
-    """The images with three channels; grey ones are repeated."""
-    _refuse_channels(images, name)
-    return images if images.shape[1] == 3 else images.repeat(1, 3, 1, 1)
-
-
-def _refuse_channels(images: Tensor, name: str) -> None:
-    if images.shape[1] not in (1, 3):
-        raise UsageError(
-            f"the feature network {name!r} knows grey and coloured images, and these have {images.shape[1]} channels; "
-            f"use scores that need no network, or a network of your own"
-        )

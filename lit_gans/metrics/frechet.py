@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from lit_gans.errors import UsageError
-from lit_gans.metrics.features import Features
+from lit_gans.metrics.base import Features
 from lit_gans.metrics.looking import Look
+from lit_gans.metrics.suited import AUTO
 
 
 class PassThrough(nn.Module):
@@ -36,8 +37,8 @@ class FrechetDistance(FrechetInceptionDistance):
     Args:
         num_features: d of the (N, d) features; by default that of the first that are given.
         strict: refuse fewer samples than features, whose covariance is singular and whose distance is far too large.
-        features: the network that images go through, see `feature_network`; ``digits`` is small and shipped,
-            ``inception`` that of the original FID.
+        features: the network that images go through, see `feature_network`: ``digits`` is small and shipped,
+            ``inception`` that of the original FID. By default the one that suits the images, see `suited`.
         kwargs: arguments of `FrechetInceptionDistance`, e.g. ``reset_real_features=False``.
 
     Raises:
@@ -55,7 +56,7 @@ class FrechetDistance(FrechetInceptionDistance):
         self,
         num_features: int | None = None,
         strict: bool = True,
-        features: str | Features | nn.Module = "digits",
+        features: str | Features | nn.Module = AUTO,
         **kwargs: Any,
     ) -> None:
         super().__init__(feature=PassThrough(num_features or 1), **kwargs)
@@ -117,6 +118,67 @@ class FrechetDistance(FrechetInceptionDistance):
             mean = total / number
             result.append((mean, (outer - number * torch.outer(mean, mean)) / (number - 1)))
         return result
+
+
+class FrechetDistances:
+    """The Frechet distances by all features that one pass of a network gives.
+
+    The distance called ``fid`` has its normalised value beside it. A further distance of which there are too few
+    samples is left out, and ``missing`` says so.
+
+    Args:
+        sizes: the name of each distance, and how many features it is of; None: not known yet. Features (N, d) hold
+            them in this order.
+        strict: refuse fewer samples than features, as `FrechetDistance` does.
+        kwargs: arguments of `FrechetDistance`.
+    """
+
+    def __init__(self, sizes: dict[str, int | None], strict: bool = True, **kwargs: Any) -> None:
+        self.sizes = sizes
+        self.metrics = {name: FrechetDistance(size, strict, **kwargs) for name, size in sizes.items()}
+        #: the reasons for the distances that could not be computed, by name
+        self.missing: dict[str, str] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the sums are."""
+        return next(iter(self.metrics.values())).device
+
+    def to(self, device: torch.device) -> "FrechetDistances":
+        """Moves the sums."""
+        for metric in self.metrics.values():
+            metric.to(device)
+        return self
+
+    def reset(self) -> None:
+        """Forgets the fake features; without ``reset_real_features=False`` the real ones, too."""
+        for metric in self.metrics.values():
+            metric.reset()
+
+    def update(self, features: Tensor, real: bool) -> None:
+        """Adds (N, sum of the sizes) real or fake features."""
+        sizes = [size or features.shape[1] for size in self.sizes.values()]
+        for metric, part in zip(self.metrics.values(), features.split(sizes, 1), strict=True):
+            metric.update(part, real)
+
+    def compute(self) -> dict[str, Tensor]:
+        """All distances by name, 0-dim.
+
+        Raises:
+            UsageError: if there are too few samples for the first.
+        """
+        values: dict[str, Tensor] = {}
+        self.missing = {}
+        for number, (name, metric) in enumerate(self.metrics.items()):
+            try:
+                values[name] = metric.compute()
+            except UsageError as error:
+                if not number:
+                    raise
+                self.missing[name] = str(error)
+        if "fid" in values:
+            values["fid_normalised"] = self.metrics["fid"].compute_normalised()
+        return values
 
 
 def frechet_distance(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> Tensor:

@@ -7,14 +7,16 @@ from torch import Tensor, nn
 
 from lit_gans.errors import UsageError
 from lit_gans.images.ranges import refuse_other_range
-from lit_gans.metrics.features import Features, feature_network, features_of
+from lit_gans.metrics.base import Features, features_of
+from lit_gans.metrics.features import feature_network
+from lit_gans.metrics.suited import refuse_none, suited
 
 
 class Look:
     """Turns images into features by a network that is found when the first images come; features stay as they are.
 
     Args:
-        features: the network, see `feature_network`.
+        features: the network, see `feature_network`, or ``auto``: the one that suits the first images, see `suited`.
     """
 
     def __init__(self, features: str | Features | nn.Module) -> None:
@@ -26,7 +28,8 @@ class Look:
         """The features (N, d) of images (N, C, H, W), as floats in [-1, 1] or as uint8, or of features (N, d).
 
         Raises:
-            UsageError: if the samples are neither, have another range, or the network does not take them.
+            UsageError: if the samples are neither, have another range, no network suits them, or the network does not
+                take them.
         """
         refuse_two_kinds(metric, real)
         if samples.ndim == 2:
@@ -39,7 +42,10 @@ class Look:
             )
         refuse_other_range(samples, f"the {'real' if real else 'fake'} images for {name}")
         if self.network is None:
-            self.network = feature_network(self.given)
+            chosen = suited(self.given, samples.shape[1:])
+            if chosen is None:
+                refuse_none(self.given, name)
+            self.network = feature_network(chosen)
         return features_of(self.network.to(samples.device), samples)
 
 

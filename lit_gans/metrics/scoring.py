@@ -6,25 +6,27 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import Metric
 from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from lit_gans.errors import UsageError
 from lit_gans.images.shape import to_float, to_uint8
+from lit_gans.metrics.base import AT_ONCE, Features, features_of
 from lit_gans.metrics.checkerboard import Checkerboard
 from lit_gans.metrics.classification import ConditionalAccuracy
-from lit_gans.metrics.features import AT_ONCE, Classifier, Features, features_of
-from lit_gans.metrics.frechet import FrechetDistance, PassThrough
+from lit_gans.metrics.features import Classifier
+from lit_gans.metrics.frechet import FrechetDistances, PassThrough
 from lit_gans.metrics.manifold import DensityCoverage, PrecisionRecall
 from lit_gans.metrics.memorisation import Memorisation
 from lit_gans.metrics.sharpness import Sharpness
 from lit_gans.metrics.sliced_wasserstein import SlicedWasserstein
 
 OF_PIXELS = ("swd", "sharpness", "checkerboard")  # these need no network
-#: the names of the values that each score logs
+#: Frechet distances by features that have a name of their own, see `Features.distances`
+OF_PHOTOGRAPHS = ("fd_imagenet", "fd_imagenet_head", "fd_nsfw")
+#: the names of the values that each score may log, see `values_of`
 VALUES = {
-    "fid": ("fid", "fid_normalised"),
+    "fid": ("fid", "fid_normalised", *OF_PHOTOGRAPHS),
     "kid": ("kid",),
     "is": ("is",),
     "precision_recall": ("precision", "recall"),
@@ -39,7 +41,7 @@ SCORES = tuple(VALUES)
 OF_TEXTS = ("nll", "perplexity", "nll_oracle", "self_bleu", "mlm")  # that models of texts measure, and less is better
 UNCOPIED = {"memorisation": "0.01", "memorisation_ratio": "1"}  # the values of real images that were not trained on
 OF_COVERAGE = ("modes", "kl", "high_quality", "confidence")
-LOWER_IS_BETTER = ("fid", "fid_normalised", "kid", "swd", "ppl", "kl", *OF_TEXTS)
+LOWER_IS_BETTER = ("fid", "fid_normalised", *OF_PHOTOGRAPHS, "kid", "swd", "ppl", "kl", *OF_TEXTS)
 _MANIFOLD = 5_000  # samples of each kind that precision and the like look at: their cost grows with its square
 _NEAREST = 2_000  # samples, and real images, whose nearest real image among all is looked for
 _LEAST_KID = 10  # images; with fewer its error is many times its value
@@ -89,7 +91,7 @@ class Scoring:
         #: the reasons for scores that could not be computed, by name
         self.missing: dict[str, str] = {}
 
-    def _make(self, name: str) -> Metric:
+    def _make(self, name: str) -> Any:
         alone: dict[str, Any] = {"sync_on_compute": False}  # every device has everything
         if name == "sharpness":
             return Sharpness(reset_real=False, **alone)
@@ -98,8 +100,8 @@ class Scoring:
         if name == "swd" or self.features is None:
             return SlicedWasserstein(reset_real=False, **alone)
         width = self.features.num_features
-        if name == "fid":  # a network of one's own does not say how wide its features are
-            return FrechetDistance(width or None, self.strict, reset_real_features=False, **alone)
+        if name == "fid":
+            return FrechetDistances(self.features.distances, self.strict, reset_real_features=False, **alone)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*will save all extracted features")  # as they must
             if name == "kid":
@@ -139,7 +141,7 @@ class Scoring:
         label = label if label is not None and label.ndim == 1 else torch.full((len(images),), -1)
         bytes_, features = to_uint8(images), None
         if self.features is not None:
-            features = features_of(self.features, bytes_).cpu()
+            features = features_of(self.features, bytes_, wide="fid" in self.metrics).cpu()
             if not bool(torch.isfinite(features).all()):
                 raise UsageError(
                     f"features {self.features.name!r} of the {kind} images are not finite, so nothing was scored; use "
@@ -172,15 +174,20 @@ class Scoring:
     def _update(self, name: str, metric: Any, images: Tensor | None, features: Tensor | None, real: bool) -> None:
         if name in OF_PIXELS:
             metric.update(images, real)
-        elif name == "is":
+            return
+        assert features is not None and self.features is not None
+        if name == "fid":
+            metric.update(features, real)
+            return
+        # behind these are those of further distances; a network of one's own does not say how many it gives
+        features = features[:, : self.features.num_features or None]
+        if name == "is":
             if not real:
                 assert isinstance(self.features, Classifier)
                 metric.update(self.features.head(features))
         elif name in ("precision_recall", "density_coverage"):
-            assert features is not None
             metric.update(features[: max(0, _MANIFOLD - self.counts[real])], real)
         elif name == "memorisation":
-            assert features is not None
             metric.update(features if real else features[: max(0, _NEAREST - self.counts[real])], real)
         else:
             metric.update(features, real)
@@ -220,7 +227,7 @@ class Scoring:
             result = result[0]
         values = result if isinstance(result, dict) else {name: result}
         if name == "fid":
-            values["fid_normalised"] = metric.compute_normalised()
+            self.missing |= metric.missing
         if name == "memorisation":
             values = {name: values["share_closer"], f"{name}_ratio": values["ratio"]}
         if name in ("sharpness", "checkerboard"):
@@ -263,12 +270,25 @@ class _Head(nn.Module):
         return self.head(features)
 
 
+def values_of(score: str, features: Features | None) -> tuple[str, ...]:
+    """The names of the values that a score logs by these features."""
+    if score != "fid" or features is None:
+        return VALUES[score]
+    names = tuple(features.distances)
+    return (*names, "fid_normalised") if "fid" in names else names
+
+
 def refuse_unknown(scores: Sequence[str]) -> None:
     """Refuses names that are not those of scores.
 
     Raises:
         UsageError: with the names that there are.
     """
+    if named := next((name for name in scores if name in OF_PHOTOGRAPHS), None):
+        raise UsageError(
+            f"{named} is a value of the score fid; ask for fid, and for features {named.split('_')[1]!r} if they are "
+            "not those of the run"
+        )
     if unknown := [name for name in scores if name not in SCORES]:
         raise UsageError(f"there is no score {unknown[0]!r}; choose from {', '.join(SCORES)}")
 

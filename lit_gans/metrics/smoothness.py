@@ -8,7 +8,7 @@ from torchmetrics.functional.image import perceptual_path_length
 from torchmetrics.functional.image.perceptual_path_length import GeneratorType
 
 from lit_gans.errors import UsageError, class_name
-from lit_gans.metrics.features import Features
+from lit_gans.metrics.base import Features
 
 _ROWS = 64  # of attributes that points are drawn with, if the model draws no classes
 

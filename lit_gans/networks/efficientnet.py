@@ -104,10 +104,10 @@ class _Same(nn.Conv2d):
         """(N, C, H, W) to (N, C', H / stride, W / stride)."""
         kernel, stride = self.kernel_size[0], self.stride[0]
         if stride == 1:
-            return F.conv2d(x, self.weight, padding=kernel // 2, groups=self.groups)
+            return F.conv2d(x, self.weight, self.bias, padding=kernel // 2, groups=self.groups)
         missing = [max(0, (-(-n // stride) - 1) * stride + kernel - n) for n in reversed(x.shape[2:])]
         x = F.pad(x, [side for n in missing for side in (n // 2, n - n // 2)])
-        return F.conv2d(x, self.weight, stride=stride, groups=self.groups)
+        return F.conv2d(x, self.weight, self.bias, stride=stride, groups=self.groups)
 
 
 class _Block(nn.Sequential):

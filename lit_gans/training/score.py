@@ -12,8 +12,9 @@ from lit_gans.callbacks.strangers import Stranger, refuse_without_samples, seen
 from lit_gans.checkpoints import load
 from lit_gans.data import BaseData, ImageFolder
 from lit_gans.errors import UsageError, at_least
+from lit_gans.metrics.base import Features
 from lit_gans.metrics.evaluation import Evaluation
-from lit_gans.metrics.features import Features
+from lit_gans.metrics.suited import AUTO
 from lit_gans.runs import Run
 
 _AT_ONCE = 256
@@ -27,7 +28,7 @@ def score(
     count: int = 10_000,
     reference: str = "train",
     real_count: int = 60_000,
-    features: str | Features | nn.Module = "digits",
+    features: str | Features | nn.Module = AUTO,
     seed: int = 0,
     to: str = "",
 ) -> dict[str, float]:
@@ -42,8 +43,9 @@ def score(
         count: samples to draw.
         reference: the split of a data module that the real images are from: ``train``, ``val`` or ``test``.
         real_count: most real images to compare with.
-        features: the network that images are compared by, see `feature_network`. Scores by different networks cannot
-            be compared.
+        features: the network that images are compared by, see `feature_network`; by default the one that suits them,
+            see `suited`. Scores by different networks cannot be compared: ``fid`` gives ``fd_imagenet`` and
+            ``fd_imagenet_head`` by the features of ImageNet.
         seed: of the drawing.
         to: the domain to translate to, for a model that has several.
 

@@ -38,7 +38,7 @@ def checkpoints(tmp_path_factory):
 
 def scored(checkpoints, game, *arguments):
     checkpoint = checkpoints / game.__name__ / "checkpoints" / "last.ckpt"
-    main(["evaluate", str(checkpoint), *arguments, "--force"])
+    main(["evaluate", str(checkpoint), "--features=digits", *arguments, "--force"])
     return json.loads(checkpoint.with_suffix(".json").read_text())
 
 
@@ -63,7 +63,9 @@ def test_few_images_have_no_frechet_distance(checkpoints, capsys):
     assert "fid" not in card["values"] and "kid" in card["values"] and card["protocol"]["real"] == 15
     assert "fid is left out: it takes more than 128 images" in capsys.readouterr().err
     checkpoint = str(checkpoints / "Pix2Pix" / "checkpoints" / "last.ckpt")
-    assert "needs more than 128" in fails("evaluate", checkpoint, "--reference=test", "--metrics=fid")
+    assert "needs more than 128" in fails(
+        "evaluate", checkpoint, "--reference=test", "--metrics=fid", "--features=digits"
+    )
 
 
 def test_what_is_compared_is_in_its_place():

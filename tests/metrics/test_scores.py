@@ -8,7 +8,8 @@ from conftest import refused
 from torch import nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from lit_gans.metrics.features import Classifier, Features, feature_network, load_classifier
+from lit_gans.metrics.base import Features
+from lit_gans.metrics.features import Classifier, feature_network, load_classifier
 from lit_gans.metrics.frechet import FrechetDistance, PassThrough, frechet_distance
 from lit_gans.metrics.protocol import Protocol, Scores, comparable
 from lit_gans.metrics.scoring import Scoring
