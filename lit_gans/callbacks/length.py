@@ -21,12 +21,27 @@ def all_batches(trainer: Trainer) -> float:
     return min(steps, trainer.global_step + max(0, rest))
 
 
-def first_validation(trainer: Trainer) -> float:
-    """The number of batches before the first validation."""
+def next_validation(trainer: Trainer) -> float:
+    """The batch, counted from a run's first start, after which it is validated next; infinity if nothing says it.
+
+    To be asked when training starts, also of a resumed run.
+    """
     if trainer.limit_val_batches == 0 or not trainer.enable_validation:
         return math.inf
-    within = trainer.val_check_batch or trainer.num_training_batches
-    return ((trainer.check_val_every_n_epoch or 1) - 1) * trainer.num_training_batches + within
+    epoch, every, done = trainer.num_training_batches, trainer.check_val_every_n_epoch, trainer.global_step
+    within = trainer.val_check_batch or epoch
+    if math.isinf(within):
+        return math.inf
+    if every is None:  # validations do not begin anew in each epoch
+        return (done // within + 1) * within
+    begun = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+    begun = begun if begun < epoch else 0
+    ahead, batch = -(trainer.current_epoch + 1) % every, within  # epochs before the next with validations
+    if not ahead:
+        batch = (begun // within + 1) * within
+        if batch > epoch:  # this epoch had its last
+            ahead, batch = every, within
+    return done - begun + (ahead * epoch if ahead else 0) + batch
 
 
 def by_epochs(trainer: Trainer, whole: float) -> bool:

@@ -10,7 +10,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 
-from lit_gans.callbacks.length import all_batches, by_epochs, counted, first_validation, seconds_allowed, words
+from lit_gans.callbacks.length import all_batches, by_epochs, counted, next_validation, seconds_allowed, words
 from lit_gans.callbacks.precision import FastestPrecision
 from lit_gans.callbacks.quality import Quality
 from lit_gans.callbacks.sample_grid import SampleGrid
@@ -163,11 +163,12 @@ def _scores(trainer: Trainer, model: Any) -> str:
 
 def _unscored(trainer: Trainer) -> str:
     """Why nothing is measured; empty if something is."""
-    start = first_validation(trainer)
+    start = next_validation(trainer)
     if isinf(start):
         return "none, since there is no validation"
     if start > all_batches(trainer):
-        return f"none, since the first validation would be after batch {start:,.0f}"
+        which = "next" if trainer.global_step else "first"
+        return f"none, since the {which} validation would be after batch {start:,.0f}"
     return ""
 
 
@@ -179,7 +180,7 @@ def _checkpoints(trainer: Trainer) -> Iterator[str]:
     last = first(trainer, SaveLast)
     if last is not None and last.saves:
         yield "the last" + (f", also each {last.every_n_steps:,} batches" if last.every_n_steps else "")
-    scored = first_validation(trainer) <= all_batches(trainer)
+    scored = next_validation(trainer) <= all_batches(trainer)
     for saver in trainer.checkpoint_callbacks:
         if not scored and getattr(saver, "monitor", None) is not None:
             continue

@@ -1,6 +1,7 @@
 """The precision that a run is fastest with, by a trial before its first batch."""
 
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 from weakref import ref
 
@@ -23,10 +24,11 @@ Measure = Callable[[Trainer, LightningModule, Sequence[str]], dict[str, float]]
 class FastestPrecision(Callback):
     """Chooses between 32-true and the mixed precision of the device, whichever makes the faster batches.
 
-    Before the first batch of a run a few batches are tried with copies of the model, which takes some five seconds and
-    leaves the run as it would be if the precision had been named. The mixed precision, which is bf16-mixed, or
-    16-mixed on a GPU without bfloat16, must be a tenth faster. The first process tries, and all take what it has
-    found. Where nothing can be tried, it is bf16-mixed on a GPU that has it, and else 32-true.
+    Before the first batch of a run a few batches are tried with copies of the model, which takes some five seconds, or
+    one batch each where that is more, and leaves the run as it would be if the precision had been named. The mixed
+    precision, which is bf16-mixed, or 16-mixed on a GPU without bfloat16, must be a tenth faster. The first process
+    tries, and all take what it has found. Where nothing can be tried, it is bf16-mixed on a GPU that has it, and else
+    32-true.
 
     Args:
         measure: the seconds that a batch takes in each of some precisions.
@@ -83,12 +85,15 @@ class FastestPrecision(Callback):
         try:
             if mixed is None:
                 raise Untried(f"no other precision is tried on {device.type}")
+            began = monotonic()
             took = self.measure(trainer, model, (mixed, FULL))  # the first pays for what is done once in a process
+            trial = monotonic() - began
         except Untried as why:
             name = "bf16-mixed" if device.type == "cuda" and mixed == "bf16-mixed" else FULL
             return name, f"{name} (auto, without a trial: {why})"
         name, other = (mixed, FULL) if took[mixed] <= _WORTH * took[FULL] else (FULL, mixed)
-        return name, f"{name} (auto: {_words(took[name])} a batch, {other} {_words(took[other])})"
+        times = f"{_words(took[name])} a batch, {other} {_words(took[other])}"
+        return name, f"{name} (auto: {times}; trying took {trial:.1f} s)"
 
 
 def _mixed(device: torch.device) -> str | None:

@@ -6,7 +6,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from lit_gans.callbacks.best import logged, never_logged, unknown
-from lit_gans.callbacks.length import all_batches, first_validation
+from lit_gans.callbacks.length import all_batches, next_validation
 from lit_gans.errors import UsageError
 
 
@@ -38,7 +38,7 @@ class StoppingCheck(Callback):
         callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
         watched = [c.monitor for c in callbacks if isinstance(c, EarlyStopping) and c.strict]
         scores = [name for name in watched if name.startswith("val/")]
-        if scores and trainer.global_step == 0 and all_batches(trainer) < first_validation(trainer):
+        if scores and trainer.global_step == 0 and all_batches(trainer) < next_validation(trainer):
             raise UsageError(
                 f"EarlyStopping watches {scores[0]}, but this run of {all_batches(trainer):g} batches ends before its "
                 "first validation; let it run longer, lower trainer.val_check_interval, or leave EarlyStopping out"

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from copy import copy, deepcopy
 from functools import partial
@@ -23,8 +23,9 @@ from lit_gans.data.order import BatchStream
 from lit_gans.errors import reason
 
 _SECONDS = 5.0  # after which no further round begins
-_SLOW = 4.0  # seconds of a first batch that is taken as it is, though the first is slower than those after it
+_SLOW = 2.0  # seconds of a first batch that is taken as it is, though the first is slower than those after it
 _ROUNDS, _MOST = 3, 20  # rounds after the first, and batches of each at most
+_CLEAR = 1.5  # times as long as another: no further round would change which is the fastest
 
 
 class Untried(Exception):
@@ -36,7 +37,8 @@ def seconds_a_batch(trainer: Trainer, model: LightningModule, names: Sequence[st
 
     Copies of the model are trained on one batch of the data, by a Trainer that writes nothing. The model, the data and
     all random numbers stay as they are. The precisions take turns, and the shortest time of each counts. On the CPU the
-    seconds are those in which the main thread computes, so that other processes of a busy machine disturb little.
+    seconds are those in which the main thread computes, so that other processes of a busy machine disturb little. It
+    takes some five seconds at most, or one batch in each precision where that is more.
 
     Args:
         trainer: of the run, in its setup.
@@ -60,21 +62,30 @@ def seconds_a_batch(trainer: Trainer, model: LightningModule, names: Sequence[st
 def rounds(run: Callable[[str, int], float], names: Sequence[str], limit: float = _SECONDS) -> dict[str, float]:
     """The shortest time of each precision in a few rounds, in which each has its turn.
 
+    The first shows how many batches there is time for, and counts only if there is time for no other. A round that
+    would not end within the limit does not begin, nor one after the fastest precision has become clear.
+
     Args:
-        run: trains so many batches in a precision, and gives the seconds of one.
+        run: trains so many batches in a precision after a first one, and gives the seconds of one.
         names: of the precisions.
-        limit: seconds after which no further round begins.
+        limit: seconds of all rounds, of which the first takes what it takes.
     """
     began = monotonic()
     best = {name: run(name, 1) for name in names}
     for number in range(_ROUNDS):
         left = limit - (monotonic() - began)
-        if left <= 0:
+        possible = int(left / (_ROUNDS - number) / sum(best.values())) - 1  # a first batch does not count
+        if left < 2 * sum(best.values()) or (number and _is_clear(best.values())):
             break
-        batches = max(1, min(_MOST, int(left / (_ROUNDS - number) / sum(best.values()))))
-        took = {name: run(name, batches) for name in names}
+        took = {name: run(name, max(1, min(_MOST, possible))) for name in names}
         best = {name: min(best[name], took[name]) for name in names} if number else took
     return best
+
+
+def _is_clear(seconds: Iterable[float]) -> bool:
+    """Whether the shortest time is much shorter than all others."""
+    shortest, *others = sorted(seconds)
+    return all(other > _CLEAR * shortest for other in others)
 
 
 def _first_batch(trainer: Trainer) -> Any:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_gans.core.game import BaseGAN, Batch, Fake
+from lit_gans.core.pace import multiply_rates
 from lit_gans.core.start import Start
 from lit_gans.errors import UsageError, at_least
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
@@ -134,11 +135,7 @@ class SequenceGAN(BaseGAN):
         if self.batch_number == self.begins:
             optimizer = self._optimizers()[self.players.index("generator")].optimizer
             optimizer.state.clear()  # moments of gradients of another size
-            for group in optimizer.param_groups:
-                group["lr"] *= self.pace
-            for config in self.trainer.lr_scheduler_configs:
-                if config.scheduler.optimizer is optimizer and hasattr(config.scheduler, "base_lrs"):
-                    config.scheduler.base_lrs = [rate * self.pace for rate in config.scheduler.base_lrs]
+            multiply_rates(optimizer, [config.scheduler for config in self.trainer.lr_scheduler_configs], self.pace)
         return super().generator_step(batch, fake)
 
     # ---------------------------------------------------------------- texts
