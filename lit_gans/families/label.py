@@ -13,6 +13,7 @@ from lit_gans.core.checks import refuse_inputs
 from lit_gans.core.game import Batch, Fake
 from lit_gans.errors import UsageError
 from lit_gans.families.latent import LatentGAN
+from lit_gans.networks.exported import ROWS, Exported, FromAttributes, FromLabel, Port
 from lit_gans.networks.wrappers import ConditionalGenerator, Conditioning
 
 _REMEMBERED = 64  # rows of attributes from training, which `sample` takes without a label
@@ -184,6 +185,18 @@ class LabelGAN(LatentGAN):
         """The inputs of n samples, also their conditions (n, num_classes) as ``label``."""
         n, noise = self.counted(n, noise)
         return {**super().rows(n, seed=seed, noise=noise), "label": self.conditions(label, n)}
+
+    def exported(self, *, to: str | None = None, truncation: float = 1.0) -> Exported:
+        """The generator as a function of noise and a label; of a mixture of classes it is none."""
+        image, noise = self.ports_to_draw(to, truncation)
+        part, classes, size = self.exported_part(), self.num_classes, ("batch", self.num_classes)
+        if self.multi_label:
+            rows = (torch.rand(ROWS, classes, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+            told = f"1 where an attribute holds, else 0; the attributes are numbered {self.told_classes()}"
+            return FromAttributes(part, image, noise, Port("attributes", size, told, rows), truncation=truncation)
+        rows = self.known_classes.cpu()[torch.arange(ROWS) % len(self.known_classes)]
+        label = Port("label", ("batch",), f"a class, {self.told_classes()}", rows, "int64")
+        return FromLabel(part, image, noise, label, classes=classes, truncation=truncation)
 
     def conditions(self, label: Label | None, n: int) -> Tensor:
         """Turns a label, as `sample` takes it, into ``n`` conditions (n, num_classes)."""
