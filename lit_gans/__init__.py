@@ -32,7 +32,10 @@ _NAMES = {
         SVHN2MNIST TextLines TextPairs Ukiyoe2Photo Unpaired UnpairedGlyphs VanGogh2Photo
     """,
 }
-_ROOMS = "augment callbacks checkpoints cli data errors exports latents losses metrics models networks optim penalties training"
+_ROOMS = """
+    augment callbacks checkpoints cli data errors exports latents losses metrics models networks optim penalties
+    training
+"""
 _BASES = """
     GenerativeModel BaseGAN LatentGAN CaptionGAN LabelGAN PairedGAN SequenceGAN UnpairedGAN JointModel EncoderDecoder
 """

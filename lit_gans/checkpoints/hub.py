@@ -79,6 +79,12 @@ def told(error: BaseException, repo: str, file: str = FILE) -> str:
         return "there is no token; 'hf auth login' keeps one, HF_TOKEN holds one"
     if "HFValidationError" in kinds:
         return f"{repo} is no name of a repository; it is user/name, of letters, digits, - _ and ."
-    if kinds & {"LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectError", "ConnectionError", "TimeoutException"}:
+    if kinds & {
+        "LocalEntryNotFoundError",
+        "OfflineModeIsEnabled",
+        "ConnectError",
+        "ConnectionError",
+        "TimeoutException",
+    }:
         return "the hub does not answer, and there is no copy in its cache; try again, or name a file on this machine"
     return f"{reason(error)}; try again, or name a file on this machine"

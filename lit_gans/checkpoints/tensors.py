@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from lit_gans.errors import UsageError, reason
@@ -40,7 +40,8 @@ def write(content: dict[str, Any], path: Path, half: bool = False) -> None:
     if not _equal(_from_json(json.loads(json.dumps(plain))), described):
         raise UsageError("an argument of this model is a tensor or the like, which only a .ckpt file can hold")
     weights = {name: _packed(name, value, half) for name, value in content["state_dict"].items()}
-    save_file(weights, path, {"format": "pt", _KEY: json.dumps(plain, ensure_ascii=False)})
+    packed = save(weights, {"format": "pt", _KEY: json.dumps(plain, ensure_ascii=False)})
+    path.write_bytes(packed)  # save_file's own files can be read by their owner alone
 
 
 def read(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
@@ -59,7 +60,7 @@ def read(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
     try:
         with safe_open(path, "pt", device=device) as file:
             described = (file.metadata() or {}).get(_KEY)
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: it is no dict
+            weights = {name: file.get_tensor(name) for name in list(file.keys())}
     except (SafetensorError, OSError) as error:
         raise UsageError(f"{path} cannot be read: {reason(error)}") from None
     if described is None:

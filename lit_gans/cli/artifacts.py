@@ -18,9 +18,9 @@ def fetched(given: Any) -> Any:
     """The path of a checkpoint; one that W&B or the hub keeps is downloaded into the cache first, unless it is there.
 
     Args:
-        given: a path, which is returned as it is, ``hf://user/repo``, or ``wandb:entity/project/name:alias``. The entity may be left out
-            for one's own. Without ``wandb:`` the full name, as W&B's page of an artifact shows it, is enough if there
-            is no such file.
+        given: a path, which is returned as it is, ``hf://user/repo``, or ``wandb:entity/project/name:alias``. The
+            entity may be left out for one's own. Without ``wandb:`` the full name, as W&B's page of an artifact shows
+            it, is enough if there is no such file.
 
     Raises:
         UsageError: if it is no reference, or cannot be downloaded, or holds no checkpoint.

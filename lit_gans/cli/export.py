@@ -4,7 +4,7 @@ Slow imports are delayed until they are needed, so that help answers at once.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from lit_gans.cli.options import Checkpoint, Force, Option, Trust
 from lit_gans.cli.words import NOBODY
@@ -39,8 +39,13 @@ def export(
         half: of safetensors keep weights as float16, in half the space.
         tolerance: the largest difference from the model that is accepted.
     """
-    chosen = format or next((name for name, ending in _ENDINGS.items() if str(output).endswith(ending)), "onnx")
     from lit_gans.files import free_name, refuse_taken
+
+    endings = tuple(_ENDINGS.values())
+    if output is not None and format is None and not output.endswith(endings):
+        raise UsageError(f"output must end in {', '.join(endings)}, or --format must say what it is, got {output}")
+    by_ending = next((name for name, ending in _ENDINGS.items() if str(output).endswith(ending)), "onnx")
+    chosen: Any = format or by_ending
 
     if output is not None:
         refuse_taken(output, force=force)
@@ -59,7 +64,7 @@ def export(
         write(
             model,
             target,
-            format=chosen,  # type: ignore[arg-type]
+            format=chosen,
             to=to,
             truncation=truncation,
             half=half,

@@ -18,8 +18,8 @@ from lit_gans.cli.cite import cite
 from lit_gans.cli.colorize import colorize
 from lit_gans.cli.embed import embed
 from lit_gans.cli.evaluate import compare, evaluate, features
-from lit_gans.cli.export import export, push
 from lit_gans.cli.explore import arithmetic, interpolate
+from lit_gans.cli.export import export, push
 from lit_gans.cli.invert import invert
 from lit_gans.cli.plot import plot
 from lit_gans.cli.sample import sample

@@ -1,6 +1,6 @@
 """What a model gives to a file of another program: one function of tensors, and what it takes and gives."""
 
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,8 @@ from lit_gans.networks.exported import ROWS, Exported, FromNoise, Port
 class Exporting(Sampling):
     """Gives the averaged generator as a function that needs neither this library nor a Trainer."""
 
-    value_range: Any
+    value_range: ClassVar[tuple[float, float] | None]
+    num_classes: int | None
 
     def exported(self, *, to: str | None = None, truncation: float = 1.0) -> Exported:
         """The function that `lit_gans.export` writes: the averaged generator with all that a draw does around it.
@@ -30,7 +31,7 @@ class Exporting(Sampling):
         return FromNoise(self.exported_part(), *ports, truncation=truncation)
 
     def ports_to_draw(self, to: str | None, truncation: float) -> tuple[Port, Port]:
-        """The sample and the noise, of a model that draws.
+        """The sample and the noise of a model that draws.
 
         Raises:
             UsageError: if it does not draw by one pass, or there is a direction or a truncation that it cannot have.
@@ -51,8 +52,8 @@ class Exporting(Sampling):
     def refuse_export(self, does: str) -> NoReturn:
         """Raises a `UsageError` for a model that is no function of tensors because of what it ``does``."""
         raise UsageError(
-            f"{one(self)} {does}, which is no single pass through a network from noise or an image to a sample, as ONNX "
-            "and torch.export hold it; the format safetensors holds every model"
+            f"{one(self)} {does}, which is no single pass through a network from noise or an image to a sample, as "
+            "ONNX and torch.export hold it; the format safetensors holds every model"
         )
 
     def exported_part(self) -> nn.Module:
@@ -77,7 +78,7 @@ class Exporting(Sampling):
 
     def told_classes(self) -> str:
         """The classes by number, in words."""
-        classes, names = int(self.num_classes or 0), self.class_names  # type: ignore[attr-defined]
+        classes, names = self.num_classes or 0, self.class_names
         told = "" if names is None else ": " + ", ".join(f"{number} {name}" for number, name in enumerate(names))
         return f"from 0 to {classes - 1}{told}"
 

@@ -97,7 +97,8 @@ def _training(checkpoint: Path) -> Iterator[str]:
         yield "None were measured."
     for each in scores:
         protocol = each.protocol
-        yield "\n".join(["| score | value |", "|---|---|", *(f"| {k} | {v:.4g} |" for k, v in each.values.items())])
+        rows = (f"| {name} | {value:.4g} |" for name, value in each.values.items())
+        yield "\n".join(["| score | value |", "|---|---|", *rows])
         yield (
             f"After {each.step:,} batches: {protocol.fake:,} samples of the "
             f"{'averaged' if protocol.averaged else 'plain'} generator (seed {protocol.seed}) against {protocol.real:,} "

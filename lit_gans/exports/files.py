@@ -15,7 +15,7 @@ from lit_gans.checkpoints import load, save
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.errors import UsageError, finite_from
 from lit_gans.exports import onnx_file
-from lit_gans.exports.programs import Program, refuse_far
+from lit_gans.exports.programs import Program, quiet, refuse_far
 from lit_gans.files import refuse_taken, replacing
 
 Format = Literal["onnx", "torch-export", "safetensors"]
@@ -102,8 +102,9 @@ def export(
             onnx_file.write(program, place, told)
             difference = onnx_file.difference(program, place)
         else:
-            torch.export.save(program.graph, place, extra_files={METADATA: json.dumps(told, ensure_ascii=False)})
-            graph = torch.export.load(place).module()
+            with quiet():
+                torch.export.save(program.graph, place, extra_files={METADATA: json.dumps(told, ensure_ascii=False)})
+                graph = torch.export.load(place).module()
             difference = program.difference(lambda inputs: graph(*inputs))
         refuse_far(model, difference, tolerance, format)
     return Written(path, format, difference, told)

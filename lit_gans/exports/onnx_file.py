@@ -1,11 +1,7 @@
 """Functions as ONNX files, which ONNX Runtime and browsers run."""
 
-import contextlib
-import io
 import json
-import logging
 import re
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lit_gans.errors import UsageError, reason
-from lit_gans.exports.programs import Program
+from lit_gans.exports.programs import Program, quiet
 
 _EXTRA = "pip install 'lit_gans[export]'"
 
@@ -44,7 +40,7 @@ def write(program: Program, path: Path, told: dict[str, Any]) -> None:
     """
     import onnx
 
-    with _quiet():
+    with quiet():
         try:
             made = torch.onnx.export(program.graph, dynamo=True, verbose=False)
         except Exception as error:  # the converter's own have no common class
@@ -84,9 +80,7 @@ def _name(model: Any, program: Program) -> None:
     graph, described = model.graph, program.described()
     symbols: dict[str, str] = {}
     renamed: dict[str, str] = {}
-    for value, port in zip(
-        [*graph.input, *graph.output], [*described["inputs"], *described["outputs"]], strict=True
-    ):
+    for value, port in zip([*graph.input, *graph.output], [*described["inputs"], *described["outputs"]], strict=True):
         renamed[value.name] = port["name"]
         for size, name in zip(value.type.tensor_type.shape.dim, port["shape"], strict=True):
             if size.dim_param.isidentifier() and isinstance(name, str):
@@ -118,16 +112,3 @@ def _forget_sources(model: Any) -> None:
         value.ClearField("doc_string")
     model.graph.ClearField("metadata_props")
     model.ClearField("metadata_props")
-
-
-@contextlib.contextmanager
-def _quiet() -> Any:
-    """Keeps the converter's progress and advice to itself."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

@@ -1,5 +1,9 @@
 """A model's function as a graph of PyTorch, and the check that a file computes the same."""
 
+import contextlib
+import io
+import logging
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -95,7 +99,7 @@ def _followed(function: Exported, any_size: bool) -> Any:
     ]
     # other sides than the model's own: of a map of one pixel torch would take for granted that it has one
     sides = tuple(2 * side + 3 for side in function.sides) if any_size else function.sides
-    with torch.no_grad():
+    with torch.no_grad(), quiet():
         graph = torch.export.export(
             function,
             function.example(3, sides or None),
@@ -124,6 +128,19 @@ def refuse_far(model: Any, difference: float, tolerance: float, kind: str) -> No
     """Raises a `UsageError` for a file that computes something else than the model."""
     if not difference <= tolerance:
         raise UsageError(
-            f"as {kind} {one(model)} differs from itself by {difference:.2g}, more than tolerance={tolerance:g}, so no "
-            "file was written; raise the tolerance if that is little enough for your use"
+            f"the {kind} file of {one(model)} would differ from the model by {difference:.2g}, more than "
+            f"tolerance={tolerance:g}, so none was written; raise the tolerance if that is little enough for your use"
         )
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """While it lasts, torch keeps its progress and its advice to itself."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -19,8 +19,8 @@ from lit_gans.networks.exported import ROWS, Exported, FromTokens, FromVectors, 
 from lit_gans.networks.layers import NORMS
 from lit_gans.networks.recurrent import RecurrentBackbone
 from lit_gans.networks.sequences import SequenceBackbone
-from lit_gans.text import END, PAD
 from lit_gans.networks.wrappers import Conditioning
+from lit_gans.text import END, PAD
 
 TextEncoder = Callable[[list[str]], Any]
 Negatives = Literal["hard", "any"]
