@@ -101,8 +101,8 @@ def _training(checkpoint: Path) -> Iterator[str]:
         yield "\n".join(["| score | value |", "|---|---|", *rows])
         yield (
             f"After {each.step:,} batches: {protocol.fake:,} samples of the "
-            f"{'averaged' if protocol.averaged else 'plain'} generator (seed {protocol.seed}) against {protocol.real:,} "
-            f"of `{protocol.data}`, split {protocol.split}, features {protocol.features}, resized "
+            f"{'averaged' if protocol.averaged else 'plain'} generator (seed {protocol.seed}) against "
+            f"{protocol.real:,} of `{protocol.data}`, split {protocol.split}, features {protocol.features}, resized "
             f"{protocol.resize}. Scores of other protocols do not compare."
         )
 

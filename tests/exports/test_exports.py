@@ -31,7 +31,7 @@ def called(model, function, inputs):
 
 @pytest.mark.parametrize("cls", ONE_PASS, ids=lambda cls: cls.__name__)
 def test_the_function_of_a_model_is_what_it_draws(cls):
-    # the fifth of a second that torch.export takes for each is in examples/benchmarks/exports.py
+    # torch.export and ONNX take seconds for each: examples/benchmarks/exports.py tries them all
     model = small(cls, **({"dropout": 0.0} if cls is Pix2Pix else {}))
     if model.generator_ema is not None:
         model.generator_ema.n_averaged.fill_(1)
@@ -53,7 +53,7 @@ def test_a_loop_over_tokens_is_refused(cls):
 
 
 def test_torch_export_keeps_styles_labels_and_what_it_says(tmp_path):
-    model, path = small(CGAN, backbone=StyleBackbone(width=4, style_dim=8)), tmp_path / "a.pt2"
+    model, path = small(CGAN, image_shape=(1, 8, 8), backbone=StyleBackbone(width=4, style_dim=8)), tmp_path / "a.pt2"
     model.class_names = ("zero", "one")
     model.generator_ema.following(model.generator).generator.mean_style.fill_(0.5)
     written = export(model, path, truncation=0.5)
