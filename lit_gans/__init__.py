@@ -15,6 +15,7 @@ _NAMES = {
     "lit_gans.core.joint": "JointModel",
     "lit_gans.core.encoder_decoder": "EncoderDecoder",
     "lit_gans.checkpoints": "load save take",
+    "lit_gans.exports": "export push_to_hub",
     "lit_gans.training": "Trainer fit score",
     "lit_gans.errors": "UsageError",
     "lit_gans.cli.own": "CLI",
@@ -32,7 +33,10 @@ _NAMES = {
         SVHN2MNIST TextLines TextPairs Ukiyoe2Photo Unpaired UnpairedGlyphs VanGogh2Photo
     """,
 }
-_ROOMS = "augment callbacks checkpoints cli data errors latents losses metrics models networks optim penalties training"
+_ROOMS = """
+    augment callbacks checkpoints cli data errors exports latents losses metrics models networks optim penalties
+    training
+"""
 _BASES = """
     GenerativeModel BaseGAN LatentGAN CaptionGAN LabelGAN PairedGAN SequenceGAN UnpairedGAN JointModel EncoderDecoder
 """

@@ -63,6 +63,8 @@ from lit_gans.data import Unpaired as Unpaired
 from lit_gans.data import UnpairedGlyphs as UnpairedGlyphs
 from lit_gans.data import VanGogh2Photo as VanGogh2Photo
 from lit_gans.errors import UsageError as UsageError
+from lit_gans.exports import export as export
+from lit_gans.exports import push_to_hub as push_to_hub
 from lit_gans.families import CaptionGAN as CaptionGAN
 from lit_gans.families import LabelGAN as LabelGAN
 from lit_gans.families import LatentGAN as LatentGAN
@@ -138,6 +140,8 @@ __all__ = [
     "load",
     "save",
     "take",
+    "export",
+    "push_to_hub",
     "Trainer",
     "fit",
     "score",

@@ -10,6 +10,7 @@ from typing import IO, Any
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
+from lit_gans.checkpoints import hub, tensors
 from lit_gans.checkpoints.trust import shown
 from lit_gans.errors import UsageError, reason
 from lit_gans.files import replacing
@@ -62,6 +63,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 def located(path: Any) -> Any:
     """The checkpoint that somebody means: a file, an open file, a run or its folder, or ``last`` or ``best``.
 
+    One on the Hugging Face Hub, ``hf://user/repo``, is downloaded first.
+
     Raises:
         UsageError: if it is nothing of the kind, or the folder has none.
     """
@@ -72,7 +75,7 @@ def located(path: Any) -> Any:
         raise UsageError(
             f"a checkpoint is a file, or the folder of a run, such as 'runs/DCGAN-MNIST/version_0', got {path!r:.60}"
         )
-    return find_checkpoint(path)
+    return find_checkpoint(hub.fetched(path))
 
 
 def read(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
@@ -100,11 +103,13 @@ def source(path: Any) -> str:
 
 
 def unpack(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
-    """The dict that a file of ``torch.save`` holds.
+    """The dict that a file of ``torch.save``, or a ``.safetensors`` file, holds.
 
     Raises:
         UsageError: if there is no such file, it is damaged, it asks for code, or it holds something else.
     """
+    if tensors.is_tensors(path):
+        return tensors.read(path, map_location)
     if hasattr(path, "read"):
         return _unpack(path, source(path), map_location)
     if not Path(path).is_file():

@@ -49,7 +49,8 @@ def load(
     """Builds the model that a checkpoint holds, with its weights.
 
     Args:
-        path: a checkpoint file, a file object that is open for reading bytes, a run or its folder, whose best
+        path: a checkpoint file, a ``.safetensors`` file that `save` or `export` wrote, ``hf://user/repo`` on the
+            Hugging Face Hub, a file object that is open for reading bytes, a run or its folder, whose best
             checkpoint counts, or else its last; or ``best`` or ``last``, that of the newest run in ``runs``.
         map_location: the device to load to, or a dict or function as ``torch.load`` takes it; by default the CPU.
         expected: a class that the checkpoint must hold, itself or a subclass.

@@ -5,15 +5,16 @@ from typing import Any
 
 import lightning.pytorch
 
+from lit_gans.checkpoints import tensors
 from lit_gans.checkpoints.description import prove_loadable
 from lit_gans.checkpoints.file import AtomicCheckpointIO
 from lit_gans.checkpoints.place import RUN
 from lit_gans.checkpoints.recording import Recorded
 from lit_gans.errors import UsageError
-from lit_gans.files import refuse_taken
+from lit_gans.files import refuse_taken, replacing
 
 
-def save(model: Any, path: str | os.PathLike[str], *, force: bool = False) -> None:
+def save(model: Any, path: str | os.PathLike[str], *, force: bool = False, half: bool = False) -> None:
     """Writes a model, as it is, to a file that `load` and every command read.
 
     It holds the weights and the arguments, but no optimizers: training begins anew from it. A run's own checkpoints
@@ -21,8 +22,10 @@ def save(model: Any, path: str | os.PathLike[str], *, force: bool = False) -> No
 
     Args:
         model: one of this library, or a subclass of yours.
-        path: the file, mostly ``name.ckpt``; its folder is made.
+        path: the file, mostly ``name.ckpt``; its folder is made. A ``name.safetensors`` can be read by other programs
+            too, and by nobody as code.
         force: replace a file that is there.
+        half: of a ``.safetensors`` keep weights as float16, in half the space; samples differ a little.
 
     Raises:
         UsageError: if the model is another one or could not be loaded back, or the file is there already.
@@ -32,6 +35,8 @@ def save(model: Any, path: str | os.PathLike[str], *, force: bool = False) -> No
         raise UsageError(
             f"save writes models of lit_gans, got a {type(model).__name__}; use torch.save(network.state_dict(), path)"
         )
+    if half and not tensors.is_tensors(path):
+        raise UsageError(f"half is for files that end in .safetensors, got {path}")
     refuse_taken(path, force=force, word="force=True")
     model._take_over()  # networks that were replaced since the model was made
     prove_loadable(model)
@@ -44,4 +49,8 @@ def save(model: Any, path: str | os.PathLike[str], *, force: bool = False) -> No
     }
     model.on_save_checkpoint(content)
     content.pop(RUN, None)  # of the run that the model was trained in, which does not go on from here
-    AtomicCheckpointIO().save_checkpoint(content, path)
+    if tensors.is_tensors(path):
+        with replacing(path) as place:
+            tensors.write(content, place, half)
+    else:
+        AtomicCheckpointIO().save_checkpoint(content, path)

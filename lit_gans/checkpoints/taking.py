@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch.utilities import rank_zero_info
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lit_gans.checkpoints.file import located, plain_key, unpack
-from lit_gans.errors import UsageError, reason
+from lit_gans.errors import UsageError
 
 _AVERAGES = ("generator_ema.", "encoder_ema.", "classifier_ema.")
 _INSIDE = ("generator.", "discriminator.", "network.")  # a network inside a wrapper that gives it a label, say
@@ -118,7 +115,7 @@ def weights_of(source: Any) -> dict[str, Tensor]:
     """
     if isinstance(source, nn.Module):
         return dict(source.state_dict())
-    content = source if isinstance(source, Mapping) else _read(source)
+    content = source if isinstance(source, Mapping) else unpack(source)
     for key in ("state_dict", "model", "params_ema", "params", "g_ema", "generator", "netG", "G"):
         if isinstance(content.get(key), Mapping):
             content = content[key]
@@ -128,17 +125,6 @@ def weights_of(source: Any) -> dict[str, Tensor]:
         held = ", ".join(map(str, [*content][:_LISTED])) or "nothing"
         raise UsageError(f"{_label(source)} holds no weights by name, but {held}")
     return weights
-
-
-def _read(path: Any) -> Mapping[str, Any]:
-    if not str(path).endswith(".safetensors"):
-        return unpack(path)
-    if not Path(path).is_file():
-        raise UsageError(f"there is no file {path}")
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise UsageError(f"{path} cannot be read: {reason(error)}") from None
 
 
 def _label(source: Any) -> str:

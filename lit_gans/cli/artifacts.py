@@ -1,4 +1,4 @@
-"""Checkpoints that runs have uploaded to Weights & Biases: named by a reference, downloaded once.
+"""Checkpoints on Weights & Biases or the Hugging Face Hub: named by a reference, downloaded once.
 
 Slow imports are delayed until they are needed, so that help answers at once.
 """
@@ -15,17 +15,21 @@ _FORM = "wandb:entity/project/name:alias, say wandb:me/lit_gans/model-1a2b3c4d:b
 
 
 def fetched(given: Any) -> Any:
-    """The path of a checkpoint; one that W&B keeps is downloaded into the cache first, unless it is there.
+    """The path of a checkpoint; one that W&B or the hub keeps is downloaded into the cache first, unless it is there.
 
     Args:
-        given: a path, which is returned as it is, or ``wandb:entity/project/name:alias``. The entity may be left out
-            for one's own. Without ``wandb:`` the full name, as W&B's page of an artifact shows it, is enough if there
-            is no such file.
+        given: a path, which is returned as it is, ``hf://user/repo``, or ``wandb:entity/project/name:alias``. The
+            entity may be left out for one's own. Without ``wandb:`` the full name, as W&B's page of an artifact shows
+            it, is enough if there is no such file.
 
     Raises:
         UsageError: if it is no reference, or cannot be downloaded, or holds no checkpoint.
     """
     text = str(given)
+    if text.startswith("hf://"):
+        from lit_gans.checkpoints import hub
+
+        return hub.fetched(text)
     beginning = next((word for word in _BEGINNINGS if text.startswith(word)), None)
     if beginning is None and (_NAME.fullmatch(text) is None or Path(text).exists()):
         return given

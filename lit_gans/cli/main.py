@@ -19,6 +19,7 @@ from lit_gans.cli.colorize import colorize
 from lit_gans.cli.embed import embed
 from lit_gans.cli.evaluate import compare, evaluate, features
 from lit_gans.cli.explore import arithmetic, interpolate
+from lit_gans.cli.export import export, push
 from lit_gans.cli.invert import invert
 from lit_gans.cli.plot import plot
 from lit_gans.cli.sample import sample
@@ -47,6 +48,8 @@ from a checkpoint alone:
   colorize     give a grey photo colours:  lit-gans colorize last.ckpt grey.jpg
   embed        features of texts, one a line:  lit-gans embed last.ckpt lines.txt --output features.npz
   evaluate     score against a data set:  lit-gans evaluate runs/.../best.ckpt --metrics fid kid
+  export       for other programs, as ONNX say:  lit-gans export last.ckpt --format onnx
+  push         onto the Hugging Face Hub:  lit-gans push last.ckpt user/name --licence mit
 
 from what the others have written:
   compare      scores side by side, if they were measured alike:  lit-gans compare a.json b.json
@@ -82,6 +85,8 @@ COMMANDS: dict[str, Any] = {
     "colorize": colorize,
     "embed": embed,
     "evaluate": evaluate,
+    "export": export,
+    "push": push,
     "compare": compare,
     "features": features,
     "plot": plot,

@@ -120,7 +120,7 @@ Checkpoint = Annotated[
     str,
     Option(
         "a checkpoint file, or a run's folder, whose best.ckpt is used, else its last.ckpt; last and best are those of "
-        "the newest run in runs",
+        "the newest run in runs, and hf://user/name is a model on the Hugging Face Hub",
         checkpoint_file,
     ),
 ]

@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from lit_gans.core.sampling import Sampling
+from lit_gans.core.exporting import Exporting
 from lit_gans.errors import UsageError, one
 from lit_gans.images.ranges import is_halved, refuse_other_range
 from lit_gans.images.shape import to_float
@@ -15,7 +15,7 @@ from lit_gans.latents.inversion import Inversion, invert_images
 from lit_gans.latents.paths import Mode, draw, path
 
 
-class Exploring(Sampling):
+class Exploring(Exporting):
     """Methods that every model has; one that cannot do a thing says so, and what it can do instead."""
 
     value_range: ClassVar[tuple[float, float] | None]

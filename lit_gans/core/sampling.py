@@ -192,7 +192,7 @@ class Sampling(HeldOut):
         with self.inference_generator() as generator:
             part = self.drawing(generator)
             if truncation != 1 and getattr(part, "truncates", False) is True:  # also of a compiled network
-                options["truncation"] = _finite(truncation)
+                options["truncation"] = finite_truncation(truncation)
             elif truncation != 1:
                 noise = _scaled(noise, truncation)
             return in_parts(part, noise, *inputs, like=self._like(), **options)
@@ -266,7 +266,12 @@ class Sampling(HeldOut):
         return None
 
 
-def _finite(truncation: float) -> float:
+def finite_truncation(truncation: float) -> float:
+    """The factor, if it is a finite number.
+
+    Raises:
+        UsageError: if it is none.
+    """
     if not math.isfinite(truncation):
         raise UsageError(f"truncation must be a finite number, say 0.7, got {truncation}")
     return truncation
@@ -275,7 +280,7 @@ def _finite(truncation: float) -> float:
 def _scaled(noise: Tensor, truncation: float) -> Tensor:
     if not noise.is_floating_point():
         raise UsageError(f"noise of whole numbers cannot be scaled: leave truncation at 1, got {truncation}")
-    return noise * _finite(truncation)
+    return noise * finite_truncation(truncation)
 
 
 def _refuse_count(n: Any) -> None:

@@ -11,6 +11,7 @@ from lit_gans.core.token_batches import TOKENS
 from lit_gans.core.watching import Watching
 from lit_gans.errors import UsageError, one
 from lit_gans.networks.base import portion
+from lit_gans.networks.exported import Exported
 from lit_gans.networks.sequences import mean_state
 from lit_gans.precision import full
 from lit_gans.text import Vocabulary, padding_mask
@@ -81,6 +82,18 @@ class Texts(Watching):
             UsageError: if there is no vocabulary.
         """
         return self.vocabulary(name).decode(tokens)
+
+    def exported(self, *, to: str | None = None, truncation: float = 1.0) -> Exported:
+        """The function that `lit_gans.export` writes, see `Exporting`; of a model of texts there is none.
+
+        Raises:
+            UsageError: if there is none, or an option does not go with the model.
+        """
+        if self.translates_texts:
+            self.refuse_export("translates a text in a loop over its tokens")
+        if self.of_texts:
+            self.refuse_export("writes a text in a loop over its tokens" if self.draws else "reads texts")
+        return super().exported(to=to, truncation=truncation)
 
     def write(self, n: int = 16, *, seed: int | None = None, **options: Any) -> list[str]:
         """Writes n texts: those of the tokens that ``sample(n, seed=seed)`` draws.

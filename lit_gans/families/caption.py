@@ -15,10 +15,12 @@ from lit_gans.families.latent import LatentGAN
 from lit_gans.latents.paths import Mode, draw, path
 from lit_gans.networks.base import evaluating
 from lit_gans.networks.captions import MatchingDiscriminator, ReadingGenerator, SentenceReader
+from lit_gans.networks.exported import ROWS, Exported, FromTokens, FromVectors, Port
 from lit_gans.networks.layers import NORMS
 from lit_gans.networks.recurrent import RecurrentBackbone
 from lit_gans.networks.sequences import SequenceBackbone
 from lit_gans.networks.wrappers import Conditioning
+from lit_gans.text import END, PAD
 
 TextEncoder = Callable[[list[str]], Any]
 Negatives = Literal["hard", "any"]
@@ -232,6 +234,23 @@ class CaptionGAN(FirstCaptions, LatentGAN):
         """The inputs of n samples, also their conditions (n, size) as ``text``."""
         n, noise = self.counted(n, noise)
         return {**super().rows(n, seed=seed, noise=noise), "text": self.conditions(text, n)}
+
+    def exported(self, *, to: str | None = None, truncation: float = 1.0) -> Exported:
+        """The generator with its reader, as a function of noise and tokens, or of a frozen encoder's vectors."""
+        image, noise = self.ports_to_draw(to, truncation)
+        part, (length, words) = self.exported_part(), self._texts
+        if self.text_encoder is None:
+            rng = torch.Generator().manual_seed(0)
+            rows = torch.randint(END + 1, words, (ROWS, length), generator=rng)
+            rows[:, length // 2] = END
+            rows[:, length // 2 + 1 :] = PAD
+            told = f"the tokens of a sentence, with {END} at its end and {PAD} after it; the vocabulary is in the file"
+            tokens = Port("tokens", ("batch", length), told, rows, "int64")
+            return FromTokens(part, image, noise, tokens, truncation=truncation)
+        rows = _vectors(self.text_encoder, ["a text", "another", "one more", "the last"]).cpu().float()
+        told = f"vectors of sentences by {type(self.text_encoder).__name__}, which is not in the file"
+        vectors = Port("vectors", ("batch", rows.shape[1]), told, rows)
+        return FromVectors(part, image, noise, vectors, truncation=truncation)
 
     @torch.no_grad()
     def conditions(self, text: Text | None, n: int) -> Tensor:

@@ -12,6 +12,7 @@ from lit_gans.checkpoints.class_names import numbered, told
 from lit_gans.core.checks import refuse_inputs
 from lit_gans.errors import UsageError
 from lit_gans.families.latent import LatentGAN
+from lit_gans.networks.exported import ROWS, Exported, FromAttributes, FromLabel, Port
 from lit_gans.networks.wrappers import ConditionalGenerator, Conditioning
 
 _REMEMBERED = 64  # rows of attributes from training, which `sample` takes without a label
@@ -142,6 +143,26 @@ class LabelDrawing(LatentGAN):
         n, noise = self.counted(n, noise)
         drawn, given = super().rows(n, seed=seed, noise=noise), self._given(label, n)
         return {**drawn, "label": given[0]} if given else drawn
+
+    def exported(self, *, to: str | None = None, truncation: float = 1.0) -> Exported:
+        """The generator as a function of noise and a label; of a mixture of classes it is none."""
+        known = self.known_classes
+        if known is None:
+            return super().exported(to=to, truncation=truncation)
+        image, noise = self.ports_to_draw(to, truncation)
+        part, classes, size = self.exported_part(), self.num_classes, ("batch", self.num_classes)
+        if self.multi_label:
+            rows = (torch.rand(ROWS, classes, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+            says = f"1 where an attribute holds, else 0; the attributes are numbered {self.told_classes()}"
+            return FromAttributes(part, image, noise, Port("attributes", size, says, rows), truncation=truncation)
+        label = Port(
+            "label",
+            ("batch",),
+            f"a class, {self.told_classes()}",
+            known.cpu()[torch.arange(ROWS) % len(known)],
+            "int64",
+        )
+        return FromLabel(part, image, noise, label, classes=classes, truncation=truncation)
 
     def _given(self, label: Label | None, n: int) -> tuple[Tensor, ...]:
         """What the generator gets beside n rows of noise: their conditions, or nothing."""

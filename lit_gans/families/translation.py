@@ -7,9 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from lit_gans.core.checks import refuse_backbone
+from lit_gans.core.exporting import port_of_image, refuse_truncation
 from lit_gans.core.game import BaseGAN, Batch, Fake
 from lit_gans.errors import UsageError, one, reason
 from lit_gans.networks.base import TranslationBackbone, in_parts
+from lit_gans.networks.exported import Exported, FromImage
 from lit_gans.networks.tiles import in_tiles
 from lit_gans.networks.translators import ResNetTranslation, UNetTranslation
 
@@ -93,6 +95,14 @@ class TranslationGAN(BaseGAN):
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Translations of a batch's first images."""
         return self.translate(next(iter(self.receive(batch).values())), seed=self.number(batch_idx))
+
+    def exported(self, *, to: str | None = None, truncation: float = 1.0) -> Exported:
+        """The translator to one domain, as a function of images of any size."""
+        to = self.domain(to)
+        refuse_truncation(self, truncation)
+        made, given = (self.source, self.shape) if to == "a" else (self.shape, self.source)
+        ports = (port_of_image("translation", made[0]), port_of_image("image", given[0]))
+        return FromImage(self.towards(self.exported_part(), to), *ports, sides=given[1:])
 
     def towards(self, generator: Any, to: str) -> nn.Module:
         """The network of a generator that translates to one of ``domains``."""

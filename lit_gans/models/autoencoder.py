@@ -1,6 +1,6 @@
 """The deterministic autoencoder."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +42,10 @@ class AutoEncoder(EncoderDecoder):
     def made_drawing(self, decoder: nn.Module) -> nn.Module:
         """The decoder, with a Gaussian before it that is fitted to its codes."""
         return GaussianCodes(decoder, noise_size(decoder, self._asked_dim))
+
+    def exported_part(self) -> nn.Module:
+        """The decoder behind one linear layer, since the root of a matrix is no layer that files can hold."""
+        return cast(GaussianCodes, super().exported_part()).as_layers()
 
     def objective(self, images: Tensor) -> Terms:
         """The reconstruction error; also fits the Gaussian to the codes."""

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
+from lit_gans.core.exporting import port_of_image, refuse_truncation
 from lit_gans.core.game import Batch, Fake
 from lit_gans.errors import UsageError, at_least
 from lit_gans.families import TranslationGAN
@@ -15,6 +16,7 @@ from lit_gans.images.hints import simulate_hints
 from lit_gans.images.lab import AB, rgb_to_lab, with_colours
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 from lit_gans.networks import UNetTranslation
+from lit_gans.networks.exported import Exported, FromHints
 
 _HINTS = 10  # hints of an image in validation
 _HINT_SCALE = 25.0  # hints enter as a/25 and b/25, near 1 for photographs; scaled by 110 they are learned later
@@ -174,6 +176,18 @@ class Colorizer(TranslationGAN):
             UsageError: if hints come without a mask or do not fit the images.
         """
         return with_colours(images, self.colours(images, hints, mask))
+
+    def exported(self, *, to: str | None = None, truncation: float = 1.0) -> Exported:
+        """All of `colorize`, as a function of images, hints and their mask, of any size."""
+        self.domain(to)
+        refuse_truncation(self, truncation)
+        ports = (
+            port_of_image("coloured", 3),
+            port_of_image("image", 3, "images in [-1, 1], of which the lightness counts"),
+            port_of_image("hints", 2, "a and b of CIE Lab, in [-110, 110], where the mask is 1"),
+            port_of_image("mask", 1, "1 where there is a hint, else 0"),
+        )
+        return FromHints(self.exported_part(), *ports, sides=self.shape[1:], join=_joined)
 
     def translate_large(self, picture: Tensor, *, to: str | None = None, tile: int = 512) -> Tensor:
         """Refused: colours are decided by the whole picture."""

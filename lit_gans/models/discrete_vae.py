@@ -5,10 +5,12 @@ from contextlib import contextmanager
 from math import cos, log, pi
 from typing import Any, ClassVar, Literal, cast, get_args
 
+import torch
 import torch.nn.functional as F
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
+from lit_gans.core.exporting import refuse_truncation
 from lit_gans.core.generative import Batch
 from lit_gans.core.image_tokens import ImageTokenizer
 from lit_gans.core.joint import JointModel
@@ -18,6 +20,7 @@ from lit_gans.losses import Terms
 from lit_gans.networks import CodeDecoder, CodeEncoder, gumbel_softmax
 from lit_gans.networks.base import evaluating
 from lit_gans.networks.codebook import EDGE
+from lit_gans.networks.exported import ROWS, Exported, FromGrid, Port
 from lit_gans.optim import ExponentialAverage, TextAdam
 from lit_gans.precision import full
 
@@ -124,6 +127,14 @@ class DiscreteVAE(ImageTokenizer, JointModel):
         """Images (n, C, H, W) of codes (n, h, w), by the averaged decoder."""
         with self.inference_generator() as decoder:
             return cast(CodeDecoder, decoder).of_codes(codes)
+
+    def exported(self, *, to: str | None = None, truncation: float = 1.0) -> Exported:
+        """The decoder, as a function of grids of codes."""
+        self.refuse_direction(to)
+        refuse_truncation(self, truncation)
+        rows = torch.randint(self.codes, (ROWS, *self.grid), generator=torch.Generator().manual_seed(0))
+        codes = Port("codes", ("batch", *self.grid), f"whole numbers from 0 to {self.codes - 1}", rows, "int64")
+        return FromGrid(self.exported_part(), self.port_of_samples(), codes)
 
     @contextmanager
     def inference_encoder(self) -> Iterator[nn.Module]:

@@ -13,6 +13,7 @@ from lit_gans.families import LatentGAN
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 from lit_gans.networks import AuxiliaryDiscriminator, ConditionalGenerator, DCGANBackbone
 from lit_gans.networks.base import evaluating, in_parts
+from lit_gans.networks.exported import ROWS, Exported, FromCode, Port
 from lit_gans.precision import full
 
 _CODES = 1 << 31  # a bit flipped in a seed, so that codes and noise of the same seed come from different numbers
@@ -233,6 +234,14 @@ class InfoGAN(LatentGAN):
             )
         turns = rows[torch.arange(n, device=rows.device) % len(rows)]
         return self.draw(n, seed, noise, turns, truncation=truncation)
+
+    def exported(self, *, to: str | None = None, truncation: float = 1.0) -> Exported:
+        """The generator as a function of noise and a code."""
+        image, noise = self.ports_to_draw(to, truncation)
+        parts = [f"{size} values of which one is 1, for a category" for size in self.categories]
+        parts += [f"{self.continuous} numbers in [-1, 1]"] * bool(self.continuous)
+        code = Port("code", ("batch", self.code_dim), ", then ".join(parts), self.codes(ROWS, seed=0))
+        return FromCode(self.exported_part(), image, noise, code, truncation=truncation)
 
     def rows(self, n: int, *, seed: int | None = None, noise: Tensor | None = None) -> dict[str, Tensor]:
         """The inputs of n samples, also their codes (n, codes) as ``code``."""

@@ -2,7 +2,7 @@
 
 import os
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import torch
 import torch.nn.functional as F
@@ -263,6 +263,10 @@ class TextToImageTransformer(FirstCaptions, JointModel):
             decoder: SequenceDecoder = generator  # type: ignore[assignment]
             like = torch.empty(0, device=self.device)  # the numbers of rows would not survive few bits
             return in_parts(images, noise, torch.arange(len(noise)), like=like)
+
+    def exported(self, *, to: str | None = None, truncation: float = 1.0) -> NoReturn:
+        """Refused: an image is written code by code."""
+        self.refuse_export("draws an image in a loop over its codes")
 
     def rows(
         self, n: int, *, seed: int | None = None, noise: Tensor | None = None, text: Text | None = None

@@ -72,9 +72,20 @@ class GaussianCodes(Generator):
     def codes(self, noise: Tensor) -> Tensor:
         """Noise (N, latent_dim) from N(0, I) to codes (N, latent_dim), computed in float32."""
         with torch.autocast(noise.device.type, enabled=False):
-            values, vectors = torch.linalg.eigh(full(self.covariance))
-            root = vectors * values.clamp_min(0).sqrt() @ vectors.T
-            return (self.mean + full(noise) @ root).to(self.mean.dtype)
+            return (self.mean + full(noise) @ self._root()).to(self.mean.dtype)
+
+    def _root(self) -> Tensor:
+        """The symmetric root (latent_dim, latent_dim) of the covariance."""
+        values, vectors = torch.linalg.eigh(full(self.covariance))
+        return vectors * values.clamp_min(0).sqrt() @ vectors.T
+
+    @torch.no_grad()
+    def as_layers(self) -> nn.Sequential:
+        """The same function with the statistics of now: a linear layer from noise to codes, and the decoder."""
+        first = nn.Linear(self.latent_dim, self.latent_dim, device=self.mean.device)
+        first.weight.copy_(self._root().T)
+        first.bias.copy_(full(self.mean))
+        return nn.Sequential(first, self.decoder)
 
     @torch.no_grad()
     def observe(self, codes: Tensor) -> None:

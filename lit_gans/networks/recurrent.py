@@ -54,9 +54,14 @@ class RecurrentEncoder(SequenceEncoder):
         states = embedded(self.tokens, tokens)
         for onward, backward in zip(self.onward, self.backward_, strict=True):
             states = self.dropout(states)
-            read = backward(states.take_along_dim(turned, 1))[0].take_along_dim(turned, 1)
+            read = _taken(backward(_taken(states, turned))[0], turned)
             states = torch.cat([onward(states)[0], read], 2)
         return self.joined(self.dropout(states))
+
+
+def _taken(states: Tensor, places: Tensor) -> Tensor:
+    """The states (N, T, width) of other places (N, T, 1); torch.export follows no ``take_along_dim``."""
+    return states.gather(1, places.expand(-1, -1, states.shape[2]))
 
 
 def _turned(mask: Tensor) -> Tensor:

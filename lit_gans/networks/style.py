@@ -66,7 +66,7 @@ class StyleLayer(nn.Module):
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """(N, inputs, h, w) and (N, style_dim) to (N, outputs, H, W)."""
         x = self.conv(x, style)
-        fresh = (len(x), *self.noise.shape[1:])
+        fresh = (x.shape[0], *self.noise.shape[1:])
         noise = torch.randn(fresh, device=x.device, dtype=x.dtype) if self.training else self.noise.to(x.dtype)
         shift = noise * (GAIN * self.strength).to(x.dtype)
         return activate(x + shift + (GAIN * self.bias).to(x.dtype))
@@ -184,7 +184,7 @@ class StyleGenerator(Generator):
     def _draw(self, style: Tensor) -> Tensor:
         """Styles, as `synthesis` takes them, to the unbounded sum of all resolutions (N, C, H, W)."""
         styles = [style] * self.n_layers if style.ndim == 2 else style.unbind(1)  # (N, style_dim) each
-        x = self.constant.expand(len(style), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        x = self.constant.expand(style.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)
         x, image = self.blocks[0](x, None, styles[:1])
         for level, block in enumerate(self.blocks[1:]):
             given = x, image, styles[2 * level + 1 : 2 * level + 3]

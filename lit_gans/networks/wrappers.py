@@ -44,7 +44,7 @@ class ConditionalNorm(nn.Module):
         """(N, features, ...) to the same shape."""
         ones = [1] * (maps.ndim - 2)
         # (N, features, 1, ...)
-        gain, shift = (layer(self.condition).view(len(maps), -1, *ones) for layer in (self.gain, self.shift))
+        gain, shift = (layer(self.condition).view(maps.shape[0], -1, *ones) for layer in (self.gain, self.shift))
         return torch.addcmul(shift, self.norm(maps), 1 + gain)
 
 
