@@ -278,8 +278,8 @@ def test_fast_dev_run_moves_the_generator(model_class, tmp_path):
 @each(EVERY_MODEL, quick=KINDS_OF_STATE)
 def test_bf16(model_class, tmp_path):
     watch = Watch()
-    fit(tmp_path, small(model_class), few_batches(model_class), callbacks=[watch], precision="bf16-mixed", max_steps=5)
-    assert len(watch.outputs) == 5 and watch.validations
+    fit(tmp_path, small(model_class), few_batches(model_class), callbacks=[watch], precision="bf16-mixed", max_steps=6)
+    assert len(watch.outputs) == 6 and watch.validations
     assert all(torch.isfinite(v) and v.dtype == torch.float32 for o in watch.outputs for v in o.values())
     shown = [v for o in watch.validations if o for v in o.get("shown", {}).values()]
     assert all(v.dtype == torch.float32 for v in shown) and (model_class.draws or model_class.of_texts or shown)

@@ -24,6 +24,7 @@ from lightning.pytorch.strategies.launchers import subprocess_script
 _FORKS = get_context("forkserver")
 # the name of the package is what forks are found by in a list of processes
 _FORKS.set_forkserver_preload(["lit_gans.cli.train", "ready"])
+_ENVIRONMENT = {**os.environ}  # of the session, whatever the test that makes the first fork has put into its own
 
 
 class Command:
@@ -72,12 +73,18 @@ class Command:
 
 def _begin():
     """Starts the process that the others are forks of, unless it runs; it finds `ready` beside this file."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *filter(None, [before])])
+    before, path = {**os.environ}, [str(Path(__file__).parent), _ENVIRONMENT.get("PYTHONPATH")]
+    _set({**_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, path))})
     try:
         forkserver.ensure_running()
     finally:
-        os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
+        _set(before)
+
+
+def _set(environment):
+    """Makes this the environment."""
+    os.environ.clear()
+    os.environ.update(environment)
 
 
 def _become(words, folder, output, environment):
@@ -88,8 +95,7 @@ def _become(words, folder, output, environment):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(file, number)
         os.close(file)
-    os.environ.clear()
-    os.environ.update(environment)
+    _set(environment)
     checked = Path(__file__).parent / "checked"
     if str(checked) in environment.get("PYTHONPATH", ""):
         runpy.run_path(str(checked / "sitecustomize.py"))
@@ -153,8 +159,7 @@ class _Second:
             content = file.read()
         if content:
             words, environment = json.loads(content)
-            os.environ.clear()
-            os.environ.update(environment)
+            _set(environment)
             _run(words)
 
     def poll(self):

@@ -124,6 +124,7 @@ def papers_of_scores() -> dict[str, list[str]]:
         "is": _INCEPTION_SCORE,
         **dict.fromkeys(("precision", "recall"), named(metrics.PrecisionRecall)),
         **dict.fromkeys(("density", "coverage"), named(metrics.DensityCoverage)),
+        **dict.fromkeys(("memorisation", "memorisation_ratio"), named(metrics.Memorisation)),
         "swd": named(metrics.SlicedWasserstein),
         "sharpness": named(metrics.Sharpness),
         "checkerboard": named(metrics.Checkerboard),

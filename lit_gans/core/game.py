@@ -51,14 +51,14 @@ class BaseGAN(Regularised):
     changes what the discriminator sees, real and fake alike.
 
     Args:
-        generator: the player that makes fakes; several networks go into one ``nn.ModuleDict``.
+        generator: the player that makes fakes. Several networks go into one ``nn.ModuleDict``.
         discriminator: the player that judges them.
         optimizer: makes each player's optimizer from its parameters: a class or its name, a ``functools.partial``, or a
             function at the top of a module. A function whose argument is called ``named_parameters`` gets the names
             too, for groups of parameters.
         generator_optimizer: the generator's, where it is another one.
         discriminator_optimizer: the discriminator's, where it is another one.
-        scheduler: makes each player's learning-rate schedule, which is stepped once a batch; in Lightning's dict,
+        scheduler: makes each player's learning-rate schedule. It is stepped once a batch; in Lightning's dict,
             ``{"scheduler": ..., "interval": "epoch"}``, it is stepped as that says.
         generator_scheduler: the generator's, where it is another one.
         discriminator_scheduler: the discriminator's, where it is another one.
@@ -76,8 +76,8 @@ class BaseGAN(Regularised):
             paper (Karras et al. 2020, arXiv:2006.06676). Only for games whose scores are positive for reals.
         accumulate: parts in which a batch goes through the players; their gradients add up before a step, so that a
             batch of 64 takes the memory of one of 16 with 4. Norms over the batch see a part of it.
-        compiled: compile the players when a fit begins; ``torch.compile`` takes a minute or so and pays on GPUs, on
-            CPUs mostly not. Penalties on slopes go by the networks as they were. Checkpoints are the same.
+        compiled: compile the players when a fit begins, which pays on GPUs; ``torch.compile`` takes a minute or so and
+            mostly does not pay on CPUs. Penalties on slopes go by the networks as they were. Checkpoints are the same.
         model: arguments of `GenerativeModel`: image_shape, source_shape, num_classes, clip_norm and ema_decay.
 
     Raises:

@@ -35,7 +35,7 @@ class GenerativeModel(Saving, metaclass=Recorded):
         num_classes: number of classes.
         text_shape: (length, size of the vocabulary) of texts; the length is that of the longest, with its end.
         source_text_shape: the same of texts that are translated.
-        clip_norm: largest norm of an optimizer's gradient; longer ones are scaled down to it.
+        clip_norm: largest norm of an optimizer's gradient. Longer ones are scaled down to it.
         ema_decay: share of the averaged generator that one update keeps; 0 keeps no average.
         columns: what a loader of your own calls the parts of a batch: ``{"image": "pixel_values", "label": "labels"}``.
 

@@ -29,12 +29,12 @@ class LatentGAN(BaseGAN):
         backbone: makes the networks that are not given, say ``DCGANBackbone(width=32)``; by default the paper's,
             or an MLP of three layers for samples that are too small for it, or are not images.
         latent_dim: size of the noise; by default the given generator's own ``latent_dim``, or the backbone's.
-        lecam: weight of the term that keeps each kind's scores near the other's running mean, for few images (Tseng et
-            al. 2021, arXiv:2104.03310); 0.3 in the paper, 0 turns it off. See `Steadying`.
-        lecam_decay: share of the running means that a batch keeps.
-        consistency: weight of the difference between the scores of a real image and of the same, mirrored and shifted
-            (Zhang et al. 2020, arXiv:1910.12027); 10 in the paper. See `Steadying`.
-        consistency_fake: the same for fakes (Zhao et al. 2021, arXiv:2002.04724); 10 in the paper.
+        lecam: weight of LeCam's term, for few images; it keeps each kind's scores near the other's running mean (Tseng
+            et al. 2021, arXiv:2104.03310). 0.3 in the paper, 0 turns it off. See `Steadying`.
+        lecam_decay: share of its means that a batch keeps.
+        consistency: weight of consistency on reals; for few images. The scores of an image and of the same, mirrored
+            and shifted, shall be alike (Zhang et al. 2020, arXiv:1910.12027). 10 in the paper. See `Steadying`.
+        consistency_fake: the same on fakes; 10 in the paper (Zhao et al. 2021, arXiv:2002.04724).
         game: arguments of `BaseGAN`: generator, discriminator, optimizer, scheduler, r1, augment and so on. A generator
             of your own is any module that maps (N, latent_dim) to (N, C, H, W) in [-1, 1], a discriminator one that
             maps (N, C, H, W) to what the game's losses expect, mostly scores (N,).

@@ -48,7 +48,7 @@ def test_every_class_that_is_exported_is_in_it():
 def test_what_an_option_says():
     known = index()
     assert known.commands["fit"]["trainer.max_epochs"].kinds == ("int", "null")
-    assert known.commands["fit"]["quality.real_count"].default == 60_000
+    assert known.commands["fit"]["quality.seed"].default == 0
     assert known.commands["validate"]["ckpt_path"].kinds == ("str", "path", "null")
     dcgan = known.find("model", "dcgan")
     assert dcgan is not None and dcgan.options["optimizer"].default == "Adam"

@@ -247,7 +247,7 @@ def test_short_names_of_loggers(name, printed):
         (["--model.generator=Tiny"], "unknown network 'Tiny'; choose from"),
         (
             ["--model.backbone=R4"],
-            "unknown backbone 'R4'; did you mean R3? choose from BEGAN, DCGAN, Fusion, MLP, R3, ResNet",
+            "unknown backbone 'R4'; did you mean R3? choose from BEGAN, DCGAN, FastGAN, Fusion, MLP, R3, ResNet",
         ),
         (["--model=CycleGAN", "--model.backbone=DCGAN"], "unknown backbone 'DCGAN'; choose from ResNet, UNet"),
         (["--model=DCGN"], "unknown model 'DCGN'; did you mean DCGAN? choose from ACGAN, AutoEncoder"),

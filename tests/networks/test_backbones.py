@@ -17,6 +17,7 @@ from lit_gans.networks import (
     ConditionalGenerator,
     DCGANBackbone,
     Discriminator,
+    FastGANBackbone,
     FusionBackbone,
     MLPBackbone,
     PackedDiscriminator,
@@ -45,6 +46,7 @@ SMALL = {
     SemiSupervisedBackbone: SemiSupervisedBackbone(width=4),
     BEGANBackbone: BEGANBackbone(width=4),
     FusionBackbone: FusionBackbone(width=4),
+    FastGANBackbone: FastGANBackbone(width=4),
 }
 TRANSLATIONS = {ResNetTranslation: ResNetTranslation(width=4, blocks=1), UNetTranslation: UNetTranslation(width=4)}
 TEXTS = {RecurrentBackbone: RecurrentBackbone(width=4), TransformerBackbone: TransformerBackbone(width=4)}
@@ -126,7 +128,8 @@ def has(network, kind):
 @every_normed
 def test_whose_norm_a_discriminator_has(backbone):
     """The backbone's own, else the game's, else the paper's."""
-    shape, paper = (1, 16, 16), {DCGANBackbone: "batch", ResNetBackbone: "spectral"}.get(type(backbone), "none")
+    papers = {DCGANBackbone: "batch", ResNetBackbone: "spectral", FastGANBackbone: "batch"}
+    shape, paper = (1, 16, 16), papers.get(type(backbone), "none")
     assert backbone.discriminator(shape).norm == paper
     for norm in ("none", "spectral", "layer"):
         assert backbone.discriminator(shape, norm=norm).norm == norm
