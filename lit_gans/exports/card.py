@@ -33,7 +33,7 @@ def card(model: Any, repo: str, licence: str, checkpoint: Path | None = None, pi
     parts = [
         f"---\n{yaml.safe_dump(header, sort_keys=False)}---\n",
         f"# {repo.partition('/')[2]}",
-        f"{_first_line(model)} A model of [lit_gans](https://pypi.org/project/lit_gans) {__version__}.",
+        f"{_first_line(model)} A model of lit_gans {__version__}.",
         *([f"![samples]({SAMPLES})", "Samples by the averaged generator, seed 0."] if pictured else []),
         *_texts(model),
         "## Use",
