@@ -44,7 +44,8 @@ def blit(images: Tensor, p: Tensor) -> Tensor:
 def nudge(images: Tensor) -> Tensor:
     """Mirrors half of the images, and shifts each by up to 1/8 of its sides, where it is reflected at its border.
 
-    The transform of Zhang et al. 2020, arXiv:1910.12027, section 3.1, whose images photographs might be too.
+    The transform of Zhang et al. 2020, arXiv:1910.12027, section 3.1. A photograph that was mirrored and shifted is
+    still a likely photograph.
     """
     height, width = images.shape[2:]
     always = torch.ones((), device=images.device)

@@ -434,11 +434,13 @@ class Quality(Callback):
             return tuple(dict.fromkeys(("swd", *(name for name in self.scores if name in OF_PIXELS))))
         return self.scores
 
+    def _looks(self, shape: Sequence[int] | None) -> bool:
+        """Whether a score needs features."""
+        return not set(self.scores) <= set(OF_PIXELS) and (shape is None or not is_points(shape))
+
     def _lacks(self, shape: Sequence[int] | None) -> bool:
         """Whether a score needs features, and there are none for such images."""
-        if set(self.scores) <= set(OF_PIXELS) or (shape is not None and is_points(shape)):
-            return False
-        return suited(self.features, shape) is None
+        return self._looks(shape) and suited(self.features, shape) is None
 
     def _values(self, scores: Sequence[str], shape: Sequence[int] | None) -> list[str]:
         """The names of the values that scores log."""
@@ -462,7 +464,7 @@ class Quality(Callback):
 
     def _features(self, shape: Sequence[int] | None) -> Features | None:
         """The feature network; None if no score needs one."""
-        if set(self.scores) <= set(OF_PIXELS) or (shape is not None and is_points(shape)) or self._lacks(shape):
+        if not self._looks(shape) or self._lacks(shape):
             return None
         if self._network is None:
             self._network = feature_network(suited(self.features, shape))
