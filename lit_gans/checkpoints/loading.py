@@ -19,7 +19,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lit_gans.checkpoints import class_names, functions
+from lit_gans.checkpoints import class_names, functions, ported
 from lit_gans.checkpoints.file import KEY, RANDOM, located, plain_key, read, source
 from lit_gans.checkpoints.mistakes import advice
 from lit_gans.checkpoints.recording import Recorded, defaults
@@ -94,6 +94,8 @@ def load(
     model = _construct(cls, _earlier_defaults(cls, checkpoint, {**built, **arguments}), built, arguments, where)
     if fit_what_fits:
         take_from(model, weights_of(checkpoint), where)
+    elif "ported" in checkpoint[KEY]:
+        _fill_ported(model, checkpoint, where)
     else:
         _fill(model, checkpoint, strict, where)
     names = class_names.usable(checkpoint[KEY].get("class_names"), model.num_classes)
@@ -213,6 +215,19 @@ def _fill(model: Any, checkpoint: dict[str, Any], strict: bool | None, where: st
         ) from error
     if missing := [*found.missing_keys, *found.unexpected_keys]:
         rank_zero_warn(f"{where} and the {type(model).__name__} do not have the same weights: {', '.join(missing)}")
+
+
+def _fill_ported(model: Any, checkpoint: dict[str, Any], where: str) -> None:
+    """Gives a model the networks of another program that are there; the others keep their start."""
+    weights = ported.fitting(model, checkpoint["state_dict"])
+    taken = take_from(model, weights, where)
+    generator = [name for name in weights if name.startswith("generator.")]
+    if lost := set(generator) - {*taken.fitted}:
+        raise UsageError(
+            f"{where} holds a {checkpoint[KEY]['ported']}, another generator than this {type(model).__name__}'s: "
+            f"{len(lost)} of its {len(generator)} weights do not fit; leave out image_shape and backbone, or make the "
+            "model and take what fits: lit_gans.take(model, path)"
+        )
 
 
 def build(value: Any, where: str = "this", trust: Sequence[str] = ()) -> Any:

@@ -8,11 +8,13 @@ import torch
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
-from lit_gans.checkpoints.file import located, plain_key, unpack
+from lit_gans.checkpoints import ported
+from lit_gans.checkpoints.file import from_elsewhere, located, plain_key, unpack
 from lit_gans.errors import UsageError
 
 _AVERAGES = ("generator_ema.", "encoder_ema.", "classifier_ema.")
-_INSIDE = ("generator.", "discriminator.", "network.")  # a network inside a wrapper that gives it a label, say
+# a network inside a wrapper that gives it a label, say, or the one of a game's several that goes this way
+_INSIDE = ("generator.", "discriminator.", "network.", "a_to_b.")
 _LISTED = 4  # names in a message
 
 
@@ -69,7 +71,10 @@ def take(model: nn.Module, source: Any) -> Taken:
     if not isinstance(source, (nn.Module, Mapping)):
         source = located(source)
     label = f"a {type(source).__name__}" if isinstance(source, (nn.Module, Mapping)) else str(source)
-    return take_from(model, weights_of(source), label)
+    weights = weights_of(source)
+    if (carried := from_elsewhere(weights, source)) is not None:
+        weights = ported.fitting(model, carried["state_dict"])
+    return take_from(model, weights, label)
 
 
 def take_from(model: nn.Module, weights: Mapping[str, Tensor], label: str) -> Taken:
