@@ -79,6 +79,13 @@ def take(model: nn.Module, source: Any) -> Taken:
 
 def take_from(model: nn.Module, weights: Mapping[str, Tensor], label: str) -> Taken:
     """The same from weights by name; ``label`` is what messages call their source."""
+    taken = fill_from(model, weights, label)
+    rank_zero_info(f"{type(model).__name__} from {label}: {taken}")
+    return taken
+
+
+def fill_from(model: nn.Module, weights: Mapping[str, Tensor], label: str) -> Taken:
+    """The same without a message."""
     given = _with_averages({plain_key(name): value for name, value in weights.items()})
     own = {plain_key(name): value for name, value in model.state_dict().items()}
     own = {name: value for name, value in own.items() if not name.startswith(_AVERAGES)}
@@ -100,7 +107,6 @@ def take_from(model: nn.Module, weights: Mapping[str, Tensor], label: str) -> Ta
             own[name].copy_(given[key])
     if (restart := getattr(model, "reset_average", None)) is not None:
         restart()
-    rank_zero_info(f"{type(model).__name__} from {label}: {taken}")
     return taken
 
 
