@@ -15,6 +15,7 @@ _NAMES = {
     "lit_gans.core.joint": "JointModel",
     "lit_gans.core.encoder_decoder": "EncoderDecoder",
     "lit_gans.checkpoints": "load save take",
+    "lit_gans.networks.alone": "load_generator",
     "lit_gans.exports": "export push_to_hub",
     "lit_gans.training": "Trainer fit score",
     "lit_gans.errors": "UsageError",

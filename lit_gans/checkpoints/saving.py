@@ -12,6 +12,7 @@ from lit_gans.checkpoints.place import RUN
 from lit_gans.checkpoints.recording import Recorded
 from lit_gans.errors import UsageError
 from lit_gans.files import refuse_taken, replacing
+from lit_gans.networks import alone
 
 
 def save(model: Any, path: str | os.PathLike[str], *, force: bool = False, half: bool = False) -> None:
@@ -51,6 +52,13 @@ def save(model: Any, path: str | os.PathLike[str], *, force: bool = False, half:
     content.pop(RUN, None)  # of the run that the model was trained in, which does not go on from here
     if tensors.is_tensors(path):
         with replacing(path) as place:
-            tensors.write(content, place, half)
+            tensors.write(content, place, half, _generators(model))
     else:
         AtomicCheckpointIO().save_checkpoint(content, path)
+
+
+def _generators(model: Any) -> dict[str, Any]:
+    """What the header says of the networks that draw or translate, for whoever wants nothing else of the model."""
+    with model.inference_generator() as network:
+        towards = {to: model.towards(network, to) for to in model.domains}
+        return alone.generators(model, towards or {"": model.drawing(network)})

@@ -11,6 +11,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from lit_gans.errors import UsageError, reason
+from lit_gans.networks import alone
 
 SUFFIX = ".safetensors"
 _KEY = "lit_gans"  # of the metadata
@@ -24,13 +25,14 @@ def is_tensors(path: Any) -> bool:
     return isinstance(path, (str, os.PathLike)) and Path(path).suffix == SUFFIX
 
 
-def write(content: dict[str, Any], path: Path, half: bool = False) -> None:
+def write(content: dict[str, Any], path: Path, half: bool = False, generators: dict[str, Any] | None = None) -> None:
     """Writes the weights and the description of a checkpoint; what a run needs to go on is left out.
 
     Args:
         content: as `read` of a checkpoint gives it.
         path: where to.
         half: keep weights as float16, in half the space.
+        generators: what `load_generator` needs, see `alone.generators`.
 
     Raises:
         UsageError: if an argument of the model has no form in JSON, or a weight does not fit into float16.
@@ -40,7 +42,9 @@ def write(content: dict[str, Any], path: Path, half: bool = False) -> None:
     if not _equal(_from_json(json.loads(json.dumps(plain))), described):
         raise UsageError("an argument of this model is a tensor or the like, which only a .ckpt file can hold")
     weights = {name: _packed(name, value, half) for name, value in content["state_dict"].items()}
-    packed = save(weights, {"format": "pt", _KEY: json.dumps(plain, ensure_ascii=False)})
+    header = {"format": "pt", _KEY: json.dumps(plain, ensure_ascii=False)}
+    header |= {alone.KEY: json.dumps(generators, ensure_ascii=False)} if generators else {}
+    packed = save(weights, header)
     path.write_bytes(packed)  # save_file's own files can be read by their owner alone
 
 
