@@ -11,7 +11,8 @@ _WIDE = 22  # letters of the longest name of a model
 _HERE = ("models", "backbones", "data", "configs")
 _OWN = ("ImageFolder", "Captions", "Paired", "Unpaired")
 _OWN_TEXTS = ("TextLines", "TextPairs")
-_DRAWN = ("Glyphs", "PairedGlyphs", "UnpairedGlyphs", "CaptionedGlyphs", "Gaussians", "NumberPairs", "GrammarLines")
+_DRAWN = ("Glyphs", "PairedGlyphs", "UnpairedGlyphs", "CaptionedGlyphs", "ColouredGlyphs", "Gaussians", "NumberPairs")
+_DRAWN += ("GrammarLines",)
 
 
 def list_all(what: str = "all") -> None:
