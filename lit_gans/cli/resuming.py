@@ -11,7 +11,7 @@ from lit_gans.cli import settings
 from lit_gans.cli.arguments import Unit
 from lit_gans.cli.artifacts import fetched
 from lit_gans.errors import UsageError
-from lit_gans.runs import HOME, KINDS, Run, find_checkpoint
+from lit_gans.runs import HOME, KINDS, Run, find_checkpoint, no_checkpoint
 
 _SAFE = ("lit_gans", "torch", "torchvision", "lightning")  # packages that a file may name
 _FOUND = "LIT_GANS_NEWEST"  # the variable that hands the newest run on to the processes of a run
@@ -40,7 +40,7 @@ def with_its_run(units: Sequence[Unit], command: str) -> list[Unit]:
     else:
         path = find_checkpoint(fetched(value), prefer)
         if not path.is_file():
-            raise UsageError(f"there is no checkpoint file {path}; a run keeps its own under checkpoints/last.ckpt")
+            raise UsageError(no_checkpoint(path))
         if command != "fit" and str(path) != value:  # fit's table says where a run goes on
             _note(f"looking at {path}")
     others = [unit for unit in units if unit is not asked and unit.name != "ckpt_path"]
