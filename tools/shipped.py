@@ -213,7 +213,7 @@ RECIPES = {
         "colorizer_glyphs",
         colours,
         of_colours,
-        ("--trainer.max_steps", "2500", "--model.generator_scheduler.steps", "2500"),
+        ("--trainer.max_steps", "1500", "--model.generator_scheduler.steps", "2500"),
     ),
     "dfgan-glyphs": Recipe(
         "coloured digits from sentences", "dfgan_glyphs", captions, of_captions, ("--trainer.max_steps", "2000")
@@ -230,7 +230,7 @@ RECIPES = {
         "seq2seq_numbers",
         partial(numbers, target="ko"),
         partial(of_numbers, target="ko"),
-        (*_NUMBERS, "--data.target", "ko", "--trainer.max_epochs", "20"),
+        (*_NUMBERS, "--data.target", "ko"),
     ),
 }
 FEW = 200  # samples of a check
