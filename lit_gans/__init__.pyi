@@ -32,6 +32,7 @@ from lit_gans.data import Captions as Captions
 from lit_gans.data import CelebA as CelebA
 from lit_gans.data import Cezanne2Photo as Cezanne2Photo
 from lit_gans.data import Cityscapes as Cityscapes
+from lit_gans.data import ColouredGlyphs as ColouredGlyphs
 from lit_gans.data import Edges2Handbags as Edges2Handbags
 from lit_gans.data import Edges2Shoes as Edges2Shoes
 from lit_gans.data import Facades as Facades
@@ -196,6 +197,7 @@ __all__ = [
     "Cezanne2Photo",
     "CIFAR10",
     "Cityscapes",
+    "ColouredGlyphs",
     "Edges2Handbags",
     "Edges2Shoes",
     "Facades",

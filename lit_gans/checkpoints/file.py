@@ -14,7 +14,7 @@ from lit_gans.checkpoints import hub, ported, tensors
 from lit_gans.checkpoints.trust import shown
 from lit_gans.errors import UsageError, reason
 from lit_gans.files import replacing
-from lit_gans.runs import Run, find_checkpoint
+from lit_gans.runs import Run, find_checkpoint, no_checkpoint
 
 KEY = "lit_gans"
 RANDOM = "random_states"
@@ -63,9 +63,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def located(path: Any) -> Any:
-    """The checkpoint that somebody means: a file, an open file, a run or its folder, or ``last`` or ``best``.
+    """The checkpoint that somebody means: a file, an open file, a run or its folder, ``last`` or ``best``.
 
-    One on the Hugging Face Hub, ``hf://user/repo``, is downloaded first.
+    It may also be the name of a model that comes along. One on the Hugging Face Hub, ``hf://user/repo``, is downloaded
+    first.
 
     Raises:
         UsageError: if it is nothing of the kind, or the folder has none.
@@ -84,12 +85,13 @@ def read(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
     """A checkpoint of this library as a dict.
 
     Args:
-        path: a file's path, or a file object that is open for reading bytes.
+        path: whatever `located` takes.
         map_location: where tensors go, as ``torch.load`` takes it.
 
     Raises:
         UsageError: if there is no such file, it is damaged, or it is something else.
     """
+    path = located(path)
     content = unpack(path, map_location)
     if KEY not in content:
         if (carried := from_elsewhere(content, path, map_location)) is not None:
@@ -125,7 +127,7 @@ def unpack(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
     if hasattr(path, "read"):
         return _unpack(path, source(path), map_location)
     if not Path(path).is_file():
-        raise UsageError(f"there is no checkpoint file {path}; a run keeps its own under checkpoints/last.ckpt")
+        raise UsageError(no_checkpoint(path))
     with Path(path).open("rb") as file:  # opened once: a run may put a new file in its place meanwhile
         return _unpack(file, str(path), map_location)
 

@@ -52,7 +52,8 @@ def load(
         path: a checkpoint file, a ``.safetensors`` file that `save` or `export` wrote, a generator of
             pytorch-CycleGAN-and-pix2pix (``latest_net_G_A.pth``), ``hf://user/repo`` on the
             Hugging Face Hub, a file object that is open for reading bytes, a run or its folder, whose best
-            checkpoint counts, or else its last; or ``best`` or ``last``, that of the newest run in ``runs``.
+            checkpoint counts, or else its last; ``best`` or ``last``, that of the newest run in ``runs``; or the name
+            of a model that comes along, say ``acgan-mnist`` ('lit-gans list shipped' has them).
         map_location: the device to load to, or a dict or function as ``torch.load`` takes it; by default the CPU.
         expected: a class that the checkpoint must hold, itself or a subclass.
         trust: packages of yours that the checkpoint names classes of. They are imported, which runs their code. Other

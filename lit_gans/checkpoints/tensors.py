@@ -31,7 +31,7 @@ def write(content: dict[str, Any], path: Path, half: bool = False, generators: d
     Args:
         content: as `read` of a checkpoint gives it.
         path: where to.
-        half: keep weights as float16, in half the space.
+        half: keep weights as float16, in half the space, and whole numbers in as few bytes as they need.
         generators: what `load_generator` needs, see `alone.generators`.
 
     Raises:
@@ -84,7 +84,16 @@ def _packed(name: str, value: Tensor, half: bool) -> Tensor:
         if value.numel() and float(value.abs().max()) > _MOST:
             raise UsageError(f"{name} has values above {_MOST:g}, which float16 does not hold; leave out half")
         value = value.half()
+    elif half and value.dtype == torch.int64:
+        value = value.to(_narrowest(value))
     return value.clone(memory_format=torch.contiguous_format)  # no two weights may share their memory
+
+
+def _narrowest(value: Tensor) -> torch.dtype:
+    """The smallest type that holds whole numbers."""
+    least, most = (int(bound) for bound in value.aminmax()) if value.numel() else (0, 0)
+    kinds = (torch.int8, torch.int16, torch.int32)
+    return next((k for k in kinds if torch.iinfo(k).min <= least and most <= torch.iinfo(k).max), torch.int64)
 
 
 def _to_json(value: Any) -> Any:

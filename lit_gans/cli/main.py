@@ -40,7 +40,8 @@ train:
   predict      write one sample for every entry of the test data
 
 from a checkpoint alone:
-  sample       draw images, or write texts:  lit-gans sample runs/.../last.ckpt --output grid.png
+  sample       draw images, or write texts:  lit-gans sample runs/.../last.ckpt --output grid.png;
+               from a model that comes along:  lit-gans sample r3gan-mnist
   interpolate  draw what lies between latent points:  lit-gans interpolate runs/.../last.ckpt
   arithmetic   smiling woman - woman + man:  lit-gans arithmetic last.ckpt --expression "7 - 1 + 4"
   invert       project pictures onto what a generator draws:  lit-gans invert last.ckpt digit.png
@@ -60,7 +61,8 @@ from what the others have written:
   shard        pictures into shards, for large sets:  lit-gans shard FOLDER --output SHARDS
 
 about lit-gans itself:
-  list         models, backbones, data and configurations, and what they cost:  lit-gans list models
+  list         models, backbones, data and configurations, and what they cost:  lit-gans list models;
+               those that come along, trained:  lit-gans list shipped
   help         of a command or of anything that has a name:  lit-gans help fit, lit-gans help DCGAN
   doctor       what is installed, what this machine is good for, what is missing
   completion   commands and options by the tab key:  eval "$(lit-gans completion bash)"
@@ -101,7 +103,7 @@ ABOUT = {  # a command about lit-gans itself, and the most words that it takes
     "completion": 1,
     "version": 0,
 }
-_WORDS = {"list": "models, backbones, data or configs", "completion": "bash, zsh or fish"}
+_WORDS = {"list": "models, shipped, backbones, data or configs", "completion": "bash, zsh or fish"}
 _PIPE = 13  # the number of SIGPIPE, which Windows does not have
 _ASK = "__complete"  # what the scripts of shells call
 

@@ -10,7 +10,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lit_gans import checkpoints
-from lit_gans.checkpoints import changes, class_names, place, resume
+from lit_gans.checkpoints import changes, class_names, place, resume, sampling_only
 from lit_gans.core.checks import refuse_few_bits, refuse_precision, refuse_processes, refuse_strategy
 from lit_gans.core.gradients import CURE, Watched
 from lit_gans.core.hooks import keep_hooks
@@ -118,6 +118,7 @@ class Saving(Texts):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the random states until training starts, after the data loaders have drawn from them."""
         self._random_states = checkpoint.get(checkpoints.RANDOM)
+        sampling_only.complete(self, checkpoint)
         saved = checkpoint.get(checkpoints.KEY, {}).get("vocabularies", {})
         self._take_vocabularies({name: Vocabulary(text) for name, text in saved.items()}, "the checkpoint")
         if self._trainer is not None:

@@ -31,6 +31,7 @@ from lit_gans.data.paired import Maps as _Maps
 from lit_gans.data.paired import Night2Day as _Night2Day
 from lit_gans.data.paired import Paired as _Paired
 from lit_gans.data.picture_data import PictureData as _PictureData
+from lit_gans.data.scenes import ColouredGlyphs as _ColouredGlyphs
 from lit_gans.data.scenes import PairedGlyphs as _PairedGlyphs
 from lit_gans.data.scenes import UnpairedGlyphs as _UnpairedGlyphs
 from lit_gans.data.shards import Shards as Shards
@@ -67,6 +68,7 @@ __all__ = [
     "CelebA",
     "Cezanne2Photo",
     "Cityscapes",
+    "ColouredGlyphs",
     "Edges2Handbags",
     "Edges2Shoes",
     "Facades",
@@ -555,6 +557,22 @@ class Cezanne2Photo(_Cezanne2Photo, Unpaired):
         max_megapixels: float = MEGAPIXELS,
         num_workers: int = 0,
         seed: int = 0,
+        val_size: int = 0,
+        labels_per_class: int | None = None,
+        label_fraction: float | None = None,
+    ) -> None: ...
+
+class ColouredGlyphs(_ColouredGlyphs, PairedGlyphs):
+    def __init__(
+        self,
+        size: Sized = 32,
+        count: int = 4000,
+        characters: str = "27AH",
+        *,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        flip: bool = False,
         val_size: int = 0,
         labels_per_class: int | None = None,
         label_fraction: float | None = None,
