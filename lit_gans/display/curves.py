@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lit_gans.cli.records import Curve
+from lit_gans.display.records import Curve
 from lit_gans.errors import UsageError
 
 if TYPE_CHECKING:
