@@ -91,9 +91,9 @@ def _colour_all(
         try:
             made: Any = to_uint8(model.colorize_photo(photo, hints, size))[0]
         except (RuntimeError, ValueError, MemoryError) as error:
-            size = f"{photo.shape[3]}x{photo.shape[2]} pixels"
+            large = f"{photo.shape[3]}x{photo.shape[2]} pixels"
             reason = next(iter(str(error).splitlines()), type(error).__name__)
-            skipped.append(f"{file}: {size} cannot be coloured ({reason})")
+            skipped.append(f"{file}: {large} cannot be coloured ({reason})")
             continue
         try:
             write_picture(made, target, drawn=False)

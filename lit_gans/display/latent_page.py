@@ -19,7 +19,7 @@ class _Asked(NamedTuple):
     """What the controls say."""
 
     seed: int
-    count: int
+    images: int
     label: Sequence[str]
     text: str
     options: dict[str, Any]
@@ -75,7 +75,7 @@ class Controls:
     def drawn(self, model: Any, *values: Any) -> d.Drawing:
         """The samples that the values of the components ask for."""
         asked = self.asked(*values)
-        return d.drawn(model, asked.count, asked.seed, asked.label, asked.text, asked.options)
+        return d.drawn(model, asked.images, asked.seed, asked.label, asked.text, asked.options)
 
 
 def latent_page(gr: Any, model: Any, page: Any) -> None:
@@ -114,14 +114,13 @@ def latent_page(gr: Any, model: Any, page: Any) -> None:
         """What is shown after a click."""
         number = drawing.picks[-1]
         said = f"**{'ABC'[len(drawing.picks) - 1]}**: sample {number + 1} {drawing.said(number)}"
-        ways = (gr.update(visible=True), d.way(model, drawing)) if walks and len(drawing.picks) > 1 else _hidden(gr)
-        sums = (
-            (gr.update(visible=True), d.arithmetic(model, drawing)) if walks and len(drawing.picks) > 2 else _hidden(gr)
-        )
+        known = len(drawing.picks) if walks else 0
+        ways = (gr.update(visible=True), d.way(model, drawing)) if known > 1 else _hidden(gr)
+        sums = (gr.update(visible=True), d.arithmetic(model, drawing)) if known > 2 else _hidden(gr)
         clicked = d.enlarged(d.picture(drawing.images[number]))
         return drawing, d.shown(drawing), clicked, said, *ways, *sums, *([0] * len(sliders))
 
-    def click(drawing: d.Drawing, event: gr.SelectData) -> Any:  # type: ignore[name-defined]
+    def click(drawing: d.Drawing, event: gr.SelectData) -> Any:
         number = d.cell(drawing, *event.index)
         return gr.skip() if number is None else after(d.picked(drawing, number))
 
@@ -136,15 +135,8 @@ def latent_page(gr: Any, model: Any, page: Any) -> None:
     listen(controls.anew.click, gr, redraw, controls.components, [controls.named["seed"], *shown], **once)
     listen(grid.select, gr, click, [state], shown, show_progress="hidden")
     for slider in sliders:
-        listen(
-            slider.input,
-            gr,
-            slide,
-            [state, *sliders],
-            [state, large],
-            show_progress="hidden",
-            trigger_mode="always_last",
-        )
+        how = {**once, "show_progress": "hidden"}
+        listen(slider.input, gr, slide, [state, *sliders], [state, large], **how)
     if model.draws_from_latents and walks and model.shape[0] in (1, 3):
         _inversion(gr, model, controls, state, shown, after)
 

@@ -76,7 +76,7 @@ def colour_page(gr: Any, model: Any) -> None:
     def upload(path: str) -> tuple[Any, ...]:
         return show(t.reduced(read_upload(path)), ())
 
-    def click(state: Any, colour: str, event: gr.SelectData) -> tuple[Any, ...]:  # type: ignore[name-defined]
+    def click(state: Any, colour: str, event: gr.SelectData) -> tuple[Any, ...]:
         photo, hints = state
         if photo is None:
             return show(None, ())

@@ -78,8 +78,8 @@ class _Answer:
     """Sends an answer on with the headers, and without what names other servers in pages."""
 
     def __init__(self, send: Send) -> None:
-        self.send, self.start, self.body = send, None, b""
-        self.start: Message | None
+        self.send, self.body = send, b""
+        self.start: Message | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
