@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from lit_gans.core.texts import options_of_sample
 from lit_gans.display import drawing as d
+from lit_gans.display.examples import example
 from lit_gans.display.uploads import KINDS, read_upload
 from lit_gans.display.widgets import image, listen
 
@@ -156,6 +157,7 @@ def _inversion(gr: Any, model: Any, controls: Controls, state: Any, shown: list[
     with gr.Accordion("A picture of yours: which sample is nearest to it?", open=False), gr.Row():
         with gr.Column(scale=1, min_width=200):
             file = gr.UploadButton("Upload a picture", elem_classes="upload")
+            drawn = gr.Button("A drawn example")
             gr.Markdown(f"{KINDS}. It is cut and resized to what the model draws; the nearest is added to the samples.")
         with gr.Column(scale=1, min_width=200):
             yours = image(gr, "Yours", "yours", "the uploaded picture")
@@ -163,14 +165,22 @@ def _inversion(gr: Any, model: Any, controls: Controls, state: Any, shown: list[
             nearest = image(gr, "The nearest sample", "nearest", "the sample nearest to the picture")
             error = gr.Markdown("")
 
-    def invert(drawing: d.Drawing, path: str, *values: Any) -> tuple[Any, ...]:
-        asked, (channels, height, width) = controls.asked(*values), model.shape
-        given = read_upload(path, channels, (height, width))
-        found, missed = d.found(model, drawing, given, asked.label, asked.text)
-        results = [d.enlarged(d.picture(each), 240) for each in (given[0], found.images[-1])]
-        return *results, f"Mean squared error {missed:.4f}, of values in [-1, 1].", *after(found)
+    def upload(drawing: d.Drawing, path: str, *values: Any) -> tuple[Any, ...]:
+        channels, height, width = model.shape
+        return invert(drawing, read_upload(path, channels, (height, width)), values)
 
-    listen(file.upload, gr, invert, [state, file, *controls.components], [yours, nearest, error, *shown])
+    def draw(drawing: d.Drawing, *values: Any) -> tuple[Any, ...]:
+        return invert(drawing, example(model, number=random.randrange(_SEEDS)), values)
+
+    def invert(drawing: d.Drawing, given: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        asked = controls.asked(*values)
+        found, missed = d.found(model, drawing, given, asked.label, asked.text)
+        pictures = [d.enlarged(d.picture(each), 240) for each in (given[0], found.images[-1])]
+        return *pictures, f"Mean squared error {missed:.4f}, of values in [-1, 1].", *after(found)
+
+    results = [yours, nearest, error, *shown]
+    listen(file.upload, gr, upload, [state, file, *controls.components], results)
+    listen(drawn.click, gr, draw, [state, *controls.components], results)
 
 
 def beside_page(gr: Any, shown: Sequence[tuple[str, Any]], page: Any) -> None:

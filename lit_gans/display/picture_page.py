@@ -1,13 +1,17 @@
 """The pages of models that translate pictures, and of those that colour them."""
 
+import random
 from typing import Any
 
 from lit_gans.display import translating as t
+from lit_gans.display.examples import example
 from lit_gans.display.uploads import BYTES, KINDS, MEGAPIXELS, read_upload
 from lit_gans.display.widgets import image, listen
 from lit_gans.errors import UsageError
 
 _BOUNDS = f"{KINDS}; at most {BYTES // 10**6} MB and {MEGAPIXELS:g} megapixels"
+
+_DRAWN = 10_000  # examples
 
 
 def translation_page(gr: Any, model: Any) -> None:
@@ -18,6 +22,7 @@ def translation_page(gr: Any, model: Any) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=220):
             file = gr.UploadButton("Upload a picture", variant="primary", elem_classes="upload")
+            drawn = gr.Button("A drawn example")
             gr.Markdown(f"{_BOUNDS}. One with a short side of more than {t.SIDE} pixels is reduced.")
             way = gr.Radio(there, value=there[0], label="Direction", visible=len(there) > 1)
             again = gr.Button("Translate the result back", visible=len(there) > 1)
@@ -36,6 +41,9 @@ def translation_page(gr: Any, model: Any) -> None:
     def upload(path: str, way: str) -> tuple[Any, ...]:
         return translate(t.reduced(read_upload(path, t.channels_of(model, ways[way]))), way)
 
+    def draw(way: str) -> tuple[Any, ...]:
+        return translate(example(model, ways[way], random.randrange(_DRAWN)), way)
+
     def turned(picture: Any, way: str) -> Any:
         return gr.skip() if picture is None else translate(picture, way)
 
@@ -47,6 +55,7 @@ def translation_page(gr: Any, model: Any) -> None:
 
     shown = [photo, translation, given, made]
     listen(file.upload, gr, upload, [file, way], shown)
+    listen(drawn.click, gr, draw, [way], shown)
     listen(way.input, gr, turned, [photo, way], shown)
     listen(again.click, gr, back, [translation, way], [*shown, way])
 
@@ -57,6 +66,7 @@ def colour_page(gr: Any, model: Any) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=220):
             file = gr.UploadButton("Upload a photograph", variant="primary", elem_classes="upload")
+            drawn = gr.Button("A drawn example")
             gr.Markdown(f"{_BOUNDS}. In colour or grey: only its lightness is looked at.")
             colour = gr.ColorPicker("#c04040", label="Colour of the next hint")
             gr.Markdown("Choose a colour, then click into the grey photograph where it belongs.")
@@ -85,6 +95,7 @@ def colour_page(gr: Any, model: Any) -> None:
 
     shown = [state, grey, made, told]
     listen(file.upload, gr, upload, [file], shown)
+    listen(drawn.click, gr, lambda: show(example(model, number=random.randrange(_DRAWN)), ()), [], shown)
     listen(grey.select, gr, click, [state, colour], shown, show_progress="hidden")
     listen(undo.click, gr, lambda state: show(state[0], state[1][:-1]), [state], shown, show_progress="hidden")
     listen(clear.click, gr, lambda state: show(state[0], ()), [state], shown, show_progress="hidden")
