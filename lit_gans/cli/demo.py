@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from lit_gans import runs
 from lit_gans.cli.options import Device, Option, Trust, checkpoint_file
 from lit_gans.cli.words import NOBODY
 from lit_gans.errors import UsageError
@@ -49,7 +50,7 @@ def demo(
     """
     from lit_gans.display.serving import free_port, quiet
 
-    if not checkpoints:
+    if not (checkpoints := checkpoints or _along()):
         raise UsageError("name what to show: lit-gans demo runs/DCGAN-MNIST/version_0, or any checkpoint")
     free_port(host, port)  # refused before models are loaded
     quiet()
@@ -63,6 +64,11 @@ def demo(
         print(f"the page is at {address} (Ctrl-C ends it)", flush=True)
         while True:
             time.sleep(3600)
+
+
+def _along() -> list[str]:
+    """The names of the models that come along; none where none do."""
+    return [*getattr(runs, "shipped", dict)()]
 
 
 def _shown(place: str, device: str, trust: list[str]) -> "list[Shown]":
@@ -99,4 +105,6 @@ def _trains(run: Run) -> bool:
 def _name(path: Path) -> str:
     """The short name of a run or a file."""
     inner = path.resolve().parent.parent if path.parent.name == "checkpoints" else path.resolve()
-    return "/".join(inner.parts[-2:]) if inner.name.startswith("version_") else inner.name
+    if inner.name.startswith("version_"):
+        return "/".join(inner.parts[-2:])
+    return inner.stem if path.suffix in (".ckpt", ".safetensors") else inner.name

@@ -79,13 +79,13 @@ class Controls:
         return d.drawn(model, asked.images, asked.seed, asked.label, asked.text, asked.options)
 
 
-def latent_page(gr: Any, model: Any, page: Any) -> None:
+def latent_page(gr: Any, model: Any, opened: Any) -> None:
     """Builds the page of a model that draws from noise.
 
     Args:
         gr: the module gradio.
         model: one that draws images.
-        page: what it is loaded with.
+        opened: the event after which the first samples are drawn.
     """
     walks = model.latent_dim is not None and len(model.shape) == 3 and min(model.shape[1:]) > 1
     state = gr.State(None)
@@ -106,6 +106,9 @@ def latent_page(gr: Any, model: Any, page: Any) -> None:
     def draw(*values: Any) -> tuple[Any, ...]:
         drawing = controls.drawn(model, *values)
         return drawing, d.shown(drawing), None, _NOTHING, *_hidden(gr), *_hidden(gr), *([0] * len(sliders))
+
+    def begin(drawing: d.Drawing | None, *values: Any) -> Any:
+        return draw(*values) if drawing is None else gr.skip()
 
     def redraw(*values: Any) -> tuple[Any, ...]:
         seed, place = random.randrange(_SEEDS), [*controls.named].index("seed")
@@ -130,7 +133,7 @@ def latent_page(gr: Any, model: Any, page: Any) -> None:
 
     shown = [state, grid, large, words, between, way, total, summed, *sliders]
     once: dict[str, Any] = {"show_progress": "minimal", "trigger_mode": "always_last"}
-    listen(page.load, gr, draw, controls.components, shown, **once)
+    listen(opened, gr, begin, [state, *controls.components], shown, **once)
     for name, component in controls.named.items():
         listen(component.submit if name == "text" else component.input, gr, draw, controls.components, shown, **once)
     listen(controls.anew.click, gr, redraw, controls.components, [controls.named["seed"], *shown], **once)
@@ -183,7 +186,7 @@ def _inversion(gr: Any, model: Any, controls: Controls, state: Any, shown: list[
     listen(drawn.click, gr, draw, [state, *controls.components], results)
 
 
-def beside_page(gr: Any, shown: Sequence[tuple[str, Any]], page: Any) -> None:
+def beside_page(gr: Any, shown: Sequence[tuple[str, Any]], opened: Any) -> None:
     """Builds the page that shows samples of several models side by side, by one seed."""
     with gr.Row():
         seed = gr.Slider(0, _SEEDS - 1, 0, step=1, label="Seed", info="The same for all")
@@ -202,6 +205,6 @@ def beside_page(gr: Any, shown: Sequence[tuple[str, Any]], page: Any) -> None:
             pictures.append(d.shown(d.drawn(model, int(count), int(seed), options=options)))
         return pictures if len(pictures) > 1 else pictures[0]
 
-    for event in (page.load, seed.input, count.input, truncation.input):
+    for event in (opened, seed.input, count.input, truncation.input):
         how = {"show_progress": "minimal", "trigger_mode": "always_last"}
         listen(event, gr, draw, [seed, count, truncation], images, **how)

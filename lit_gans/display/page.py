@@ -63,15 +63,15 @@ def build(shown: Sequence[Shown]) -> Any:
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as page:
         gr.Markdown(f"# {TITLE}")
         if len(shown) == 1:
-            _fill(gr, shown[0], page)
-        else:
-            with gr.Tabs():
-                for each in shown:
-                    with gr.Tab(each.name):
-                        _fill(gr, each, page)
-                if len(pictured) > 1:
-                    with gr.Tab("side by side"):
-                        beside_page(gr, pictured, page)
+            _fill(gr, shown[0], page, page.load)
+            return page
+        with gr.Tabs():
+            for number, each in enumerate(shown):
+                with gr.Tab(each.name) as tab:
+                    _fill(gr, each, page, tab.select if number else page.load)
+            if len(pictured) > 1:
+                with gr.Tab("side by side") as tab:
+                    beside_page(gr, pictured, tab.select)
     return page
 
 
@@ -79,8 +79,8 @@ def _draws(model: Any) -> bool:
     return bool(model.draws and not model.of_texts)
 
 
-def _fill(gr: Any, each: Shown, page: Any) -> None:
-    """Builds what a tab shows."""
+def _fill(gr: Any, each: Shown, page: Any, opened: Any) -> None:
+    """Builds what a tab shows; ``opened`` is the event of its first sight."""
     model = each.model
     if each.run is not None:
         run_page(gr, each.run, page)
@@ -93,9 +93,9 @@ def _fill(gr: Any, each: Shown, page: Any) -> None:
     elif model.translates_texts:
         text_page(gr, model)
     elif model.of_texts:
-        writing_page(gr, model, page)
+        writing_page(gr, model, opened)
     else:
-        latent_page(gr, model, page)
+        latent_page(gr, model, opened)
 
 
 def _about(model: Any) -> str:

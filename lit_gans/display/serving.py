@@ -26,7 +26,8 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-_CARDS = re.compile(rb"<meta\s[^>]*(?:og:|twitter:)[^>]*>")  # for sites that show links; they name other servers
+# what names other servers in a page, though no browser asks them: for sites that show links, and for programs
+_NAMED = re.compile(rb"<meta\s[^>]*(?:og:|twitter:)[^>]*>|https://[\w.]*github[\w.]*/gradio-app/[\w./-]*")
 # it reports no use, keeps no history, and asks nobody for a newer version
 _QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -93,7 +94,7 @@ class _Answer:
             self.body += message.get("body", b"")
             if message.get("more_body"):
                 return
-            start, body = self.start, _CARDS.sub(b"", self.body)
+            start, body = self.start, _NAMED.sub(b"", self.body)
             length = str(len(body)).encode()
             others = [pair for pair in start["headers"] if pair[0].lower() != b"content-length"]
             start["headers"] = [*others, (b"content-length", length)]

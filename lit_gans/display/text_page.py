@@ -28,8 +28,8 @@ def text_page(gr: Any, model: Any) -> None:
     listen(beams.release, gr, translate, [text, beams], made)
 
 
-def writing_page(gr: Any, model: Any, page: Any) -> None:
-    """Builds the page of a model that writes; ``page`` is what it is loaded with."""
+def writing_page(gr: Any, model: Any, opened: Any) -> None:
+    """Builds the page of a model that writes; it writes first after the event ``opened``."""
     known = options_of_sample(model)
     with gr.Row():
         with gr.Column(scale=1, min_width=220):
@@ -47,6 +47,6 @@ def writing_page(gr: Any, model: Any, page: Any) -> None:
         return "\n".join(model.write(int(count), seed=int(seed), **options))
 
     inputs, once = [begin, seed, count, heat], {"show_progress": "minimal", "trigger_mode": "always_last"}
-    listen(page.load, gr, write, inputs, made, **once)
+    listen(opened, gr, write, inputs, made, **once)
     for event in (go.click, begin.submit, seed.input, count.input, heat.input):
         listen(event, gr, write, inputs, made, **once)

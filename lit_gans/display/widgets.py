@@ -30,10 +30,21 @@ def answering(gr: Any, function: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             traceback.print_exc()  # where the page was started
             said = f"this cannot be done ({reason(error) or type(error).__name__})"
-        gr.Warning(html.escape(f"{said[:1].upper()}{said[1:]}."), duration=20, title="That does not work")
+        gr.Warning(html.escape(sentence(said)), duration=20, title="That does not work")
         return gr.skip()
 
     return answer
+
+
+def sentence(said: str) -> str:
+    """What an error says, as a sentence of its own; the name of a file stays as it is.
+
+    Examples:
+        >>> sentence("click a sample first"), sentence("notes.txt is no picture")
+        ('Click a sample first.', 'notes.txt is no picture.')
+    """
+    begins = said.partition(" ")[0].isalpha()
+    return f"{said[:1].upper() if begins else said[:1]}{said[1:]}."
 
 
 def listen(event: Any, gr: Any, function: Callable[..., Any], inputs: Any, outputs: Any, **how: Any) -> None:

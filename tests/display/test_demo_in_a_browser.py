@@ -89,7 +89,7 @@ class Page:
         self.marks += 1
         found = (
             f"[...document.querySelectorAll({json.dumps(selector)})].find(e => (e.offsetParent || e.type === 'file') "
-            f"&& e.closest('[role=tabpanel]')?.offsetParent && e.textContent.includes({json.dumps(text)}))"
+            f"&& (!e.closest('[role=tabpanel]') || e.closest('[role=tabpanel]').offsetParent) && e.textContent.includes({json.dumps(text)}))"
         )
         self.window.wait(
             f"const found = {found}; if (found) found.dataset.mark = '{self.marks}'; return Boolean(found)", 60
@@ -171,7 +171,7 @@ def test_a_picture_is_inverted(page, photo):
 def test_a_class_is_chosen(page):
     page.tab("label")
     before = page.changed("samples")
-    page.window.run(f'document.querySelector("{page.one("input[role=listbox]")}").focus()')
+    page.window.run(f'document.querySelector("{page.one("input[aria-label='Class']")}").focus()')
     page.window.click(page.one("[role=option]", "1"))
     page.changed("samples", before)
 
@@ -226,7 +226,7 @@ def test_a_sentence_is_drawn(page):
 
 def test_sentences_are_translated(page):
     page.tab("text")
-    page.window.type(page.one(".sentence textarea"), "a red cup\ue008\ue007\ue000one blue hat")
+    page.window.type(page.one(".sentence textarea"), "a red cup\ue007one blue hat")
     page.press("Translate")
     page.window.wait(
         "return [...document.querySelectorAll('.translated textarea')].some(e => e.value === "
