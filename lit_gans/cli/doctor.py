@@ -23,7 +23,7 @@ _OPTIONAL = {  # a module: what needs it, and how to get it
     "tensorboard": ("--trainer.logger tensorboard", "pip install tensorboard"),
     "mlflow": ("--trainer.logger mlflow", "pip install mlflow"),
     "comet_ml": ("--trainer.logger comet", "pip install comet_ml"),
-    "gradio": ("examples/demo.py", 'pip install "lit_gans[demo]"'),
+    "gradio": ("lit-gans demo", 'pip install "lit_gans[demo]"'),
 }
 _NEEDED = {"scipy": "SVHN, --features", "lmdb": "LSUN", "wandb": "--trainer.logger wandb", "torchvision": "decoding"}
 _FOLDERS = {  # where it is not the name of the set; several are alternatives, those in braces are needed together

@@ -16,6 +16,7 @@ from lit_gans import __version__, signals
 from lit_gans.cli.cache import cache
 from lit_gans.cli.cite import cite
 from lit_gans.cli.colorize import colorize
+from lit_gans.cli.demo import demo
 from lit_gans.cli.embed import embed
 from lit_gans.cli.evaluate import compare, evaluate, features
 from lit_gans.cli.explore import arithmetic, interpolate
@@ -49,6 +50,7 @@ from a checkpoint alone:
   colorize     give a grey photo colours:  lit-gans colorize last.ckpt grey.jpg
   embed        features of texts, one a line:  lit-gans embed last.ckpt lines.txt --output features.npz
   evaluate     score against a data set:  lit-gans evaluate runs/.../best.ckpt --metrics fid kid
+  demo         all of this on a page in the browser:  lit-gans demo runs/DCGAN-MNIST/version_0
   export       for other programs, as ONNX say:  lit-gans export last.ckpt --format onnx
   push         onto the Hugging Face Hub:  lit-gans push last.ckpt user/name --licence mit
 
@@ -87,6 +89,7 @@ COMMANDS: dict[str, Any] = {
     "colorize": colorize,
     "embed": embed,
     "evaluate": evaluate,
+    "demo": demo,
     "export": export,
     "push": push,
     "compare": compare,
