@@ -11,7 +11,7 @@ from lit_gans.data import facts
 from lit_gans.data.folders import SPELLINGS, only
 from lit_gans.data.picture_data import PictureData
 from lit_gans.data.samples import Samples
-from lit_gans.data.sources import Lmdb, open_source
+from lit_gans.data.sources import Lmdb, Source, open_source
 from lit_gans.errors import UsageError
 
 
@@ -24,22 +24,27 @@ class ImageFolder(PictureData):
 
     Args:
         root: the folder, or a zip (one without compression is read fastest).
-        pictures: arguments of `PictureData` and `ImageData`: size, channels, fit, load_size, skip_corrupt, cache,
-            batch_size, num_workers, seed, flip, val_size, labels_per_class and label_fraction.
+        pictures: arguments of `PictureData` and `ImageData`: size, channels, bits, fit, load_size, skip_corrupt,
+            cache, file_range, max_megapixels, batch_size, num_workers, seed, flip, val_size, labels_per_class and
+            label_fraction.
 
     Raises:
         UsageError: if there is no picture, or one cannot be decoded.
     """
 
     def __init__(self, root: str, **pictures: Any) -> None:
-        super().__init__(root, **pictures)
         self.place = Path(root).expanduser()
         self.source = open_source(self.place)
+        super().__init__(root, **pictures)
         self.parts = _split(self.place, self.source.names)
         found = sorted({_kind(name) for name, _ in self.parts["train"]} - {""})
         flat = any(not _kind(name) for name, _ in self.parts["train"])
         self.classes = found if len(found) > 1 and not flat else []
         self.num_classes = len(self.classes) or None
+
+    def own_pictures(self) -> list[Source]:
+        """All of them."""
+        return [self.source]
 
     @property
     def own_splits(self) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ from typing import Any
 
 from lit_gans.data import lmdb_check
 from lit_gans.errors import UsageError
+from lit_gans.images.formats import SUFFIXES, are_pictures
 from lit_gans.images.frame import CorruptPicture
-from lit_gans.images.photos import SUFFIXES, picture_names
+from lit_gans.images.photos import picture_names
 
 _MOST = 2**30  # bytes of a picture's file, packed or not; a larger one would fill the memory
 
@@ -128,7 +129,7 @@ class Zip(Source):
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name.replace("\\", "/")).parts:
                 raise UsageError(f"{place} holds the name {name!r}, which leads out of it; do not trust this zip")
         shown = [n for n in names if not any(part.startswith((".", "__")) for part in PurePosixPath(n).parts)]
-        return cls(place, sorted({name for name in shown if name.lower().endswith(SUFFIXES)}))
+        return cls(place, sorted({*are_pictures(shown)}))
 
     def _open(self) -> zipfile.ZipFile:
         return zipfile.ZipFile(self.place)
