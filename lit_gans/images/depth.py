@@ -97,7 +97,7 @@ def refuse_outside(numbers: np.ndarray, limits: Range) -> None:
     Raises:
         CorruptPicture: with what they are.
     """
-    low, high = float(numbers.min(initial=limits[0])), float(numbers.max(initial=limits[0]))
+    low, high = float(numbers.min()), float(numbers.max())
     if low < limits[0] or high > limits[1]:
         raise CorruptPicture(
             f"its {numbers.dtype} numbers go from {low:g} to {high:g}, and those of other files from {limits[0]:g} to "

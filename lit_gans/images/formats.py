@@ -24,25 +24,22 @@ _SAMPLES = 277  # TIFF's tag of the channels
 _FOUR = 4  # channels that Pillow has at most
 _CHANNELS = "CSQ"  # axes of a TIFF that are channels, not time or depth
 
-if _HEIC:
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
-
 
 def cure(ending: str) -> str:
-    """What to install so that files of an ending are read; empty if nothing would help.
+    """What helps so that files of an ending are read; empty if nothing does.
 
     Examples:
         >>> cure(".jpg")
         ''
     """
+    if ending in MOVING:
+        return "their frames with data.frames=1"
     if ending in (".heic", ".heif") and not _HEIC:
         return _EXTRA
     return "pip install 'pillow>=11.3'" if ending == ".avif" and not _AVIF else ""
 
 
-def are_pictures(names: list[str]) -> list[str]:
+def are_pictures(names: list[str], endings: tuple[str, ...] = SUFFIXES) -> list[str]:
     """Those of some files' names that are pictures: by their endings, and .npy only if there are no others.
 
     An array beside photographs is mostly something that was computed from them.
@@ -51,7 +48,7 @@ def are_pictures(names: list[str]) -> list[str]:
         >>> are_pictures(["a.jpg", "b.npy", "c.txt"]), are_pictures(["b.npy", "c.txt"])
         (['a.jpg'], ['b.npy'])
     """
-    found = [name for name in names if name.lower().endswith(SUFFIXES)]
+    found = [name for name in names if name.lower().endswith(endings)]
     others = [name for name in found if not name.lower().endswith(ARRAY)]
     return others or found
 
@@ -59,11 +56,14 @@ def are_pictures(names: list[str]) -> list[str]:
 def array_in(data: bytes) -> np.ndarray | None:
     """The numbers (H, W, C) of a file that Pillow does not read, or not wholly: .npy, or TIFF; None for all others.
 
+    Pillow is made ready for these others.
+
     Arrays are (H, W), (H, W, C) or (C, H, W): the smaller one of the first and the last size is the channels.
 
     Raises:
         CorruptPicture: if they are none of these, or the TIFF needs what is not installed.
     """
+    _make_ready(data)
     if data.startswith(_NPY):
         array = np.load(io.BytesIO(data), allow_pickle=False)
         return _channels_last(array)
@@ -79,7 +79,16 @@ def array_in(data: bytes) -> np.ndarray | None:
 
 def is_array(data: bytes) -> bool:
     """Whether `array_in` reads a file: its numbers are channels, which nothing says the colours of."""
+    _make_ready(data)
     return data.startswith(_NPY) or (data.startswith(_TIFF) and _beyond_pillow(data))
+
+
+def _make_ready(data: bytes) -> None:
+    """Lets Pillow read HEIC: only once there is such a file, because that takes a tenth of a second."""
+    if _HEIC and data[4:8] == b"ftyp" and "HEIF" not in Image.OPEN:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
 
 
 def _beyond_pillow(data: bytes) -> bool:

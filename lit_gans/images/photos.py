@@ -43,7 +43,7 @@ def picture_names(folder: Path, endings: tuple[str, ...] = SUFFIXES) -> list[str
             relative = Path(place).relative_to(folder)
             shown = [name for name in files if name.lower().endswith(endings) and not name.startswith(".")]
             names += [(relative / name).as_posix() for name in shown]
-    return sorted(names if endings != SUFFIXES else are_pictures(names))
+    return sorted(are_pictures(names, endings))
 
 
 def find_pictures(place: str | os.PathLike[str]) -> list[Path]:
