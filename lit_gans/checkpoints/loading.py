@@ -26,6 +26,7 @@ from lit_gans.checkpoints.recording import Recorded, defaults
 from lit_gans.checkpoints.taking import fill_from, take_from, weights_of
 from lit_gans.checkpoints.trust import class_path, find_class, shown
 from lit_gans.errors import UsageError, one, reason
+from lit_gans.images import kinds
 from lit_gans.networks.base import Backbone, TranslationBackbone
 from lit_gans.networks.projected import Features
 from lit_gans.networks.sequences import SequenceBackbone
@@ -102,6 +103,7 @@ def load(
         _fill(model, checkpoint, strict, where)
     names = class_names.usable(checkpoint[KEY].get("class_names"), model.num_classes)
     model.class_names = names or model.class_names
+    model.image_kind = kinds.usable(checkpoint[KEY].get("image_kind")) or model.image_kind
     first = next((tensor for tensor in checkpoint["state_dict"].values() if isinstance(tensor, torch.Tensor)), None)
     return model if first is None else model.to(first.device)
 

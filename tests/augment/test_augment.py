@@ -342,7 +342,7 @@ def test_tone_of_grey_is_that_of_grey_rgb(monkeypatch):
 
 
 def test_tone_of_other_channel_counts_keeps_luma_and_chroma_apart(monkeypatch):
-    images = draw(3, 4, 5, 4)
+    images = draw(3, 5, 5, 4)
     fixed(monkeypatch, colors, normal=[0.1, 1.0, 2.0], integers=[1], uniform=[0.0])
     luma = images.mean(1, keepdim=True)
     expected = -2 * (luma + 0.1) + 8 * (images - luma)
