@@ -308,6 +308,7 @@ class ImageFolder(_ImageFolder, PictureData):
     def __init__(
         self,
         root: str,
+        frames: int | None = None,
         *,
         size: Sized = 64,
         channels: int | None = None,
@@ -528,6 +529,7 @@ class Captions(_Captions, ImageFolder):
         vocabulary_size: int | None = None,
         length: int | None = None,
         *,
+        frames: int | None = None,
         size: Sized = 64,
         channels: int | None = None,
         fit: Literal["crop", "stretch"] = "crop",

@@ -179,8 +179,10 @@ def test_translations_to_floats(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     drawn(tmp_path / "set" / "trainA", "floats", 6)
-    drawn(tmp_path / "set" / "trainB", "five", 6)
-    data = Paired(str(tmp_path / "set"), size=SIDE, batch_size=2, channels=5, source_channels=1, file_range=(-1, 1))
+    (tmp_path / "set" / "trainB").mkdir()
+    for number in range(6):
+        np.save(tmp_path / "set" / "trainB" / f"{number}.npy", share(number, 5) * 2 - 1)
+    data = Paired(str(tmp_path / "set"), size=SIDE, batch_size=2, channels=5, source_channels=1)
     shapes = {"image_shape": data.image_shape, "source_shape": data.source_shape}
     model = Pix2Pix(**shapes, backbone=UNetTranslation(width=4), augment=["color", "translation"])
     fit(tmp_path / "run", model, data, max_steps=1, limit_val_batches=0)
