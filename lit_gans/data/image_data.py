@@ -110,7 +110,9 @@ class ImageData(BaseData):
         found = super().facts()
         channels, height, width = self.image_shape
         names = {1: "grey", 3: "colour", 4: "colour and transparency"}
-        kind = f"{names.get(channels, f'{channels} channels')}, {self.image_kind.words()}"
+        kind = names.get(channels, f"{channels} channels")
+        if not self.image_kind.plain(channels):
+            kind += f", {self.image_kind.words()}"
         found["size"] = f"{height}x{width} pixels, {kind}{', half of them mirrored' if self.flip else ''}"
         if height == width == 1:
             found["size"] = f"{channels} numbers each"

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from lit_gans.data.sources import Source
+from lit_gans.images.formats import is_array
 from lit_gans.images.frame import limited
 from lit_gans.images.shape import as_float, to_uint8
 
@@ -51,7 +52,10 @@ def _warn_of_animations(source: Source) -> None:
     numbers = [number for number, name in enumerate(source.names) if name.lower().endswith(_MOVING)]
     for number in numbers[:: max(1, len(numbers) // _SOME)]:
         try:
-            with limited(), Image.open(io.BytesIO(source.read(number))) as picture:
+            data = source.read(number)
+            if is_array(data):  # the pages are channels
+                continue
+            with limited(), Image.open(io.BytesIO(data)) as picture:
                 frames = getattr(picture, "n_frames", 1)
         except Exception:  # whatever Pillow's plugins raise: decoding says so, or was told to leave it out
             continue

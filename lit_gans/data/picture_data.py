@@ -142,7 +142,7 @@ class PictureData(ImageData):
             "file_range": self.file_range,
             "megapixels": self.max_megapixels,
             "bits": self.image_kind.bits,
-            "usual": self.image_kind.limits if self.image_kind.bits == 32 else None,
+            "usual": self.image_kind.limits if self.image_kind.bits > 8 else None,
         }
 
     def facts(self) -> dict[str, str]:

@@ -12,7 +12,7 @@ _COLOURS = {1: 0, 3: 2, 4: 6}  # channels: what the standard calls grey, colour,
 def deep_png(numbers: np.ndarray, text: tuple[str, str] | None = None) -> bytes:
     """A PNG (ISO/IEC 15948) of numbers (H, W, 1, 3 or 4) uint16, with a keyword and its text."""
     height, width, channels = numbers.shape
-    rows = numbers.astype(">u2").view(np.uint8).reshape(height, -1)  # (H, 2 W C)
+    rows = np.ascontiguousarray(numbers, ">u2").view(np.uint8).reshape(height, -1)  # (H, 2 W C)
     filtered = np.concatenate([np.zeros((height, 1), np.uint8), rows], 1)  # each row begins with its filter: none
     chunks = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, _COLOURS[channels], 0, 0, 0))]
     if text is not None:

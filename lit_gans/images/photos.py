@@ -14,7 +14,7 @@ from torch import Tensor
 from lit_gans.errors import UsageError
 from lit_gans.files import replacing
 from lit_gans.images.deep_png import deep_png
-from lit_gans.images.formats import SUFFIXES, WRITTEN, are_pictures, array_in
+from lit_gans.images.formats import ARRAY, SUFFIXES, WRITTEN, are_pictures, array_in
 from lit_gans.images.frame import MEGAPIXELS, NO_PICTURE, Frame, limited
 from lit_gans.images.grid import to_image
 from lit_gans.images.kinds import FULL, Kind
@@ -152,7 +152,7 @@ def write_image(image: Tensor, path: Path, kind: Kind, drawn: bool = True) -> No
     Raises:
         OSError: if the folder cannot be written to.
     """
-    if path.suffix.lower() in WRITTEN and kind.bits == 8:
+    if kind.bits == 8 and path.suffix.lower() != ARRAY:
         return write_picture(to_uint8(image).cpu(), path, drawn)
     with replacing(path) as temporary:
         temporary.write_bytes(encoded(image, kind, path.suffix, drawn))
@@ -174,7 +174,7 @@ def encoded(image: Tensor, kind: Kind, ending: str, drawn: bool = True) -> bytes
 def place_for(path: Path, kind: Kind, channels: int) -> Path:
     """The name of a picture's file, with another ending if files of that format cannot hold images of a kind."""
     transparent = kind.bits == 8 and channels == 4 and path.suffix.lower() in (".webp", ".tif", ".tiff")
-    if transparent or (kind.plain(channels) and path.suffix.lower() in WRITTEN):
+    if transparent or (kind.plain(channels) and path.suffix.lower() not in {*SUFFIXES} - {*WRITTEN}):
         return path
     return path.with_suffix(kind.ending(channels))
 
