@@ -39,6 +39,7 @@ _QUIET = {
 CSS = """
 .samples img, .large img, .grey img, .way img, .sum img { image-rendering: pixelated; }
 .samples img, .grey img { cursor: crosshair; }
+.scores td { white-space: nowrap; }
 footer { display: none !important; }
 """
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -73,63 +74,75 @@ def page(run):
         yield Page(window, address)
 
 
+SEEN = """
+const seen = (e) => e.offsetParent || e.type === "file";
+const tab = (e) => e.closest("[role=tabpanel]");
+const found = [...document.querySelectorAll(arguments[0])].find(
+  (e) => seen(e) && (!tab(e) || tab(e).offsetParent) && e.textContent.includes(arguments[1] || ""));
+"""
+PICTURE = SEEN + "return found && found.complete && found.src !== arguments[2] ? found.src : '';"
+
+
 class Page:
     """What a person does in the window."""
 
     def __init__(self, window, address):
         self.window, self.address, self.marks = window, address, 0
 
-    def tab(self, name):
-        find = f"[...document.querySelectorAll('button[role=tab]')].find(b => b.textContent.trim() === '{name}')"
-        self.window.wait(f"const tab = {find}; if (tab) tab.click(); return tab")
-        self.window.wait(f"return {find}.getAttribute('aria-selected') === 'true'")
+    def until(self, script, *arguments, seconds=60):
+        """Until the script returns something true, which comes back."""
+        end = time.monotonic() + seconds
+        while not (found := self.window.run(script, *arguments)):
+            assert time.monotonic() < end, f"never true: {script} {arguments}"
+            time.sleep(0.1)
+        return found
 
     def one(self, selector, text=""):
         """A selector of the element that can be seen, of those of this selector, with this text in it."""
         self.marks += 1
-        found = (
-            f"[...document.querySelectorAll({json.dumps(selector)})].find(e => (e.offsetParent || e.type === 'file') "
-            f"&& (!e.closest('[role=tabpanel]') || e.closest('[role=tabpanel]').offsetParent) && e.textContent.includes({json.dumps(text)}))"
-        )
-        self.window.wait(
-            f"const found = {found}; if (found) found.dataset.mark = '{self.marks}'; return Boolean(found)", 60
-        )
+        script = "if (found) found.dataset.mark = arguments[2]; return Boolean(found)"
+        self.until(SEEN + script, selector, text, str(self.marks))
         return f"[data-mark='{self.marks}']"
+
+    def do(self, action, selector, text=""):
+        self.window.run(f"document.querySelector(arguments[0]).{action}", self.one(selector, text))
+
+    def tab(self, name):
+        self.do("click()", "button[role=tab]", name)
+        self.one("button[role=tab][aria-selected=true]", name)
 
     def shows(self, name):
         """The address of a picture, which is another after a change; empty if there is none."""
-        script = f"[...document.querySelectorAll('.{name} img')].find(e => e.offsetParent)"
-        return self.window.run(f"const found = {script}; return found ? found.src : ''")
+        return self.window.run(PICTURE, f".{name} img")
 
     def changed(self, name, before=""):
-        script = f"[...document.querySelectorAll('.{name} img')].find(e => e.offsetParent)"
-        return self.window.wait(
-            f"const found = {script}; return found && found.src !== '{before}' && found.complete && found.src", 60
-        )
+        return self.until(PICTURE, f".{name} img", "", before)
 
     def click(self, name, x, y):
         """Clicks a picture, so far from its middle."""
-        selector = self.one(f".{name} img")
-        self.window.run(f"document.querySelector(\"{selector}\").scrollIntoView({{block: 'center'}})")
-        self.window.drag(selector, (x, y))
+        self.do("scrollIntoView({block: 'center'})", f".{name} img")
+        self.window.drag(self.one(f".{name} img"), (x, y))
 
     def press(self, words):
-        self.window.run(f'document.querySelector("{self.one("button", words)}").click()')
+        self.do("click()", "button", words)
 
     def upload(self, file):
         self.window.type(self.one("input[type=file]"), str(file))
 
     def number(self, label, value):
         """Types a number beside a slider."""
+        script = "const i = document.querySelector(arguments[0]); i.value = arguments[1];"
+        script += "i.dispatchEvent(new Event('input', {bubbles: true})); i.dispatchEvent(new Event('change'))"
         selector = self.one(f"input[type=number][aria-label*='{label}']")
-        self.window.run(
-            f'const i = document.querySelector("{selector}"); i.value = {value};'
-            "i.dispatchEvent(new Event('input', {bubbles: true})); i.dispatchEvent(new Event('change'))"
-        )
+        self.window.run(script, selector, value)
         self.window.type(selector, "\ue007")
 
     def says(self, words):
-        self.window.wait(f"return document.body.innerText.includes({json.dumps(words)})", 60)
+        self.until("return document.body.innerText.includes(arguments[0])", words)
+
+    def holds(self, name, text):
+        """Until a text field holds a text."""
+        self.until(SEEN + "return found && found.value === arguments[2]", f".{name} textarea", "", text)
 
 
 @pytest.fixture
@@ -171,7 +184,7 @@ def test_a_picture_is_inverted(page, photo):
 def test_a_class_is_chosen(page):
     page.tab("label")
     before = page.changed("samples")
-    page.window.run(f'document.querySelector("{page.one("input[aria-label='Class']")}").focus()')
+    page.do("focus()", "input[aria-label=Class]")
     page.window.click(page.one("[role=option]", "1"))
     page.changed("samples", before)
 
@@ -182,7 +195,7 @@ def test_a_picture_is_translated_and_back(page, photo):
     made = page.changed("made")
     page.press("Translate the result back")
     page.changed("made", made)
-    page.window.wait("return [...document.querySelectorAll('input[value=\"B to A\"]')].some(e => e.checked)")
+    page.until(SEEN + "return found && found.checked", "input[value='B to A']")
 
 
 def test_what_is_no_picture_is_refused_in_a_sentence(page, tmp_path):
@@ -228,11 +241,7 @@ def test_sentences_are_translated(page):
     page.tab("text")
     page.window.type(page.one(".sentence textarea"), "a red cup\ue007one blue hat")
     page.press("Translate")
-    page.window.wait(
-        "return [...document.querySelectorAll('.translated textarea')].some(e => e.value === "
-        "'ein roter becher\\nein blauer hut')",
-        60,
-    )
+    page.holds("translated", "ein roter becher\nein blauer hut")
 
 
 def test_a_run_is_read_again_by_itself(page, run):
