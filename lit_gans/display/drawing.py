@@ -11,7 +11,6 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from lit_gans.checkpoints.class_names import told
 from lit_gans.errors import UsageError, one
 from lit_gans.images.grid import grid, to_image
 from lit_gans.latents.directions import directions
@@ -140,8 +139,8 @@ def _words(model: Any, rows: Rows, text: str | None, n: int) -> tuple[str, ...]:
         return tuple(model.captions(n))
     if "label" not in rows or model.multi_label:
         return ()
-    names = model.class_names
-    return tuple(told([int(row.argmax())], names) for row in rows["label"])
+    classes, names = rows["label"].argmax(1).tolist(), model.class_names
+    return tuple(names[each] if names else f"class {each}" for each in classes)
 
 
 # -------------------------------------------------------------------- the grid
