@@ -5,6 +5,7 @@ import re
 import time
 import urllib.error
 import urllib.request
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,16 @@ from conftest import small
 from PIL import Image
 from text_models import ANSWERS, TEXTS, WORDS, WORTE, WordByWord
 
+import lit_gans
 from lit_gans import ACGAN, DCGAN, DFGAN, Colorizer, CycleGAN
+from lit_gans.cli.main import main
 from lit_gans.data import CaptionedGlyphs
-from lit_gans.display.page import Shown, build
+from lit_gans.display.page import Shown, build, gradio
 from lit_gans.display.serving import quiet, served
 from lit_gans.runs import Run
 
-quiet()
-gradio = pytest.importorskip("gradio", reason='no gradio: pip install "lit_gans[demo]"')
-pytestmark = needs_browser
+needs_gradio = pytest.mark.skipif(not find_spec("gradio"), reason='no gradio: pip install "lit_gans[demo]"')
+pytestmark = [needs_gradio, needs_browser]
 SIZE = (16, 16)
 
 
@@ -59,6 +61,7 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(run):
     """The address of the page, and a window that shows it."""
+    quiet()
     models = {
         "latent": small(DCGAN),
         "label": small(ACGAN),
@@ -68,7 +71,7 @@ def page(run):
         "text": translator(),
     }
     shown = [Shown(name, model=model.eval()) for name, model in models.items()]
-    with served(gradio, lambda: build([*shown, Shown("run", run=run)])) as address, browser(1280, 1100) as window:
+    with served(gradio(), lambda: build([*shown, Shown("run", run=run)])) as address, browser(1280, 1100) as window:
         window.open(address)
         window.wait("return document.querySelector('.samples img')")
         yield Page(window, address)
@@ -272,6 +275,30 @@ def test_nothing_comes_from_another_server(page):
         assert status(f"{page.address}/gradio_api/file={file}") == 403
     body = {"data": [{"path": "http://127.0.0.1:9/x", "meta": {"_type": "gradio.FileData"}}], "fn_index": 0}
     assert status(f"{page.address}/gradio_api/queue/join", json.dumps(body).encode()) == 400
+
+
+@needs_gradio
+def test_the_command_serves_until_it_is_interrupted(tmp_path, monkeypatch, capsys):
+    """A run's folder has a tab for its model and one for its record; at the end nothing listens, no upload is left."""
+    lit_gans.save(small(DCGAN), tmp_path / "mine" / "checkpoints" / "last.ckpt")
+    (tmp_path / "mine" / "metrics.csv").write_text("step,epoch,generator/loss\n9,0,1.0\n")
+    monkeypatch.setenv("LIT_GANS_CACHE", str(tmp_path / "cache"))
+    seen = []
+
+    def interrupted():
+        address = re.search(r"http://127.0.0.1:\d+", capsys.readouterr().out)[0]
+        with urllib.request.urlopen(f"{address}/config") as answer:
+            seen.append((address, answer.read().decode()))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lit_gans.cli.demo._for_ever", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main(["demo", str(tmp_path / "mine"), "--device", "cpu"])
+    ((address, page),) = seen
+    assert ended.value.code == 130 and '"run mine"' in page and '"mine"' in page
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(address)
+    assert not [*(tmp_path / "cache" / "uploads").rglob("*.png")]
 
 
 def status(address, body=None):
