@@ -62,8 +62,13 @@ def demo(
     shown = [each for place in checkpoints for each in _shown(place, device, trust)]
     with served(gr, lambda: build(shown), host, port) as address:
         print(f"the page is at {address} (Ctrl-C ends it)", flush=True)
-        while True:
-            time.sleep(3600)
+        _for_ever()
+
+
+def _for_ever() -> None:
+    """Waits until a signal ends it."""
+    while True:
+        time.sleep(3600)
 
 
 def _along() -> list[str]:

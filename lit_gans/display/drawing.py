@@ -11,7 +11,6 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from lit_gans.checkpoints.class_names import told
 from lit_gans.errors import UsageError, one
 from lit_gans.images.grid import grid, to_image
 from lit_gans.latents.directions import directions
@@ -20,7 +19,7 @@ from lit_gans.latents.paths import path
 MOST = 100  # samples of a grid
 STEPS = 8  # images of the way between two samples
 SLIDERS = 6
-_USUAL, _WIDEST = 36, 20  # samples to begin with; classes beside each other
+_USUAL, _COLUMNS, _WIDEST = 36, 6, 20  # samples to begin with, of a row then; most classes beside each other
 _LETTERS = "ABC"
 _COLOURS = ("#ea580c", "#2563eb", "#059669")  # of the frames around what was clicked
 _CELL, _GRID, _LARGE = 40, 720, 320  # pixels: least side of a sample, of the whole grid, of the clicked one
@@ -98,14 +97,20 @@ def drawn(
     rows = {name: values.cpu() for name, values in model.rows(count, seed=seed, **given).items()}
     options = {name: value for name, value in (options or {}).items() if (name, value) != ("truncation", 1.0)}
     images = model.sample(**rows, **options).float().cpu()
-    across = model.columns if not given and model.columns <= min(count, _WIDEST) else 0
+    across = _across(model) if not given and count > _across(model) else 0
     return Drawing(rows, images, options, _words(model, rows, given.get("text"), count), across=across)
 
 
 def usual_count(model: Any) -> int:
     """How many samples to begin with: whole rows, where each column is a class."""
-    columns = model.columns if 0 < model.columns <= _WIDEST else 6
-    return int(columns * max(1, round(_USUAL / columns)))
+    columns = _across(model) or _COLUMNS
+    return columns * max(1, round(_USUAL / columns))
+
+
+def _across(model: Any) -> int:
+    """Samples in a row where each column is a class, several for each if there are few; 0 without classes."""
+    columns = int(model.columns)
+    return columns * max(1, round(_COLUMNS / columns)) if 0 < columns <= _WIDEST else 0
 
 
 def label_of(model: Any, words: Sequence[str]) -> Any:
@@ -134,8 +139,8 @@ def _words(model: Any, rows: Rows, text: str | None, n: int) -> tuple[str, ...]:
         return tuple(model.captions(n))
     if "label" not in rows or model.multi_label:
         return ()
-    names = model.class_names
-    return tuple(told([int(row.argmax())], names) for row in rows["label"])
+    classes, names = rows["label"].argmax(1).tolist(), model.class_names
+    return tuple(names[each] if names else f"class {each}" for each in classes)
 
 
 # -------------------------------------------------------------------- the grid

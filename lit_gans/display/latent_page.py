@@ -94,14 +94,14 @@ def latent_page(gr: Any, model: Any, opened: Any) -> None:
             controls = Controls(gr, model)
         with gr.Column(scale=5, min_width=360):
             grid = image(gr, _HOW if walks else "Click a sample", "samples", "a grid of samples")
+            with gr.Column(visible=False) as between:
+                way = image(gr, "The way from **A** to **B**", "way", "images between two samples")
+            with gr.Column(visible=False) as total:
+                summed = image(gr, "**A** - **B** + **C**, of the length of C", "sum", "a sum of samples")
         with gr.Column(scale=3, min_width=260):
             large = image(gr, "The clicked sample", "large", "the clicked sample")
             words = gr.Markdown(_NOTHING, elem_classes="words")
             sliders = _sliders(gr) if walks and model.draws_from_latents else []
-    with gr.Column(visible=False) as between:
-        way = image(gr, "The way from **A** to **B**", "way", "images between two samples")
-    with gr.Column(visible=False) as total:
-        summed = image(gr, "**A** - **B** + **C**, of the length of C", "sum", "a sum of samples")
 
     def draw(*values: Any) -> tuple[Any, ...]:
         drawing = controls.drawn(model, *values)
@@ -117,7 +117,8 @@ def latent_page(gr: Any, model: Any, opened: Any) -> None:
     def after(drawing: d.Drawing) -> tuple[Any, ...]:
         """What is shown after a click."""
         number = drawing.picks[-1]
-        said = f"**{'ABC'[len(drawing.picks) - 1]}**: sample {number + 1} {drawing.said(number)}"
+        said = ", ".join(filter(None, [f"sample {number + 1}", drawing.said(number)]))
+        said = f"**{'ABC'[len(drawing.picks) - 1]}**: {said}"
         known = len(drawing.picks) if walks else 0
         ways = (gr.update(visible=True), d.way(model, drawing)) if known > 1 else _hidden(gr)
         sums = (gr.update(visible=True), d.arithmetic(model, drawing)) if known > 2 else _hidden(gr)

@@ -34,11 +34,11 @@ _QUIET = {
     "GRADIO_RUN_HISTORY": "False",
     "GRADIO_SHARE": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_OFFLINE": "1",
 }
 CSS = """
 .samples img, .large img, .grey img, .way img, .sum img { image-rendering: pixelated; }
 .samples img, .grey img { cursor: crosshair; }
+.scores td { white-space: nowrap; }
 footer { display: none !important; }
 """
 

@@ -91,14 +91,15 @@ def _scores(curves: Mapping[str, Curve], scored: Mapping[str, Curve]) -> tuple[t
 
 
 def picture_of_curves(seen: Watched) -> Image.Image | None:
-    """The curves as one picture; None while there are none.
+    """The curves as one picture, without values that came once, unless all did; None while there are none.
 
     Raises:
         UsageError: if matplotlib is not installed.
     """
     if not seen.curves:
         return None
-    with Image.open(io.BytesIO(curves_picture(seen.curves))) as picture:
+    curves = {name: curve for name, curve in seen.curves.items() if len(curve) > 1} or seen.curves
+    with Image.open(io.BytesIO(curves_picture(curves))) as picture:
         return picture.convert("RGB")
 
 

@@ -2,8 +2,10 @@
 
 import json
 import re
+import time
 import urllib.error
 import urllib.request
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,15 +15,16 @@ from conftest import small
 from PIL import Image
 from text_models import ANSWERS, TEXTS, WORDS, WORTE, WordByWord
 
+import lit_gans
 from lit_gans import ACGAN, DCGAN, DFGAN, Colorizer, CycleGAN
+from lit_gans.cli.main import main
 from lit_gans.data import CaptionedGlyphs
-from lit_gans.display.page import Shown, build
+from lit_gans.display.page import Shown, build, gradio
 from lit_gans.display.serving import quiet, served
 from lit_gans.runs import Run
 
-quiet()
-gradio = pytest.importorskip("gradio", reason='no gradio: pip install "lit_gans[demo]"')
-pytestmark = needs_browser
+needs_gradio = pytest.mark.skipif(not find_spec("gradio"), reason='no gradio: pip install "lit_gans[demo]"')
+pytestmark = [needs_gradio, needs_browser]
 SIZE = (16, 16)
 
 
@@ -58,6 +61,7 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(run):
     """The address of the page, and a window that shows it."""
+    quiet()
     models = {
         "latent": small(DCGAN),
         "label": small(ACGAN),
@@ -67,10 +71,19 @@ def page(run):
         "text": translator(),
     }
     shown = [Shown(name, model=model.eval()) for name, model in models.items()]
-    with served(gradio, lambda: build([*shown, Shown("run", run=run)])) as address, browser(1280, 1100) as window:
+    with served(gradio(), lambda: build([*shown, Shown("run", run=run)])) as address, browser(1280, 1100) as window:
         window.open(address)
         window.wait("return document.querySelector('.samples img')")
         yield Page(window, address)
+
+
+SEEN = """
+const seen = (e) => e.offsetParent || e.type === "file";
+const tab = (e) => e.closest("[role=tabpanel]");
+const found = [...document.querySelectorAll(arguments[0])].find(
+  (e) => seen(e) && (!tab(e) || tab(e).offsetParent) && e.textContent.includes(arguments[1] || ""));
+"""
+PICTURE = SEEN + "return found && found.complete && found.src !== arguments[2] ? found.src : '';"
 
 
 class Page:
@@ -79,57 +92,60 @@ class Page:
     def __init__(self, window, address):
         self.window, self.address, self.marks = window, address, 0
 
-    def tab(self, name):
-        find = f"[...document.querySelectorAll('button[role=tab]')].find(b => b.textContent.trim() === '{name}')"
-        self.window.wait(f"const tab = {find}; if (tab) tab.click(); return tab")
-        self.window.wait(f"return {find}.getAttribute('aria-selected') === 'true'")
+    def until(self, script, *arguments, seconds=60):
+        """Until the script returns something true, which comes back."""
+        end = time.monotonic() + seconds
+        while not (found := self.window.run(script, *arguments)):
+            assert time.monotonic() < end, f"never true: {script} {arguments}"
+            time.sleep(0.1)
+        return found
 
     def one(self, selector, text=""):
         """A selector of the element that can be seen, of those of this selector, with this text in it."""
         self.marks += 1
-        found = (
-            f"[...document.querySelectorAll({json.dumps(selector)})].find(e => (e.offsetParent || e.type === 'file') "
-            f"&& (!e.closest('[role=tabpanel]') || e.closest('[role=tabpanel]').offsetParent) && e.textContent.includes({json.dumps(text)}))"
-        )
-        self.window.wait(
-            f"const found = {found}; if (found) found.dataset.mark = '{self.marks}'; return Boolean(found)", 60
-        )
+        script = "if (found) found.dataset.mark = arguments[2]; return Boolean(found)"
+        self.until(SEEN + script, selector, text, str(self.marks))
         return f"[data-mark='{self.marks}']"
+
+    def do(self, action, selector, text=""):
+        self.window.run(f"document.querySelector(arguments[0]).{action}", self.one(selector, text))
+
+    def tab(self, name):
+        self.do("click()", "button[role=tab]", name)
+        self.one("button[role=tab][aria-selected=true]", name)
 
     def shows(self, name):
         """The address of a picture, which is another after a change; empty if there is none."""
-        script = f"[...document.querySelectorAll('.{name} img')].find(e => e.offsetParent)"
-        return self.window.run(f"const found = {script}; return found ? found.src : ''")
+        return self.window.run(PICTURE, f".{name} img")
 
     def changed(self, name, before=""):
-        script = f"[...document.querySelectorAll('.{name} img')].find(e => e.offsetParent)"
-        return self.window.wait(
-            f"const found = {script}; return found && found.src !== '{before}' && found.complete && found.src", 60
-        )
+        return self.until(PICTURE, f".{name} img", "", before)
 
     def click(self, name, x, y):
         """Clicks a picture, so far from its middle."""
-        selector = self.one(f".{name} img")
-        self.window.run(f"document.querySelector(\"{selector}\").scrollIntoView({{block: 'center'}})")
-        self.window.drag(selector, (x, y))
+        self.do("scrollIntoView({block: 'center'})", f".{name} img")
+        self.window.drag(self.one(f".{name} img"), (x, y))
 
     def press(self, words):
-        self.window.run(f'document.querySelector("{self.one("button", words)}").click()')
+        self.do("click()", "button", words)
 
     def upload(self, file):
         self.window.type(self.one("input[type=file]"), str(file))
 
     def number(self, label, value):
         """Types a number beside a slider."""
+        script = "const i = document.querySelector(arguments[0]); i.value = arguments[1];"
+        script += "i.dispatchEvent(new Event('input', {bubbles: true})); i.dispatchEvent(new Event('change'))"
         selector = self.one(f"input[type=number][aria-label*='{label}']")
-        self.window.run(
-            f'const i = document.querySelector("{selector}"); i.value = {value};'
-            "i.dispatchEvent(new Event('input', {bubbles: true})); i.dispatchEvent(new Event('change'))"
-        )
+        self.window.run(script, selector, value)
         self.window.type(selector, "\ue007")
 
     def says(self, words):
-        self.window.wait(f"return document.body.innerText.includes({json.dumps(words)})", 60)
+        self.until("return document.body.innerText.includes(arguments[0])", words)
+
+    def holds(self, name, text):
+        """Until a text field holds a text."""
+        self.until(SEEN + "return found && found.value === arguments[2]", f".{name} textarea", "", text)
 
 
 @pytest.fixture
@@ -171,7 +187,7 @@ def test_a_picture_is_inverted(page, photo):
 def test_a_class_is_chosen(page):
     page.tab("label")
     before = page.changed("samples")
-    page.window.run(f'document.querySelector("{page.one("input[aria-label='Class']")}").focus()')
+    page.do("focus()", "input[aria-label=Class]")
     page.window.click(page.one("[role=option]", "1"))
     page.changed("samples", before)
 
@@ -182,7 +198,7 @@ def test_a_picture_is_translated_and_back(page, photo):
     made = page.changed("made")
     page.press("Translate the result back")
     page.changed("made", made)
-    page.window.wait("return [...document.querySelectorAll('input[value=\"B to A\"]')].some(e => e.checked)")
+    page.until(SEEN + "return found && found.checked", "input[value='B to A']")
 
 
 def test_what_is_no_picture_is_refused_in_a_sentence(page, tmp_path):
@@ -228,11 +244,7 @@ def test_sentences_are_translated(page):
     page.tab("text")
     page.window.type(page.one(".sentence textarea"), "a red cup\ue007one blue hat")
     page.press("Translate")
-    page.window.wait(
-        "return [...document.querySelectorAll('.translated textarea')].some(e => e.value === "
-        "'ein roter becher\\nein blauer hut')",
-        60,
-    )
+    page.holds("translated", "ein roter becher\nein blauer hut")
 
 
 def test_a_run_is_read_again_by_itself(page, run):
@@ -263,6 +275,30 @@ def test_nothing_comes_from_another_server(page):
         assert status(f"{page.address}/gradio_api/file={file}") == 403
     body = {"data": [{"path": "http://127.0.0.1:9/x", "meta": {"_type": "gradio.FileData"}}], "fn_index": 0}
     assert status(f"{page.address}/gradio_api/queue/join", json.dumps(body).encode()) == 400
+
+
+@needs_gradio
+def test_the_command_serves_until_it_is_interrupted(tmp_path, monkeypatch, capsys):
+    """A run's folder has a tab for its model and one for its record; at the end nothing listens, no upload is left."""
+    lit_gans.save(small(DCGAN), tmp_path / "mine" / "checkpoints" / "last.ckpt")
+    (tmp_path / "mine" / "metrics.csv").write_text("step,epoch,generator/loss\n9,0,1.0\n")
+    monkeypatch.setenv("LIT_GANS_CACHE", str(tmp_path / "cache"))
+    seen = []
+
+    def interrupted():
+        address = re.search(r"http://127.0.0.1:\d+", capsys.readouterr().out)[0]
+        with urllib.request.urlopen(f"{address}/config") as answer:
+            seen.append((address, answer.read().decode()))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lit_gans.cli.demo._for_ever", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main(["demo", str(tmp_path / "mine"), "--device", "cpu"])
+    ((address, page),) = seen
+    assert ended.value.code == 130 and '"run mine"' in page and '"mine"' in page
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(address)
+    assert not [*(tmp_path / "cache" / "uploads").rglob("*.png")]
 
 
 def status(address, body=None):
