@@ -113,6 +113,7 @@ from lit_gans.models import WGAN as WGAN
 from lit_gans.models import WGANGP as WGANGP
 from lit_gans.models import WeightNormGAN as WeightNormGAN
 from lit_gans.models.references import citation as citation
+from lit_gans.networks.alone import load_generator as load_generator
 from lit_gans.networks.base import Backbone
 from lit_gans.optim import Adam
 from lit_gans.training import fit as fit
@@ -140,6 +141,7 @@ __all__ = [
     "load",
     "save",
     "take",
+    "load_generator",
     "export",
     "push_to_hub",
     "Trainer",
