@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))  # tools is no part of the package
 
 markdown = pytest.importorskip("markdown", reason="the extra docs is not installed")
 pytest.importorskip("latex2mathml", reason="the extra docs is not installed")
-from tools import mathml, overview, thumbnails  # noqa: E402
+from tools import commands, mathml, overview, thumbnails  # noqa: E402
 
 FENCES = re.compile(r"^```.*?^```|`[^`\n]+`", re.DOTALL | re.MULTILINE)
 
@@ -69,6 +69,12 @@ def test_dollars_that_are_no_equation_stay():
     shown = page.convert("It is $5 or $6, `$HOME` and `$x$`.\n\n| a |\n|---|\n| $x \\mid y_1$ |")
     assert "$5 or $6" in shown and "<code>$HOME</code>" in shown and "<code>$x$</code>" in shown
     assert shown.count("<math") == 1 and "<em>" not in shown
+
+
+def test_options_of_commands_are_not_broken():
+    shown = commands.whole('a --b <code class="--c">lit-gans fit --lr 1e-3 --data.size=16, a--b</code>')
+    assert shown.startswith('a --b <code class="--c">') and shown.endswith(", a--b</code>")
+    assert re.findall(r'<span class="option">(\S+)</span>', shown) == ["--lr", "--data.size"]
 
 
 def test_every_card_is_in_the_navigation_and_in_the_readme_once():
