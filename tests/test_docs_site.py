@@ -75,6 +75,7 @@ def test_options_of_commands_are_not_broken():
     shown = commands.whole('a --b <code class="--c">lit-gans fit --lr 1e-3 --data.size=16, a--b</code>')
     assert shown.startswith('a --b <code class="--c">') and shown.endswith(", a--b</code>")
     assert re.findall(r'<span class="option">(\S+)</span>', shown) == ["--lr", "--data.size"]
+    assert commands.whole('<span class="go">│ fid │</span>') == '<span class="go row">│ fid │</span>'
 
 
 def test_every_card_is_in_the_navigation_and_in_the_readme_once():
