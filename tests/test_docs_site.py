@@ -114,6 +114,9 @@ def test_llms_txt_lists_every_page_with_its_address(tmp_path):
         text.startswith("# lit_gans\n\n> GANs\n") and "- [R3GAN](models/r3gan/): Huang et al. 2024; every real" in text
     )
     assert len(re.findall(r"^- \[", text, re.MULTILINE)) == len(overview.pages(NAV))
+    unsaid = re.findall(r"^- \[.+\]\(\S+\)$", text, re.MULTILINE)
+    assert not unsaid, "write 'description: ...' into the head of these pages"
+    assert "- [Words](words/): A glossary of the field" in text
 
 
 @pytest.mark.parametrize("page", ["from-pytorch-gan", "from-cyclegan", "from-studiogan"])
