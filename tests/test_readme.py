@@ -10,9 +10,13 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 PAGES = [p for p in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if "```python" in p.read_text()]
+<<<<<<< HEAD
 PAGES = [
     p for p in PAGES if p.parent.name != "ko"
 ]  # its snippets are those of the English pages: tests/docs/test_korean.py
+=======
+PAGES = [p for p in PAGES if p.parent.name != "ko"]  # whose snippets are the English ones: tests/docs/test_korean.py
+>>>>>>> pages
 
 
 def blocks(page, language):
