@@ -89,7 +89,6 @@ def read(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
     Raises:
         UsageError: if there is no such file, it is damaged, or it is something else.
     """
-    path = located(path)
     content = unpack(path, map_location)
     if KEY not in content:
         known = any(isinstance(value, torch.Tensor) for value in content.values()) or "state_dict" in content
@@ -110,6 +109,7 @@ def unpack(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
     Raises:
         UsageError: if there is no such file, it is damaged, it asks for code, or it holds something else.
     """
+    path = located(path)
     if tensors.is_tensors(path):
         return tensors.read(path, map_location)
     if hasattr(path, "read"):
