@@ -19,6 +19,7 @@ from lit_gans.checkpoints import load as load
 from lit_gans.checkpoints import save as save
 from lit_gans.checkpoints import take as take
 from lit_gans.cli.own import CLI as CLI
+from lit_gans.core.compiling import Compiled
 from lit_gans.core.encoder_decoder import EncoderDecoder as _EncoderDecoder
 from lit_gans.core.encoder_decoder import Likelihood
 from lit_gans.core.game import BaseGAN as _BaseGAN
@@ -343,7 +344,7 @@ class BaseGAN(_BaseGAN, metaclass=ABCMeta):
         augment_p: float | None = None,
         augment_target: float | None = None,
         accumulate: int = 1,
-        compiled: bool = False,
+        compiled: Compiled = False,
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         num_classes: int | None = None,

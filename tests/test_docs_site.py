@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))  # tools is no part of the package
 
 markdown = pytest.importorskip("markdown", reason="the extra docs is not installed")
 pytest.importorskip("latex2mathml", reason="the extra docs is not installed")
-from tools import mathml, overview, thumbnails  # noqa: E402
+from tools import commands, mathml, overview, thumbnails  # noqa: E402
 
 FENCES = re.compile(r"^```.*?^```|`[^`\n]+`", re.DOTALL | re.MULTILINE)
 
@@ -71,6 +71,13 @@ def test_dollars_that_are_no_equation_stay():
     assert shown.count("<math") == 1 and "<em>" not in shown
 
 
+def test_options_of_commands_are_not_broken():
+    shown = commands.whole('a --b <code class="--c">lit-gans fit --lr 1e-3 --data.size=16, a--b</code>')
+    assert shown.startswith('a --b <code class="--c">') and shown.endswith(", a--b</code>")
+    assert re.findall(r'<span class="option">(\S+)</span>', shown) == ["--lr", "--data.size"]
+    assert commands.whole('<span class="go">│ fid │</span>') == '<span class="go row">│ fid │</span>'
+
+
 def test_every_card_is_in_the_navigation_and_in_the_readme_once():
     listed = [path for above, _, path in overview.pages(NAV) if above[:1] == ("Models",) and len(above) == 2]
     assert sorted(listed) == CARDS
@@ -107,6 +114,9 @@ def test_llms_txt_lists_every_page_with_its_address(tmp_path):
         text.startswith("# lit_gans\n\n> GANs\n") and "- [R3GAN](models/r3gan/): Huang et al. 2024; every real" in text
     )
     assert len(re.findall(r"^- \[", text, re.MULTILINE)) == len(overview.pages(NAV))
+    unsaid = re.findall(r"^- \[.+\]\(\S+\)$", text, re.MULTILINE)
+    assert not unsaid, "write 'description: ...' into the head of these pages"
+    assert "- [Words](words/): A glossary of the field" in text
 
 
 @pytest.mark.parametrize("page", ["from-pytorch-gan", "from-cyclegan", "from-studiogan"])

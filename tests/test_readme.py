@@ -10,9 +10,7 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 PAGES = [p for p in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if "```python" in p.read_text()]
-PAGES = [
-    p for p in PAGES if p.parent.name != "ko"
-]  # its snippets are those of the English pages: tests/docs/test_korean.py
+PAGES = [p for p in PAGES if p.parent.name != "ko"]  # whose snippets are the English ones: tests/docs/test_korean.py
 
 
 def blocks(page, language):
@@ -40,7 +38,6 @@ def test_what_bends_takes_at_most_fifteen_lines(name):
 def test_readme_commands(tmp_path, monkeypatch):
     """Every lit-gans command of the README, cut to a few steps where it trains."""
     from lit_gans.cli.main import main
-    from lit_gans.runs import is_shipped
 
     commands = [line for block in blocks(ROOT / "README.md", "bash") for line in block.splitlines()]
     commands = [line.partition("lit-gans ")[2].split() for line in commands if "lit-gans " in line]
@@ -53,7 +50,7 @@ def test_readme_commands(tmp_path, monkeypatch):
     )
     short = ["--trainer.max_epochs=-1", "--trainer.max_steps=2", "--trainer.limit_val_batches=1"]
     for command in commands:
-        if "mnist" in " ".join(command).lower() and not is_shipped(command[1]):
+        if "MNIST" in " ".join(command) or "mnist" in " ".join(command):
             continue  # test_configs runs it where the data is
         if any(word.startswith("hf://") for word in command) or command[0] == "push":
             continue  # tests/exports has a hub

@@ -54,13 +54,20 @@ def cards(nav: list[Any], family: str, readme: str, written: dict[str, str]) -> 
             lines.append(f"-   [![What {name} drew](../images/small/{stem}.webp){{ loading=lazy }}]({stem}.md)")
         else:
             lines.append(f"-   *{written.get(stem, '')}*" if stem in written else "-   ")
-        about = f"{rows[path].paper}: {rows[path].game}" if path in rows else ""
-        lines += ["", f"    [**{name}**]({stem}.md)", "", f"    {about}", ""]
+        said = f"{rows[path].paper}: {rows[path].game}" if path in rows else ""
+        lines += ["", f"    [**{name}**]({stem}.md)", "", f"    {said}", ""]
     return "\n".join([*lines, "</div>"])
 
 
+def about(path: str) -> str:
+    """The ``description`` at the head of a page, which browsers and searches show, too; empty where it has none."""
+    text = (ROOT / "docs" / path).read_text(encoding="utf-8")
+    found = re.search(r"\A---\n(?:.*\n)*?description: (.+)\n(?:.*\n)*?---\n", text)
+    return found[1].strip('"') if found else ""
+
+
 def llms(config: Any) -> str:
-    """``llms.txt`` (llmstxt.org): every page of the navigation with its address, by section, for programs that read."""
+    """``llms.txt`` (llmstxt.org): every page of the navigation with its address and what is on it."""
     rows = models((ROOT / "README.md").read_text(encoding="utf-8"))
     base = config.site_url or ""
     lines, section = [f"# {config.site_name}", "", f"> {config.site_description}"], None
@@ -69,8 +76,8 @@ def llms(config: Any) -> str:
             section = " / ".join(above)
             lines += ["", f"## {section or 'Start'}", ""]
         address = base + re.sub(r"(^|/)index\.md$", r"\1", path).replace(".md", "/")
-        about = f": {rows[path].paper}; {rows[path].game}" if path in rows else ""
-        lines.append(f"- [{title or 'Overview'}]({address or './'}){about}")
+        said = f"{rows[path].paper}; {rows[path].game}" if path in rows else about(path)
+        lines.append(f"- [{title or 'Overview'}]({address or './'}){said and ': '}{said}")
     return "\n".join(lines) + "\n"
 
 

@@ -26,7 +26,7 @@ from lit_gans.cli.plot import plot
 from lit_gans.cli.sample import sample
 from lit_gans.cli.shard import shard
 from lit_gans.cli.translate import translate
-from lit_gans.cli.waiting import wait_politely
+from lit_gans.cli.waiting import keep_memory, wait_politely
 from lit_gans.cli.words import ALIASES, HELP_FLAG, TRAINING, fail, known
 from lit_gans.errors import nearest
 
@@ -120,6 +120,7 @@ def main(args: Sequence[str] | None = None) -> None:
     """
     arguments = list(sys.argv[1:] if args is None else args)
     wait_politely()
+    keep_memory()
     folder = str(Path.cwd())
     if folder not in sys.path:  # a console script does not look there by itself; last, so that nothing is shadowed
         sys.path.append(folder)

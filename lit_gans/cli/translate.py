@@ -3,6 +3,7 @@
 Slow imports are delayed until they are needed, so that help answers at once.
 """
 
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -185,7 +186,12 @@ def _own_kind(model: Any, to: Any, files: list[tuple[Path, Path]]) -> list[tuple
     from lit_gans.images.photos import place_for
 
     channels = _channels(model, "b" if to == "a" else "a")
-    return [(file, place_for(target, model.image_kind, channels)) for file, target in files]
+    places = [place_for(target, model.image_kind, channels) for _, target in files]
+    named, counts = [], Counter(places)
+    for (file, target), place in zip(files, places, strict=True):
+        alone = place == target or counts[place] == 1
+        named.append((file, place if alone else target.with_name(target.name + place.suffix)))  # a.jpg and a.png
+    return named
 
 
 def _made(model: Any, photos: "list[Tensor]", how: dict[str, Any], size: int | None) -> "Tensor | list[Tensor]":

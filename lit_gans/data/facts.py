@@ -98,8 +98,8 @@ def left_out(kinds: Counter[str], corrupt: Sequence[str]) -> str:
     """A sentence about the files that are left out; empty if there are none.
 
     Examples:
-        >>> left_out(Counter({".heic": 2, ".txt": 1}), ["a/b.jpg"])
-        '3 files that are not read as pictures (2 .heic, 1 .txt); 1 that cannot be decoded (a/b.jpg)'
+        >>> left_out(Counter({".psd": 2, ".txt": 1}), ["a/b.jpg"])
+        '3 files that are not read as pictures (2 .psd, 1 .txt); 1 that cannot be decoded (a/b.jpg)'
     """
     said = []
     if kinds:

@@ -3,6 +3,7 @@
 import io
 import struct
 from importlib.util import find_spec
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ SUFFIXES = (*WRITTEN, *_HEIC, *_AVIF, *_JPEG2000, ARRAY)
 _EXTRA = "pip install 'lit_gans[formats]'"
 _NPY, _TIFF = b"\x93NUMPY", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SAMPLES = 277  # TIFF's tag of the channels
+_WIDE = 512  # channels: more are a mistake
 _FOUR = 4  # channels that Pillow has at most
 _CHANNELS = "CSQ"  # axes of a TIFF that are channels, not time or depth
 
@@ -72,6 +74,7 @@ def array_in(data: bytes) -> np.ndarray | None:
     with _tifffile().TiffFile(io.BytesIO(data)) as file:
         series, page = file.series[0], file.pages[0]
         whole = series if _stacked(series) else page
+        _refuse_large(dict(zip(whole.axes, whole.shape, strict=True)))
         array, axes = whole.asarray(), whole.axes
     array = array.squeeze(tuple(n for n, axis in enumerate(axes) if axis not in "YX" and array.shape[n] == 1))
     return np.moveaxis(array, 0, -1) if array.ndim == 3 and axes.endswith("YX") else _channels_last(array)
@@ -105,6 +108,15 @@ def _beyond_pillow(data: bytes) -> bool:
         return False
     with _tifffile().TiffFile(io.BytesIO(data)) as file:
         return _stacked(file.series[0])
+
+
+def _refuse_large(sizes: dict[str, int]) -> None:
+    """Refuses a TIFF as Pillow does it, before it is unpacked."""
+    pixels, others = sizes.get("Y", 1) * sizes.get("X", 1), prod(sizes.values())
+    if Image.MAX_IMAGE_PIXELS is not None and pixels > 2 * Image.MAX_IMAGE_PIXELS:
+        raise Image.DecompressionBombError(f"Image size ({pixels} pixels) exceeds the limit")
+    if others > _WIDE * pixels:
+        raise CorruptPicture(f"it has {others // pixels} numbers a pixel; an image has at most {_WIDE} channels")
 
 
 def _stacked(series: Any) -> bool:

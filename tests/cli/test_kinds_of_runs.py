@@ -166,10 +166,12 @@ def test_translations_of_transparent_pictures(tmp_path, monkeypatch):
     photos.mkdir()
     transparent(0, photos / "a.png")
     Image.effect_noise((20, 18), 60).save(photos / "b.jpg")
+    Image.effect_noise((9, 18), 60).save(photos / "a.jp2")
     main(["translate", "run/checkpoints/last.ckpt", "photos", "--output", "out"])
     made = {file.name: Image.open(file) for file in (tmp_path / "out").iterdir()}
     assert {name: (image.mode, image.size) for name, image in made.items()} == {
         "a.png": ("RGBA", (SIDE, SIDE)),
+        "a.jp2.png": ("RGBA", (9, 18)),
         "b.png": ("RGBA", (20, 18)),  # a JPEG has no transparency
     }
 

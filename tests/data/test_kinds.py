@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from conftest import refused
+from conftest import refused, small
 from PIL import Image
 
+from lit_gans import DCGAN
 from lit_gans.data import ImageFolder, Paired, Shards, Unpaired
 from lit_gans.images.deep_png import deep_png
 from lit_gans.images.kinds import FULL, Kind
@@ -183,6 +184,23 @@ def test_arrays_of_other_channels_are_not_converted(tmp_path):
     refused(lambda: opened(folder, channels=5), "b.npy", "one image a file")
     write(folder, {"b.npy": npy(np.full((SIDE, SIDE), np.nan))})
     refused(lambda: opened(folder, channels=5), "NaN or infinite")
+
+
+def test_a_tif_that_would_fill_the_memory_is_refused(tmp_path):
+    big = tif(np.zeros((1200, 1000, 5), np.uint8), photometric="minisblack", planarconfig="contig", compression="zlib")
+    folder = write(tmp_path / "set", {"a.tif": big})
+    refused(lambda: opened(folder, channels=5, max_megapixels=1), "a.tif", "it has 1 megapixels, more than the limit")
+    write(folder, {"a.tif": tif(np.zeros((8, 8, 600), np.uint8), photometric="minisblack", planarconfig="contig")})
+    refused(lambda: opened(folder, channels=5), "600 numbers a pixel")
+
+
+def test_batches_that_no_data_module_made_ready(tmp_path):
+    folder = write(tmp_path / "set", {f"{n}.png": encoded(deep(1)[..., 0]) for n in range(3)})
+    data = opened(folder)
+    batch = next(iter(data.train_dataloader()))
+    model = small(DCGAN, image_shape=data.image_shape)
+    assert batch["image"].dtype == torch.int16
+    assert torch.equal(model.receive(dict(batch))["image"], data.on_after_batch_transfer(dict(batch), 0)["image"])
 
 
 def test_an_opaque_alpha_is_no_transparency(tmp_path):
