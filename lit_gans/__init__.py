@@ -15,6 +15,7 @@ _NAMES = {
     "lit_gans.core.joint": "JointModel",
     "lit_gans.core.encoder_decoder": "EncoderDecoder",
     "lit_gans.checkpoints": "load save take",
+    "lit_gans.networks.alone": "load_generator",
     "lit_gans.exports": "export push_to_hub",
     "lit_gans.training": "Trainer fit score",
     "lit_gans.errors": "UsageError",
@@ -27,10 +28,10 @@ _NAMES = {
         VAE WeightNormGAN WGAN WGANGP
     """,
     "lit_gans.data": """
-        Apple2Orange CaptionedGlyphs Captions CelebA Cezanne2Photo CIFAR10 Cityscapes Edges2Handbags Edges2Shoes
-        Facades FashionMNIST Gaussians Glyphs GrammarLines Horse2Zebra ImageFolder LSUN Maps MNIST Monet2Photo
-        Night2Day NumberPairs OracleLines Paired PairedGlyphs Phone2DSLR Shards StackedMNIST Summer2Winter SVHN
-        SVHN2MNIST TextLines TextPairs Ukiyoe2Photo Unpaired UnpairedGlyphs VanGogh2Photo
+        Apple2Orange CaptionedGlyphs Captions CelebA Cezanne2Photo CIFAR10 Cityscapes ColouredGlyphs Edges2Handbags
+        Edges2Shoes Facades FashionMNIST Gaussians Glyphs GrammarLines Horse2Zebra ImageFolder LSUN Maps MNIST
+        Monet2Photo Night2Day NumberPairs OracleLines Paired PairedGlyphs Phone2DSLR Shards StackedMNIST Summer2Winter
+        SVHN SVHN2MNIST TextLines TextPairs Ukiyoe2Photo Unpaired UnpairedGlyphs VanGogh2Photo
     """,
 }
 _ROOMS = """

@@ -19,6 +19,7 @@ from lit_gans.checkpoints import load as load
 from lit_gans.checkpoints import save as save
 from lit_gans.checkpoints import take as take
 from lit_gans.cli.own import CLI as CLI
+from lit_gans.core.compiling import Compiled
 from lit_gans.core.encoder_decoder import EncoderDecoder as _EncoderDecoder
 from lit_gans.core.encoder_decoder import Likelihood
 from lit_gans.core.game import BaseGAN as _BaseGAN
@@ -32,6 +33,7 @@ from lit_gans.data import Captions as Captions
 from lit_gans.data import CelebA as CelebA
 from lit_gans.data import Cezanne2Photo as Cezanne2Photo
 from lit_gans.data import Cityscapes as Cityscapes
+from lit_gans.data import ColouredGlyphs as ColouredGlyphs
 from lit_gans.data import Edges2Handbags as Edges2Handbags
 from lit_gans.data import Edges2Shoes as Edges2Shoes
 from lit_gans.data import Facades as Facades
@@ -113,6 +115,7 @@ from lit_gans.models import WGAN as WGAN
 from lit_gans.models import WGANGP as WGANGP
 from lit_gans.models import WeightNormGAN as WeightNormGAN
 from lit_gans.models.references import citation as citation
+from lit_gans.networks.alone import load_generator as load_generator
 from lit_gans.networks.base import Backbone
 from lit_gans.optim import Adam
 from lit_gans.training import fit as fit
@@ -140,6 +143,7 @@ __all__ = [
     "load",
     "save",
     "take",
+    "load_generator",
     "export",
     "push_to_hub",
     "Trainer",
@@ -196,6 +200,7 @@ __all__ = [
     "Cezanne2Photo",
     "CIFAR10",
     "Cityscapes",
+    "ColouredGlyphs",
     "Edges2Handbags",
     "Edges2Shoes",
     "Facades",
@@ -339,7 +344,7 @@ class BaseGAN(_BaseGAN, metaclass=ABCMeta):
         augment_p: float | None = None,
         augment_target: float | None = None,
         accumulate: int = 1,
-        compiled: bool = False,
+        compiled: Compiled = False,
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         num_classes: int | None = None,

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, nearest
 
 HOME = "runs"  # where the command line keeps runs
 KINDS = ("best", "last")  # checkpoints by name, the one to use first
+SHIPPED = Path(__file__).parent / "checkpoints" / "weights"  # the trained models that come along
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def find_checkpoint(
     Args:
         place: a file, which is returned as it is, also if it is not there. Or the folder of a run, its ``checkpoints``,
             or a folder of runs, of which the newest counts. Or ``last`` or ``best``: that of the newest run that has
-            one. Or the name of a run in ``home``.
+            one. Or the name of a run in ``home``. Or, if it is none of these, that of a model that comes along.
         prefer: which of a run's checkpoints to take, the first that is there; without any of them its newest one.
         home: the folder of runs in which ``last``, ``best`` and names are looked for.
 
@@ -95,10 +96,28 @@ def find_checkpoint(
             return found
         raise UsageError(f"the folder {path} holds no checkpoint; name a run's folder or one of its .ckpt files")
     if str(place) not in KINDS or path.exists():
-        return path
+        return path if path.exists() else shipped().get(str(place), path)
     if found := _newest(Path(home), [str(place)], only=True):
         return found
     raise UsageError(f"no run in {home} has a {place}.ckpt; name a run's folder or a .ckpt file")
+
+
+def shipped() -> dict[str, Path]:
+    """The files of the trained models that come along, by their names."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.safetensors"))}
+
+
+def is_shipped(place: object) -> bool:
+    """Whether a word stands for a model that comes along, and for no file or folder."""
+    return str(place) in shipped() and not named_folder(str(place)).exists()
+
+
+def no_checkpoint(place: str | os.PathLike[str]) -> str:
+    """A sentence for a checkpoint that is not there; of a bare name also the models that come along."""
+    path = Path(place)
+    if path.name != str(place) or path.suffix or not (names := [*shipped()]):
+        return f"there is no checkpoint file {path}; a run keeps its own under checkpoints/last.ckpt"
+    return f"there is no checkpoint file {path}, and no model of that name comes along{nearest(path.name, names)}"
 
 
 def named_folder(place: str | os.PathLike[str], home: str | os.PathLike[str] = HOME) -> Path:

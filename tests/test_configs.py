@@ -10,7 +10,7 @@ import lit_gans
 from lit_gans.cli.main import main
 
 ROOT = Path(__file__).parents[1]
-DRAWN = ("Glyphs", "CaptionedGlyphs", "Gaussians", "PairedGlyphs", "UnpairedGlyphs")
+DRAWN = ("Glyphs", "CaptionedGlyphs", "ColouredGlyphs", "Gaussians", "PairedGlyphs", "UnpairedGlyphs")
 DRAWN += ("GrammarLines", "NumberPairs", "OracleLines")
 FILES = {  # of texts, which nobody has to have
     "TextLines": [f"line {i} of {j * i} is short" for i in range(9) for j in range(9)],

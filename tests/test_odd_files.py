@@ -9,7 +9,7 @@ from conftest import refused
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from lit_gans.cli.records import read_metrics
+from lit_gans.display.records import read_metrics
 from lit_gans.images.photos import read_picture
 from lit_gans.metrics.features import SHIPPED, load_classifier
 from lit_gans.metrics.protocol import Protocol, Scores

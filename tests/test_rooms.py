@@ -9,7 +9,7 @@ import lit_gans
 
 # from the ground up: a room imports from those before it, and from the loose files below all of them
 ROOMS = ["images", "text", "augment", "networks", "checkpoints", "latents", "data", "core"]
-ROOMS += ["families", "models", "metrics", "callbacks", "exports", "training", "cli"]
+ROOMS += ["families", "models", "metrics", "callbacks", "exports", "training", "display", "cli"]
 MOST_LOOSE = 11
 HOME = Path(lit_gans.__file__).parent
 FILES = {

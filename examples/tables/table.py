@@ -24,6 +24,17 @@ import yaml
 HOUSE = Path(__file__).parents[2]
 CONFIGS = HOUSE / "examples" / "configs"
 METRICS = ("fid", "density_coverage", "precision_recall", "memorisation")
+COLOUR = {
+    "`fd_imagenet`": ("train", "fd_imagenet"),
+    "`_head`": ("train", "fd_imagenet_head"),
+    "`fd_nsfw`": ("train", "fd_nsfw"),
+    "precision": ("train", "precision"),
+    "recall": ("train", "recall"),
+    "density": ("train", "density"),
+    "coverage": ("train", "coverage"),
+    "copies": ("train", "memorisation"),
+    "`fd_imagenet`, test": ("test", "fd_imagenet"),
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,8 @@ class Table:
         rows: what is measured.
         choice: words of the command line by which the best checkpoint is chosen.
         metrics: what is measured of it; ``memorisation`` against the training pictures alone.
+        features: the networks that it is scored by; of all but the first the distance alone is measured.
+        evaluation: further words for ``lit-gans evaluate``.
         shown: the columns of the page: a heading, and where the figure is (``train`` or ``test``, and its name).
     """
 
@@ -66,6 +79,7 @@ class Table:
     rows: Sequence[Row]
     choice: Sequence[str]
     metrics: Sequence[str] = METRICS
+    features: Sequence[str] = ("auto",)
     evaluation: Sequence[str] = ()
     shown: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -92,23 +106,26 @@ class Table:
         if not begun:  # the time of a run that was interrupted is not known
             found["minutes"] = round((_processor() - before) / 60, 1)
         for split in ("train", "test"):
-            output = folder / f"{split}.json"
-            _run(self.scoring(folder, split, output), runs)
-            scores = json.loads(output.read_text())
-            found[split], found["step"] = scores["values"], scores["step"]
-            found[f"{split} protocol"] = scores["protocol"]
+            found[split] = values = {}
+            for features in self.features:
+                output = folder / f"{split}-{features}.json"
+                _run(self.scoring(folder, split, features, output), runs)
+                scores = json.loads(output.read_text())
+                values.update(scores["values"])
+                found[f"{split} protocol, {features}"], found["step"] = scores["protocol"], scores["step"]
         self.file.parent.mkdir(exist_ok=True)
         self.file.write_text(json.dumps({**self.figures(), key: found}, indent=1, sort_keys=True) + "\n")
         self.write_page()
 
-    def scoring(self, folder: Path, split: str, output: Path) -> list[str]:
+    def scoring(self, folder: Path, split: str, features: str, output: Path) -> list[str]:
         """The words after ``lit-gans`` that score a run's best checkpoint."""
         data = yaml.safe_load((folder / "config.yaml").read_text())["data"]
         whole = folder / "data.yaml"  # of the run, but no training picture is held out from what is compared
         whole.write_text(yaml.safe_dump({"data": {**data, "init_args": {**data["init_args"], "val_size": 0}}}))
-        metrics = [name for name in self.metrics if name != "memorisation" or split == "train"]
-        words = ["evaluate", str(folder), "--data", str(whole), "--reference", split, "--metrics", ",".join(metrics)]
-        return [*words, "--output", str(output), "--force", *self.evaluation]
+        asked = self.metrics if features == self.features[0] else ("fid",)
+        metrics = [name for name in asked if name != "memorisation" or split == "train"]
+        words = ["evaluate", str(folder), "--data", str(whole), "--reference", split, "--features", features]
+        return [*words, "--metrics", ",".join(metrics), "--output", str(output), "--force", *self.evaluation]
 
     # ---------------------------------------------------------------- the page
 

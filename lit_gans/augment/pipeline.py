@@ -12,7 +12,7 @@ from lit_gans.augment.geometry import geometry
 from lit_gans.augment.pixels import blit, cutout, translation
 from lit_gans.errors import UsageError
 
-Policy = Callable[[Tensor, Tensor], Tensor]
+Policy = Callable[..., Tensor]
 
 POLICIES: dict[str, Policy] = {
     "color": color,
@@ -22,6 +22,7 @@ POLICIES: dict[str, Policy] = {
     "geometry": geometry,
     "tone": tone,
 }
+_OF_COLOUR = ("color", "tone")
 
 
 class Augment(nn.Module):
@@ -90,6 +91,8 @@ class Augment(nn.Module):
         self.target = target
         self.interval = interval
         self.images = images
+        #: the channels of each image, where several lie side by side: of a source and its target, say
+        self.layout: Sequence[int] | None = None
         # whole numbers, because a run in bf16-true would round p so coarsely that no small step moved it
         self.register_buffer("level", torch.zeros((), dtype=torch.int64))  # how far p is from its start, in images
         self.register_buffer("tally", torch.zeros(3, dtype=torch.int64))  # sum of signs, number of signs, of images
@@ -111,7 +114,7 @@ class Augment(nn.Module):
         result = images if images.dtype == torch.float64 else images.float()
         p = self.p
         for policy in self.policies:
-            result = POLICIES[policy](result, p)
+            result = POLICIES[policy](result, p, **({"layout": self.layout} if policy in _OF_COLOUR else {}))
         layout = torch.channels_last if channels_last else torch.contiguous_format
         return result.to(images.dtype).contiguous(memory_format=layout)
 

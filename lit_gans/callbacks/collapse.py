@@ -1,5 +1,6 @@
 """Watches for the two ways a game ends early: a player has won, or all samples are alike."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +18,13 @@ _PATIENCE = 3  # looks in a row before a player has won
 # areas under the curve, where 0.5 is a draw: of the 256 x 256 pairs of a real image and a sample the discriminator
 # orders at most 65 wrongly (it has won), or at most 1 in 20 rightly (it takes samples for real images)
 _NEVER_FOOLED, _ALWAYS_FOOLED = 0.999, 0.05
+
+
+_DISCRIMINATOR_WON = (
+    "the discriminator is never fooled, so the generator has little to learn from: lower its learning rate or width, "
+    "or penalise its gradient"
+)
+_GENERATOR_WON = "the discriminator takes samples for more real than real images: raise its learning rate or width"
 
 
 class CollapseMonitor(Callback):
@@ -125,13 +133,7 @@ class CollapseMonitor(Callback):
         diversity = float(_spread(fake) / _spread(real))
         found = {"val/diversity": diversity}
         if diversity < _ALIKE and trainer.global_step >= self.after:
-            game = "discriminator" in pl_module.players
-            cure = "try another loss, or penalise the discriminator's gradient" if game else "or a VAE's beta"
-            self._warn(
-                "collapse",
-                f"the samples are nearly one image: they differ {diversity:.3f} times as much as real ones do; "
-                f"lower the learning rates, {cure}",
-            )
+            self._warn("collapse", _alike(diversity, "discriminator" in pl_module.players))
         scores = "discriminator" in pl_module.players and not pl_module.judges_by_energy
         if scores and trainer.global_step:  # an untrained one has not won
             found |= self._judge(pl_module, real, fake, trainer.global_step >= self.after)
@@ -155,22 +157,47 @@ class CollapseMonitor(Callback):
         self.won["discriminator"] = self.won["discriminator"] + 1 if counts and auroc > _NEVER_FOOLED else 0
         self.won["generator"] = self.won["generator"] + 1 if counts and auroc < _ALWAYS_FOOLED else 0
         if self.won["discriminator"] >= _PATIENCE:
-            self._warn(
-                "discriminator",
-                "the discriminator is never fooled, so the generator has little to learn from: lower its learning rate "
-                "or width, or penalise its gradient",
-            )
+            self._warn("discriminator", _DISCRIMINATOR_WON)
         if self.won["generator"] >= _PATIENCE:
-            self._warn(
-                "generator",
-                "the discriminator takes samples for more real than real images: raise its learning rate or width",
-            )
+            self._warn("generator", _GENERATOR_WON)
         return {"val/discriminator_auroc": auroc}
 
     def _warn(self, what: str, message: str) -> None:
         if what not in self.warned:
             self.warned.add(what)
             rank_zero_warn(message)
+
+
+def said_of(curves: Mapping[str, Sequence[tuple[int, float]]], after: int = 500) -> list[str]:
+    """What a `CollapseMonitor` has to say of a run's last looks, by the values that it has logged.
+
+    Args:
+        curves: (batches, value) pairs of ``val/diversity`` and ``val/discriminator_auroc``.
+        after: batches before which nothing is said.
+
+    Examples:
+        >>> said_of({"val/diversity": [(600, 0.9)]}), len(said_of({"val/diversity": [(600, 0.01)]}))
+        ([], 1)
+    """
+    diversity, auroc = (curves.get(f"val/{name}", ()) for name in ("diversity", "discriminator_auroc"))
+    said = []
+    if diversity and diversity[-1][0] >= after and diversity[-1][1] < _ALIKE:
+        said.append(_alike(diversity[-1][1], any(name.startswith("discriminator/") for name in curves)))
+    last = [value for step, value in auroc[-_PATIENCE:] if step >= after]
+    if len(last) == _PATIENCE and min(last) > _NEVER_FOOLED:
+        said.append(_DISCRIMINATOR_WON)
+    if len(last) == _PATIENCE and max(last) < _ALWAYS_FOOLED:
+        said.append(_GENERATOR_WON)
+    return said
+
+
+def _alike(diversity: float, game: bool) -> str:
+    """That samples are alike, and what to do, in a game or without one."""
+    cure = "try another loss, or penalise the discriminator's gradient" if game else "or a VAE's beta"
+    return (
+        f"the samples are nearly one image: they differ {diversity:.3f} times as much as real ones do; lower the "
+        f"learning rates, {cure}"
+    )
 
 
 def _spread(images: Tensor) -> Tensor:

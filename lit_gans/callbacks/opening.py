@@ -154,7 +154,7 @@ def _scores(trainer: Trainer, model: Any) -> str:
     if reason := _unscored(trainer):
         return reason
     names = [name.removeprefix("val/") for name in quality.names(trainer, model)]
-    by = "" if quality.network_name is None else f" by {quality.network_name}"
+    by = "" if quality.network_name is None else f" by {quality.told_network(trainer.datamodule, model)}"  # type: ignore[attr-defined]
     often = "as often as a tenth of the time allows, and at the end"
     if quality.pace.fixed is not None:
         often = f"after {_each(quality.pace.fixed)} validation"

@@ -18,7 +18,7 @@ from lit_gans.callbacks.strangers import refuse_without_samples, seen
 from lit_gans.data.base import BaseData
 from lit_gans.data.order import repeated
 from lit_gans.errors import UsageError
-from lit_gans.metrics.base import Features
+from lit_gans.metrics.base import Features, told
 from lit_gans.metrics.by_class import classes_in_turn, drop_unreliable_accuracy, refuse_unlabelled, tells_classes
 from lit_gans.metrics.coverage import measure_coverage, mode_coverage
 from lit_gans.metrics.features import feature_network
@@ -149,6 +149,10 @@ class Quality(Callback):
     def network_name(self) -> str | None:
         """The feature network, once a run has begun; None if no score needs one."""
         return None if self._network is None else self._network.name
+
+    def told_network(self, data: Any, model: Any) -> str:
+        """The same, and what it sees of the images, if that is not all."""
+        return told(self._network, self.shape(data, model))
 
     def names(self, trainer: Trainer, pl_module: Any) -> list[str]:
         """The names of the values that a validation may log."""
@@ -507,7 +511,7 @@ class Quality(Callback):
             split=split,
             real=scoring.counts[True],
             fake=scoring.counts[False],
-            features="none" if scoring.features is None else scoring.features.name,
+            features=told(scoring.features, self.shape(data, pl_module)),
             averaged=pl_module.generator_ema is not None,
             seed=self.seed,
         )

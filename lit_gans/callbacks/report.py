@@ -132,7 +132,10 @@ class RunReport(Callback):
             why = "are off" if opening.first(trainer, Quality) is None else "were not measured"
             return f"scores {why}" if standing.name is None else f"{standing.name} was not measured"
         best = f"best {standing.best:.4g}" + (f" after batch {standing.best_at:,}" if standing.best_at else "")
-        return f"{standing.name}: {standing.last:.4g} at last, {best}{_beside(trainer)}"
+        at = "at last"  # a run may end within an epoch, after its last validation
+        if standing.last_at < trainer.global_step:
+            at = f"after batch {standing.last_at:,}, the last that was scored"
+        return f"{standing.name}: {standing.last:.4g} {at}, {best}{_beside(trainer)}"
 
 
 def _beside(trainer: Trainer) -> str:

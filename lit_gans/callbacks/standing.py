@@ -19,6 +19,7 @@ class Standing:
     def __init__(self) -> None:
         self.name: str | None = None  #: for example ``val/fid``
         self.last: float | None = None
+        self.last_at = 0  #: the batches that had been trained when it was measured
         self.best: float | None = None
         self.best_at = 0  #: the batches that had been trained when it was measured
         self._sign = 1
@@ -41,6 +42,6 @@ class Standing:
         value = trainer.callback_metrics.get(self.name or "")
         if not isinstance(value, Tensor) or trainer.sanity_checking:
             return
-        self.last = float(value)
+        self.last, self.last_at = float(value), trainer.global_step
         if self.best is None or self._sign * self.last < self._sign * self.best:
             self.best, self.best_at = self.last, trainer.global_step

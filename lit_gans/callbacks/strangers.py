@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lit_gans.errors import UsageError, reason
 from lit_gans.images.ranges import refuse_other_range
-from lit_gans.images.shape import to_float
+from lit_gans.images.shape import as_float
 from lit_gans.networks.base import evaluating
 
 _PLAYERS = ("generator", "discriminator")
@@ -121,8 +121,7 @@ class Stranger:
                 "batches must be images, (images, labels) or a dict with 'image' or one other tensor (N, C, H, W), "
                 f"got {has}; let collate_fn make one of these"
             )
-        if batch["image"].dtype == torch.uint8:
-            batch = {**batch, "image": to_float(batch["image"])}
+        batch = {**batch, "image": as_float(batch["image"])}
         refuse_other_range(batch["image"], "the data's images")
         return batch
 

@@ -42,7 +42,8 @@ def describe(model: Any) -> dict[str, Any]:
     """The parts of a checkpoint that `load` needs besides the weights and the hyper-parameters.
 
     ``vocabularies`` has those of the model's texts as JSON. ``defaults`` has those of all arguments that were not
-    given, since a later version may have other defaults. ``class_names`` is None where nobody has given names.
+    given, since a later version may have other defaults. ``class_names`` is None where nobody has given names;
+    ``image_kind`` is what `kinds.usable` reads.
     """
     others = {name: value for name, value in recording.defaults(type(model)).items() if name not in model.hparams}
     return {
@@ -51,6 +52,7 @@ def describe(model: Any) -> dict[str, Any]:
         "version": __version__,
         "vocabularies": {name: vocabulary.to_json() for name, vocabulary in model.vocabularies.items()},
         "class_names": class_names.usable(model.class_names, model.num_classes),
+        "image_kind": model.image_kind.plainly(),
         "defaults": {
             name: value for name, value in others.items() if value is None or type(value) in (bool, int, float, str)
         },

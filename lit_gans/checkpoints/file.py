@@ -10,11 +10,11 @@ from typing import IO, Any
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from lit_gans.checkpoints import hub, tensors
+from lit_gans.checkpoints import hub, ported, tensors
 from lit_gans.checkpoints.trust import shown
 from lit_gans.errors import UsageError, reason
 from lit_gans.files import replacing
-from lit_gans.runs import Run, find_checkpoint
+from lit_gans.runs import Run, find_checkpoint, no_checkpoint
 
 KEY = "lit_gans"
 RANDOM = "random_states"
@@ -31,6 +31,8 @@ _ENTRIES: dict[str, type] = {
     "global_step": int,
     "pytorch-lightning_version": str,
 }
+# how files of PyTorch before 1.6 begin: a pickle of a number that says so, and no zip file with checksums
+_OLD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _NEEDED = ("state_dict", KEY)
 _VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.?(post|dev)\d+)*(\+[a-z0-9.]+)?")
 
@@ -61,9 +63,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def located(path: Any) -> Any:
-    """The checkpoint that somebody means: a file, an open file, a run or its folder, or ``last`` or ``best``.
+    """The checkpoint that somebody means: a file, an open file, a run or its folder, ``last`` or ``best``.
 
-    One on the Hugging Face Hub, ``hf://user/repo``, is downloaded first.
+    It may also be the name of a model that comes along. One on the Hugging Face Hub, ``hf://user/repo``, is downloaded
+    first.
 
     Raises:
         UsageError: if it is nothing of the kind, or the folder has none.
@@ -82,19 +85,30 @@ def read(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
     """A checkpoint of this library as a dict.
 
     Args:
-        path: a file's path, or a file object that is open for reading bytes.
+        path: whatever `located` takes.
         map_location: where tensors go, as ``torch.load`` takes it.
 
     Raises:
         UsageError: if there is no such file, it is damaged, or it is something else.
     """
+    path = located(path)
     content = unpack(path, map_location)
     if KEY not in content:
+        if (carried := from_elsewhere(content, path, map_location)) is not None:
+            return carried
         known = any(isinstance(value, torch.Tensor) for value in content.values()) or "state_dict" in content
         cure = "; make the model and give it the weights: lit_gans.take(model, path)" if known else ""
         raise UsageError(f"{source(path)} was not saved by lit_gans: it does not say which class it holds{cure}")
     _check(content, source(path))
     return content
+
+
+def from_elsewhere(content: dict[str, Any], path: Any, map_location: Any = "cpu") -> dict[str, Any] | None:
+    """A checkpoint made of the weights of another program, None if they are of none that we know."""
+    try:
+        return ported.as_checkpoint(content, path, lambda file: unpack(file, map_location))
+    except UsageError as error:
+        raise UsageError(f"{source(path)} cannot be used: {error}") from None
 
 
 def source(path: Any) -> str:
@@ -113,7 +127,7 @@ def unpack(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
     if hasattr(path, "read"):
         return _unpack(path, source(path), map_location)
     if not Path(path).is_file():
-        raise UsageError(f"there is no checkpoint file {path}; a run keeps its own under checkpoints/last.ckpt")
+        raise UsageError(no_checkpoint(path))
     with Path(path).open("rb") as file:  # opened once: a run may put a new file in its place meanwhile
         return _unpack(file, str(path), map_location)
 
@@ -122,10 +136,12 @@ def _unpack(file: IO[bytes], where: str, map_location: Any) -> dict[str, Any]:
     start = file.tell()
     size = file.seek(0, os.SEEK_END)
     file.seek(start)
-    if not zipfile.is_zipfile(file):
+    old = file.read(len(_OLD)) == _OLD
+    file.seek(start)
+    if not old and not zipfile.is_zipfile(file):
         raise UsageError(f"{where} ({size} bytes) is truncated or no checkpoint; use another one of the same run")
     file.seek(start)
-    if (damaged := _damaged(file)) is not None:
+    if not old and (damaged := _damaged(file)) is not None:
         raise UsageError(f"{where} is damaged ({damaged}); use another checkpoint of the same run")
     file.seek(start)
     try:

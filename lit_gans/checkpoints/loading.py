@@ -14,18 +14,19 @@ import yaml
 from lightning.pytorch import LightningModule
 from lightning.pytorch.core.mixins.hparams_mixin import _given_hyperparameters
 from lightning.pytorch.trainer.connectors import checkpoint_connector
-from lightning.pytorch.utilities import rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lit_gans.checkpoints import class_names, functions
+from lit_gans.checkpoints import class_names, functions, ported
 from lit_gans.checkpoints.file import KEY, RANDOM, located, plain_key, read, source
 from lit_gans.checkpoints.mistakes import advice
 from lit_gans.checkpoints.recording import Recorded, defaults
-from lit_gans.checkpoints.taking import take_from, weights_of
+from lit_gans.checkpoints.taking import fill_from, take_from, weights_of
 from lit_gans.checkpoints.trust import class_path, find_class, shown
-from lit_gans.errors import UsageError, reason
+from lit_gans.errors import UsageError, one, reason
+from lit_gans.images import kinds
 from lit_gans.networks.base import Backbone, TranslationBackbone
 from lit_gans.networks.projected import Features
 from lit_gans.networks.sequences import SequenceBackbone
@@ -49,9 +50,11 @@ def load(
     """Builds the model that a checkpoint holds, with its weights.
 
     Args:
-        path: a checkpoint file, a ``.safetensors`` file that `save` or `export` wrote, ``hf://user/repo`` on the
+        path: a checkpoint file, a ``.safetensors`` file that `save` or `export` wrote, a generator of
+            pytorch-CycleGAN-and-pix2pix (``latest_net_G_A.pth``), ``hf://user/repo`` on the
             Hugging Face Hub, a file object that is open for reading bytes, a run or its folder, whose best
-            checkpoint counts, or else its last; or ``best`` or ``last``, that of the newest run in ``runs``.
+            checkpoint counts, or else its last; ``best`` or ``last``, that of the newest run in ``runs``; or the name
+            of a model that comes along, say ``acgan-mnist`` ('lit-gans list shipped' has them).
         map_location: the device to load to, or a dict or function as ``torch.load`` takes it; by default the CPU.
         expected: a class that the checkpoint must hold, itself or a subclass.
         trust: packages of yours that the checkpoint names classes of. They are imported, which runs their code. Other
@@ -94,10 +97,13 @@ def load(
     model = _construct(cls, _earlier_defaults(cls, checkpoint, {**built, **arguments}), built, arguments, where)
     if fit_what_fits:
         take_from(model, weights_of(checkpoint), where)
+    elif "ported" in checkpoint[KEY]:
+        _fill_ported(model, checkpoint, where)
     else:
         _fill(model, checkpoint, strict, where)
     names = class_names.usable(checkpoint[KEY].get("class_names"), model.num_classes)
     model.class_names = names or model.class_names
+    model.image_kind = kinds.usable(checkpoint[KEY].get("image_kind")) or model.image_kind
     first = next((tensor for tensor in checkpoint["state_dict"].values() if isinstance(tensor, torch.Tensor)), None)
     return model if first is None else model.to(first.device)
 
@@ -213,6 +219,25 @@ def _fill(model: Any, checkpoint: dict[str, Any], strict: bool | None, where: st
         ) from error
     if missing := [*found.missing_keys, *found.unexpected_keys]:
         rank_zero_warn(f"{where} and the {type(model).__name__} do not have the same weights: {', '.join(missing)}")
+
+
+def _fill_ported(model: Any, checkpoint: dict[str, Any], where: str) -> None:
+    """Gives a model the networks of another program that are there; the others keep their start."""
+    weights, kind, name = (
+        ported.fitting(model, checkpoint["state_dict"]),
+        checkpoint[KEY]["ported"],
+        type(model).__name__,
+    )
+    taken = fill_from(model, weights, where)
+    generator = [key for key in weights if key.startswith("generator.")]
+    if lost := set(generator) - {*taken.fitted}:
+        raise UsageError(
+            f"{where} holds a {kind}, another generator than this {name}'s: {len(lost)} of its {len(generator)} "
+            "weights do not fit; leave out image_shape and backbone, or make the model and take what fits: "
+            "lit_gans.take(model, path)"
+        )
+    alone = not any(key.startswith("discriminator.") for key in taken.fitted)
+    rank_zero_info(f"{where} holds a {kind}, here {one(model)}{', whose discriminator begins anew' if alone else ''}")
 
 
 def build(value: Any, where: str = "this", trust: Sequence[str] = ()) -> Any:

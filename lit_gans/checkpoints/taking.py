@@ -8,11 +8,13 @@ import torch
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
-from lit_gans.checkpoints.file import located, plain_key, unpack
+from lit_gans.checkpoints import ported
+from lit_gans.checkpoints.file import from_elsewhere, located, plain_key, unpack
 from lit_gans.errors import UsageError
 
 _AVERAGES = ("generator_ema.", "encoder_ema.", "classifier_ema.")
-_INSIDE = ("generator.", "discriminator.", "network.")  # a network inside a wrapper that gives it a label, say
+# a network inside a wrapper that gives it a label, say, or the one of a game's several that goes this way
+_INSIDE = ("generator.", "discriminator.", "network.", "a_to_b.")
 _LISTED = 4  # names in a message
 
 
@@ -69,11 +71,21 @@ def take(model: nn.Module, source: Any) -> Taken:
     if not isinstance(source, (nn.Module, Mapping)):
         source = located(source)
     label = f"a {type(source).__name__}" if isinstance(source, (nn.Module, Mapping)) else str(source)
-    return take_from(model, weights_of(source), label)
+    weights = weights_of(source)
+    if (carried := from_elsewhere(weights, source)) is not None:
+        weights = ported.fitting(model, carried["state_dict"])
+    return take_from(model, weights, label)
 
 
 def take_from(model: nn.Module, weights: Mapping[str, Tensor], label: str) -> Taken:
     """The same from weights by name; ``label`` is what messages call their source."""
+    taken = fill_from(model, weights, label)
+    rank_zero_info(f"{type(model).__name__} from {label}: {taken}")
+    return taken
+
+
+def fill_from(model: nn.Module, weights: Mapping[str, Tensor], label: str) -> Taken:
+    """The same without a message."""
     given = _with_averages({plain_key(name): value for name, value in weights.items()})
     own = {plain_key(name): value for name, value in model.state_dict().items()}
     own = {name: value for name, value in own.items() if not name.startswith(_AVERAGES)}
@@ -95,7 +107,6 @@ def take_from(model: nn.Module, weights: Mapping[str, Tensor], label: str) -> Ta
             own[name].copy_(given[key])
     if (restart := getattr(model, "reset_average", None)) is not None:
         restart()
-    rank_zero_info(f"{type(model).__name__} from {label}: {taken}")
     return taken
 
 

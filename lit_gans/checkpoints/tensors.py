@@ -11,6 +11,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from lit_gans.errors import UsageError, reason
+from lit_gans.networks import alone
 
 SUFFIX = ".safetensors"
 _KEY = "lit_gans"  # of the metadata
@@ -24,13 +25,14 @@ def is_tensors(path: Any) -> bool:
     return isinstance(path, (str, os.PathLike)) and Path(path).suffix == SUFFIX
 
 
-def write(content: dict[str, Any], path: Path, half: bool = False) -> None:
+def write(content: dict[str, Any], path: Path, half: bool = False, generators: dict[str, Any] | None = None) -> None:
     """Writes the weights and the description of a checkpoint; what a run needs to go on is left out.
 
     Args:
         content: as `read` of a checkpoint gives it.
         path: where to.
-        half: keep weights as float16, in half the space.
+        half: keep weights as float16, in half the space, and whole numbers in as few bytes as they need.
+        generators: what `load_generator` needs, see `alone.generators`.
 
     Raises:
         UsageError: if an argument of the model has no form in JSON, or a weight does not fit into float16.
@@ -40,7 +42,9 @@ def write(content: dict[str, Any], path: Path, half: bool = False) -> None:
     if not _equal(_from_json(json.loads(json.dumps(plain))), described):
         raise UsageError("an argument of this model is a tensor or the like, which only a .ckpt file can hold")
     weights = {name: _packed(name, value, half) for name, value in content["state_dict"].items()}
-    packed = save(weights, {"format": "pt", _KEY: json.dumps(plain, ensure_ascii=False)})
+    header = {"format": "pt", _KEY: json.dumps(plain, ensure_ascii=False)}
+    header |= {alone.KEY: json.dumps(generators, ensure_ascii=False)} if generators else {}
+    packed = save(weights, header)
     path.write_bytes(packed)  # save_file's own files can be read by their owner alone
 
 
@@ -80,7 +84,16 @@ def _packed(name: str, value: Tensor, half: bool) -> Tensor:
         if value.numel() and float(value.abs().max()) > _MOST:
             raise UsageError(f"{name} has values above {_MOST:g}, which float16 does not hold; leave out half")
         value = value.half()
+    elif half and value.dtype == torch.int64:
+        value = value.to(_narrowest(value))
     return value.clone(memory_format=torch.contiguous_format)  # no two weights may share their memory
+
+
+def _narrowest(value: Tensor) -> torch.dtype:
+    """The smallest type that holds whole numbers."""
+    least, most = (int(bound) for bound in value.aminmax()) if value.numel() else (0, 0)
+    kinds = (torch.int8, torch.int16, torch.int32)
+    return next((k for k in kinds if torch.iinfo(k).min <= least and most <= torch.iinfo(k).max), torch.int64)
 
 
 def _to_json(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from lit_gans.cli.options import Trust
 from lit_gans.cli.words import NOBODY, known
 from lit_gans.errors import UsageError, nearest
-from lit_gans.runs import KINDS, Run, find_checkpoint, named_folder
+from lit_gans.runs import KINDS, Run, find_checkpoint, is_shipped, named_folder, shipped
 
 # papers of torchmetrics' measures, whose docstrings name none that could be read
 _KID, _INCEPTION_SCORE = ["arXiv:1801.01401"], ["arXiv:1606.03498"]
@@ -47,11 +47,13 @@ def _known(name: str) -> str:
         return models[name.lower()]
     if name in KINDS:
         return str(find_checkpoint(name))
+    if is_shipped(name):
+        return name
     if (folder := named_folder(name)).is_dir():
         return str(folder)
     if Path(name).name != name:
         return name
-    raise UsageError(f"unknown model {name!r}{nearest(name, [*models.values()])}, or name a run")
+    raise UsageError(f"unknown model {name!r}{nearest(name, [*models.values(), *shipped()])}, or name a run")
 
 
 def _checkpoint(place: Path) -> Path | None:
@@ -60,6 +62,8 @@ def _checkpoint(place: Path) -> Path | None:
     Raises:
         UsageError: if a folder has none.
     """
+    if is_shipped(place):
+        return place
     if not place.is_dir():
         return place if place.exists() or place.suffix == ".ckpt" or len(place.parts) > 1 else None
     try:
@@ -84,7 +88,7 @@ def _of_data(checkpoint: Path, trust: Sequence[str]) -> list[str]:
     from lit_gans.cli.run_data import data_class
     from lit_gans.models.references import named
 
-    if not Run.of(checkpoint.resolve()).config.is_file():
+    if not is_shipped(checkpoint) and not Run.of(checkpoint.resolve()).config.is_file():
         print(
             "note: the run has no config.yaml that names its data, so their paper is not among these", file=sys.stderr
         )

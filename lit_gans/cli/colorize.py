@@ -11,13 +11,10 @@ from lit_gans.cli.options import Checkpoint, Device, Force, Megapixels, Option, 
 from lit_gans.cli.words import NOBODY
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from lit_gans.images.hints import Hint
     from lit_gans.models import Colorizer
 
 _NO_HINTS: list[str] = []
-_SIDE = 256  # of a model that was not told the size of its images
 
 
 def colorize(
@@ -65,21 +62,21 @@ def colorize(
     model = load(checkpoint, usable(device), trust=trust)
     if not isinstance(model, Colorizer):
         raise UsageError(f"{checkpoint} holds {one(model)}, which does not colour pictures; use one of a Colorizer")
-    side = size or (min(model.image_shape[1:]) if model.image_shape else _SIDE)
-    skipped = _colour_all(model, files, hints, side, max_megapixels)
+    skipped = _colour_all(model, files, hints, size, max_megapixels)
     told = f"{len(hints)} hint{'s' * (len(hints) != 1)}" if hints else "without hints"
     single = files[0][1] if len(files) == 1 else output
     tell(len(files) - len(skipped), [*skipped, *unreadable(Path(pictures))], f"{single}, {told}", "coloured")
 
 
 def _colour_all(
-    model: "Colorizer", files: list[tuple[Path, Path]], hints: "list[Hint]", side: int, megapixels: float
+    model: "Colorizer", files: list[tuple[Path, Path]], hints: "list[Hint]", size: int | None, megapixels: float
 ) -> list[str]:
     """Colours and writes all pictures; returns which were skipped, and why."""
     from tqdm import tqdm
 
     from lit_gans.cli.pictures import unwritable
     from lit_gans.errors import UsageError
+    from lit_gans.images.hints import refuse_outside
     from lit_gans.images.photos import read_picture, write_picture
     from lit_gans.images.shape import to_uint8
 
@@ -90,13 +87,13 @@ def _colour_all(
         except UsageError as error:
             skipped.append(str(error))
             continue
-        refuse_outside(photo, hints)
+        refuse_outside(photo.shape[2:], hints)
         try:
-            made: Any = to_uint8(in_colour(model, photo, hints, side))[0]
+            made: Any = to_uint8(model.colorize_photo(photo, hints, size))[0]
         except (RuntimeError, ValueError, MemoryError) as error:
-            size = f"{photo.shape[3]}x{photo.shape[2]} pixels"
+            large = f"{photo.shape[3]}x{photo.shape[2]} pixels"
             reason = next(iter(str(error).splitlines()), type(error).__name__)
-            skipped.append(f"{file}: {size} cannot be coloured ({reason})")
+            skipped.append(f"{file}: {large} cannot be coloured ({reason})")
             continue
         try:
             write_picture(made, target, drawn=False)
@@ -129,48 +126,3 @@ def parse_hint(text: str) -> "Hint":
             f"{name!r} in the hint {text!r} is no colour; write it as #rrggbb, say #c08040, or by its name"
         )
     return x, y, colour
-
-
-def refuse_outside(photo: "Tensor", hints: "list[Hint]") -> None:
-    """Refuses hints that are outside of a photograph (1, 3, H, W).
-
-    Raises:
-        UsageError: naming the first of them.
-    """
-    from lit_gans.errors import UsageError
-
-    height, width = photo.shape[2:]
-    for x, y, _ in hints:
-        if not (0 <= x < width and 0 <= y < height):
-            raise UsageError(f"the hint at x={x:g}, y={y:g} is outside the picture of {width}x{height} pixels")
-
-
-def in_colour(model: "Colorizer", photo: "Tensor", hints: "list[Hint]", side: int) -> "Tensor":
-    """Colours a photograph; the colours are found at a smaller size.
-
-    Args:
-        model: finds the colours.
-        photo: (1, 3, H, W) in [-1, 1].
-        hints: (x, y, (r, g, b)), x and y in pixels of the photograph.
-        side: pixels that the short side of the photograph is reduced to, if it is longer.
-
-    Returns:
-        (1, 3, H, W) in [-1, 1].
-
-    Raises:
-        UsageError: if a hint is outside the photograph.
-    """
-    from torch.nn.functional import interpolate
-
-    from lit_gans.images.hints import place_hints
-    from lit_gans.images.lab import with_colours
-
-    refuse_outside(photo, hints)
-    height, width = photo.shape[2:]
-    scale = min(1.0, side / min(height, width))
-    shape = max(1, round(height * scale)), max(1, round(width * scale))
-    small = photo if scale == 1 else interpolate(photo, shape, mode="bilinear", antialias=True)
-    down, across = shape[0] / height, shape[1] / width
-    moved = [((int(x) + 0.5) * across, (int(y) + 0.5) * down, colour) for x, y, colour in hints]
-    colours = model.colours(small, *(place_hints(shape, moved) if moved else ())).cpu()
-    return with_colours(photo, colours if scale == 1 else interpolate(colours, (height, width), mode="bilinear"))

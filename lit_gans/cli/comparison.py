@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lit_gans.cli.curves import drawing
 from lit_gans.cli.records import Record
+from lit_gans.display.curves import drawing
 
 LESS_IS_BETTER = (
     "fid",

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from lit_gans.cli import pages
@@ -10,6 +11,7 @@ from lit_gans.cli.index import Entry, Option, index
 from lit_gans.cli.parameters import Parameter, parameters
 from lit_gans.cli.words import ALIASES, TRAINING
 from lit_gans.errors import UsageError
+from lit_gans.runs import shipped
 
 # the hidden command __complete prints nothing where a file may stand, and the shell offers its own
 _SCRIPTS = {
@@ -107,13 +109,22 @@ def _candidates(before: Sequence[str], now: str, commands: Commands, others: lis
     if command in TRAINING:
         known = index()
         return _flags(command, rest, now) if now.startswith("-") else [*known.names("model"), *known.names("data")]
-    return [*(f"--{name}" for name in _parameters(commands.get(command))), "--help"] if now.startswith("-") else []
+    if now.startswith("-"):
+        return [*(f"--{name}" for name in _parameters(commands.get(command))), "--help"]
+    return _checkpoints(now) if not rest and {"checkpoint", "run"} & {*_parameters(commands.get(command))} else []
+
+
+def _checkpoints(now: str) -> list[str]:
+    """The models that come along, and the files beside them; none, and so the shell's own, where no model's fits."""
+    names = [name for name in shipped() if name.startswith(now)]
+    beside = sorted(path for path in Path().glob(f"{now}*") if not path.name.startswith(".")) if "/" not in now else []
+    return [*names, *(f"{path}/" if path.is_dir() else str(path) for path in beside)] if names else []
 
 
 def _of_other(command: str, commands: Commands, others: list[str]) -> list[str]:
     topics = [*pages.PARTS, *pages.LISTS]
     return {
-        "list": [*pages.LISTS, "configs", "all"],
+        "list": [*pages.LISTS, "shipped", "configs", "all"],
         "completion": [*_SCRIPTS],
         "help": [*TRAINING, *commands, *others, *topics],
     }.get(command, [])

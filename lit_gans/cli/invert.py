@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
+    from lit_gans.images.kinds import Kind
+
 _ACROSS = 8  # images in a row of the picture
 _AT_ONCE = 512  # latent points that are moved together
 
@@ -82,7 +84,7 @@ def invert(
     elif model.draws_by_text:
         raise UsageError("the generator draws what a sentence says: add --text, the sentence to draw by")
     given = text or labels(model, None if label is None else [label]).get("label")
-    files, images, skipped = _read(found, model.shape, crop, max_megapixels)
+    files, images, skipped = _read(found, model.shape, crop, max_megapixels, model.image_kind)
     if not files:
         tell(0, skipped, output, "inverted")
     images = images.to(model.device)
@@ -104,7 +106,7 @@ def invert(
 
 
 def _read(
-    files: list[Path], shape: tuple[int, int, int], crop: int | None, megapixels: float
+    files: list[Path], shape: tuple[int, int, int], crop: int | None, megapixels: float, kind: "Kind"
 ) -> "tuple[list[Path], Tensor, list[str]]":
     """Reads pictures, cut and resized to (channels, height, width) as the data modules do it.
 
@@ -117,12 +119,10 @@ def _read(
     from lit_gans.images.photos import read_picture
 
     channels, height, width = shape
-    if channels not in (1, 3):
-        raise UsageError(f"pictures have 1 or 3 channels, but the generator draws {channels}")
     read, images, skipped = [], [], []
     for file in files:
         try:
-            images.append(read_picture(file, channels, (height, width), crop, megapixels))
+            images.append(read_picture(file, channels, (height, width), crop, megapixels, kind))
             read.append(file)
         except UsageError as error:
             skipped.append(str(error))

@@ -1,24 +1,29 @@
-"""``lit-gans list``: models, backbones, data sets and configurations, with what they are for and what they cost."""
+"""``lit-gans list``: models, trained ones, backbones, data sets and configurations, with what they are for and cost."""
 
 import re
 
 from lit_gans.cli import pages
 from lit_gans.cli.index import Entry, index
 from lit_gans.cli.rows import first_sentence, paragraph, rows
+from lit_gans.cli.shipped import listed
 from lit_gans.errors import UsageError, nearest
 
 _WIDE = 22  # letters of the longest name of a model
-_HERE = ("models", "backbones", "data", "configs")
+_HERE = ("models", "shipped", "backbones", "data", "configs")
 _OWN = ("ImageFolder", "Captions", "Paired", "Unpaired")
 _OWN_TEXTS = ("TextLines", "TextPairs")
-_DRAWN = ("Glyphs", "PairedGlyphs", "UnpairedGlyphs", "CaptionedGlyphs", "Gaussians", "NumberPairs", "GrammarLines")
+_DRAWN = (
+    *("Glyphs", "PairedGlyphs", "UnpairedGlyphs", "CaptionedGlyphs", "ColouredGlyphs", "Gaussians"),
+    *("NumberPairs", "GrammarLines"),
+)
 
 
 def list_all(what: str = "all") -> None:
-    """Lists what can be named: models, backbones, data sets and configurations.
+    """Lists what can be named: models, those that come along trained, backbones, data sets and configurations.
 
     Args:
-        what: models, backbones, data, configs or all; also optimizers, schedulers, callbacks, loggers and networks.
+        what: models, shipped, backbones, data, configs or all; also optimizers, schedulers, callbacks, loggers and
+            networks.
     """
     known = [*_HERE, *(name for name in pages.LISTS if name not in _HERE)]
     asked = next((name for name in known if what.lower() in (name, name.removesuffix("s"))), what)
@@ -97,4 +102,4 @@ def _configs() -> str:
     return f"{paragraph(about)}\n{rows(lines, 32)}"
 
 
-_LISTS = {"models": _models, "backbones": _backbones, "data": _data, "configs": _configs}
+_LISTS = {"models": _models, "shipped": listed, "backbones": _backbones, "data": _data, "configs": _configs}

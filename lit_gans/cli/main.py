@@ -16,6 +16,7 @@ from lit_gans import __version__, signals
 from lit_gans.cli.cache import cache
 from lit_gans.cli.cite import cite
 from lit_gans.cli.colorize import colorize
+from lit_gans.cli.demo import demo
 from lit_gans.cli.embed import embed
 from lit_gans.cli.evaluate import compare, evaluate, features
 from lit_gans.cli.explore import arithmetic, interpolate
@@ -25,7 +26,7 @@ from lit_gans.cli.plot import plot
 from lit_gans.cli.sample import sample
 from lit_gans.cli.shard import shard
 from lit_gans.cli.translate import translate
-from lit_gans.cli.waiting import wait_politely
+from lit_gans.cli.waiting import keep_memory, wait_politely
 from lit_gans.cli.words import ALIASES, HELP_FLAG, TRAINING, fail, known
 from lit_gans.errors import nearest
 
@@ -40,7 +41,8 @@ train:
   predict      write one sample for every entry of the test data
 
 from a checkpoint alone:
-  sample       draw images, or write texts:  lit-gans sample runs/.../last.ckpt --output grid.png
+  sample       draw images, or write texts:  lit-gans sample runs/.../last.ckpt --output grid.png;
+               from a model that comes along:  lit-gans sample r3gan-mnist
   interpolate  draw what lies between latent points:  lit-gans interpolate runs/.../last.ckpt
   arithmetic   smiling woman - woman + man:  lit-gans arithmetic last.ckpt --expression "7 - 1 + 4"
   invert       project pictures onto what a generator draws:  lit-gans invert last.ckpt digit.png
@@ -48,6 +50,7 @@ from a checkpoint alone:
   colorize     give a grey photo colours:  lit-gans colorize last.ckpt grey.jpg
   embed        features of texts, one a line:  lit-gans embed last.ckpt lines.txt --output features.npz
   evaluate     score against a data set:  lit-gans evaluate runs/.../best.ckpt --metrics fid kid
+  demo         all of this on a page in the browser:  lit-gans demo runs/DCGAN-MNIST/version_0
   export       for other programs, as ONNX say:  lit-gans export last.ckpt --format onnx
   push         onto the Hugging Face Hub:  lit-gans push last.ckpt user/name --licence mit
 
@@ -60,7 +63,8 @@ from what the others have written:
   shard        pictures into shards, for large sets:  lit-gans shard FOLDER --output SHARDS
 
 about lit-gans itself:
-  list         models, backbones, data and configurations, and what they cost:  lit-gans list models
+  list         models, backbones, data and configurations, and what they cost:  lit-gans list models;
+               those that come along, trained:  lit-gans list shipped
   help         of a command or of anything that has a name:  lit-gans help fit, lit-gans help DCGAN
   doctor       what is installed, what this machine is good for, what is missing
   completion   commands and options by the tab key:  eval "$(lit-gans completion bash)"
@@ -85,6 +89,7 @@ COMMANDS: dict[str, Any] = {
     "colorize": colorize,
     "embed": embed,
     "evaluate": evaluate,
+    "demo": demo,
     "export": export,
     "push": push,
     "compare": compare,
@@ -101,7 +106,7 @@ ABOUT = {  # a command about lit-gans itself, and the most words that it takes
     "completion": 1,
     "version": 0,
 }
-_WORDS = {"list": "models, backbones, data or configs", "completion": "bash, zsh or fish"}
+_WORDS = {"list": "models, shipped, backbones, data or configs", "completion": "bash, zsh or fish"}
 _PIPE = 13  # the number of SIGPIPE, which Windows does not have
 _ASK = "__complete"  # what the scripts of shells call
 
@@ -115,6 +120,7 @@ def main(args: Sequence[str] | None = None) -> None:
     """
     arguments = list(sys.argv[1:] if args is None else args)
     wait_politely()
+    keep_memory()
     folder = str(Path.cwd())
     if folder not in sys.path:  # a console script does not look there by itself; last, so that nothing is shadowed
         sys.path.append(folder)

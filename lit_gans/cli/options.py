@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from lit_gans.cli.artifacts import fetched
 from lit_gans.errors import UsageError
-from lit_gans.runs import find_checkpoint
+from lit_gans.runs import find_checkpoint, is_shipped, no_checkpoint
 
 _MOST_SEEDS = 1_000_000
 # words of other tools, and the option that they mean here
@@ -71,12 +71,16 @@ class Option:
 def checkpoint_file(place: str) -> str:
     """The checkpoint that a word stands for; says which, if the word is not its name.
 
+    The name of a model that comes along stays as it is, so that nothing is written beside its file.
+
     Raises:
         UsageError: if there is none.
     """
+    if is_shipped(place):
+        return place
     path = find_checkpoint(fetched(place))
     if not path.is_file():
-        raise UsageError(f"there is no checkpoint file {path}; a run keeps its own under checkpoints/last.ckpt")
+        raise UsageError(no_checkpoint(path))
     if path != Path(place):
         print(f"checkpoint: {path}", file=sys.stderr)
     return str(path)
@@ -120,7 +124,8 @@ Checkpoint = Annotated[
     str,
     Option(
         "a checkpoint file, or a run's folder, whose best.ckpt is used, else its last.ckpt; last and best are those of "
-        "the newest run in runs, and hf://user/name is a model on the Hugging Face Hub",
+        "the newest run in runs, hf://user/name is a model on the Hugging Face Hub, and r3gan-mnist is one that comes "
+        "along, as 'lit-gans list shipped' has them",
         checkpoint_file,
     ),
 ]

@@ -23,7 +23,8 @@ def places(given: Path, output: Path, slash: bool = False) -> list[tuple[Path, P
     Raises:
         UsageError: if there is no picture, ``output`` is of the wrong kind, or a picture would be replaced.
     """
-    from lit_gans.images.photos import SUFFIXES, find_pictures
+    from lit_gans.images.formats import SUFFIXES
+    from lit_gans.images.photos import find_pictures
 
     named = output.suffix.lower() in SUFFIXES and not slash and not output.is_dir()
     if given.is_dir():
@@ -43,9 +44,13 @@ def places(given: Path, output: Path, slash: bool = False) -> list[tuple[Path, P
 
 def unreadable(given: Path) -> list[str]:
     """Why pictures in a folder are passed over whose kinds nothing here reads; a .txt file is no picture."""
-    files = sorted(file for file in given.rglob("*") if file.suffix.lower() in _OTHERS) if given.is_dir() else []
+    from lit_gans.images.formats import SUFFIXES, cure
+
+    others = {*_OTHERS} - {*SUFFIXES}
+    files = sorted(file for file in given.rglob("*") if file.suffix.lower() in others) if given.is_dir() else []
     seen = [file for file in files if not any(part.startswith((".", "__")) for part in file.relative_to(given).parts)]
-    return [f"{file}: {file.suffix} is not read; make it a .jpg or a .png" for file in seen]
+    advice = {file: cure(file.suffix.lower()) or "make it a .jpg or a .png" for file in seen}
+    return [f"{file}: {file.suffix} is not read; {advice[file]}" for file in seen]
 
 
 def tell(done: int, skipped: Sequence[str], output: str, did: str, words: str = "") -> None:

@@ -7,8 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from lit_gans.cli.curves import animate, draw_curves, step_of
 from lit_gans.cli.records import Record, find_runs, read_record
+from lit_gans.display.curves import animate, draw_curves, step_of
 from lit_gans.errors import UsageError
 from lit_gans.files import refuse_taken
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lit_gans.errors import UsageError
 from lit_gans.metrics.protocol import Scores
-from lit_gans.runs import KINDS, Run, find_checkpoint, named_folder
+from lit_gans.runs import KINDS, Run, find_checkpoint, is_shipped, named_folder
 
 
 class NoScores(UsageError):
@@ -56,6 +56,10 @@ def scores_of(place: Path) -> Scores:
     Raises:
         UsageError: if there are none.
     """
+    if is_shipped(place):  # what was measured of it is here, see `Checkpoint`
+        if (measured := Path(f"{place}.json")).is_file():
+            return Scores.load(measured)
+        raise NoScores(f"{place} has no scores here yet; 'lit-gans evaluate {place}' measures them")
     place = named_folder(place)
     if str(place) in KINDS and not place.exists():
         place = find_checkpoint(place).parents[1]

@@ -11,7 +11,7 @@ from lit_gans.cli import settings
 from lit_gans.cli.arguments import Unit
 from lit_gans.cli.artifacts import fetched
 from lit_gans.errors import UsageError
-from lit_gans.runs import HOME, KINDS, Run, find_checkpoint
+from lit_gans.runs import HOME, KINDS, Run, find_checkpoint, is_shipped, no_checkpoint
 
 _SAFE = ("lit_gans", "torch", "torchvision", "lightning")  # packages that a file may name
 _FOUND = "LIT_GANS_NEWEST"  # the variable that hands the newest run on to the processes of a run
@@ -38,9 +38,11 @@ def with_its_run(units: Sequence[Unit], command: str) -> list[Unit]:
         path = _same_in_all(lambda: _newest(units, value if value in KINDS else prefer[0]))
         _note(f"{'going on from' if command == 'fit' else 'looking at'} {path}")
     else:
+        if is_shipped(value):
+            raise UsageError(_shipped(value, command))
         path = find_checkpoint(fetched(value), prefer)
         if not path.is_file():
-            raise UsageError(f"there is no checkpoint file {path}; a run keeps its own under checkpoints/last.ckpt")
+            raise UsageError(no_checkpoint(path))
         if command != "fit" and str(path) != value:  # fit's table says where a run goes on
             _note(f"looking at {path}")
     others = [unit for unit in units if unit is not asked and unit.name != "ckpt_path"]
@@ -54,6 +56,13 @@ def with_its_run(units: Sequence[Unit], command: str) -> list[Unit]:
     elif resume is not None and not typed & {"config", "model"}:
         raise UsageError(f"{path} has no config.yaml of its run beside it; name --model and --data as in that run")
     return [*others, Unit("ckpt_path", [str(path)])]
+
+
+def _shipped(name: str, command: str) -> str:
+    """A sentence for a model that comes along, of whose run nothing is kept but what it draws with."""
+    if command == "fit":
+        return f"{name} comes along without its run, so that none goes on from it; lit_gans.load({name!r}) trains on"
+    return f"{name} comes along without its run; 'lit-gans evaluate {name}' measures it"
 
 
 def _same_in_all(find: Callable[[], Path]) -> Path:

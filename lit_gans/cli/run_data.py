@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from lit_gans.cli import settings
+from lit_gans.cli import settings, shipped
 from lit_gans.cli.arguments import YAML
 from lit_gans.cli.words import known
 from lit_gans.errors import UsageError, nearest
@@ -124,10 +124,10 @@ def _settings(checkpoint: str, data: str | None) -> tuple[str, dict[str, Any], P
     """
     given = data is not None and Path(data).suffix in (".yaml", ".yml")
     file = Path(data) if given and data else Run.of(Path(checkpoint).resolve()).config
-    section: Any = {}
-    if file.is_file():
+    section: Any = None if given else shipped.data_of(checkpoint)
+    if section is None and file.is_file():
         section = settings.read(file, needed=False).get("data") or {}
-    section = {"class_path": section} if isinstance(section, str) else section
+    section = {"class_path": section} if isinstance(section, str) else section or {}
     arguments = (section.get("init_args") or {}) if isinstance(section, dict) else None
     if not isinstance(arguments, dict):
         raise UsageError(f"{file} is no configuration of a run")

@@ -59,9 +59,11 @@ def sample(
         stage: for models that draw in stages the one to show; 1 is the first.
         noise: a .npy, .npz or .safetensors file to draw from, with one row an image, as 'lit-gans invert --latents'
             writes it.
-        output: a .png, .jpg or .webp file for a grid, a .zip or .npz file, or a folder for one .png an image. A folder
-            with a dot in its name is written with a slash at its end. By default samples.png, or samples-2.png and so
-            on where that is taken. Texts are printed, or written to a .txt file, one a line.
+        output: a .png, .jpg or .webp file for a grid, a .zip or .npz file, or a folder for one file an image, of the
+            kind that the data had: .png, with transparency or of 16 bits where the data had that, or .npy for floats
+            and other channels. A folder with a dot in its name is written with a slash at its end. By default
+            samples.png, or samples-2.png and so on where that is taken. Texts are printed, or written to a .txt file,
+            one a line.
         columns: images in a row of the grid; by default a column for each class, or about as many as there are rows.
         force: replace a file that is there, or draw into a folder that has files. Pictures of an earlier draw are
             removed.
@@ -166,9 +168,8 @@ def _draw(
         parts = _drawn(model, rows, options)
     told = [f"seed{number:04}" for number in several] if several else [f"{number:05}" for number in range(n)]
     turns = 0 if several and model.known_classes is None else _in_turn(model, label)
-    target.write(
-        parts, told, _classes(model, given, n), columns or (turns if 0 < turns <= n else None), _words(model, given, n)
-    )
+    across, words = columns or (turns if 0 < turns <= n else None), _words(model, given, n)
+    target.write(parts, told, _classes(model, given, n), across, words, model.image_kind)
     print(f"{n} image{'s' * (n != 1)} in {target}")
 
 

@@ -13,12 +13,27 @@ from lit_gans.errors import UsageError, at_least
 _Folder = Annotated[str, Option("a folder of pictures, or a zip of them; folders in it are classes, or splits")]
 
 
+def _limits(text: str) -> list[float]:
+    """Two numbers, as ``0,4095`` or ``[0,4095]``.
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    try:
+        low, high = map(float, text.strip("[] ").split(","))
+    except ValueError:
+        raise ValueError("two numbers, those of black and of white, say 0,4095") from None
+    return [low, high]
+
+
 def shard(
     folder: _Folder,
     output: str = "shards",
     size: int = 64,
     load_size: int | None = None,
-    channels: Literal["1", "3"] = "3",
+    channels: int | None = None,
+    bits: int | None = None,
+    file_range: Annotated[list[float] | None, Option(parse=_limits, shown="LOW,HIGH")] = None,
     fit: Literal["crop", "stretch"] = "crop",
     shard_mb: float = 8.0,
     skip_corrupt: bool = False,
@@ -34,7 +49,10 @@ def shard(
         output: the folder that is made; there must be none of this name yet.
         size: side in pixels of the squares that the pictures become.
         load_size: side that training pictures are kept in, to take random crops of size from; by default size.
-        channels: 1 for grey, 3 for colour; pictures of the other kind are converted.
+        channels: 1 for grey, 3 for colour, 4 for colour and transparency; by default what all pictures have, as in
+            ImageFolder.
+        bits: 8, 16, or 32 for floats; by default what all pictures have.
+        file_range: the numbers in the files that are black and white, where they do not say it.
         fit: crop cuts the middle out of pictures that are not square, stretch distorts them.
         shard_mb: megabytes (1e6 bytes) of pixels in a shard; up to 16 shards are in the memory of each process that
             reads them.
@@ -55,7 +73,9 @@ def shard(
         folder,
         size=size,
         load_size=load_size,
-        channels=int(channels),
+        channels=channels,
+        bits=bits,
+        file_range=file_range and (file_range[0], file_range[1]),
         fit=fit,
         skip_corrupt=skip_corrupt,
         max_megapixels=max_megapixels,

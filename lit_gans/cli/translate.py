@@ -3,6 +3,7 @@
 Slow imports are delayed until they are needed, so that help answers at once.
 """
 
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -93,7 +94,7 @@ def translate(
         wrong = "leave out --beams" if text is None else "name a picture, or a folder of them"
         raise UsageError(f"{checkpoint} holds {one(model)}, which translates pictures, not texts; {wrong}")
     folder = output or "translated"
-    files = places(Path(str(input)), Path(folder), folder.endswith("/"))
+    files = _own_kind(model, how["to"], places(Path(str(input)), Path(folder), folder.endswith("/")))
     refuse_taken(*(target for _, target in files), force=force)
     skipped = _translate_all(model, files, how, size, batch_size or 8, max_megapixels)
     tell(len(files) - len(skipped), [*skipped, *unreadable(Path(str(input)))], folder, "translated")
@@ -103,7 +104,7 @@ def _write(
     model: Any, texts: list[str], file: str | None, output: str | None, beams: int, batch: int, force: bool
 ) -> None:
     """Translates texts, those of a file or others."""
-    from lit_gans.images.photos import SUFFIXES
+    from lit_gans.images.formats import SUFFIXES
 
     if output is not None:
         if file is not None and Path(output).resolve() == Path(file).resolve():
@@ -127,7 +128,7 @@ def _translate_all(
     channels = _channels(model, how["to"])
     for file, target in tqdm(files, unit=" pictures", disable=None if len(files) > 1 else True):
         try:
-            photo = read_pixels(file, channels, megapixels=megapixels)
+            photo = read_pixels(file, channels, megapixels=megapixels, kind=model.image_kind)
         except UsageError as error:
             skipped.append(str(error))
             continue
@@ -140,7 +141,7 @@ def _translate_all(
 def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str, Any], size: int | None) -> list[str]:
     """Translates and writes pictures of one size, one by one if need be; returns which were skipped, and why."""
     from lit_gans.cli.pictures import unwritable
-    from lit_gans.images.photos import write_picture
+    from lit_gans.images.photos import write_image
 
     pictures = waiting[:]
     waiting.clear()
@@ -159,7 +160,7 @@ def _flush(model: Any, waiting: "list[tuple[Tensor, Path, Path]]", how: dict[str
     skipped = []
     for image, (_, file, target) in zip(made, pictures, strict=True):
         try:
-            write_picture(image, target, drawn=False)
+            write_image(image, target, model.image_kind, drawn=False)
         except (OSError, ValueError) as error:
             skipped.append(unwritable(file, target, error))
     return skipped
@@ -180,21 +181,34 @@ def _channels(model: Any, to: str) -> int:
     return 3 if shape is None else int(shape[0])
 
 
+def _own_kind(model: Any, to: Any, files: list[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
+    """The pictures with the files that are made of them, of formats that hold the kind of images that are made."""
+    from lit_gans.images.photos import place_for
+
+    channels = _channels(model, "b" if to == "a" else "a")
+    places = [place_for(target, model.image_kind, channels) for _, target in files]
+    named, counts = [], Counter(places)
+    for (file, target), place in zip(files, places, strict=True):
+        alone = place == target or counts[place] == 1
+        named.append((file, place if alone else target.with_name(target.name + place.suffix)))  # a.jpg and a.png
+    return named
+
+
 def _made(model: Any, photos: "list[Tensor]", how: dict[str, Any], size: int | None) -> "Tensor | list[Tensor]":
-    """Translations, as large as the photos (C, H, W) uint8, which are all of one size."""
+    """Translations in [-1, 1], as large as the photos (C, H, W), which are as data keep them and all of one size."""
     import torch
     from torch.nn.functional import interpolate
 
-    from lit_gans.images.shape import to_float, to_uint8
+    from lit_gans.images.shape import as_float
 
     how = dict(how)
     tile, (height, width) = how.pop("tile"), photos[0].shape[1:]
     scale = 1.0 if size is None else min(1.0, size / min(height, width))
     if tile and scale == 1 and height * width > _TILED:
         with suppress(UsageError):  # else in one piece
-            return [model.translate_large(photo, to=how["to"], tile=tile) for photo in photos]
-    images = to_float(torch.stack(photos))
+            return [as_float(model.translate_large(photo, to=how["to"], tile=tile)) for photo in photos]
+    images = as_float(torch.stack(photos))
     if scale == 1:
-        return to_uint8(model.translate(images, **how)).cpu()
+        return model.translate(images, **how).cpu()
     small = interpolate(images, (round(height * scale), round(width * scale)), mode="bilinear", antialias=True)
-    return to_uint8(interpolate(model.translate(small, **how).cpu(), (height, width), mode="bicubic"))
+    return interpolate(model.translate(small, **how).cpu(), (height, width), mode="bicubic")

@@ -12,7 +12,7 @@ from lit_gans.cli.arguments import YAML, Unit, split
 from lit_gans.cli.guesses import FOREIGN, REAL
 from lit_gans.cli.words import TRAINING, known
 from lit_gans.errors import UsageError, nearest
-from lit_gans.runs import Run, find_checkpoint, named_folder
+from lit_gans.runs import Run, find_checkpoint, is_shipped, named_folder
 
 _OWN = "a class of the user's own"
 _KEY = re.compile(r"[A-Za-z_][\w.-]*\+?=")
@@ -136,6 +136,8 @@ def _standing_alone(word: str, command: str) -> Unit:
         return Unit(found[0], [found[1]], alone=True)
     if path.suffix in YAML:
         return Unit("config", [word])
+    if is_shipped(word):
+        return Unit("resume" if command == "fit" else "ckpt_path", [word])
     if path.suffix == ".ckpt" or word in ("last", "best") or _is_run(path, word):
         if command != "fit":
             return Unit("ckpt_path", [word])

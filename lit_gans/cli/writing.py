@@ -3,7 +3,6 @@
 Images come in parts, and but for a grid no more than one part is in memory.
 """
 
-import io
 import re
 import sys
 import zipfile
@@ -17,6 +16,8 @@ from lit_gans.files import refuse_taken, replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from lit_gans.images.kinds import Kind
 
 GRIDS = (".png", ".jpg", ".jpeg", ".webp")  # kinds of one picture
 _OURS = re.compile(r"(\d{5,}|seed-?\d{4,})\.png")  # names in a folder that an earlier call has given
@@ -78,8 +79,11 @@ class Target:
         classes: "Tensor | None",
         columns: int | None,
         words: Sequence[str] = (),
+        kind: "Kind | None" = None,
     ) -> None:
         """Writes images (n, C, H, W) in [-1, 1], which come in parts.
+
+        A grid is for looking at; single files, and arrays, hold the kind of numbers that the model's data had.
 
         Args:
             parts: the images.
@@ -87,7 +91,11 @@ class Target:
             classes: (N,) or (N, K) int64, what the images show; a .npz file keeps it.
             columns: of a grid.
             words: a sentence for each image, which a grid shows under it.
+            kind: of the numbers; by default of 8 bits.
         """
+        from lit_gans.images.kinds import Kind
+
+        kind = kind or Kind()
         if self.kind == "grid":
             import torch
 
@@ -98,13 +106,13 @@ class Target:
             images = torch.cat([*parts])
             write_picture(captioned(images, words, columns) if words else grid(images, columns), self.path)
         elif self.kind == "folder":
-            _into_folder(self.path, parts, [f"{name}.png" for name in names])
+            _into_folder(self.path, parts, names, kind)
         else:
             with replacing(self.path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
                 if self.kind == "zip":
-                    _into_zip(archive, parts, [f"{name}.png" for name in names])
+                    _into_zip(archive, parts, names, kind)
                 else:
-                    _into_arrays(archive, parts, len(names), classes)
+                    _into_arrays(archive, parts, len(names), classes, kind)
 
 
 def _refuse_used(folder: Path, force: bool) -> None:
@@ -117,12 +125,14 @@ def _refuse_used(folder: Path, force: bool) -> None:
         )
 
 
-def _into_folder(folder: Path, parts: Iterator["Tensor"], names: Sequence[str]) -> None:
-    from lit_gans.images.photos import write_picture
+def _into_folder(folder: Path, parts: Iterator["Tensor"], names: Sequence[str], kind: "Kind") -> None:
+    from lit_gans.images.photos import write_image
 
-    _remove_earlier(folder, {*names})
-    for picture, name in zip(_pictures(parts), names, strict=True):
-        write_picture(picture, folder / name)
+    for number, (image, name) in enumerate(zip(_images(parts), names, strict=True)):
+        ending = kind.ending(len(image))
+        if not number:
+            _remove_earlier(folder, {f"{each}{ending}" for each in names})
+        write_image(image, folder / f"{name}{ending}", kind)
 
 
 def _remove_earlier(folder: Path, new: set[str]) -> None:
@@ -144,41 +154,45 @@ def _shown(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir() if not path.name.startswith(".")} if folder.is_dir() else set()
 
 
-def _pictures(parts: Iterator["Tensor"]) -> Iterator["Tensor"]:
-    """Yields each image as uint8 (1 or 3, H, W)."""
+def _images(parts: Iterator["Tensor"]) -> Iterator["Tensor"]:
+    """Yields each image (C, H, W) in [-1, 1]; points in the plane are drawn."""
     from lit_gans.images.grid import grid
-    from lit_gans.images.shape import to_uint8
+    from lit_gans.images.shape import to_float
 
     for images in parts:
-        for number, image in enumerate(to_uint8(images).cpu()):
-            yield image if len(image) in (1, 3) else grid(images[number : number + 1])
+        for number, image in enumerate(images.cpu()):
+            points = tuple(image.shape) == (2, 1, 1)
+            yield to_float(grid(images[number : number + 1])) if points else image
 
 
-def _into_zip(archive: zipfile.ZipFile, parts: Iterator["Tensor"], names: Sequence[str]) -> None:
-    from lit_gans.images.grid import to_image
+def _into_zip(archive: zipfile.ZipFile, parts: Iterator["Tensor"], names: Sequence[str], kind: "Kind") -> None:
+    from lit_gans.images.photos import encoded
 
-    for picture, name in zip(_pictures(parts), names, strict=True):
-        file = io.BytesIO()
-        to_image(picture).save(file, format="png")
-        archive.writestr(zipfile.ZipInfo(name, _STAMP), file.getvalue())
+    for image, name in zip(_images(parts), names, strict=True):
+        ending = kind.ending(len(image))
+        archive.writestr(zipfile.ZipInfo(f"{name}{ending}", _STAMP), encoded(image, kind, ending, drawn=False))
 
 
-def _into_arrays(archive: zipfile.ZipFile, parts: Iterator["Tensor"], n: int, classes: "Tensor | None") -> None:
-    """Writes ``arr_0``, uint8 (n, H, W, C), and ``arr_1``, the classes, as the evaluation of guided-diffusion reads it.
+def _into_arrays(
+    archive: zipfile.ZipFile, parts: Iterator["Tensor"], n: int, classes: "Tensor | None", kind: "Kind"
+) -> None:
+    """Writes ``arr_0``, (n, H, W, C), uint8 unless the kind is another, and ``arr_1``, the classes.
 
-    github.com/openai/guided-diffusion, evaluations/evaluator.py.
+    The evaluation of guided-diffusion reads them: github.com/openai/guided-diffusion, evaluations/evaluator.py.
     """
     import numpy as np
 
-    from lit_gans.images.shape import to_uint8
-
-    first = to_uint8(next(parts)).movedim(1, -1).contiguous().cpu().numpy()  # (n, C, ...) to (n, ..., C)
+    first = kind.numbers(next(parts))
     with archive.open(zipfile.ZipInfo("arr_0.npy", _STAMP), "w", force_zip64=True) as file:
-        about = {"descr": "|u1", "fortran_order": False, "shape": (n, *first.shape[1:])}
+        about = {
+            "descr": np.lib.format.dtype_to_descr(first.dtype),
+            "fortran_order": False,
+            "shape": (n, *first.shape[1:]),
+        }
         np.lib.format.write_array_header_1_0(file, about)
         file.write(first.tobytes())
         for images in parts:
-            file.write(to_uint8(images).movedim(1, -1).contiguous().cpu().numpy().tobytes())
+            file.write(kind.numbers(images).tobytes())
     if classes is not None:
         with archive.open(zipfile.ZipInfo("arr_1.npy", _STAMP), "w") as file:
             np.lib.format.write_array(file, classes.numpy())

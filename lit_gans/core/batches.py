@@ -115,7 +115,8 @@ def _tensor(value: Any, model: Any) -> Any:
     if not isinstance(value, Tensor):
         return value
     value = value.to(model.device)
-    if value.dtype == torch.uint8 and value.ndim > 2 and model.value_range is not None:  # bytes are in [0, 255]
+    whole = (value.dtype == torch.uint8 and value.ndim > 2) or (value.dtype == torch.int16 and value.ndim == 4)
+    if whole and model.value_range is not None:  # as data keep images, see `to_float`
         low, high = model.value_range
         value = (to_float(value) + 1) * ((high - low) / 2) + low if (low, high) != (-1, 1) else to_float(value)
     return value.to(model.dtype) if value.is_floating_point() else value

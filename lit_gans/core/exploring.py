@@ -10,7 +10,7 @@ from torch import Tensor
 from lit_gans.core.exporting import Exporting
 from lit_gans.errors import UsageError, one
 from lit_gans.images.ranges import is_halved, refuse_other_range
-from lit_gans.images.shape import to_float
+from lit_gans.images.shape import as_float
 from lit_gans.latents.inversion import Inversion, invert_images
 from lit_gans.latents.paths import Mode, draw, path
 
@@ -138,14 +138,14 @@ class Exploring(Exporting):
             raise UsageError(f"{words} {expected}, got {what}{one}")
         images = torch.as_tensor(images)
         if self.value_range != (-1, 1) or not self.takes_images_alone:
-            return to_float(images) if images.dtype == torch.uint8 else images
+            return as_float(images)
         if is_halved(images):  # a validation may have such images by chance
             rank_zero_warn(
                 f"{words} images in [-1, 1], and these look like [0, 1]: bring them there with image * 2 - 1"
             )
         else:
             refuse_other_range(images, f"the images that {words}")
-        return to_float(images) if images.dtype == torch.uint8 else images
+        return as_float(images)
 
     def _refuse_without_latents(self, method: str) -> int:
         """The size of the latent vectors.

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.strategies import DDPStrategy
-from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, nn
 
 from lit_gans.augment.attach import Attached
 from lit_gans.core.checks import checked_terms
+from lit_gans.core.compiling import Compiled, begin_batch, checked, compile_players, detached
 from lit_gans.core.factories import named, options_of
 from lit_gans.core.first_move import first_move, refusing_closure
 from lit_gans.core.generative import Batch as Batch
@@ -78,6 +78,7 @@ class BaseGAN(Regularised):
             batch of 64 takes the memory of one of 16 with 4. Norms over the batch see a part of it.
         compiled: compile the players when a fit begins, which pays on GPUs; ``torch.compile`` takes a minute or so and
             mostly does not pay on CPUs. Penalties on slopes go by the networks as they were. Checkpoints are the same.
+            ``reduce-overhead`` also records CUDA graphs, for small steps of batches of one shape; not tried on a GPU.
         model: arguments of `GenerativeModel`: image_shape, source_shape, num_classes, clip_norm and ema_decay.
 
     Raises:
@@ -107,7 +108,7 @@ class BaseGAN(Regularised):
         augment_p: float | None = None,
         augment_target: float | None = None,
         accumulate: int = 1,
-        compiled: bool = False,
+        compiled: Compiled = False,
         **model: Any,
     ) -> None:
         super().__init__(**model)
@@ -131,7 +132,7 @@ class BaseGAN(Regularised):
         if r1:
             self.refuse_batch_norm("r1")
         self.augment = self._augmentation(augment, augment_p, augment_target)
-        self.accumulate, self.compiled = accumulate, compiled
+        self.accumulate, self.compiled = accumulate, checked(compiled)
         self._micro_batches: MicroBatches | None = None
         self._attached: Attached | None = None
         self._scalers = Scalers()
@@ -202,10 +203,7 @@ class BaseGAN(Regularised):
     def on_fit_start(self) -> None:
         """Also compiles the players, where that is asked for."""
         super().on_fit_start()
-        for player in self.players if self.compiled else ():
-            network = getattr(self, player)
-            for part in network.values() if isinstance(network, nn.ModuleDict) else (network,):
-                part.compile()
+        compile_players([getattr(self, player) for player in self.players], self.compiled, self.device)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Also adds the scale of each player's gradients, in float16."""
@@ -227,14 +225,15 @@ class BaseGAN(Regularised):
             whatever else a variant's step returns, which by convention is named ``state/<name>``.
         """
         steps = self.trainer.global_step
+        begin_batch(self.compiled)
         batch = self.receive(batch)
         movers = self._movers()
         fake = self._draw(batch, "generator" in movers)
         self._inspect_fake(batch, fake)
-        detached = apply_to_collection(fake, Tensor, Tensor.detach)
+        seen = detached(fake, self.compiled)
         terms: Terms = {}
         for player in movers:
-            terms |= self._step(player, batch, fake if player == "generator" else detached)
+            terms |= self._step(player, batch, fake if player == "generator" else seen)
         if self.trainer.world_size > 1:
             self._average_batch_statistics()
         if "generator" in movers and self.generator_ema is not None:

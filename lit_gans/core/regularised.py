@@ -71,8 +71,14 @@ class Regularised(Players):
         super().setup(stage)
         self._detach()
         if stage == "fit" and self.augment is not None:
+            self.augment.layout = self.judged_channels
             several = isinstance(self.discriminator, nn.ModuleDict)
             self._attached = Attached(self.augment, self.discriminator.children() if several else [self.discriminator])
+
+    @property
+    def judged_channels(self) -> tuple[int, ...] | None:
+        """The channels of each image that the discriminator sees side by side; None where it sees one."""
+        return None
 
     def teardown(self, stage: str) -> None:
         """Also detaches the augmentation."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lit_gans.checkpoints import class_path
 from lit_gans.core.held_out import HeldOut
 from lit_gans.errors import UsageError, one, usable_seed
+from lit_gans.images.kinds import Kind
 from lit_gans.networks.base import evaluating, in_parts
 from lit_gans.optim import ExponentialAverage
 
@@ -38,6 +39,8 @@ class Sampling(HeldOut):
     multi_label: bool = False
     #: the names of the classes, or attributes, in their order, if the data gives them
     class_names: tuple[str, ...] | None = None
+    #: the kind of numbers in the files that it has learned from, in which samples are written
+    image_kind: Kind = Kind()
     image_shape: tuple[int, ...] | None
     ema_decay: float
     given_networks: dict[str, str]

@@ -10,12 +10,13 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lit_gans import checkpoints
-from lit_gans.checkpoints import changes, class_names, place, resume
+from lit_gans.checkpoints import changes, class_names, place, resume, sampling_only
 from lit_gans.core.checks import refuse_few_bits, refuse_precision, refuse_processes, refuse_strategy
 from lit_gans.core.gradients import CURE, Watched
 from lit_gans.core.hooks import keep_hooks
 from lit_gans.core.texts import Texts
 from lit_gans.errors import NonFiniteLoss, UsageError, reason
+from lit_gans.images.kinds import Kind
 from lit_gans.optim import ExponentialAverage
 from lit_gans.text import Vocabulary
 
@@ -26,6 +27,7 @@ class Saving(Texts):
     """Proves that checkpoints can be loaded, writes and reads them, and puts a resumed run back where it was."""
 
     num_classes: int | None
+    image_kind: Kind
     _inspected: set[str]
     _random_states: list[dict[str, Any]] | None = None
     _place: place.Place | None = None
@@ -52,9 +54,11 @@ class Saving(Texts):
             atexit.register(_leave_group)
 
     def on_fit_start(self) -> None:
-        """Takes the names of the data's classes; checks that the optimizers can go on with a resumed run's states."""
+        """Takes the names of the data's classes and the kind of its images; checks the states of a resumed run."""
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         self.class_names = class_names.usable(getattr(data, "class_names", None), self.num_classes) or self.class_names
+        if isinstance(kind := getattr(data, "image_kind", None), Kind):
+            self.image_kind = kind
         if self._saved_optimizers is not None:
             resume.refuse_optimizers(self.trainer.optimizers, self._saved_optimizers, self.trainer.ckpt_path)
             self._saved_optimizers = None
@@ -118,6 +122,7 @@ class Saving(Texts):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the random states until training starts, after the data loaders have drawn from them."""
         self._random_states = checkpoint.get(checkpoints.RANDOM)
+        sampling_only.complete(self, checkpoint)
         saved = checkpoint.get(checkpoints.KEY, {}).get("vocabularies", {})
         self._take_vocabularies({name: Vocabulary(text) for name, text in saved.items()}, "the checkpoint")
         if self._trainer is not None:

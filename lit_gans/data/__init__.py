@@ -17,7 +17,7 @@ from lit_gans.data.number_pairs import NumberPairs
 from lit_gans.data.oracle import OracleLines
 from lit_gans.data.paired import Cityscapes, Edges2Handbags, Edges2Shoes, Facades, Maps, Night2Day, Paired
 from lit_gans.data.picture_data import PictureData
-from lit_gans.data.scenes import PairedGlyphs, UnpairedGlyphs
+from lit_gans.data.scenes import ColouredGlyphs, PairedGlyphs, UnpairedGlyphs
 from lit_gans.data.shards import Shards
 from lit_gans.data.stacked_mnist import StackedMNIST
 from lit_gans.data.svhn import SVHN
@@ -51,6 +51,7 @@ __all__ = [
     "CelebA",
     "Cezanne2Photo",
     "Cityscapes",
+    "ColouredGlyphs",
     "Edges2Handbags",
     "Edges2Shoes",
     "Facades",

@@ -1,4 +1,4 @@
-"""Decodes pictures once, into one uint8 file that training maps into memory."""
+"""Decodes pictures once, into one file that training maps into memory."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from lit_gans.data.cache_folder import ENDING, PART, lock_of
-from lit_gans.data.decoded_file import CORRUPT, GOOD, Layout, Mapped, damaged
+from lit_gans.data.decoded_file import CORRUPT, GOOD, TYPES, Layout, Mapped, damaged
 from lit_gans.data.sources import Source
 from lit_gans.errors import UsageError
 from lit_gans.images.frame import MEGAPIXELS, CorruptPicture, Frame
@@ -59,12 +59,14 @@ def decoded(
     }
     if frame.megapixels != MEGAPIXELS:  # changes no pixel, but decides which pictures are left out
         recipe["megapixels"] = str(frame.megapixels)
+    if frame.bits != 8:
+        recipe |= {"bits": str(frame.bits), "usual": str(frame.usual)}
     key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:12]
     height, width = frame.size
     source.close()
     title = re.sub(r"[^\w.-]+", "_", title)[:_LONGEST].lstrip("-.")
     path = folder / f"{title}-{height}x{width}-{key}{ENDING}"
-    layout = Layout(len(source), (frame.channels, height, width), recipe)
+    layout = Layout(len(source), (frame.channels, height, width), recipe, frame.bits)
     while (images := _opened(path)) is None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -170,7 +172,7 @@ class _Build(Dataset[Any]):
             disk or "". Nothing is raised, because an exception would come with the traceback of a worker.
         """
         rows = range(number * self.block, min((number + 1) * self.block, len(self.source)))
-        images = torch.zeros(len(rows), self.frame.channels, *self.frame.size, dtype=torch.uint8)
+        images = torch.zeros(len(rows), self.frame.channels, *self.frame.size, dtype=TYPES[self.frame.bits])
         states, corrupt = bytearray([GOOD]) * len(rows), []
         for place, row in enumerate(rows):
             try:
@@ -179,7 +181,7 @@ class _Build(Dataset[Any]):
                 states[place] = CORRUPT if self.skip_corrupt else 0  # 0: to be tried again
                 corrupt.append((self.source.where(row), str(error)))
         layout, pixels = self.layout, images.flatten(1).numpy()
-        checksums = struct.pack(f"<{len(rows)}I", *map(zlib.crc32, pixels))
+        checksums = struct.pack(f"<{len(rows)}I", *map(zlib.crc32, pixels.view("u1")))
         try:
             with self.part.open("rb+", buffering=0) as file:
                 _write(file, len(layout.header) + rows[0] * layout.row, pixels.data.cast("B"))

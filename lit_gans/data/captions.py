@@ -47,7 +47,7 @@ class Captions(ImageFolder):
         **pictures: Any,
     ) -> None:
         super().__init__(root, **pictures)
-        if not isinstance(self.source, Folder):
+        if not isinstance(getattr(self.source, "source", self.source), Folder):
             raise UsageError(f"captions are read from a folder of pictures and text files: unpack {root}")
         self.texts = self.place if texts is None else Path(texts).expanduser()
         self._captions: dict[str, list[str]] = {}

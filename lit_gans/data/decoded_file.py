@@ -17,6 +17,8 @@ from lit_gans.errors import UsageError
 from lit_gans.files import lock
 
 GOOD, CORRUPT = 1, 2  # a picture's state; 0 is not yet decoded
+TYPES = {8: torch.uint8, 16: torch.int16, 32: torch.float32}  # that pictures are kept in, by their bits
+_NAMES = {8: "U8", 16: "I16", 32: "F32"}  # of the same in safetensors
 
 
 class Layout:
@@ -26,18 +28,20 @@ class Layout:
 
     Args:
         count: N, the number of pictures.
-        shape: (C, H, W) of each, uint8.
+        shape: (C, H, W) of each.
         recipe: the settings that decide the pixels, as text.
+        bits: of each number, see `TYPES`.
     """
 
-    def __init__(self, count: int, shape: tuple[int, int, int], recipe: dict[str, str]) -> None:
+    def __init__(self, count: int, shape: tuple[int, int, int], recipe: dict[str, str], bits: int = 8) -> None:
         self.count, self.recipe = count, recipe
-        self.row = shape[0] * shape[1] * shape[2]
+        self.row = shape[0] * shape[1] * shape[2] * bits // 8  # bytes
         header: dict[str, Any] = {"__metadata__": recipe}
         ends = [0]
         for name, form in (("image", [count, *shape]), ("checksum", [count, 4]), ("seal", [4]), ("state", [count])):
-            ends.append(ends[-1] + int(np.prod(form)))
-            header[name] = {"dtype": "U8", "shape": form, "data_offsets": ends[-2:]}
+            own = bits if name == "image" else 8
+            ends.append(ends[-1] + int(np.prod(form)) * own // 8)
+            header[name] = {"dtype": _NAMES[own], "shape": form, "data_offsets": ends[-2:]}
         text = json.dumps(header).encode()
         text += b" " * (-len(text) % 8)
         self.header = struct.pack("<Q", len(text)) + text
@@ -88,7 +92,7 @@ class Layout:
 
 
 class Mapped:
-    """(N, C, H, W) uint8 images in a file, of which only those that are used are read.
+    """(N, C, H, W) images in a file, of a type in `TYPES`, of which only those that are used are read.
 
     A picture's pixels are compared with their checksum when they are first read. Other processes get the path and open
     the file themselves. While it is in use `lit-gans cache clear` leaves the file alone.
@@ -133,7 +137,7 @@ class Mapped:
         """
         images = self.tensor.index_select(dim, rows)
         if not (known := self._checked[rows]).all():
-            pixels, places = images.flatten(1).numpy(), rows.tolist()
+            pixels, places = images.flatten(1).numpy().view("u1"), rows.tolist()
             for number in (~known).nonzero()[:, 0].tolist():
                 if zlib.crc32(pixels[number]) != self._checksums[places[number]]:
                     raise damaged(self.path, f"image {places[number]} differs from its checksum")

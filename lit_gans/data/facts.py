@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from lit_gans.data.samples import Samples
-from lit_gans.images.photos import SUFFIXES
+from lit_gans.images.formats import are_pictures, cure
 
 _NAMED = 8  # classes that are named one by one
 _KINDS = 6  # endings that are named one by one
@@ -84,8 +84,9 @@ def unread(place: Path) -> Counter[str]:
         walk = ((Path(folder).relative_to(place), files) for folder, _, files in os.walk(place))
         names = [(folder / name).as_posix() for folder, files in walk for name in files]
     kinds: Counter[str] = Counter()
+    read = {*are_pictures(names)}
     for path in map(PurePosixPath, names):
-        picture = path.name.lower().endswith(SUFFIXES)
+        picture = str(path) in read
         if any(part.startswith((".", "__")) for part in path.parts):
             kinds["hidden"] += picture
         elif not picture:
@@ -97,15 +98,16 @@ def left_out(kinds: Counter[str], corrupt: Sequence[str]) -> str:
     """A sentence about the files that are left out; empty if there are none.
 
     Examples:
-        >>> left_out(Counter({".heic": 2, ".txt": 1}), ["a/b.jpg"])
-        '3 files that are not read as pictures (2 .heic, 1 .txt); 1 that cannot be decoded (a/b.jpg)'
+        >>> left_out(Counter({".psd": 2, ".txt": 1}), ["a/b.jpg"])
+        '3 files that are not read as pictures (2 .psd, 1 .txt); 1 that cannot be decoded (a/b.jpg)'
     """
     said = []
     if kinds:
         shown = [f"{count:,} {kind}" for kind, count in kinds.most_common(_KINDS)]
         more = ", ..." if len(kinds) > _KINDS else ""
         files = "1 file that is" if (count := sum(kinds.values())) == 1 else f"{count:,} files that are"
-        said.append(f"{files} not read as pictures ({', '.join(shown)}{more})")
+        remedies = "".join(f"; {kind}: {remedy}" for kind in sorted(kinds) if (remedy := cure(kind)))
+        said.append(f"{files} not read as pictures ({', '.join(shown)}{more}{remedies})")
     if corrupt:
         first = corrupt[0] if len(corrupt) == 1 else f"{corrupt[0]} for one"
         said.append(f"{len(corrupt):,} that cannot be decoded ({first})")

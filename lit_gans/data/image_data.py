@@ -1,6 +1,7 @@
 """The base of the data modules of images: labels that are shown, and the batch on the device."""
 
 from bisect import bisect_left
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -8,7 +9,8 @@ from torch import Tensor
 from lit_gans.data.base import BaseData
 from lit_gans.data.samples import DRAWS, Batch, Draws, Samples
 from lit_gans.errors import UsageError
-from lit_gans.images.shape import to_float
+from lit_gans.images.kinds import Kind
+from lit_gans.images.shape import WHOLE, as_float
 
 Sized = int | tuple[int, int]
 
@@ -38,6 +40,8 @@ class ImageData(BaseData):
     """
 
     image_shape: tuple[int, int, int]
+    #: the kind of numbers in the files, in which models of these images write their samples, too
+    image_kind: Kind = Kind()
 
     def __init__(
         self,
@@ -105,7 +109,10 @@ class ImageData(BaseData):
         """Also the size of the images."""
         found = super().facts()
         channels, height, width = self.image_shape
-        kind = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
+        names = {1: "grey", 3: "colour", 4: "colour and transparency"}
+        kind = names.get(channels, f"{channels} channels")
+        if not self.image_kind.plain(channels):
+            kind += f", {self.image_kind.words()}"
         found["size"] = f"{height}x{width} pixels, {kind}{', half of them mirrored' if self.flip else ''}"
         if height == width == 1:
             found["size"] = f"{channels} numbers each"
@@ -117,14 +124,12 @@ class ImageData(BaseData):
         return self.flip
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """On the device: crops and flips, then uint8 [0, 255] to float [-1, 1]."""
+        """On the device: crops and flips, then whole numbers, of 8 or 16 bits, to float [-1, 1]."""
         if not isinstance(batch, dict):  # a model's example_input_array, say
             return batch
         draws = batch.pop(DRAWS, {})
         return {
-            name: to_float(self._augment(value, Draws.of(draws.get(name))))
-            if isinstance(value, Tensor) and value.dtype == torch.uint8
-            else value
+            name: as_float(self._augment(value, Draws.of(draws.get(name)))) if _is_images(value) else value
             for name, value in batch.items()
         }
 
@@ -140,6 +145,13 @@ class ImageData(BaseData):
         if self.flip and draws is not None:
             images = torch.where(draws.flip.view(-1, 1, 1, 1) < 0.5, images.flip(3), images)
         return images
+
+
+def _is_images(value: Any) -> bool:
+    """Whether an entry of a batch is images as data keep them."""
+    if not isinstance(value, Tensor):
+        return False
+    return value.dtype in WHOLE or (value.ndim == 4 and value.is_floating_point())
 
 
 def height_width(size: Sized) -> tuple[int, int]:

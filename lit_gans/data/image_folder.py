@@ -9,10 +9,11 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from lit_gans.data import facts
 from lit_gans.data.folders import SPELLINGS, only
+from lit_gans.data.frames import Frames
 from lit_gans.data.picture_data import PictureData
 from lit_gans.data.samples import Samples
-from lit_gans.data.sources import Lmdb, open_source
-from lit_gans.errors import UsageError
+from lit_gans.data.sources import Lmdb, Source, open_source
+from lit_gans.errors import UsageError, at_least
 
 
 class ImageFolder(PictureData):
@@ -24,22 +25,33 @@ class ImageFolder(PictureData):
 
     Args:
         root: the folder, or a zip (one without compression is read fastest).
-        pictures: arguments of `PictureData` and `ImageData`: size, channels, fit, load_size, skip_corrupt, cache,
-            batch_size, num_workers, seed, flip, val_size, labels_per_class and label_fraction.
+        frames: takes every so-many-th frame of animations (.gif, .webp) and of videos (.mp4, .mov, .mkv, .webm, .avi,
+            which need ``pip install 'lit_gans[video]'``) as a picture of its own; 1 takes all. By default videos are
+            left out, and of an animation the first frame is taken.
+        pictures: arguments of `PictureData` and `ImageData`: size, channels, bits, fit, load_size, skip_corrupt,
+            cache, file_range, max_megapixels, batch_size, num_workers, seed, flip, val_size, labels_per_class and
+            label_fraction.
 
     Raises:
         UsageError: if there is no picture, or one cannot be decoded.
     """
 
-    def __init__(self, root: str, **pictures: Any) -> None:
-        super().__init__(root, **pictures)
+    def __init__(self, root: str, frames: int | None = None, **pictures: Any) -> None:
+        at_least(1, frames=frames)
         self.place = Path(root).expanduser()
-        self.source = open_source(self.place)
+        self.source = open_source(self.place, frames is not None)
+        if frames is not None:
+            self.source = Frames(self.source, frames)
+        super().__init__(root, **pictures)
         self.parts = _split(self.place, self.source.names)
         found = sorted({_kind(name) for name, _ in self.parts["train"]} - {""})
         flat = any(not _kind(name) for name, _ in self.parts["train"])
         self.classes = found if len(found) > 1 and not flat else []
         self.num_classes = len(self.classes) or None
+
+    def own_pictures(self) -> list[Source]:
+        """All of them."""
+        return [self.source]
 
     @property
     def own_splits(self) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ from PIL import Image
 from torch import Tensor
 
 from lit_gans.data.sources import Source
+from lit_gans.images.formats import is_array
 from lit_gans.images.frame import limited
+from lit_gans.images.shape import as_float, to_uint8
 
 _SOME = 16  # pictures that are looked at
 _DARK, _LIGHT = 23, 232  # of 255: no pixel above, or none below
@@ -20,7 +22,7 @@ def look_at(images: Any, good: Tensor, source: Source) -> None:
     """Warns of sets that came out nearly black or white, and of files that hold more than the picture that is used.
 
     Args:
-        images: (N, C, H, W) uint8.
+        images: (N, C, H, W) as data keep them.
         good: the numbers of those that could be decoded.
         source: the files that they are from.
     """
@@ -30,7 +32,9 @@ def look_at(images: Any, good: Tensor, source: Source) -> None:
 
 def _warn_of_brightness(images: Any, good: Tensor, source: Source) -> None:
     chosen = good[torch.linspace(0, len(good) - 1, min(_SOME, len(good))).long()]
-    looked = [images.index_select(0, row[None]) for row in chosen]
+    looked = [to_uint8(as_float(images.index_select(0, row[None]))) for row in chosen]
+    if looked and looked[0].shape[1] == 4:
+        return  # a black drawing on nothing is as it should be
     for colour, is_so in (
         ("black", [int(image.max()) <= _DARK for image in looked]),
         ("white", [int(image.min()) >= _LIGHT for image in looked]),
@@ -48,7 +52,10 @@ def _warn_of_animations(source: Source) -> None:
     numbers = [number for number, name in enumerate(source.names) if name.lower().endswith(_MOVING)]
     for number in numbers[:: max(1, len(numbers) // _SOME)]:
         try:
-            with limited(), Image.open(io.BytesIO(source.read(number))) as picture:
+            data = source.read(number)
+            if is_array(data):  # the pages are channels
+                continue
+            with limited(), Image.open(io.BytesIO(data)) as picture:
                 frames = getattr(picture, "n_frames", 1)
         except Exception:  # whatever Pillow's plugins raise: decoding says so, or was told to leave it out
             continue

@@ -8,7 +8,7 @@ from lit_gans.data import facts
 from lit_gans.data.base import find_folder, find_root
 from lit_gans.data.download import Remote, fetch, unpack
 from lit_gans.data.folders import SPELLINGS, any_case, named
-from lit_gans.data.image_data import Sized, channels_height_width
+from lit_gans.data.image_data import Sized, height_width
 from lit_gans.data.picture_data import PictureData
 from lit_gans.data.samples import Samples
 from lit_gans.data.sources import Source, open_source
@@ -29,7 +29,7 @@ class Paired(PictureData):
         root: the folder that holds the splits.
         size: side length or (height, width) in pixels.
         direction: ``AtoB`` makes A the source and B the target, ``BtoA`` the other way round.
-        source_channels: 1 or 3, if the source has another number than ``channels``.
+        source_channels: of the source, if it has another number than ``channels``.
         load_size: size that training images are kept in, to take random crops of ``size`` from; pix2pix takes 256 out
             of 286.
         flip: mirror every second training pair, at random.
@@ -56,13 +56,19 @@ class Paired(PictureData):
         batch_size: int = 1,
         **pictures: Any,
     ) -> None:
+        self.root, self.direction = root, direction
         super().__init__(root, size, load_size=load_size, flip=flip, batch_size=batch_size, **pictures)
         if direction not in ("AtoB", "BtoA"):
             raise UsageError(f"direction must be 'AtoB' or 'BtoA', got {direction!r}")
         if root is None and self.official is None:
             raise UsageError("Paired needs data.root, the folder that holds train, or trainA and trainB")
-        self.direction = direction
-        self.source_shape = channels_height_width(source_channels or self.image_shape[0], size)
+        self.source_shape = (source_channels or self.image_shape[0], *height_width(size))
+
+    def own_pictures(self) -> list[Source]:
+        """Those to learn from, of somebody's own."""
+        if self.official is not None or self.root is None or (folder := self._folder()) is None:
+            return []
+        return [open_source(place) for place in _layout(folder, self._stand_in("train")) if place.is_dir()]
 
     def fetch(self) -> None:
         """Downloads an official set if it is missing."""

@@ -178,6 +178,36 @@ class PairedGlyphs(Scenes):
         return drawing.place(angle, scale, centre * drawing.half_sides(self._size), self._size)
 
 
+class ColouredGlyphs(PairedGlyphs):
+    """Scenes of one to three coloured shapes and characters: the coloured half of `PairedGlyphs`, one image alone.
+
+    The kind of a thing decides its colour, and the number of things that of the ground, both up to a little jitter. So
+    a grey image nearly tells its colours, as grey photographs do, and a `Colorizer` can learn them.
+
+    Args:
+        size: side length or (height, width) in pixels.
+        count: training images; validation and test have a tenth each.
+        characters: to draw besides the shapes.
+        loading: arguments of `ImageData`: batch_size, num_workers, seed, flip.
+
+    Raises:
+        UsageError: if ``count`` is below 10, or a character cannot be seen.
+
+    Examples:
+        >>> data = ColouredGlyphs(size=16, count=100)
+        >>> data.setup("fit")
+        >>> data.splits["train"][[0, 1]]["image"].shape
+        torch.Size([2, 3, 16, 16])
+    """
+
+    def __init__(self, size: Sized = 32, count: int = 4000, characters: str = "27AH", **loading: Any) -> None:
+        super().__init__(size, "AtoB", count, characters, **loading)
+
+    def load(self, split: str) -> Samples:
+        """The images of a split, which depend on the arguments and the split alone."""
+        return Samples({"image": super().load(split)[:]["target"]})
+
+
 def visible(characters: str) -> str:
     """The same characters, if all of them can be seen."""
     hidden = [c for c in characters if c.isspace() or not c.isprintable()]

@@ -13,12 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lit_gans.data.decoded_file import TYPES
 from lit_gans.data.shard_order import OPEN
 from lit_gans.errors import UsageError, reason
+from lit_gans.images import kinds
+from lit_gans.images.kinds import FULL, Kind
 
 INDEX, LABELS = "index.json", "labels"  # names in the folder of a split: LitData's list of shards, and the labels
 _KEY = "lit_gans"  # of what lit_gans adds to the index
-_FORMAT = 1  # to be raised when older versions could not read the shards any more
+_FORMAT = 1  # of shards of 8 bits, as all were at first
+_DEEP = 2  # of others, which older versions cannot read
 _TRIES = 3  # to read a shard from elsewhere
 _HELD = 2 * OPEN  # shards in memory: a round of `ShardStream` touches at most two for each that it mixes
 _NEEDED = "shards need LitData, which is not installed: pip install 'lit_gans[shards]'"
@@ -35,6 +39,8 @@ class About:
         classes: the names of the classes; empty if there are no labels.
         sizes: the number of pictures in each shard.
         checksums: the CRC-32 of each shard's pixels.
+        bits: of each number, see `decoded_file.TYPES`.
+        limits: the numbers in the files that the shards were made of that are -1 and 1.
     """
 
     splits: list[str]
@@ -43,15 +49,25 @@ class About:
     classes: list[str]
     sizes: list[int]
     checksums: list[int]
+    bits: int = 8
+    limits: tuple[float, float] = FULL[8]
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of numbers of the files that the shards were made of."""
+        return Kind(self.bits, (float(self.limits[0]), float(self.limits[1])))
 
     def write(self, folder: Path) -> None:
         """Adds it to LitData's index in a folder."""
         index = json.loads((folder / INDEX).read_text())
-        (folder / INDEX).write_text(json.dumps({**index, _KEY: {"format": _FORMAT, **asdict(self)}}))
+        said = {"format": _FORMAT if self.bits == 8 else _DEEP, **asdict(self)}
+        if self.bits == 8:
+            del said["bits"], said["limits"]
+        (folder / INDEX).write_text(json.dumps({**index, _KEY: said}))
 
 
 class ShardedImages:
-    """(N, C, H, W) uint8 images in shards, of which a few are in memory at a time.
+    """(N, C, H, W) images in shards, of a type in `TYPES`, of which a few are in memory at a time.
 
     Other processes get the place and open the shards themselves.
 
@@ -82,7 +98,7 @@ class ShardedImages:
     def room(self, workers: int) -> int:
         """Bytes that the shards take which so many worker processes read at a time, or all if these are fewer."""
         largest = self.about.shape[0] * self.about.shape[1] * self.about.shape[2] * int(self.shards.max())
-        return largest * min(len(self.shards), _HELD * max(1, workers))
+        return largest * self.about.bits // 8 * min(len(self.shards), _HELD * max(1, workers))
 
     def __len__(self) -> int:
         return int(self.ends[-1])
@@ -100,7 +116,7 @@ class ShardedImages:
         Raises:
             UsageError: if a shard cannot be read, or is not what was written.
         """
-        images = torch.empty(len(rows), *self.about.shape, dtype=torch.uint8)
+        images = torch.empty(len(rows), *self.about.shape, dtype=TYPES[self.about.bits])
         if len(rows):
             which, places = torch.searchsorted(self.ends, rows, right=True).sort()
             numbers, counts = which.unique_consecutive(return_counts=True)
@@ -132,9 +148,9 @@ class ShardedImages:
             if self._data is None:
                 self._data = self._open()
             images = self._read(self._data, number, f"shard {number}")["image"]
-            if images.shape != (self.about.sizes[number], *self.about.shape) or images.dtype != torch.uint8:
+            if images.shape != (self.about.sizes[number], *self.about.shape) or images.dtype != TYPES[self.about.bits]:
                 raise self._damaged(f"shard {number}", "it has other pictures than its index says")
-            if zlib.crc32(images.numpy().data) != self.about.checksums[number]:
+            if zlib.crc32(images.contiguous().numpy().view("u1").data) != self.about.checksums[number]:
                 raise self._damaged(f"shard {number}", "its pictures differ from their checksum")
             self._held[number] = images
             if len(self._held) > _HELD:
@@ -177,11 +193,13 @@ class ShardedImages:
         try:
             index = json.loads((folder / INDEX).read_text())
             said = dict(index[_KEY])
-            if (version := said.pop("format")) != _FORMAT:
+            if (version := said.pop("format")) not in (_FORMAT, _DEEP):
                 raise UsageError(
-                    f"the shards in {self.place} have the format {version}, but this version reads {_FORMAT}"
+                    f"the shards in {self.place} have the format {version}, but this version reads {_DEEP}"
                 )
             about = About(**said)
+            if kinds.usable(about.kind.plainly()) is None:
+                raise ValueError(f"its bits are {about.bits!r} and its limits {about.limits!r}")
             files = [(chunk["filename"], int(chunk["chunk_bytes"])) for chunk in index["chunks"]]
         except FileNotFoundError:
             raise UsageError(f"{self.place} holds no shards ({self.split}/{INDEX} is missing); {_ADVICE}") from None

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from lit_gans.data.base import SPLIT_SEED
 from lit_gans.data.cache import worker_options
+from lit_gans.data.decoded_file import TYPES
 from lit_gans.data.image_folder import ImageFolder
 from lit_gans.data.shard_files import LABELS, About, litdata
 from lit_gans.data.sources import Source
@@ -47,6 +48,7 @@ def write_shards(data: ImageFolder, output: Path, shard_bytes: int) -> list[Made
     """
     litdata()
     needed = sum(map(len, data.parts.values())) * data.image_shape[0] * data.load_size[0] * data.load_size[1]
+    needed = needed * data.image_kind.bits // 8
     try:
         with replacing(output) as place:
             free = shutil.disk_usage(place.parent).free
@@ -66,7 +68,7 @@ def _write_split(data: ImageFolder, split: str, folder: Path, shard_bytes: int) 
     pictures = [pictures[row] for row in torch.randperm(len(pictures), generator=rng).tolist()]
     source = data.source.select([whole for _, whole in pictures])
     size = data.load_size if split == "train" else data.image_shape[1:]
-    frame = Frame(size, data.image_shape[0], data.fit, file_range=data.file_range, megapixels=data.max_megapixels)
+    frame = Frame(**data.frame(size))
     bad: list[str] = []
 
     def blocks() -> Iterator[Tensor]:
@@ -87,12 +89,14 @@ def _write_split(data: ImageFolder, split: str, folder: Path, shard_bytes: int) 
         kept = [pair for row, pair in enumerate(pictures) if source.where(row) not in left] if left else pictures
         write_labels(folder, data.describe(kept)["label"])
     shape = [data.image_shape[0], *size]
-    About([*data.own_splits], shape, [*data.image_shape[1:]], data.classes, sizes, checksums).write(folder)
+    kind = data.image_kind
+    about = [*data.own_splits], shape, [*data.image_shape[1:]], data.classes, sizes, checksums, kind.bits, kind.limits
+    About(*about).write(folder)
     return Made(split, sum(sizes), len(sizes), bad)
 
 
 def write_images(folder: Path, blocks: Iterable[Tensor]) -> tuple[list[int], list[int]]:
-    """Writes each block of images, (n, C, H, W) uint8, into a shard of its own; empty ones are passed over.
+    """Writes each block of images, (n, C, H, W) as data keep them, into a shard of its own; empty ones are passed over.
 
     Returns:
         The number of images in each shard, and the checksum of each, as `About` wants them.
@@ -104,7 +108,7 @@ def write_images(folder: Path, blocks: Iterable[Tensor]) -> tuple[list[int], lis
         if len(images):
             writer[len(sizes)] = {"image": images}
             sizes.append(len(images))
-            checksums.append(zlib.crc32(images.numpy().data))
+            checksums.append(zlib.crc32(images.contiguous().numpy().view("u1").data))
     writer.done()
     if sizes:
         writer.merge()
@@ -129,7 +133,7 @@ def _writer(folder: Path) -> Any:
 
 def _decoded(source: Source, frame: Frame, shard_bytes: int, split: str) -> Iterator[Any]:
     """Yields the pictures of one shard after another, and the names and reasons of those that cannot be decoded."""
-    count = max(1, shard_bytes // (frame.channels * frame.size[0] * frame.size[1]))
+    count = max(1, shard_bytes // (frame.channels * frame.size[0] * frame.size[1] * frame.bits // 8))
     blocks = _Blocks(source, frame, count)
     source.close()
     rng = torch.Generator()
@@ -160,5 +164,5 @@ class _Blocks(Dataset[Any]):
                 images.append(self.frame(self.source.read(row)))
             except (CorruptPicture, OSError) as error:
                 corrupt.append((self.source.where(row), str(error)))
-        empty = torch.empty(0, self.frame.channels, *self.frame.size, dtype=torch.uint8)
+        empty = torch.empty(0, self.frame.channels, *self.frame.size, dtype=TYPES[self.frame.bits])
         return torch.stack(images) if images else empty, corrupt

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lit_gans.data.cache_folder import cache_folder
-from lit_gans.data.image_data import ImageData, Sized, channels_height_width
+from lit_gans.data.image_data import ImageData, Sized, height_width
 from lit_gans.data.order import BatchStream, Position
 from lit_gans.data.samples import Samples
 from lit_gans.data.shard_files import ShardedImages
@@ -64,7 +64,8 @@ class Shards(ImageData):
                 f"num_workers={num_workers}; give more, take fewer workers, or make smaller shards with --shard_mb"
             )
         channels, *kept = about.shape
-        self.image_shape = channels_height_width(channels, (about.size[0], about.size[1]) if size is None else size)
+        self.image_shape = (channels, *height_width((about.size[0], about.size[1]) if size is None else size))
+        self.image_kind = about.kind
         if min(a - b for a, b in zip(kept, self.image_shape[1:], strict=True)) < 0:
             raise UsageError(
                 f"size {size} is more than the {kept[0]}x{kept[1]} pixels of the shards in {root}; make shards of this "

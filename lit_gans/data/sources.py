@@ -11,8 +11,9 @@ from typing import Any
 
 from lit_gans.data import lmdb_check
 from lit_gans.errors import UsageError
+from lit_gans.images.formats import MOVING, SUFFIXES, are_pictures
 from lit_gans.images.frame import CorruptPicture
-from lit_gans.images.photos import SUFFIXES, picture_names
+from lit_gans.images.photos import picture_names
 
 _MOST = 2**30  # bytes of a picture's file, packed or not; a larger one would fill the memory
 
@@ -79,9 +80,9 @@ class Folder(Source):
     """Pictures in a folder and the folders in it."""
 
     @classmethod
-    def scan(cls, place: Path) -> "Folder":
+    def scan(cls, place: Path, endings: tuple[str, ...] = SUFFIXES) -> "Folder":
         """All pictures that `picture_names` finds."""
-        return cls(place, picture_names(place))
+        return cls(place, picture_names(place, endings))
 
     def read(self, number: int) -> bytes:
         """The bytes of a picture's file."""
@@ -113,7 +114,7 @@ class Zip(Source):
     """Pictures in a zip, which is read as it is; one without compression is fastest."""
 
     @classmethod
-    def scan(cls, place: Path) -> "Zip":
+    def scan(cls, place: Path, endings: tuple[str, ...] = SUFFIXES) -> "Zip":
         """All pictures, sorted by name.
 
         Raises:
@@ -128,7 +129,7 @@ class Zip(Source):
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name.replace("\\", "/")).parts:
                 raise UsageError(f"{place} holds the name {name!r}, which leads out of it; do not trust this zip")
         shown = [n for n in names if not any(part.startswith((".", "__")) for part in PurePosixPath(n).parts)]
-        return cls(place, sorted({name for name in shown if name.lower().endswith(SUFFIXES)}))
+        return cls(place, sorted({*are_pictures(shown, endings)}))
 
     def _open(self) -> zipfile.ZipFile:
         return zipfile.ZipFile(self.place)
@@ -223,20 +224,26 @@ class Joined(Source):
         return " ".join(source.fingerprint() for source in self.sources)
 
 
-def open_source(place: Path) -> Source:
+def open_source(place: Path, moving: bool = False) -> Source:
     """Opens a folder, a zip or an LMDB folder of pictures.
+
+    Args:
+        place: the folder, or the zip.
+        moving: also of videos.
 
     Raises:
         UsageError: if there is no such thing or no picture in it.
     """
+    endings = (*SUFFIXES, *MOVING) if moving else SUFFIXES
     if place.is_file():
-        source: Source = Zip.scan(place)
+        source: Source = Zip.scan(place, endings)
     elif (place / "data.mdb").is_file():
         source = Lmdb.scan(place)
     elif place.is_dir():
-        source = Folder.scan(place)
+        source = Folder.scan(place, endings)
     else:
         raise UsageError(f"{place} does not exist; it should be a folder of images or a zip of them")
     if not len(source):
-        raise UsageError(f"{place} holds no image; images are files that end in {', '.join(SUFFIXES)}")
+        frames = "" if moving else "; videos give their frames with data.frames=1"
+        raise UsageError(f"{place} holds no image; images are files that end in {', '.join(SUFFIXES)}{frames}")
     return source

@@ -11,7 +11,7 @@ from lit_gans.data.folders import SPELLINGS, any_case, named
 from lit_gans.data.image_data import Sized
 from lit_gans.data.picture_data import PictureData
 from lit_gans.data.samples import Samples
-from lit_gans.data.sources import open_source
+from lit_gans.data.sources import Source, open_source
 from lit_gans.errors import UsageError
 
 _PAGE = "https://efrosgans.eecs.berkeley.edu/cyclegan/datasets/"
@@ -50,9 +50,17 @@ class Unpaired(PictureData):
         batch_size: int = 1,
         **pictures: Any,
     ) -> None:
+        self.root = root
         super().__init__(root, size, load_size=load_size, flip=flip, batch_size=batch_size, **pictures)
         if root is None and self.official is None:
             raise UsageError("Unpaired needs data.root, the folder that holds trainA and trainB")
+
+    def own_pictures(self) -> list[Source]:
+        """Those to learn from, of somebody's own."""
+        if self.official is not None or self.root is None or (folder := self._folder()) is None:
+            return []
+        places = [_place(folder, "train", domain) for domain in "AB"]
+        return [open_source(place) for place in places if place is not None]
 
     def fetch(self) -> None:
         """Downloads an official set if it is missing."""

@@ -4,6 +4,7 @@ from abc import ABCMeta
 from collections.abc import Sequence
 from lightning.pytorch.cli import LRSchedulerCallable
 from lightning.pytorch.cli import OptimizerCallable
+from lit_gans.core.compiling import Compiled
 from lit_gans.core.generative import ImageShape
 from lit_gans.families.caption import CaptionGAN as _CaptionGAN
 from lit_gans.families.caption import Negatives
@@ -92,7 +93,7 @@ class LatentGAN(_LatentGAN, metaclass=ABCMeta):
         augment_p: float | None = None,
         augment_target: float | None = None,
         accumulate: int = 1,
-        compiled: bool = False,
+        compiled: Compiled = False,
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         num_classes: int | None = None,
@@ -131,7 +132,7 @@ class SequenceGAN(_SequenceGAN, metaclass=ABCMeta):
         augment_p: float | None = None,
         augment_target: float | None = None,
         accumulate: int = 1,
-        compiled: bool = False,
+        compiled: Compiled = False,
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         num_classes: int | None = None,
@@ -163,7 +164,7 @@ class TranslationGAN(_TranslationGAN, metaclass=ABCMeta):
         augment_p: float | None = None,
         augment_target: float | None = None,
         accumulate: int = 1,
-        compiled: bool = False,
+        compiled: Compiled = False,
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         num_classes: int | None = None,
@@ -200,7 +201,7 @@ class LabelDrawing(_LabelDrawing, LatentGAN, metaclass=ABCMeta):
         augment_p: float | None = None,
         augment_target: float | None = None,
         accumulate: int = 1,
-        compiled: bool = False,
+        compiled: Compiled = False,
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         num_classes: int | None = None,
@@ -232,7 +233,7 @@ class PairedGAN(_PairedGAN, TranslationGAN, metaclass=ABCMeta):
         augment_p: float | None = None,
         augment_target: float | None = None,
         accumulate: int = 1,
-        compiled: bool = False,
+        compiled: Compiled = False,
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         num_classes: int | None = None,
@@ -264,7 +265,7 @@ class UnpairedGAN(_UnpairedGAN, TranslationGAN, metaclass=ABCMeta):
         augment_p: float | None = None,
         augment_target: float | None = None,
         accumulate: int = 1,
-        compiled: bool = False,
+        compiled: Compiled = False,
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         num_classes: int | None = None,
@@ -306,7 +307,7 @@ class CaptionGAN(_CaptionGAN, LatentGAN, metaclass=ABCMeta):
         augment_p: float | None = None,
         augment_target: float | None = None,
         accumulate: int = 1,
-        compiled: bool = False,
+        compiled: Compiled = False,
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         num_classes: int | None = None,
@@ -344,7 +345,7 @@ class LabelGAN(_LabelGAN, LabelDrawing, metaclass=ABCMeta):
         augment_p: float | None = None,
         augment_target: float | None = None,
         accumulate: int = 1,
-        compiled: bool = False,
+        compiled: Compiled = False,
         image_shape: ImageShape | None = None,
         source_shape: ImageShape | None = None,
         text_shape: tuple[int, int] | None = None,

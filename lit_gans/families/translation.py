@@ -10,6 +10,7 @@ from lit_gans.core.checks import refuse_backbone
 from lit_gans.core.exporting import port_of_image, refuse_truncation
 from lit_gans.core.game import BaseGAN, Batch, Fake
 from lit_gans.errors import UsageError, one, reason
+from lit_gans.images.shape import as_float
 from lit_gans.networks.base import TranslationBackbone, in_parts
 from lit_gans.networks.exported import Exported, FromImage
 from lit_gans.networks.tiles import in_tiles
@@ -116,16 +117,17 @@ class TranslationGAN(BaseGAN):
         not quite that of `translate`.
 
         Args:
-            picture: (C, H, W) uint8.
+            picture: (C, H, W) as data keep images: uint8, int16 for 16 bits, or float in [-1, 1].
             to: one of ``domains``; by default the first.
             tile: side, in pixels, of what is made at once.
 
         Returns:
-            (C', H, W) uint8, on the CPU.
+            (C', H, W) on the CPU: uint8 if the picture is, else float in [-1, 1].
 
         Raises:
             UsageError: if there is no such domain, or the network looks at the whole picture or draws noise.
         """
+        picture = picture if picture.dtype == torch.uint8 else as_float(picture)
         with self.inference_generator() as generator:
             return in_tiles(self.towards(generator, self.domain(to)), picture, tile, self._like())
 
@@ -158,6 +160,11 @@ class PairedGAN(TranslationGAN):
     default_backbone: ClassVar[TranslationBackbone] = UNetTranslation()
     needs: ClassVar[tuple[str, ...]] = ("source", "target")
     subject: ClassVar[str] = "target"
+
+    @property
+    def judged_channels(self) -> tuple[int, ...] | None:
+        """A source and its target."""
+        return (self.source[0], self.shape[0])
 
     def generate(self, batch: Batch) -> Fake:
         """One fake for every source."""

@@ -13,6 +13,7 @@ Range = tuple[float, float]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _BITS, _INVERTED, _LEAST, _MOST, _KIND, _DEPICTED_LEAST, _DEPICTED_MOST = 258, 262, 280, 281, 339, 340, 341  # of TIFF
+_ORIENTATION = 274  # of EXIF
 _ASK = "give data.file_range=[low, high], the numbers of black and white, or save it in 8 bits"
 
 
@@ -38,7 +39,7 @@ def in_bytes(picture: Image.Image, data: bytes, file_range: Range | None) -> Ima
     if _deep_colour(picture):
         return _colours(picture, data, file_range)
     ImageOps.exif_transpose(picture, in_place=True)
-    if picture.mode.startswith("I") or picture.mode == "F" or _tag(picture, _KIND) == 2:
+    if is_deep(picture):
         return Image.fromarray(_scaled(*_numbers(picture, data, file_range)))
     if file_range is None or file_range[0] < 0 or file_range[1] > 255:
         return picture
@@ -50,7 +51,71 @@ def in_bytes(picture: Image.Image, data: bytes, file_range: Range | None) -> Ima
     return image
 
 
-def _numbers(picture: Image.Image, data: bytes, file_range: Range | None) -> tuple[np.ndarray, Range]:
+def numbers_in(
+    picture: Image.Image, data: bytes, file_range: Range | None, usual: Range | None
+) -> tuple[np.ndarray, Range]:
+    """The numbers (H, W, bands) of a picture as its file has them, upright, and the two that are black and white.
+
+    A picture that has transparency gives four bands.
+
+    Args:
+        picture: as Pillow opened it.
+        data: the bytes of its file.
+        file_range: as in `in_bytes`.
+        usual: the range of floats, and of integers of 32 bits, where neither ``file_range`` nor the file says it.
+
+    Raises:
+        CorruptPicture: as `in_bytes`, or if numbers are outside ``usual``.
+    """
+    if _deep_colour(picture):
+        numbers = _whole(picture, data)
+        solid = numbers.shape[2] - (picture.mode in ("LA", "RGBA"))
+        turn = 1 if picture.format == "TIFF" else picture.getexif().get(_ORIENTATION, 1)  # Pillow turns TIFFs itself
+        limits = file_range or _declared(picture, data, numbers[..., :solid]) or (0, 65535)
+        if numbers.shape[2] == 2:  # grey and transparency
+            numbers = numbers[..., [0, 0, 0, 1]]
+        return _upright(numbers, turn), limits
+    ImageOps.exif_transpose(picture, in_place=True)
+    if is_deep(picture):
+        numbers, limits = _numbers(picture, data, file_range, usual)
+        return numbers[..., None], limits
+    grey = picture.mode in ("1", "L")
+    numbers = np.asarray(picture.convert("RGBA" if picture.has_transparency_data else "L" if grey else "RGB"))
+    within = file_range is not None and file_range[0] >= 0 and file_range[1] <= 255
+    return np.atleast_3d(numbers), (file_range if file_range is not None and within else (0, 255))
+
+
+def is_deep(picture: Image.Image) -> bool:
+    """Whether the pixels of a picture are numbers of more than 8 bits, or signed ones."""
+    grey = picture.mode.startswith("I") or picture.mode == "F" or _tag(picture, _KIND) == 2
+    return grey or _deep_colour(picture)
+
+
+def refuse_outside(numbers: np.ndarray, limits: Range) -> None:
+    """Refuses numbers outside of limits that nobody gave.
+
+    Raises:
+        CorruptPicture: with what they are.
+    """
+    low, high = float(numbers.min()), float(numbers.max())
+    if low < limits[0] or high > limits[1]:
+        raise CorruptPicture(
+            f"its {numbers.dtype} numbers go from {low:g} to {high:g}, and those of other files from {limits[0]:g} to "
+            f"{limits[1]:g}: give data.file_range=[low, high], the numbers of black and white"
+        )
+
+
+def _upright(numbers: np.ndarray, turn: int) -> np.ndarray:
+    """Turns an array (H, W, bands) as EXIF's orientation, 1 to 8, says."""
+    if turn in (5, 6, 7, 8):
+        numbers = numbers.swapaxes(0, 1)
+    numbers = numbers[::-1] if turn in (3, 4, 7, 8) else numbers
+    return numbers[:, ::-1] if turn in (2, 3, 6, 7) else numbers
+
+
+def _numbers(
+    picture: Image.Image, data: bytes, file_range: Range | None, usual: Range | None = None
+) -> tuple[np.ndarray, Range]:
     """The numbers of a grey picture, and the two of them that are black and white."""
     numbers = np.asarray(picture)
     if picture.mode == "I" and _tag(picture, _BITS) == 32 and _tag(picture, _KIND) in (None, 1):
@@ -59,7 +124,11 @@ def _numbers(picture: Image.Image, data: bytes, file_range: Range | None) -> tup
         numbers = numbers.view(np.int8)
     if not np.isfinite(numbers).all():
         raise CorruptPicture("some of its numbers are NaN or infinite")
-    low, high = file_range or _declared(picture, data, numbers) or _usual(picture, numbers)
+    known = file_range or _declared(picture, data, numbers)
+    if known is None and usual is not None and not _has_usual(picture):
+        refuse_outside(numbers, usual)
+        known = usual
+    low, high = known or _usual(picture, numbers)
     return numbers, (high, low) if _tag(picture, _INVERTED) == 0 else (low, high)
 
 
@@ -96,11 +165,16 @@ def _usual(picture: Image.Image, numbers: np.ndarray) -> Range:
     low, high = float(numbers.min(initial=0)), float(numbers.max(initial=0))
     if picture.mode == "F" and low >= 0 and high <= 255:
         return (0, 1) if high <= 1 else (0, 255)
-    if picture.mode.startswith("I;16") or picture.format in ("PNG", "PPM"):
+    if _has_usual(picture):
         return 0, 65535
     raise CorruptPicture(
         f"its {numbers.dtype} numbers go from {low:g} to {high:g} and it does not say which are black and white: {_ASK}"
     )
+
+
+def _has_usual(picture: Image.Image) -> bool:
+    """Whether numbers are of 16 bits, which are full unless somebody says otherwise."""
+    return picture.mode.startswith("I;16") or picture.format in ("PNG", "PPM")
 
 
 def _scaled(numbers: np.ndarray, limits: Range) -> np.ndarray:

@@ -13,7 +13,9 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from lit_gans.images.depth import CorruptPicture, in_bytes
+from lit_gans.images.depth import CorruptPicture, Range, in_bytes
+from lit_gans.images.formats import is_array
+from lit_gans.images.numbers import Numbers, read_numbers, to_tensor
 from lit_gans.images.shape import resize
 
 __all__ = ["MEGAPIXELS", "CorruptPicture", "Frame"]
@@ -30,12 +32,14 @@ class Frame:
 
     Args:
         size: (height, width) of the result.
-        channels: 1 for grey, 3 for colour.
+        channels: 1 for grey, 3 for colour, 4 for colour and transparency; any other number is that of the files.
         fit: ``crop`` cuts the middle out in the shape of ``size``, ``stretch`` changes the shape instead.
         crop: side of the middle square that is cut out before anything else.
         half: the one to take, where a file has two pictures side by side.
         file_range: the numbers in the file that are black and white, where it does not say so itself.
         megapixels: the most that a picture may have; more are refused.
+        bits: 8, 16, or 32 for floats: how the pixels are kept.
+        usual: the numbers that are black and white in files of floats that do not say it, where ``bits`` is not 8.
     """
 
     size: tuple[int, int]
@@ -45,16 +49,21 @@ class Frame:
     half: Literal["left", "right"] | None = None
     file_range: tuple[float, float] | None = None
     megapixels: float = field(default=MEGAPIXELS, repr=False)  # changes no pixel, see cache.py
+    bits: int = field(default=8, repr=False)  # this and the next are in the name of a decoded file by themselves
+    usual: Range | None = field(default=None, repr=False)
 
     def __call__(self, data: bytes) -> Tensor:
-        """Decodes a picture to (C, H, W) uint8.
+        """Decodes a picture to (C, H, W): uint8, or for 16 bits int16, from -32768, or for floats float32 in [-1, 1].
 
         Raises:
             CorruptPicture: if it cannot be decoded or cut.
         """
         try:
-            with limited(self.megapixels), Image.open(io.BytesIO(data)) as picture:
-                image = self._decode(picture, data)
+            with limited(self.megapixels):
+                if self.bits != 8 or self.channels not in (1, 3) or is_array(data):
+                    return self._whole(data)
+                with Image.open(io.BytesIO(data)) as picture:
+                    image = self._decode(picture, data)
         except CorruptPicture:
             raise
         except MemoryError:
@@ -66,6 +75,16 @@ class Frame:
         pixels = np.asarray(image)
         tensor = torch.from_numpy(pixels.reshape(image.height, image.width, self.channels).copy()).permute(2, 0, 1)
         return resize(tensor[None], self.size)[0]
+
+    def _whole(self, data: bytes) -> Tensor:
+        """All numbers of the part that is kept, whatever their kind."""
+        found = read_numbers(lambda: Image.open(io.BytesIO(data)), data, self.file_range, self.usual)
+        height, width = found.values.shape[:2]
+        if height * width > self.megapixels * 1e6:
+            raise _too_large(height * width / 1e6, self.megapixels, "data.max_megapixels")
+        left, top, right, bottom = self._box(width, height)
+        part = Numbers(found.values[top:bottom, left:right], found.limits)
+        return to_tensor(part, self.channels, self.bits, self.size)
 
     def _decode(self, picture: Image.Image, data: bytes) -> Image.Image:
         """The part of the picture that is kept, upright, in grey or colour, and white where it is transparent."""
@@ -124,12 +143,16 @@ def limited(megapixels: float = MEGAPIXELS, option: str = "data.max_megapixels")
     except Image.DecompressionBombError as error:
         found = re.search(r"\d+", str(error))
         has = int(found[0]) / 1e6 if found else 0
-        raise CorruptPicture(
-            f"it has {has:.0f} megapixels, more than the limit of {megapixels:g}, which is there because a small "
-            f"file can unpack until the memory is full; if you trust it, raise {option}, or make it smaller"
-        ) from None
+        raise _too_large(has, megapixels, option) from None
     finally:
         Image.MAX_IMAGE_PIXELS = before
+
+
+def _too_large(has: float, limit: float, option: str) -> CorruptPicture:
+    return CorruptPicture(
+        f"it has {has:.0f} megapixels, more than the limit of {limit:g}, which is there because a small file can "
+        f"unpack until the memory is full; if you trust it, raise {option}, or make it smaller"
+    )
 
 
 def _converted(image: Image.Image, channels: int) -> Image.Image:

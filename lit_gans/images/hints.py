@@ -141,9 +141,8 @@ def place_hints(shape: Sequence[int], hints: Sequence[Hint], side: int | None = 
     height, width = shape[-2:]
     side = side or largest_side(height, width)
     ab, mask = torch.zeros(1, 2, height, width), torch.zeros(1, 1, height, width)
+    refuse_outside(shape, hints)
     for x, y, colour in hints:
-        if not (0 <= x < width and 0 <= y < height):
-            raise UsageError(f"the hint at x={x:g}, y={y:g} is outside the picture of {width}x{height} pixels")
         if len(colour) != 3 or not all(0 <= level <= 255 for level in colour):
             raise UsageError(f"a hint's colour is red, green and blue from 0 to 255 each, got {tuple(colour)}")
         lab = rgb_to_lab(to_float(torch.tensor(colour).view(1, 3, 1, 1)))
@@ -156,3 +155,15 @@ def place_hints(shape: Sequence[int], hints: Sequence[Hint], side: int | None = 
         )
         ab[square], mask[square] = lab[:, 1:], 1
     return ab, mask
+
+
+def refuse_outside(shape: Sequence[int], hints: Sequence[Hint]) -> None:
+    """Refuses hints that are outside of an image of shape (..., height, width).
+
+    Raises:
+        UsageError: naming the first of them.
+    """
+    height, width = shape[-2:]
+    for x, y, _ in hints:
+        if not (0 <= x < width and 0 <= y < height):
+            raise UsageError(f"the hint at x={x:g}, y={y:g} is outside the picture of {width}x{height} pixels")

@@ -1,9 +1,9 @@
 """The range of images, [-1, 1] as all networks here take them, and what is certainly another."""
 
-import torch
 from torch import Tensor
 
 from lit_gans.errors import UsageError
+from lit_gans.images.shape import WHOLE
 
 _SLACK = 0.1  # beyond [-1, 1]: the overshoot of a filter that enlarges or sharpens
 # a batch in [0, 1] is told from one in [-1, 1] by its extremes, if it is of so many images
@@ -29,7 +29,7 @@ def refuse_other_range(images: Tensor, what: str) -> None:
     Raises:
         UsageError: if they are of another type or range.
     """
-    if images.dtype == torch.uint8 or not images.numel():
+    if images.dtype in WHOLE or not images.numel():
         return
     if not images.is_floating_point():
         raise UsageError(f"{what} must be floats in [-1, 1] or uint8 in [0, 255], got {images.dtype}")

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lit_gans.errors import UsageError
-from lit_gans.images.shape import to_float
+from lit_gans.images.shape import as_float
 from lit_gans.metrics.features import Classifier
 from lit_gans.metrics.training import train_classifier
 from lit_gans.networks.base import in_parts
@@ -65,9 +65,7 @@ class AttributeReader:
     @torch.no_grad()
     def read(self, images: Tensor) -> dict[str, Tensor]:
         """The values (N,) of each attribute that images (N, C, H, W), in [-1, 1] or uint8, seem to have."""
-        logits = in_parts(
-            lambda part: self.network.logits(to_float(part) if part.dtype == torch.uint8 else part), images, like=images
-        )
+        logits = in_parts(lambda part: self.network.logits(as_float(part)), images, like=images)
         parts = logits.split([*self.sizes.values()], 1)
         return {name: part.argmax(1) for name, part in zip(self.sizes, parts, strict=True)}
 

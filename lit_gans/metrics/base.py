@@ -1,12 +1,12 @@
 """The base of feature networks, and the features of images by any of them."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from lit_gans.errors import UsageError
-from lit_gans.images.shape import to_float, to_uint8
+from lit_gans.images.shape import as_float, in_colour, to_float, to_uint8
 from lit_gans.networks.base import in_parts
 
 AT_ONCE = 100  # images that a network gets together: larger maps leave a CPU's cache
@@ -40,6 +40,14 @@ class Features(nn.Module, ABC):
     def forward(self, images: Tensor) -> Tensor:
         """Features of a batch."""
 
+    def sees(self, channels: int) -> str:
+        """What it sees of images of so many channels, to be said behind its name; empty if it sees all of them."""
+        if channels in (1, 3):
+            return ""
+        return {2: ", of the mean of 2 channels", 4: ", of images on white"}.get(
+            channels, f", of the first 3 of {channels} channels"
+        )
+
     def wide(self, images: Tensor) -> Tensor:
         """All features that a pass gives, (N, sum of the `distances`): those of ``forward`` come first."""
         return self(images)
@@ -51,25 +59,19 @@ def features_of(network: Features, images: Tensor, wide: bool = False) -> Tensor
     Images are rounded to uint8 first, as a picture file would, so that a score of files is the same. ``wide`` asks for
     all that a pass gives, see `Features.wide`.
     """
-    rounded = images if images.dtype == torch.uint8 else to_uint8(images)
+    rounded = images if images.dtype == torch.uint8 else to_uint8(as_float(images))
     look = network.wide if wide else network
     return in_parts(lambda part: look(to_float(part)), rounded, like=rounded, size=network.at_once)
 
 
-def coloured(images: Tensor, name: str) -> Tensor:
-    """The images with three channels; grey ones are repeated."""
-    refuse_channels(images, name)
+def coloured(images: Tensor) -> Tensor:
+    """The images with three channels, see `in_colour`; grey ones are repeated."""
+    images = in_colour(images)
     return images if images.shape[1] == 3 else images.repeat(1, 3, 1, 1)
 
 
-def refuse_channels(images: Tensor, name: str) -> None:
-    """Refuses images (N, C, H, W) that are neither grey nor coloured, for the network of that name.
-
-    Raises:
-        UsageError: saying so.
-    """
-    if images.shape[1] not in (1, 3):
-        raise UsageError(
-            f"the feature network {name!r} knows grey and coloured images, and these have {images.shape[1]} channels; "
-            f"use scores that need no network, or a network of your own"
-        )
+def told(network: Features | None, shape: Sequence[int] | None) -> str:
+    """A network's name, and what it sees of images of a shape (channels, height, width), if that is not all."""
+    if network is None:
+        return "none"
+    return network.name + (network.sees(shape[0]) if shape is not None and len(shape) == 3 else "")

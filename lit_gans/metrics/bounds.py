@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_TILE = (512, 2048)  # points and others of a tile, which stays in a processor's cache
+from lit_gans.metrics.boxes import Boxes
+
+_TILE = (256, 2048)  # points and others of a tile, which stays in a processor's cache
 _BLOCK = 32  # neighbours in a row or column of a tile, of which the smallest number is found first
 _NARROW = 32  # numbers that are left of a point
 _KEPT = 0.7  # share of the squares that these must have, else narrow bounds leave too much over
@@ -58,12 +60,12 @@ class Bounds:
 
     @cached_property
     def _factors(self) -> Pairs:
-        """(N, c) and (c, M), whose product is the bounds."""
+        """(N, c) and (M, c), whose product is the bounds."""
         x, y = self._tiled
         one, also = (torch.ones_like(values[:, :1]) for values in (x, y))
         left = torch.cat([-2 * x, one, self._less(x)[:, None]], 1)
         right = torch.cat([y, self._less(y)[:, None], also], 1)
-        return left.to(self._kind), right.to(self._kind).T.contiguous()
+        return left.to(self._kind), right.to(self._kind)
 
     def limits(self, radii: Tensor) -> Tensor:
         """What the lower bounds of the squares within some radii are at most."""
@@ -73,31 +75,47 @@ class Bounds:
         """Points whose tiles come one after the other; ``chunk`` is the largest number of pairs in a tile."""
         return _slices(len(self._wide[0]), min(_TILE[0], chunk))
 
-    def tiles(self, rows: slice, chunk: int) -> Iterator[tuple[slice, Tensor]]:
-        """The numbers of others (m,), and the bounds (n, m) of their pairs with some points."""
-        for columns in _slices(len(self._wide[1]), min(_TILE[1], max(1, chunk // (rows.stop - rows.start)))):
-            yield columns, self.tile(rows, columns)
+    def tiles(
+        self, rows: slice, chunk: int, limits: Tensor | None, theirs: Tensor | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The numbers of others (m,), and the bounds (n, m) of their pairs with some points.
 
-    def tile(self, rows: slice, columns: slice) -> Tensor:
+        Others that are beyond the limits of all these points (n,), and whose own limits (M,) these points are beyond,
+        may be left out.
+        """
+        if self._boxes is None:
+            columns = torch.arange(len(self._wide[1]), device=self._wide[1].device)
+        else:
+            columns = self._boxes.near(self._tiled[0][rows], limits, theirs)
+        for part in columns.split(min(_TILE[1], max(1, chunk // (rows.stop - rows.start)))):
+            yield part, self.tile(rows, part)
+
+    def tile(self, rows: slice, columns: Tensor) -> Tensor:
         """The bounds (n, m) of the pairs of some points and others."""
         left, right = self._factors
         with _in_full(left.device.type):
-            return left[rows] @ right[:, columns]
+            return left[rows] @ right[columns].T
+
+    @cached_property
+    def _boxes(self) -> Boxes | None:
+        """Boxes around the others; None if points have too many numbers for boxes to say something."""
+        _, others = self._tiled
+        return Boxes(others, self.unit, self._floor) if self.narrow or others.shape[1] <= 2 * _NARROW else None
 
     @cached_property
     def _sampled(self) -> Tensor:
         """The factor (c, m) of a sample of the others."""
         right = self._factors[1]
-        return right[:, :: max(1, right.shape[1] // _SAMPLE)].contiguous()
+        return right[:: max(1, len(right) // _SAMPLE)].T.contiguous()
 
     def guess(self, rows: slice, count: int) -> Tensor:
         """Limits (n,) that about ``count`` bounds of a point or more are below; infinite if there are few others."""
         left, right = self._factors
-        if right.shape[1] <= 4 * count:
+        if len(right) <= 4 * count:
             return left.new_full((rows.stop - rows.start,), torch.inf)
         with _in_full(left.device.type):
             gaps = left[rows] @ self._sampled
-        if (whole := gaps.shape[1] // _GROUP) > 4 * (place := ceil(count * gaps.shape[1] / right.shape[1])):
+        if (whole := gaps.shape[1] // _GROUP) > 4 * (place := ceil(count * gaps.shape[1] / len(right))):
             gaps = gaps[:, : whole * _GROUP].unflatten(1, (whole, _GROUP)).amin(2)
         return gaps.kthvalue(place).values
 

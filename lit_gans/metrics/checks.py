@@ -1,9 +1,9 @@
 """Checks of the images that a measure is given."""
 
-import torch
 from torch import Tensor
 
 from lit_gans.errors import UsageError
+from lit_gans.images.shape import WHOLE, to_float
 
 
 def checked_images(images: Tensor, metric: str, smallest: int) -> Tensor:
@@ -16,8 +16,8 @@ def checked_images(images: Tensor, metric: str, smallest: int) -> Tensor:
         raise UsageError(
             f"{metric} expects (N, C, H, W) images of {smallest} x {smallest} pixels or more, got {tuple(images.shape)}"
         )
-    if images.dtype == torch.uint8:
-        return images.float() / 127.5 - 1
+    if images.dtype in WHOLE:
+        return to_float(images)
     if not images.is_floating_point():
         raise UsageError(f"{metric} expects images as floats in [-1, 1] or as uint8, got {images.dtype}")
     images = images.detach().float()

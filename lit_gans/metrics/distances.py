@@ -75,9 +75,9 @@ def _kth(points: Tensor, others: Tensor, own: Tensor | None, k: int, level: int)
 def _below(bounds: Bounds, rows: slice, limits: Tensor, most: int) -> Pairs | None:
     """Some points' numbers in their strip and those of all others whose bounds are at most the limits; None if many."""
     found, count = [], 0
-    for columns, gaps in bounds.tiles(rows, _CHUNK):
+    for columns, gaps in bounds.tiles(rows, _CHUNK, limits):
         row, column = below(gaps, limits, 0)
-        found.append((row, column + columns.start))
+        found.append((row, columns[column]))
         count += len(row)
         if count > most * len(limits):
             return None
@@ -148,7 +148,7 @@ def inside_each_other(
     theirs = bounds.limits(radii_of_others)
     ours = None if radii is None else bounds.limits(radii)
     for rows in bounds.strips(_CHUNK):
-        for columns, gaps in bounds.tiles(rows, _CHUNK):
+        for columns, gaps in bounds.tiles(rows, _CHUNK, None if ours is None else ours[rows], theirs):
             place = below(gaps, theirs[columns], 1)
             reach = theirs[columns][place[1]], radii_of_others[columns][place[1]]
             found = pairs.inside(rows, columns, gaps, place, *reach)
@@ -179,18 +179,18 @@ class _Balls:
     def _fine(self) -> Bounds:
         return Bounds(self._points, self._others, torch.float64)
 
-    def inside(self, rows: slice, columns: slice, gaps: Tensor, place: Pairs, limits: Tensor, reach: Tensor) -> Pairs:
+    def inside(self, rows: slice, columns: Tensor, gaps: Tensor, place: Pairs, limits: Tensor, reach: Tensor) -> Pairs:
         """The pairs (n,) of a tile that hold.
 
         Args:
             rows: of the tile, among the points.
-            columns: of the tile, among the others.
+            columns: (m,) of the tile, among the others.
             gaps: the tile.
             place: rows and columns (n,), in the tile, of the pairs whose bounds are at most their limits.
             limits: (n,) of these.
             reach: (n,) the radii of these.
         """
-        point, other = place[0] + rows.start, place[1] + columns.start
+        point, other = place[0] + rows.start, columns[place[1]]
         if not self.bounds.narrow:
             lowest = gaps[place]
         elif len(point) > gaps.numel() // _DENSE:

@@ -10,7 +10,7 @@ from torch import nn
 from lit_gans.data.base import BaseData
 from lit_gans.errors import UsageError, class_name
 from lit_gans.metrics import by_class
-from lit_gans.metrics.base import Features
+from lit_gans.metrics.base import Features, told
 from lit_gans.metrics.coverage import measure_coverage, mode_coverage
 from lit_gans.metrics.features import Classifier, feature_network
 from lit_gans.metrics.material import drawn, is_points, real_batches, sentences, translated
@@ -156,7 +156,7 @@ class Evaluation:
             split=self.split,
             real=scoring.counts[True],
             fake=scoring.counts[False],
-            features="none" if self.network is None else self.network.name,
+            features=told(self.network, self.data.image_shape),
             averaged=self.model.generator_ema is not None,
             seed=self.seed,
         )

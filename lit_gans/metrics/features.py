@@ -12,8 +12,8 @@ from torchmetrics.image.fid import NoTrainInceptionV3
 
 from lit_gans.errors import UsageError, nearest, reason
 from lit_gans.files import replacing
-from lit_gans.images.shape import resize, to_shape, to_uint8
-from lit_gans.metrics.base import Features, coloured, refuse_channels
+from lit_gans.images.shape import in_colour, resize, to_shape, to_uint8
+from lit_gans.metrics.base import Features, coloured
 from lit_gans.metrics.photographs import ImageNet, OpenNSFW
 
 SHIPPED = Path(__file__).parent / "weights" / "digits.safetensors"
@@ -48,6 +48,10 @@ class Classifier(Features):
         self.hidden = nn.Linear(128 * (height // 8) * (width // 8), self.num_features)
         self.head = nn.Linear(self.num_features, num_classes)
 
+    def sees(self, channels: int) -> str:
+        """All of what it was trained on."""
+        return "" if channels == self.image_shape[0] else super().sees(channels)
+
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1] to (N, 128)."""
         return F.relu(self.hidden(self.layers(self._fit(images))))
@@ -59,8 +63,7 @@ class Classifier(Features):
     def _fit(self, images: Tensor) -> Tensor:
         if images.shape[1:] == self.image_shape:
             return images
-        refuse_channels(images, self.name)
-        return to_shape(images, self.image_shape)
+        return to_shape(in_colour(images), self.image_shape)
 
     def save(self, path: Path) -> None:
         """Writes the weights in half precision, with the shape and the name, to a temporary file and renames it."""
@@ -135,7 +138,7 @@ class Inception(Features):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1] to (N, 2048); the network resizes to 299x299 as the original does."""
-        return self.network(to_uint8(coloured(images, self.name)))
+        return self.network(to_uint8(coloured(images)))
 
 
 class DINOv2(Features):
@@ -159,7 +162,7 @@ class DINOv2(Features):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1] to (N, 1024)."""
-        images = resize(coloured(images, self.name), (224, 224))
+        images = resize(coloured(images), (224, 224))
         mean, spread = (images.new_tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
         return self.network((images.add(1).div(2) - mean) / spread)
 
@@ -181,6 +184,10 @@ class OwnFeatures(Features):
         first = next((layer for layer in network.modules() if isinstance(layer, nn.Conv2d)), None)
         self.channels = None if first is None else first.in_channels
         self.num_features = 0  # not known before the first batch
+
+    def sees(self, channels: int) -> str:
+        """All that it is given."""
+        return ""
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1] to (N, d)."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from lit_gans.errors import UsageError
+from lit_gans.metrics.boxes import ordered
 from lit_gans.metrics.distances import inside, inside_each_other, kth_distance
 from lit_gans.metrics.feature_sets import FeatureSets
 
@@ -29,6 +30,10 @@ class _Manifold(FeatureSets):
                 finite.
         """
         self.add("real" if real else "fake", samples, real)
+
+    def _sets(self) -> tuple[Tensor, Tensor]:
+        """The real and the fake features in float64, near ones beside each other."""
+        return ordered(self.get("real", self.k + 1)), ordered(self.get("fake", self.k + 1))
 
     def _share(self, hits: Tensor) -> Tensor:
         return hits.double().mean().to(self.width.device, self.dtype)
@@ -64,7 +69,7 @@ class PrecisionRecall(_Manifold):
         Raises:
             UsageError: if there are fewer than k + 1 real or fake samples.
         """
-        real, fake = self.get("real", self.k + 1), self.get("fake", self.k + 1)
+        real, fake = self._sets()
         good, found = (torch.zeros(len(each), dtype=torch.bool, device=each.device) for each in (fake, real))
         reach = (kth_distance(fake, None, self.k), kth_distance(real, None, self.k))
         for (fakes, _), (_, reals) in inside_each_other(fake, real, *reach):
@@ -104,7 +109,7 @@ class DensityCoverage(_Manifold):
         Raises:
             UsageError: if there are fewer than k + 1 real or fake samples.
         """
-        real, fake = self.get("real", self.k + 1), self.get("fake", self.k + 1)
+        real, fake = self._sets()
         covered = torch.zeros(len(real), dtype=torch.bool, device=real.device)
         balls = torch.zeros(len(fake), dtype=torch.int64, device=fake.device)
         for point, ball in inside(fake, real, kth_distance(real, None, self.k)):

@@ -55,7 +55,7 @@ class ImageNet(Features):
 
     def wide(self, images: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1] to (N, 1392): the 112, and behind them the 1,280."""
-        return torch.cat(self.network.pooled(_sized(images, self.name, 128)), 1)
+        return torch.cat(self.network.pooled(_sized(images, 128)), 1)
 
 
 class OpenNSFW(Features):
@@ -85,16 +85,16 @@ class OpenNSFW(Features):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1] to (N, 1024), on their device."""
-        bytes_ = _sized(images, self.name, 224).float().add(1).mul(127.5)
+        bytes_ = _sized(images, 224).float().add(1).mul(127.5)
         centred = bytes_ - bytes_.new_tensor(_MEANS).view(3, 1, 1)
         given = centred.flip(1).permute(0, 2, 3, 1).contiguous()  # blue first, (N, 224, 224, 3)
         (found,) = self.session.run([_POOLED], {self.session.get_inputs()[0].name: given.cpu().numpy()})
         return torch.from_numpy(found).flatten(1).to(images.device)
 
 
-def _sized(images: Tensor, name: str, side: int) -> Tensor:
+def _sized(images: Tensor, side: int) -> Tensor:
     """Three channels and ``side`` pixels; bicubic filters overshoot, and the networks know [-1, 1]."""
-    return resize(coloured(images, name), (side, side)).clamp(-1, 1)
+    return resize(coloured(images), (side, side)).clamp(-1, 1)
 
 
 def _fused(network: nn.Module) -> Any:

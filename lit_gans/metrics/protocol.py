@@ -7,6 +7,7 @@ from typing import Any, get_origin, get_type_hints
 
 from lit_gans.errors import UsageError
 from lit_gans.files import replacing
+from lit_gans.images.kinds import Kind
 
 RESIZE = "bicubic, antialiased, on uint8"
 _LOADING = ("batch_size", "num_workers", "seed", "by_length")  # settings that change no text
@@ -137,4 +138,6 @@ def describe_data(data: Any) -> str:
     settings = [f"{name}={getattr(data, name)}" for name in told if getattr(data, name, None) not in (None, False)]
     if share := getattr(data, "given", {}).get("held_out"):
         settings.append(f"held_out={share}")
+    kind = getattr(data, "image_kind", Kind())
+    settings += [] if kind == Kind() else [kind.words()]
     return " ".join([type(data).__name__, shape, *settings])

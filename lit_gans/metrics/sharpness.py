@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lit_gans.errors import UsageError
+from lit_gans.images.shape import in_colour
 from lit_gans.metrics.checks import checked_images
 from lit_gans.metrics.pictured import OfPixels
 
@@ -40,7 +40,7 @@ class Sharpness(OfPixels):
         self.add_state("count", default=torch.zeros(2, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, images: Tensor, real: bool = False) -> None:
-        """Adds (N, C, H, W) images in [-1, 1] or uint8: grey or coloured, of 3 x 3 pixels or more.
+        """Adds (N, C, H, W) images in [-1, 1] or uint8: of any channels, see `in_colour`, of 3 x 3 pixels or more.
 
         Args:
             images: generated ones, or real ones to compare with.
@@ -50,8 +50,7 @@ class Sharpness(OfPixels):
             UsageError: if they are of another type or shape or not finite.
         """
         images = checked_images(images, "Sharpness", smallest=3)
-        if images.shape[1] not in (1, 3):
-            raise UsageError(f"Sharpness expects images of 1 or 3 channels, got {images.shape[1]}")
+        images = in_colour(images)
         if images.shape[1] == 3:
             images = (images * images.new_tensor(_LUMA).view(3, 1, 1)).sum(1, keepdim=True)
         rows, columns = images[..., 1:-1, :], images[..., 1:-1]

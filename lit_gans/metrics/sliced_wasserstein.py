@@ -7,7 +7,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from lit_gans.errors import UsageError
-from lit_gans.images.shape import to_float
+from lit_gans.images.shape import as_float
 from lit_gans.metrics.looking import refuse_two_kinds
 
 
@@ -58,7 +58,7 @@ class SlicedWasserstein(Metric):
             UsageError: if both kinds are given at once.
         """
         refuse_two_kinds(self, real)
-        samples = to_float(samples) if samples.dtype == torch.uint8 else samples.detach().float()
+        samples = as_float(samples.detach()).float()
         directions = self._draw(samples.shape[1:].numel()).to(samples.device)
         with torch.autocast(samples.device.type, enabled=False):
             (self.real if real else self.fake).append(samples.flatten(1) @ directions)

@@ -16,8 +16,8 @@ WHY_NONE = (
 def suited(features: Any, shape: Sequence[int] | None) -> Any:
     """What ``auto`` stands for, and whatever else is given as it is; None for no network.
 
-    Grey images are compared by ``digits``. That network sees no colour, so coloured ones are compared by ``imagenet``
-    where its weights are installed, else by no network.
+    Grey images are compared by ``digits``. That network sees no colour, so coloured ones, and those of more channels,
+    see `Features.sees`, are compared by ``imagenet`` where its weights are installed, else by no network.
 
     Args:
         features: ``auto``, ``none``, or what `feature_network` takes.
@@ -29,8 +29,8 @@ def suited(features: Any, shape: Sequence[int] | None) -> Any:
     """
     if features != AUTO:
         return None if features == NONE else features
-    if shape is None or len(shape) != 3 or shape[0] != 3:
-        return "digits"  # which says of other shapes that it does not know them
+    if shape is None or len(shape) != 3 or shape[0] < 3:
+        return "digits"  # which says of samples that are no images that it does not know them
     return "imagenet" if installed() else None
 
 

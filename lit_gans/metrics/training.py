@@ -9,7 +9,7 @@ from torchmetrics.functional.classification import multiclass_accuracy
 from tqdm import tqdm
 
 from lit_gans.errors import UsageError
-from lit_gans.images.shape import to_float
+from lit_gans.images.shape import as_float
 from lit_gans.metrics.features import Classifier
 from lit_gans.networks.base import in_parts
 
@@ -80,4 +80,4 @@ def _loss(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def _floats(images: Tensor) -> Tensor:
-    return to_float(images) if images.dtype == torch.uint8 else images
+    return as_float(images)

@@ -1,6 +1,6 @@
 """Colours for grey images, from hints where a person gives them, and guessed elsewhere."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -12,13 +12,14 @@ from lit_gans.core.exporting import port_of_image, refuse_truncation
 from lit_gans.core.game import Batch, Fake
 from lit_gans.errors import UsageError, at_least
 from lit_gans.families import TranslationGAN
-from lit_gans.images.hints import simulate_hints
+from lit_gans.images.hints import Hint, place_hints, refuse_outside, simulate_hints
 from lit_gans.images.lab import AB, rgb_to_lab, with_colours
 from lit_gans.losses import Terms, minimax_discriminator, non_saturating_generator
 from lit_gans.networks import UNetTranslation
 from lit_gans.networks.exported import Exported, FromHints
 
 _HINTS = 10  # hints of an image in validation
+_SIDE = 256  # of a model that was not told the size of its images
 _HINT_SCALE = 25.0  # hints enter as a/25 and b/25, near 1 for photographs; scaled by 110 they are learned later
 
 
@@ -176,6 +177,32 @@ class Colorizer(TranslationGAN):
             UsageError: if hints come without a mask or do not fit the images.
         """
         return with_colours(images, self.colours(images, hints, mask))
+
+    def colorize_photo(self, photo: Tensor, hints: Sequence[Hint] = (), side: int | None = None) -> Tensor:
+        """A photograph with colours that are found at about the size of the training images, and enlarged.
+
+        Args:
+            photo: (1, 1 or 3, H, W) in [-1, 1].
+            hints: (x, y, (r, g, b)), x and y in pixels of the photograph.
+            side: pixels that the short side of the photograph is reduced to, if it is longer; by default that of the
+                images that the model was trained on.
+
+        Returns:
+            (1, 3, H, W) float32 in [-1, 1], on the CPU.
+
+        Raises:
+            UsageError: if a hint is outside the photograph, or a colour is none.
+        """
+        refuse_outside(photo.shape, hints)
+        side = side or (min(self.image_shape[1:]) if self.image_shape else _SIDE)
+        height, width = photo.shape[2:]
+        scale = min(1.0, side / min(height, width))
+        shape = max(1, round(height * scale)), max(1, round(width * scale))
+        small = photo if scale == 1 else F.interpolate(photo, shape, mode="bilinear", antialias=True)
+        down, across = shape[0] / height, shape[1] / width
+        moved = [((int(x) + 0.5) * across, (int(y) + 0.5) * down, colour) for x, y, colour in hints]
+        colours = self.colours(small, *(place_hints(shape, moved) if moved else ())).cpu()
+        return with_colours(photo, colours if scale == 1 else F.interpolate(colours, (height, width), mode="bilinear"))
 
     def exported(self, *, to: str | None = None, truncation: float = 1.0) -> Exported:
         """All of `colorize`, as a function of images, hints and their mask, of any size."""

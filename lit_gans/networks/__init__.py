@@ -1,5 +1,6 @@
 """Networks for images and for texts, and the backbones that make them."""
 
+from lit_gans.networks.alone import load_generator
 from lit_gans.networks.attention import SelfAttention
 from lit_gans.networks.base import (
     Backbone,
@@ -144,4 +145,5 @@ __all__ = [
     "WeightNormGenerator",
     "WithFeatures",
     "gumbel_softmax",
+    "load_generator",
 ]

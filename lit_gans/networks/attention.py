@@ -1,8 +1,20 @@
 """Self-attention between the places of a feature map."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+def nearest_side(sides: Sequence[int], wanted: int) -> int:
+    """The place of the side that is nearest to the wanted one; of two equally near, the smaller side's.
+
+    Examples:
+        >>> nearest_side([8, 16, 32], 20)
+        1
+    """
+    return min(range(len(sides)), key=lambda i: (abs(sides[i] - wanted), sides[i]))
 
 
 class SelfAttention(nn.Module):

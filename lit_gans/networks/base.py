@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from lit_gans.errors import UsageError, at_least
+from lit_gans.networks.described import Described
 from lit_gans.networks.layers import Norm
 
 CHUNK = 500  # rows that a network gets at once: enough to be fast, few enough for the memory
 _most = [CHUNK]  # the same as somebody has set it, the last one counts
 
 
-class Generator(nn.Module):
+class Generator(Described):
     """Maps noise (N, latent_dim) to images (N, C, H, W) in [-1, 1]: the tanh of its logits.
 
     Subclass it to name a network of your own on the command line (``--model.generator my_project.MyGenerator``); from

@@ -5,7 +5,6 @@ from typing import cast
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torchmetrics.utilities.distributed import gather_all_tensors
 
 from lit_gans.networks.base import Generator, refuse_without_logits
 from lit_gans.precision import full, without_autocast
@@ -91,6 +90,8 @@ class GaussianCodes(Generator):
     def observe(self, codes: Tensor) -> None:
         """Updates the statistics with a batch of codes (N, latent_dim), on several devices with the codes of all."""
         if dist.is_available() and dist.is_initialized():
+            from torchmetrics.utilities.distributed import gather_all_tensors  # slow to import
+
             codes = torch.cat(gather_all_tensors(codes.detach()))
         with torch.autocast(codes.device.type, enabled=False):
             codes = full(codes.detach())

@@ -1,6 +1,6 @@
 """The convolutional networks of Radford et al. 2015, for sides of 8 pixels or more."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, prod
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_gans.errors import at_least
+from lit_gans.networks.attention import SelfAttention, nearest_side
 from lit_gans.networks.base import Backbone, Discriminator, DiscriminatorEncoder, Generator
 from lit_gans.networks.layers import (
     Norm,
@@ -41,6 +42,7 @@ class DCGANGenerator(Generator):
             all weights, or ``none``.
         dense: units of a fully connected layer between noise and coarse map, with norm and ReLU; 0 leaves it out, as
             the paper does.
+        attention: puts `SelfAttention` on the map whose short side is nearest to this many pixels.
 
     Raises:
         UsageError: if a side is below 8 pixels, or ``upsampling`` or ``norm`` is unknown.
@@ -54,6 +56,7 @@ class DCGANGenerator(Generator):
         upsampling: Upsampling = "transposed",
         norm: Norm = "batch",
         dense: int = 0,
+        attention: int | None = None,
     ) -> None:
         super().__init__()
         at_least(1, latent_dim=latent_dim, width=width)
@@ -66,8 +69,11 @@ class DCGANGenerator(Generator):
         self.dense = nn.Sequential(*dense_layers(latent_dim, dense, norm, nn.ReLU()))
         self.project = nn.Linear(dense or latent_dim, prod(self.coarse), bias=needs_bias(norm))
         layers = [*norm_layers(plan[0], norm), nn.ReLU()]
-        for wide, narrow in pairwise(plan):
+        attend = _attending([min(self.coarse[1:]) << level for level in range(n)], attention)
+        layers += attend(0, plan[0])
+        for level, (wide, narrow) in enumerate(pairwise(plan), 1):
             layers += [upsample(wide, narrow, upsampling, needs_bias(norm)), *norm_layers(narrow, norm), nn.ReLU()]
+            layers += attend(level, narrow)
         self.layers = nn.Sequential(*layers, upsample(plan[-1], channels, upsampling, bias=True))
         initialise(self, norm)
         reparametrise(self, norm)
@@ -91,6 +97,7 @@ class DCGANDiscriminator(Discriminator):
             does.
         outputs: number of scores of an image.
         normalise_first: whether the first map is normalised too, as in an encoder.
+        attention: puts `SelfAttention` on the map whose short side is nearest to this many pixels.
 
     Raises:
         UsageError: if a side is below 8 pixels or ``norm`` is unknown.
@@ -104,6 +111,7 @@ class DCGANDiscriminator(Discriminator):
         dense: int = 0,
         outputs: int = 1,
         normalise_first: bool = False,
+        attention: int | None = None,
     ) -> None:
         super().__init__()
         at_least(1, width=width, outputs=outputs)
@@ -112,9 +120,11 @@ class DCGANDiscriminator(Discriminator):
         n = doublings(image_shape) if dense else halvings(image_shape)
         channels, height, image_width = image_shape
         layers: list[nn.Module] = []
-        for features in widths(width, n):
+        attend = _attending([min(image_shape[1:]) >> level for level in range(1, n + 1)], attention)
+        for level, features in enumerate(widths(width, n)):
             after = norm_layers(features, norm) if layers or normalise_first else []
             layers += [nn.Conv2d(channels, features, 4, 2, 1, bias=not after), *after, nn.LeakyReLU(0.2)]
+            layers += attend(level, features)
             channels = features
         flat = channels * (height >> n) * (image_width >> n)
         self.layers = nn.Sequential(*layers, nn.Flatten(), *dense_layers(flat, dense, norm, nn.LeakyReLU(0.2)))
@@ -145,6 +155,7 @@ class DCGANBackbone(Backbone):
         discriminator_norm: norm of discriminator and encoder; by default the one that the game needs, else ``batch``.
         dense: units of a fully connected layer after the noise, and of one before the scores, as a multiple of the
             width; 0 leaves both out.
+        attention: puts `SelfAttention` on the maps whose short side is nearest to this many pixels, in all networks.
 
     Examples:
         >>> DCGANBackbone(width=8).generator((3, 32, 40), inputs=10)(torch.randn(2, 10)).shape
@@ -158,20 +169,31 @@ class DCGANBackbone(Backbone):
     generator_norm: Norm = "batch"
     discriminator_norm: Norm | None = None
     dense: int = 0
+    attention: int | None = None
 
     def generator(self, image_shape: Sequence[int], inputs: int) -> DCGANGenerator:
         """A network that draws from vectors (N, inputs)."""
         width = self.generator_width or self.width
-        return DCGANGenerator(image_shape, inputs, width, self.upsampling, self.generator_norm, self.dense * width)
+        dense = self.dense * width
+        return DCGANGenerator(image_shape, inputs, width, self.upsampling, self.generator_norm, dense, self.attention)
 
     def discriminator(
         self, image_shape: Sequence[int], outputs: int = 1, norm: Norm | None = None
     ) -> DCGANDiscriminator:
         """A network that gives ``outputs`` scores; its norm is this backbone's, else ``norm``, else ``batch``."""
         kind: Norm = self.discriminator_norm or norm or "batch"
-        return DCGANDiscriminator(image_shape, self.width, kind, self.dense * self.width, outputs)
+        dense = self.dense * self.width
+        return DCGANDiscriminator(image_shape, self.width, kind, dense, outputs, attention=self.attention)
 
     def encoder(self, image_shape: Sequence[int], outputs: int) -> DiscriminatorEncoder:
         """A network that gives images codes (N, outputs): a discriminator whose first map is normalised too."""
         norm, dense = self.discriminator_norm or "batch", self.dense * self.width
-        return DiscriminatorEncoder(DCGANDiscriminator(image_shape, self.width, norm, dense, outputs, True))
+        return DiscriminatorEncoder(
+            DCGANDiscriminator(image_shape, self.width, norm, dense, outputs, True, self.attention)
+        )
+
+
+def _attending(sides: Sequence[int], wanted: int | None) -> Callable[[int, int], list[nn.Module]]:
+    """A function of a level and its channels: attention for the level whose side is nearest, nothing for others."""
+    place = None if wanted is None else nearest_side(sides, wanted)
+    return lambda level, channels: [SelfAttention(channels)] if level == place else []

@@ -12,10 +12,11 @@ from torch.nn.utils import parametrizations, parametrize
 from lit_gans.errors import UsageError
 
 Upsampling = Literal["transposed", "resize", "bilinear", "subpixel"]
-Norm = Literal["batch", "instance", "layer", "weight", "spectral", "none"]
+Norm = Literal["batch", "instance", "instance_affine", "layer", "weight", "spectral", "none"]
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)
 WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
 
+_INSTANCE = ("instance", "instance_affine")
 _SMALLEST = 4  # side of the coarsest feature map
 
 
@@ -129,14 +130,15 @@ class InstanceNorm(nn.InstanceNorm2d):
         """(N, features, H, W) to the same shape; by the running statistics where some are held, see `in_tiles`."""
         if self.track_running_stats:
             return super().forward(maps)
-        return F.group_norm(maps, self.num_features, eps=self.eps)
+        return F.group_norm(maps, self.num_features, self.weight, self.bias, self.eps)
 
 
 def norm_layers(features: int, norm: Norm, maps: bool = True) -> list[nn.Module]:
     """A list of the layer that normalises ``features`` channels; empty for norms of weights, see `reparametrise`.
 
     ``layer`` takes mean and deviation over all values of a sample, and has a gain and a shift for each channel (Ba et
-    al. 2016, arXiv:1607.06450); ``instance`` takes them over each channel of a sample, without gain and shift.
+    al. 2016, arXiv:1607.06450); ``instance`` takes them over each channel of a sample, without gain and shift, and
+    ``instance_affine`` with both: what batch norm is for one image at a time.
 
     Args:
         features: channels of a map, or units of a fully connected layer.
@@ -150,11 +152,11 @@ def norm_layers(features: int, norm: Norm, maps: bool = True) -> list[nn.Module]
         return [nn.BatchNorm2d(features) if maps else UnitBatchNorm(features)]
     if norm == "layer":
         return [nn.GroupNorm(1, features) if maps else nn.LayerNorm(features)]
-    if norm == "instance" and maps:
-        return [InstanceNorm(features)]
+    if norm in _INSTANCE and maps:
+        return [InstanceNorm(features, affine=norm == "instance_affine")]
     if norm not in get_args(Norm):
         raise UsageError(f"norm must be one of {', '.join(get_args(Norm))}, got {norm!r}")
-    if norm == "instance":
+    if norm in _INSTANCE:
         raise UsageError("instance norm is for maps; fully connected layers take 'layer' or 'batch'")
     return []
 
@@ -165,7 +167,7 @@ def order_with(norm: Norm) -> torch.memory_format:
     Instance norm has fast kernels for standard order only: CycleGAN's step is 1.06 times as fast in it in float32 and
     1.9 times with ``bf16-mixed``. With other norms channels-last is 1.1 times as fast.
     """
-    return torch.contiguous_format if norm == "instance" else torch.channels_last
+    return torch.contiguous_format if norm in _INSTANCE else torch.channels_last
 
 
 def needs_bias(norm: Norm) -> bool:
@@ -190,7 +192,7 @@ def normal(module: nn.Module, std: float = 0.02) -> None:
         return
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
         nn.init.normal_(module.weight, 0.0, std)
-    elif isinstance(module, NORMS) and module.weight is not None:
+    elif isinstance(module, (*NORMS, InstanceNorm)) and module.weight is not None:
         nn.init.normal_(module.weight, 1.0, std)
     else:
         return
@@ -200,7 +202,7 @@ def normal(module: nn.Module, std: float = 0.02) -> None:
 
 def initialise(network: nn.Module, norm: Norm) -> None:
     """Draws weights from DCGAN's N(0, 0.02) if a norm layer restores the scale of the maps; else keeps PyTorch's."""
-    if norm in ("batch", "instance", "layer"):
+    if norm in ("batch", "layer", *_INSTANCE):
         network.apply(normal)
 
 

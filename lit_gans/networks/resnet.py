@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_gans.errors import at_least
-from lit_gans.networks.attention import SelfAttention
+from lit_gans.networks.attention import SelfAttention, nearest_side
 from lit_gans.networks.base import Backbone, Discriminator, Generator
 from lit_gans.networks.layers import Norm, crop, doublings, norm_layers, reparametrise, widths
 
@@ -122,7 +122,8 @@ class ResNetGenerator(Generator):
         blocks: list[nn.Module] = [ResidualBlock(i, o, on_maps, "up", hidden=o) for i, o in pairwise(plan)]
         if attention is not None:
             sides = [min(self.coarse[1:]) << level for level in range(1, n + 1)]
-            _insert_attention(blocks, plan[1:], sides, attention)
+            place = nearest_side(sides, attention)
+            blocks.insert(place + 1, SelfAttention(plan[place + 1]))
         last = glorot(nn.Conv2d(plan[-1], channels, 3, 1, 1))
         self.layers = nn.Sequential(*blocks, *norm_layers(plan[-1], on_maps), nn.ReLU(), last)
         reparametrise(self, norm)
@@ -182,7 +183,8 @@ class ResNetDiscriminator(Discriminator):
         ]
         if attention is not None:
             sides = list(accumulate(down, lambda side, d: side >> d, initial=short))[1:]
-            _insert_attention(blocks, plan, sides, attention)
+            place = nearest_side(sides, attention)
+            blocks.insert(place + 1, SelfAttention(plan[place]))
         self.layers = nn.Sequential(*blocks, *norm_layers(plan[-1], norm), nn.ReLU())
         self.size, self.norm = plan[-1], norm
         self.judge = glorot(nn.Linear(self.size, outputs))
@@ -230,9 +232,3 @@ class ResNetBackbone(Backbone):
         """A network that gives ``outputs`` scores; its norm is this backbone's, else ``norm``, else ``spectral``."""
         kind: Norm = self.discriminator_norm or norm or "spectral"
         return ResNetDiscriminator(image_shape, self.width, kind, self.attention, outputs)
-
-
-def _insert_attention(blocks: list[nn.Module], widths: Sequence[int], sides: Sequence[int], wanted: int) -> None:
-    """Inserts attention after the block whose map is nearest to the wanted size; of two equally near, the smaller."""
-    place = min(range(len(sides)), key=lambda i: (abs(sides[i] - wanted), sides[i]))
-    blocks.insert(place + 1, SelfAttention(widths[place]))

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_gans.errors import UsageError
-from lit_gans.images.shape import to_float, to_uint8
+from lit_gans.images.shape import as_float, to_uint8
 from lit_gans.networks.translators import AlwaysDropout
 
 _STEP = 32  # tiles begin at multiples of it, so that strides fall as in the whole picture
@@ -31,13 +31,13 @@ def in_tiles(network: nn.Module, picture: Tensor, tile: int, like: Tensor) -> Te
 
     Args:
         network: maps (1, C, H, W) in [-1, 1] to (1, C', H, W) in [-1, 1]; in evaluation mode.
-        picture: (C, H, W) uint8.
+        picture: (C, H, W) uint8, or float in [-1, 1].
         tile: side of the squares of the result that are made at once, in pixels; the side of the picture from which
             instance norm gets its statistics, too.
         like: its type and device are what the network computes with.
 
     Returns:
-        (C', H, W) uint8.
+        (C', H, W) of the picture's type.
 
     Raises:
         UsageError: if the network looks further than a tile can be wide, or draws noise, which would differ from tile
@@ -61,7 +61,9 @@ def in_tiles(network: nn.Module, picture: Tensor, tile: int, like: Tensor) -> Te
             made = network(_floats(part, like))[0, :, top - above :, left - before :][:, :step, :step]
             if result is None:
                 result = picture.new_empty(len(made), height, width)
-            result[:, top : top + made.shape[1], left : left + made.shape[2]] = to_uint8(made).cpu()
+            result[:, top : top + made.shape[1], left : left + made.shape[2]] = (
+                to_uint8(made) if picture.dtype == torch.uint8 else made
+            ).cpu()
     assert result is not None
     upper, before = (
         (len(padded) - length) // 2 for padded, length in zip((rows, columns), picture.shape[1:], strict=True)
@@ -129,4 +131,4 @@ def _shrunk(picture: Tensor, side: int) -> Tensor:
 
 def _floats(picture: Tensor, like: Tensor) -> Tensor:
     """(C, H, W) uint8 to (1, C, H, W) in [-1, 1]."""
-    return to_float(picture[None].to(like.device)).to(like.dtype)
+    return as_float(picture[None].to(like.device)).to(like.dtype)

@@ -74,6 +74,8 @@ class UNet(Translator):
         dropout: share of values that are dropped.
         upsampling: how a map is doubled.
         recompute: keep few maps for the backward pass and compute the others again, see `ResNetTranslation`.
+        innermost_dropout: whether the first of the three is the coarsest, as in the paper. False leaves that one out:
+            dropout is in the others that have ``8 * width`` channels on both sides, as in the authors' PyTorch program.
 
     Raises:
         UsageError: if a shape is not (channels, height, width), ``norm`` or ``upsampling`` is unknown, or ``recompute``
@@ -93,6 +95,7 @@ class UNet(Translator):
         dropout: float = 0.5,
         upsampling: Upsampling = "transposed",
         recompute: bool = False,
+        innermost_dropout: bool = True,
     ) -> None:
         super().__init__()
         _refuse_other_shapes(image_shape, source_shape)
@@ -104,6 +107,8 @@ class UNet(Translator):
         levels = max(2, min(8, int(log2(min(image_shape[1:])))))
         self.stride = 2**levels
         plan = widths(width, levels)
+        # of doublings, by the level that they begin at
+        noisy = range(max(1, levels - 3), levels) if innermost_dropout else range(4, levels - 1)
         inputs = [(source_shape or image_shape)[0], *plan[:-1]]
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         for level, (i, o) in enumerate(zip(inputs, plan, strict=True)):
@@ -114,7 +119,7 @@ class UNet(Translator):
             i = plan[level] * (1 if level == levels - 1 else 2)
             o = plan[level - 1] if level else image_shape[0]
             after = norm_layers(o, norm) if level else []
-            noise = [AlwaysDropout(dropout)] if dropout and level and levels - 4 <= level - 1 < levels - 1 else []
+            noise = [AlwaysDropout(dropout)] if dropout and level in noisy else []
             self.up.append(_Joined(nn.ReLU(), upsample(i, o, upsampling, bias=not after), *after, *noise))
         self.apply(normal)
         reparametrise(self, norm)
@@ -155,6 +160,7 @@ class ResNetTranslator(Translator):
         norm: norm of all maps.
         upsampling: how a map is doubled.
         recompute: keep few maps for the backward pass and compute the others again, see `ResNetTranslation`.
+        dropout: share of values that are dropped inside each block; it is noise, which stays on in evaluation.
 
     Raises:
         UsageError: if a shape is not (channels, height, width), ``norm`` or ``upsampling`` is unknown, or ``recompute``
@@ -176,6 +182,7 @@ class ResNetTranslator(Translator):
         norm: Norm = "instance",
         upsampling: Upsampling = "transposed",
         recompute: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         _refuse_other_shapes(image_shape, source_shape)
@@ -196,7 +203,7 @@ class ResNetTranslator(Translator):
             ),
             *joined(nn.Conv2d(width, 2 * width, 3, 2, 1, bias=bias), 2 * width),
             *joined(nn.Conv2d(2 * width, 4 * width, 3, 2, 1, bias=bias), 4 * width),
-            *(ReflectBlock(4 * width, norm) for _ in range(blocks)),
+            *(ReflectBlock(4 * width, norm, dropout) for _ in range(blocks)),
         ]
         decoder = [
             *joined(upsample(4 * width, 2 * width, upsampling, bias), 2 * width),
@@ -219,13 +226,15 @@ class ResNetTranslator(Translator):
 class ReflectBlock(nn.Module):
     """Two 3x3 convolutions with norm and padding by reflection, added to their input."""
 
-    def __init__(self, features: int, norm: Norm) -> None:
+    def __init__(self, features: int, norm: Norm, dropout: float = 0.0) -> None:
         super().__init__()
+        # one layer, so that weights have the same names with and without dropout
+        between = nn.Sequential(nn.ReLU(), AlwaysDropout(dropout)) if dropout else nn.ReLU()
         layers: list[nn.Module] = []
         for last in (False, True):
             after = norm_layers(features, norm)
             layers += [nn.Conv2d(features, features, 3, 1, 1, padding_mode="reflect", bias=not after), *after]
-            layers += [] if last else [nn.ReLU()]
+            layers += [] if last else [between]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -314,6 +323,7 @@ class ResNetTranslation(TranslationBackbone):
         upsampling: how a map is doubled.
         discriminator_norm: norm of the discriminator, where it is not ``norm``.
         recompute: compute a translator's maps again in the backward pass and keep few: less memory, more time.
+        dropout: share of values that are dropped inside each block, in evaluation too.
 
     Examples:
         >>> ResNetTranslation(width=4, blocks=1).generator((3, 32, 32), (1, 32, 32))(torch.zeros(1, 1, 32, 32)).shape
@@ -326,12 +336,12 @@ class ResNetTranslation(TranslationBackbone):
     upsampling: Upsampling = "transposed"
     discriminator_norm: Norm | None = None
     recompute: bool = False
+    dropout: float = 0.0
 
     def generator(self, image_shape: Sequence[int], source_shape: Sequence[int]) -> ResNetTranslator:
         """A translator of images of ``source_shape`` to images of ``image_shape``."""
-        return ResNetTranslator(
-            image_shape, source_shape, self.width, self.blocks, self.norm, self.upsampling, self.recompute
-        )
+        options = (self.width, self.blocks, self.norm, self.upsampling, self.recompute, self.dropout)
+        return ResNetTranslator(image_shape, source_shape, *options)
 
     def discriminator(self, image_shape: Sequence[int]) -> PatchDiscriminator:
         """A network that judges the patches of an image."""
@@ -351,6 +361,8 @@ class UNetTranslation(TranslationBackbone):
         upsampling: how a map is doubled.
         discriminator_norm: norm of the discriminator, where it is not ``norm``.
         recompute: compute a translator's maps again in the backward pass and keep few: less memory, more time.
+        innermost_dropout: whether the coarsest doubling drops values too, as in the paper; False is the authors' later
+            program.
 
     Examples:
         >>> UNetTranslation(width=4).discriminator((4, 32, 32))(torch.zeros(1, 4, 32, 32)).shape
@@ -363,10 +375,12 @@ class UNetTranslation(TranslationBackbone):
     upsampling: Upsampling = "transposed"
     discriminator_norm: Norm | None = None
     recompute: bool = False
+    innermost_dropout: bool = True
 
     def generator(self, image_shape: Sequence[int], source_shape: Sequence[int]) -> UNet:
         """A translator of images of ``source_shape`` to images of ``image_shape``."""
-        return UNet(image_shape, source_shape, self.width, self.norm, self.dropout, self.upsampling, self.recompute)
+        options = (self.width, self.norm, self.dropout, self.upsampling, self.recompute, self.innermost_dropout)
+        return UNet(image_shape, source_shape, *options)
 
     def discriminator(self, image_shape: Sequence[int]) -> PatchDiscriminator:
         """A network that judges the patches of an image."""

@@ -342,11 +342,67 @@ def test_tone_of_grey_is_that_of_grey_rgb(monkeypatch):
 
 
 def test_tone_of_other_channel_counts_keeps_luma_and_chroma_apart(monkeypatch):
-    images = draw(3, 4, 5, 4)
+    images = draw(3, 5, 5, 4)
     fixed(monkeypatch, colors, normal=[0.1, 1.0, 2.0], integers=[1], uniform=[0.0])
     luma = images.mean(1, keepdim=True)
     expected = -2 * (luma + 0.1) + 8 * (images - luma)
     torch.testing.assert_close(applied("tone", images), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["color", "tone"])
+def test_transparency_is_no_colour(policy):
+    images = draw(5, 8, 6, 5)  # two images with transparency
+    result = applied(policy, images)
+    assert torch.equal(result[:, 3::4], images[:, 3::4]) and not torch.equal(result, images)
+    colour = images[:, [0, 1, 2, 4, 5, 6]]
+    torch.testing.assert_close(result[:, [0, 1, 2, 4, 5, 6]], applied(policy, colour))  # as without it
+    assert torch.equal(applied(policy, images, 0.0), images)
+
+
+@pytest.mark.parametrize("policy", sorted({*POLICIES} - {"color", "tone"}))
+def test_transparency_moves_with_the_colours(policy):
+    colour = draw(6, 1, 16, 16)
+    result = applied(policy, colour.expand(-1, 4, -1, -1))
+    assert torch.equal(result[:, 3], result[:, 0]) and not torch.equal(result[:, :1], colour)
+
+
+@pytest.mark.parametrize("policy", ["color", "tone"])
+@pytest.mark.parametrize("layout", [(1, 3), (3, 4), (4, 1), (4, 4, 4)], ids=str)
+def test_images_side_by_side_get_the_same_change(policy, layout):
+    grey = draw(4, 1, 6, 5)
+    images = grey.expand(-1, sum(layout), -1, -1).contiguous()
+    augment = Augment([policy], 1.0)
+    augment.layout = layout
+    torch.manual_seed(0)
+    parts = augment(images).split(layout, 1)
+    for part in parts:  # grey stays grey, and is changed alike
+        torch.testing.assert_close(part[:, :1], parts[0][:, :1])
+        if part.shape[1] == 4:
+            assert torch.equal(part[:, 3:], grey)
+    assert not torch.equal(parts[0][:, :1], grey)
+
+
+def test_pairs_say_what_lies_side_by_side(tmp_path):
+    from conftest import fit
+
+    from lit_gans import PairedGlyphs, Pix2Pix
+    from lit_gans.networks import UNetTranslation
+
+    shapes = {"image_shape": (3, 16, 16), "source_shape": (1, 16, 16)}
+    model = Pix2Pix(**shapes, backbone=UNetTranslation(width=4), augment=["color"])
+    data = PairedGlyphs(size=16, count=10, batch_size=2)
+    data.source_shape = (1, 16, 16)
+    after = data.on_after_batch_transfer
+
+    def grey(batch, dataloader_idx):
+        batch = after(batch, dataloader_idx)
+        return {**batch, "source": batch["source"].mean(1, keepdim=True)}
+
+    data.on_after_batch_transfer = grey
+    seen = []
+    model.augment.register_forward_pre_hook(lambda augment, inputs: seen.append((augment.layout, inputs[0].shape[1])))
+    fit(tmp_path, model, data, max_steps=1, limit_val_batches=0)
+    assert {*seen} == {((1, 3), 4)}
 
 
 # ---------------------------------------------------------------- p

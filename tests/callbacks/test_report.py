@@ -70,6 +70,11 @@ def test_the_table_and_the_end_of_a_run(folder, capsys):
     assert commands[-1].endswith("--epochs N")
 
 
+def test_the_end_says_of_which_batch_the_last_scores_are(folder, capsys):
+    main(["fit", *TINY, "--trainer.max_steps=3"])  # an epoch has two batches
+    assert re.search(r"val/fid: [\d.]+ after batch 2, the last that was scored, best", capsys.readouterr().out)
+
+
 def test_the_end_says_how_a_run_that_steps_ended_goes_on(folder, capsys):
     main(["fit", *TINY, "--trainer.max_steps=1"])
     command = capsys.readouterr().out.splitlines()[-1].split("lit-gans ")[1]

@@ -61,6 +61,9 @@ def command(tmp_path_factory):
         (["sample", "x.ckpt", "--force", "--se"], "--seed", "--output"),
         (["evaluate", "x.ckpt", "--data", ""], "MNIST", "DCGAN"),
         (["list", ""], "configs", "fit"),
+        (["list", "sh"], "shipped", "models"),
+        (["translate", "numbers-"], "numbers-en-de", "--text"),
+        (["translate", ""], "numbers-en-de", "--text"),
         (["help", ""], "evaluate", "DCGAN"),
         (["completion", ""], "zsh", "fit"),
     ],
@@ -73,6 +76,15 @@ def test_what_is_offered(words, some, none, offered):
 @pytest.mark.parametrize("words", ["sample ru", "fit --config ex", "fit --data.root ph", "nonsense --x", "fit exa"])
 def test_where_a_file_may_stand_the_shell_offers_its_own(words, offered):
     assert offered(*words.split()) == []
+
+
+def test_files_are_offered_beside_the_models_that_come_along(offered, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "numbers.ckpt").touch()
+    (tmp_path / "nights").mkdir()
+    assert {"numbers-en-de", "numbers.ckpt", "nights/"} <= {*offered("translate", "n")}
+    assert offered("translate", "ni") == [], "the shell's own"
+    assert offered("translate", "numbers-en-de", "n") == []
 
 
 def test_a_prefix_of_many_is_offered_once(offered):

@@ -10,9 +10,9 @@ from conftest import refused
 from PIL import Image
 
 from lit_gans.cli import comparison
-from lit_gans.cli.curves import panels, running_mean
 from lit_gans.cli.plot import plot
-from lit_gans.cli.records import read_metrics
+from lit_gans.display.curves import panels, running_mean
+from lit_gans.display.records import read_metrics
 from lit_gans.errors import UsageError
 from lit_gans.images.photos import write_picture
 from lit_gans.metrics.scoring import LOWER_IS_BETTER

@@ -154,11 +154,11 @@ def test_one_too_large_for_the_memory_does_not_end_it(checkpoints, photos, tmp_p
 
 
 def test_kinds_that_nothing_reads_are_named(checkpoints, photos, tmp_path, capsys):
-    for name in ("IMG_1.HEIC", ".hidden.heic", "notes.txt"):
+    for name in ("IMG_1.PSD", ".hidden.psd", "notes.txt"):
         (photos / name).write_bytes(b"x")
     translate(checkpoints["cycle"], photos, "--output", tmp_path / "out")
     said = capsys.readouterr()
-    assert "IMG_1.HEIC: .HEIC is not read; make it a .jpg or a .png" in said.err and "4 pictures in" in said.out
+    assert "IMG_1.PSD: .PSD is not read; make it a .jpg or a .png" in said.err and "4 pictures in" in said.out
     assert "hidden" not in said.err and "notes" not in said.err
 
 

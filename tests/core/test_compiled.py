@@ -8,6 +8,8 @@ from conftest import fit, small
 from torch import nn
 
 from lit_gans import DCGAN, R3GAN, CycleGAN, UnrolledGAN
+from lit_gans.core import compiling, game
+from lit_gans.errors import UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +46,46 @@ def test_every_network_of_a_player_is_compiled():
     model._saved_optimizers, model._trainer = None, type("Trainer", (), {"datamodule": None})()
     model.on_fit_start()
     assert done == [*model.generator.values(), *model.discriminator.values()]
+
+
+class Marked(nn.Linear):
+    def compile(self, **options):
+        self.options = options
+
+
+def test_graphs_are_recorded_of_every_network_and_for_one_shape():
+    players = [nn.ModuleDict({"a": Marked(1, 1), "b": Marked(1, 1)}), Marked(1, 1)]
+    compiling.compile_players(players, "reduce-overhead", torch.device("cuda", 1))
+    parts = [*players[0].values(), players[1]]
+    assert [part.options for part in parts] == 3 * [{"mode": "reduce-overhead", "dynamic": False}]
+
+
+def test_graphs_are_refused_on_a_cpu(tmp_path):
+    with pytest.raises(UsageError, match="records CUDA graphs, and this run computes on cpu; say compiled: true"):
+        fit(tmp_path, small(DCGAN, compiled="reduce-overhead"), max_steps=1)
+
+
+def test_another_way_to_compile_is_refused():
+    with pytest.raises(UsageError, match="compiled must be true, false or reduce-overhead.*got 'max-autotune'"):
+        small(DCGAN, compiled="max-autotune")
+
+
+def test_a_game_on_graphs_begins_every_batch_anew_and_keeps_copies(tmp_path, monkeypatch):
+    """Without graphs, which this machine has not: a graph's memory is written over with the next batch."""
+    begun, kept = [], []
+    monkeypatch.setattr(torch.compiler, "cudagraph_mark_step_begin", lambda: begun.append(1))
+    monkeypatch.setattr(game, "compile_players", lambda *given: None)
+
+    class Keeping(DCGAN):
+        def discriminator_loss(self, batch, fake):
+            kept.append(fake)
+            return super().discriminator_loss(batch, fake)
+
+        def generator_loss(self, batch, fake):
+            kept.append(fake)
+            return super().generator_loss(batch, fake)
+
+    fit(tmp_path, small(Keeping, compiled="reduce-overhead"), max_steps=2)
+    assert len(begun) == 2 and len(kept) == 4
+    for seen, drawn in zip(kept[::2], kept[1::2], strict=True):
+        assert torch.equal(seen, drawn) and seen.data_ptr() != drawn.data_ptr() and not seen.requires_grad

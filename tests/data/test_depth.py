@@ -183,11 +183,11 @@ def test_a_set_that_comes_out_nearly_black_or_white_is_named(level, colour, tmp_
 
 def test_a_set_with_a_range(tmp_path):
     place = folder(tmp_path, DEEP["16 bits"])
-    data = ImageFolder(str(place), size=16, channels=1, file_range=[0, 255 * 64])
+    data = ImageFolder(str(place), size=16, channels=1, bits=8, file_range=[0, 255 * 64])
     assert said(data) == []
     image = data.splits["train"][[0]]["image"][0, 0]
     assert near(image.int().numpy(), (RAMP * 257 / 64).clip(max=255))
-    whole = ImageFolder(str(place), size=16, channels=1)  # not the other one's cache
+    whole = ImageFolder(str(place), size=16, channels=1, bits=8)  # not the other one's cache
     whole.setup("fit")
     assert not torch.equal(image, whole.splits["train"][[0]]["image"][0, 0])
 

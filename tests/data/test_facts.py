@@ -34,14 +34,14 @@ def test_classes_by_name_with_their_pictures(photos):
 
 
 def test_what_is_left_out_and_why(photos):
-    for name in ("dog/a.heic", "dog/b.HEIC", "cat/notes", "cat/list.txt", ".trash/x.jpg", "dog/.y.jpg", ".DS_Store"):
+    for name in ("dog/a.psd", "dog/b.PSD", "cat/notes", "cat/list.txt", ".trash/x.jpg", "dog/.y.jpg", ".DS_Store"):
         (photos / name).parent.mkdir(exist_ok=True)
         (photos / name).write_bytes(b"x")
     (photos / "dog/4.jpg").write_bytes(b"x")
     with pytest.warns(UserWarning, match="1 of 5 images .* cannot be decoded and are left out"):
         found = said(ImageFolder(str(photos), size=8, skip_corrupt=True))
     assert found["samples"] == "4 to train on, 4 to validate (those of train)"
-    kinds = "2 .heic, 2 hidden, 1 without ending, 1 .txt"
+    kinds = "2 .psd, 2 hidden, 1 without ending, 1 .txt"
     first, second = found["left out"].split("; ")
     assert first.startswith("6 files that are not read as pictures (2 ") and second.startswith("1 that cannot")
     assert sorted(first[:-1].partition("(")[2].split(", ")) == sorted(kinds.split(", "))
@@ -67,8 +67,8 @@ def test_zips_and_texts(photos, tmp_path):
     with zipfile.ZipFile(place, "w") as file:
         file.write(photos / "dog/1.jpg", "dog/1.jpg")
         file.writestr("__MACOSX/dog/._1.jpg", b"x")
-        file.writestr("dog/a.heic", b"x")
-    assert unread(place) == {".heic": 1, "hidden": 1}
+        file.writestr("dog/a.psd", b"x")
+    assert unread(place) == {".psd": 1, "hidden": 1}
     for name in ("cat/1", "cat/deep/2", "dog/1", "dog/3", "dog/4"):
         (photos / f"{name}.txt").write_text("a text")
     assert "left out" not in said(Captions(str(photos), size=8))

@@ -7,7 +7,7 @@ from conftest import refused
 from lit_gans.data import drawing
 from lit_gans.data.captioned_glyphs import PALETTE, CaptionedGlyphs
 from lit_gans.data.glyphs import Glyphs
-from lit_gans.data.scenes import PairedGlyphs, UnpairedGlyphs
+from lit_gans.data.scenes import ColouredGlyphs, PairedGlyphs, UnpairedGlyphs
 from lit_gans.errors import UsageError
 
 
@@ -19,6 +19,7 @@ KINDS = {
     "textured": (textured, ["image", "label"]),
     "unpaired": (UnpairedGlyphs, ["a", "b", "label_a", "label_b"]),
     "paired": (PairedGlyphs, ["source", "target"]),
+    "coloured": (ColouredGlyphs, ["image"]),
     "captioned": (CaptionedGlyphs, ["caption", "image", "label", "tokens"]),
 }
 every_kind = pytest.mark.parametrize("make, names", KINDS.values(), ids=KINDS)
@@ -233,6 +234,11 @@ def test_direction():
     assert not torch.equal(there["target"][:, 0], there["target"][:, 2])
     with pytest.raises(UsageError, match="direction must be 'AtoB' or 'BtoA', got 'AB'"):
         PairedGlyphs(direction="AB")
+
+
+def test_coloured_scenes_are_those_of_pairs():
+    coloured, pairs = ColouredGlyphs(size=16, count=20).load("val")[:], PairedGlyphs(size=16, count=20).load("val")[:]
+    assert torch.equal(coloured["image"], pairs["target"])
 
 
 # -------------------------------------------------------------------- captions

@@ -80,6 +80,7 @@ def sharded():
 CASES = {
     "Glyphs": lambda: Glyphs("01", size=SIZE, count=120, flip=True, labels_per_class=5, **COMMON),
     "UnpairedGlyphs": lambda: data.UnpairedGlyphs(size=SIZE, count=120, flip=True, **COMMON),
+    "ColouredGlyphs": lambda: data.ColouredGlyphs(size=SIZE, count=120, flip=True, **COMMON),
     "PairedGlyphs": lambda: data.PairedGlyphs(size=SIZE, count=120, flip=True, **COMMON),
     "CaptionedGlyphs": lambda: data.CaptionedGlyphs(size=SIZE, count=120, **COMMON),
     "Shards": sharded,

@@ -759,7 +759,8 @@ def test_folders_that_cannot_be_used(tmp_path):
     )
     refused(lambda: ImageFolder(str(tmp_path / "other"), val_size=3).prepare_data(), "leave val_size at 0")
     refused(lambda: ImageFolder(str(tmp_path / "other"), size=8, load_size=7), "load_size must be at least size")
-    refused(lambda: ImageFolder(str(tmp_path / "other"), channels=2), "channels must be 1")
+    refused(lambda: ImageFolder(str(tmp_path / "other"), channels=2), "have 3 channels, not 2")
+    refused(lambda: ImageFolder(str(tmp_path / "other"), channels=0), "channels must be 1")
 
 
 def test_a_corrupt_picture_among_good_ones(tmp_path):

@@ -154,7 +154,7 @@ def test_places_without_shards(photos, tmp_path):
         ("", "is no index of shards"),
         ("[]", "is no index of shards"),
         ('{"chunks": []}', "is no index of shards"),
-        ({"lit_gans": {"format": 9}}, "have the format 9, but this version reads 1"),
+        ({"lit_gans": {"format": 9}}, "have the format 9, but this version reads 2"),
         ({"lit_gans": {"format": 1, "colour": 3}}, "is no index of shards"),
         ({"chunks": []}, "its lists do not go with each other"),
     ],

@@ -6,9 +6,9 @@ import torch
 from conftest import refused
 from PIL import Image
 
-from lit_gans.images.grid import grid, to_image
+from lit_gans.images.grid import beside, grid, to_image
 from lit_gans.images.photos import find_pictures, is_drawn, write_picture
-from lit_gans.images.shape import to_uint8
+from lit_gans.images.shape import in_colour, to_uint8
 from lit_gans.images.sheet import captioned
 
 
@@ -62,10 +62,41 @@ def test_grid_channels():
     images = torch.rand(2, 4, 4, 4) * 2 - 1
     colour = grid(images[:, :3])
     assert torch.equal(colour[:, 2:6, 2:6], to_uint8(images[0, :3]))
-    assert torch.equal(grid(images), colour)  # the fourth channel cannot be shown
+    assert torch.equal(grid(images.repeat(1, 2, 1, 1)), colour)  # of eight channels the first three
     grey, two = grid(images[:, :1]), grid(images[:, :2])
     assert torch.equal(grey[0], grey[1]) and torch.equal(grey[0], grey[2]) and grey[:, 2:6, 2:6].float().std() > 0
     assert torch.equal(two, grid(images[:, :2].mean(1, keepdim=True)))
+
+
+def test_transparent_images_stand_on_a_checkerboard():
+    clear, solid = torch.full((1, 4, 16, 16), -1.0), torch.full((1, 4, 16, 16), 1.0)
+    solid[:, :3] = -1
+    board = grid(clear)
+    assert board[:, 0, 0].tolist() == [255] * 3 and board[:, 0, 2].tolist() == [204] * 3  # 8 squares a side
+    assert torch.equal(board[:, 2:4, :2], board[:, :2, 2:4])
+    assert (grid(solid) == 0).all()
+    half = solid.clone()
+    half[:, 3] = 0
+    assert torch.equal(grid(half)[:, 0, 0], torch.tensor([128] * 3, dtype=torch.uint8))
+    assert grid(torch.cat([clear, solid])).shape == (3, 20, 38)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+def test_what_is_seen_of_any_channels(channels):
+    images = torch.rand(2, channels, 3, 3) * 2 - 1
+    seen = in_colour(images)
+    expected = {1: images, 2: images.mean(1, keepdim=True), 3: images, 5: images[:, :3]}.get(channels)
+    if channels == 4:
+        expected = images[:, :3] * (images[:, 3:] + 1) / 2 + (1 - images[:, 3:]) / 2
+    torch.testing.assert_close(seen, expected)
+
+
+def test_pictures_side_by_side_of_unlike_channels():
+    parts = [torch.rand(2, channels, 3, 3) * 2 - 1 for channels in (1, 4, 5)]
+    joined = beside(parts)
+    assert joined.shape == (2, 3, 3, 9) and torch.equal(joined[:, 2, :, :3], parts[0][:, 0])
+    assert torch.equal(joined[..., 6:], parts[2][:, :3])
+    assert torch.equal(beside([parts[1], parts[1]])[..., 3:], parts[1])  # transparency is kept where all have it
 
 
 def test_grid_leaves_images_alone():

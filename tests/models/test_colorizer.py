@@ -232,11 +232,10 @@ def test_the_command_keeps_size_and_lightness(checkpoint, photo, tmp_path, capsy
 
 def test_hints_are_of_the_photograph(photo):
     """Colours are found at a smaller size, and yet where the photograph has the hint."""
-    from lit_gans.cli.colorize import in_colour
     from lit_gans.images.photos import read_picture
 
     model = small(generator=Repeats())
-    made = rgb_to_lab(in_colour(model, read_picture(str(photo)), [(49, 0, (130, 60, 60))], 15))[0, 1:]
+    made = rgb_to_lab(model.colorize_photo(read_picture(str(photo)), [(49, 0, (130, 60, 60))], 15))[0, 1:]
     wanted = rgb_to_lab(torch.tensor([130, 60, 60]).view(1, 3, 1, 1) / 127.5 - 1)[0, 1:, 0, 0]
     torch.testing.assert_close(made[:, 0, 49], wanted, atol=0.5, rtol=0)
     torch.testing.assert_close(made[:, 20, 10], torch.full((2,), 11.0), atol=0.5, rtol=0)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lit_gans.networks import ResNetDiscriminator, ResNetGenerator, SelfAttention
+from lit_gans.networks import DCGANBackbone, ResNetDiscriminator, ResNetGenerator, SelfAttention
 
 
 def opened(channels=16, gain=0.7):
@@ -85,6 +85,23 @@ def test_place_in_the_players(wanted, generator, discriminator):
         layer.register_forward_hook(lambda module, inputs, output: seen.append(min(output.shape[2:])))
     players[1](players[0](torch.randn(2, 5)))
     assert seen == [generator, discriminator]
+
+
+@pytest.mark.parametrize("wanted, generator, discriminator", [(14, 14, 14), (1, 7, 7), (100, 14, 14)])
+def test_place_in_dcgans_players(wanted, generator, discriminator):
+    backbone, seen = DCGANBackbone(width=4, dense=2, attention=wanted), []
+    players = (
+        backbone.generator((1, 28, 28), 5),
+        backbone.discriminator((1, 28, 28)),
+        backbone.encoder((1, 28, 28), 3),
+    )
+    for player in players:
+        (layer,) = [m for m in player.modules() if isinstance(m, SelfAttention)]
+        layer.register_forward_hook(lambda module, inputs, output: seen.append(min(output.shape[2:])))
+    images = players[0](torch.randn(2, 5))
+    assert images.shape == (2, 1, 28, 28)
+    players[1](images), players[2](images)
+    assert seen == [generator, discriminator, discriminator]
 
 
 def test_none_without_being_asked_for():

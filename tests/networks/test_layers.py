@@ -228,7 +228,11 @@ def test_reparametrised_after_the_initialisation(norm):
 
 def test_unknown_norm():
     for make in (make for players in PLAYERS.values() for make in players):
-        refused(lambda make=make: make("group"), "batch, instance, layer, weight, spectral, none", "'group'")
+        refused(
+            lambda make=make: make("group"),
+            "batch, instance, instance_affine, layer, weight, spectral, none",
+            "'group'",
+        )
     refused(lambda: MLPGenerator(SHAPE, hidden=(), norm="group"), "'group'")
     refused(lambda: MLPGenerator(SHAPE, norm="instance"), "for maps")
 

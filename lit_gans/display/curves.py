@@ -1,12 +1,14 @@
 """Draws the curves of one run, and its samples over time as an animation."""
 
+import io
 import math
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lit_gans.cli.records import Curve
+from lit_gans.display.records import Curve
 from lit_gans.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def drawing() -> Any:
     return Figure
 
 
-def panels(curves: dict[str, Curve]) -> dict[str, list[str]]:
+def panels(curves: Mapping[str, Curve]) -> dict[str, list[str]]:
     """Groups the curves to draw together: the players' sums, each player's terms, and every other value by itself.
 
     Examples:
@@ -62,13 +64,31 @@ def draw_curves(curves: dict[str, Curve], path: Path, title: str) -> None:
     """
     from lit_gans.files import replacing
 
+    figure = _figure(curves, title)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=120)
+
+
+def curves_picture(curves: Mapping[str, Curve]) -> bytes:
+    """The same as the bytes of a PNG, for a page.
+
+    Raises:
+        UsageError: if matplotlib is not installed.
+    """
+    file = io.BytesIO()
+    _figure(curves).savefig(file, format="png", dpi=90)
+    return file.getvalue()
+
+
+def _figure(curves: Mapping[str, Curve], title: str = "") -> Any:
     figure_of = drawing()
     groups = panels(curves)
     last = max(step for curve in curves.values() for step, _ in curve)
     across = 1 if len(groups) == 1 else 2
     down = -(-len(groups) // across)
     figure = figure_of(figsize=(6.5 * across, 3 * down + 0.4), layout="constrained")
-    figure.suptitle(title)
+    if title:
+        figure.suptitle(title)
     for place, (name, members) in enumerate(groups.items(), 1):
         axes = figure.add_subplot(down, across, place)
         for number, member in enumerate(members):
@@ -81,8 +101,7 @@ def draw_curves(curves: dict[str, Curve], path: Path, title: str) -> None:
             axes.legend(frameon=False, fontsize="small")
         if place > len(groups) - across:
             axes.set_xlabel("batches")
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=120)
+    return figure
 
 
 def _draw(axes: Any, curve: Curve, label: str, colour: str) -> None:

@@ -1,0 +1,28 @@
+"""Faces at 64x64, 4,000 pictures to train on or all that are there: the table in docs/tables.md.
+
+    python examples/tables/celeba.py [--rows ProjectedGAN] [--seeds 0] [--runs FOLDER]
+
+A row takes as many minutes of one core as its configuration says, times its seeds. Scored by ``imagenet`` and, as a
+second opinion, by ``nsfw`` (extras of the same names). The data are found as always (``LIT_GANS_DATA``, or ``data``).
+"""
+
+from table import COLOUR, Row, Table
+
+TABLE = Table(
+    name="celeba",
+    page="tables.md",
+    rows=(
+        Row("ProjectedGAN", "projected_gan_celeba", seeds=3),
+        Row("FastGAN", "fast_gan_celeba"),
+        Row("R3GAN", "r3gan_celeba"),
+        Row("DCGAN", "dcgan_celeba", seeds=3),
+        Row("WeightNormGAN", "weight_norm_gan_celeba"),
+        Row("VAE", "vae_celeba"),
+    ),
+    choice=("--data.val_size", "400", "--quality.reference", "val"),
+    features=("imagenet", "nsfw"),
+    shown=COLOUR,
+)
+
+if __name__ == "__main__":
+    TABLE.main()

@@ -1,0 +1,24 @@
+"""Bedrooms at 64x64: the table in docs/tables.md.
+
+    python examples/tables/lsun.py [--rows ProjectedGAN] [--seeds 0] [--runs FOLDER]
+
+A row takes as many minutes of one core as its configuration says, times its seeds. Scored by ``imagenet`` and, as a
+second opinion, by ``nsfw`` (extras of the same names). The data are found as always (``LIT_GANS_DATA``, or ``data``).
+"""
+
+from table import COLOUR, Row, Table
+
+TABLE = Table(
+    name="lsun",
+    page="tables.md",
+    rows=(
+        Row("ProjectedGAN", "projected_gan_lsun", seeds=3),
+        Row("DCGAN", "dcgan_lsun", seeds=3),
+    ),
+    choice=("--data.val_size", "100", "--quality.reference", "val"),
+    features=("imagenet", "nsfw"),
+    shown=COLOUR,
+)
+
+if __name__ == "__main__":
+    TABLE.main()
