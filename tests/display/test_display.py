@@ -12,12 +12,13 @@ import torch
 from conftest import fails, refused, small
 from PIL import Image
 
-from lit_gans import ACGAN, CGAN, DCGAN, AutoEncoder, Colorizer, CycleGAN, MaskedLM, runs
+from lit_gans import ACGAN, CGAN, DCGAN, AutoEncoder, Colorizer, CycleGAN, MaskedLM, Pix2Pix, runs
 from lit_gans.callbacks.collapse import said_of
 from lit_gans.cli import demo as cli
 from lit_gans.display import drawing as d
 from lit_gans.display import translating as t
 from lit_gans.display import watching as w
+from lit_gans.display.examples import example
 from lit_gans.display.page import gradio, refuse_unshown
 from lit_gans.display.serving import Guard, free_port
 from lit_gans.display.uploads import read_upload
@@ -330,3 +331,12 @@ def test_the_command_refuses_before_it_loads(tmp_path, monkeypatch):
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.mark.parametrize(("model", "to"), [(DCGAN, "b"), (CycleGAN, "a"), (Pix2Pix, "b"), (Colorizer, "b")])
+def test_a_drawn_example_is_of_the_shape_that_the_model_takes(model, to):
+    made = small(model)
+    first, second = (example(made, to, number) for number in (0, 1))
+    wanted = made.shape if to == "a" or made.draws else made.source_shape
+    assert tuple(first.shape) == (1, *wanted) and -1 <= float(first.min()) < float(first.max()) <= 1
+    assert not torch.equal(first, second)
