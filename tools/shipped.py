@@ -28,6 +28,7 @@ import lit_gans
 from lit_gans.checkpoints import read
 from lit_gans.cli.main import main as command
 from lit_gans.cli.shipped import NOTES, Notes, notes
+from lit_gans.errors import one
 from lit_gans.files import replacing
 from lit_gans.images.hints import simulate_hints
 from lit_gans.images.lab import rgb_to_lab
@@ -264,7 +265,9 @@ def write(name: str, checkpoint: Path, target: Path) -> Notes:
     model = lit_gans.load(checkpoint)
     wanted = yaml.safe_load((CONFIGS / f"{recipe.config}.yaml").read_text("utf-8"))["model"]["class_path"]
     if type(model).__name__ != wanted:
-        raise lit_gans.UsageError(f"{checkpoint} holds a {type(model).__name__}, but {name} is a {wanted}")
+        raise lit_gans.UsageError(
+            f"{checkpoint} holds {one(model)}, but {name} is made by {recipe.config}.yaml, which is of {wanted}"
+        )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{name}.safetensors"
         lit_gans.save(model, file, half=True, sampling_only=True)
@@ -276,7 +279,7 @@ def write(name: str, checkpoint: Path, target: Path) -> Notes:
         config=recipe.config,
         options=list(recipe.options),
         batches=int(read(checkpoint).get("global_step", 0)),
-        data=_data(Run.of(checkpoint.resolve()).config),
+        data=_data(Run.of(checkpoint.resolve()).config, recipe),
         score=recipe.score(model),
         check={key: round(value, 4) for key, value in recipe.check(model, FEW).items()},
     )
@@ -295,11 +298,14 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _data(config: Path) -> dict[str, Any]:
-    """The data of a run, without what is of this machine."""
-    section = yaml.safe_load(config.read_text("utf-8"))["data"]
-    own = ("root", "num_workers", "batch_size", "download", "cache")
-    options = {key: value for key, value in (section.get("init_args") or {}).items() if key not in own}
+def _data(config: Path, recipe: Recipe) -> dict[str, Any]:
+    """The data of a run, without what is of this machine; by the recipe, where a checkpoint came without its run."""
+    own = config.is_file()
+    section = yaml.safe_load((config if own else CONFIGS / f"{recipe.config}.yaml").read_text("utf-8"))["data"]
+    typed = zip(recipe.options[::2], recipe.options[1::2], strict=True)
+    more = {} if own else {flag[7:]: value for flag, value in typed if flag.startswith("--data.")}
+    here = ("root", "num_workers", "batch_size", "download", "cache")
+    options = {key: value for key, value in {**(section.get("init_args") or {}), **more}.items() if key not in here}
     return {"class_path": section["class_path"], "init_args": {k: v for k, v in options.items() if v is not None}}
 
 

@@ -91,7 +91,6 @@ def read(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
     Raises:
         UsageError: if there is no such file, it is damaged, or it is something else.
     """
-    path = located(path)
     content = unpack(path, map_location)
     if KEY not in content:
         if (carried := from_elsewhere(content, path, map_location)) is not None:
@@ -122,6 +121,7 @@ def unpack(path: Any, map_location: Any = "cpu") -> dict[str, Any]:
     Raises:
         UsageError: if there is no such file, it is damaged, it asks for code, or it holds something else.
     """
+    path = located(path)
     if tensors.is_tensors(path):
         return tensors.read(path, map_location)
     if hasattr(path, "read"):

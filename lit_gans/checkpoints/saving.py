@@ -1,6 +1,7 @@
 """Writes a checkpoint of a model without a Trainer."""
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import lightning.pytorch
@@ -65,13 +66,13 @@ def save(
         only.reduce(model, content)
     if tensors.is_tensors(path):
         with replacing(path) as place:
-            tensors.write(content, place, half, _generators(model))
+            tensors.write(content, place, half, _generators(model, content["state_dict"]))
     else:
         AtomicCheckpointIO().save_checkpoint(content, path)
 
 
-def _generators(model: Any) -> dict[str, Any]:
+def _generators(model: Any, names: Iterable[str]) -> dict[str, Any]:
     """What the header says of the networks that draw or translate, for whoever wants nothing else of the model."""
     with model.inference_generator() as network:
         towards = {to: model.towards(network, to) for to in model.domains}
-        return alone.generators(model, towards or {"": model.drawing(network)})
+        return alone.generators(model, towards or {"": model.drawing(network)}, names)

@@ -46,7 +46,7 @@ class PictureData(ImageData):
         file_range: (low, high), the numbers in the files that are black and white (-1 and 1 for networks), for files
             that do not say it or say it wrongly; what lies outside is cut off. Else 8 and 16 bits are taken as full,
             and floats as the first of 0 to 1, -1 to 1 and 0 to 255 that holds all of the set's. Sets may have pictures
-            of 8 bits beside deeper ones: the range applies to them only if it lies within 0 to 255.
+            of 8 bits beside deeper ones: the range applies to them only if it lies within 0 to 255 and ``bits`` is 8.
         max_megapixels: larger pictures are refused, since a small file can unpack until the memory is full.
         loading: arguments of `ImageData`: batch_size, num_workers, seed, flip, val_size, labels_per_class and
             label_fraction.

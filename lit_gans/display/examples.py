@@ -24,11 +24,12 @@ def example(model: Any, to: str = "b", number: int = 0) -> Tensor:
     """
     shape = model.image_shape if to == "a" or model.draws else model.source_shape
     channels, *sides = shape or (3, _SIDE, _SIDE)
-    size, kind = (sides[0], sides[1]), {"count": 10, "seed": number}
+    size: tuple[int, int] = sides[0], sides[1]
+    kind: dict[str, Any] = {"size": size, "count": 10, "seed": number}
     if model.draws:
-        images = Glyphs(size=size, characters="0123456789", **kind).samples("test")[[0]]["image"]
+        images = Glyphs(characters="0123456789", **kind).samples("test")[[0]]["image"]
     elif "source" in model.needs:
-        images = PairedGlyphs(size=size, **kind).samples("test")[[0]]["source"]
+        images = PairedGlyphs(**kind).samples("test")[[0]]["source"]
     else:
-        images = UnpairedGlyphs(size=size, **kind).samples("test")[[0]]["b" if to == "a" else "a"]
+        images = UnpairedGlyphs(**kind).samples("test")[[0]]["b" if to == "a" else "a"]
     return to_float(to_shape(torch.as_tensor(images), (channels, *size)))

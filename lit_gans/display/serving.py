@@ -16,6 +16,7 @@ from lit_gans.files import cache_folder, working_folder
 _FOLDER = "GRADIO_TEMP_DIR"
 PORT, _PORTS = 7860, 100  # the first that is tried, and how many are
 HERE = "127.0.0.1"
+_LOCAL = (HERE, "localhost", "::1")
 _MOST = 2_000_000  # bytes of a request that is no upload
 _AWAY = re.compile(r"/(?:file=|proxy=)\s*(?:https?|ftp):|/proxy=", re.IGNORECASE)
 _SELF = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
@@ -52,10 +53,12 @@ class Guard:
 
     Args:
         app: the application behind it.
+        host: the address that it listens at. At one of this machine alone the page must be asked for by such a name: a
+            site elsewhere can give its own name the address of this machine, and would be let in otherwise.
     """
 
-    def __init__(self, app: Any) -> None:
-        self.app = app
+    def __init__(self, app: Any, host: str = HERE) -> None:
+        self.app, self.names = app, _LOCAL if host in _LOCAL else None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -63,6 +66,10 @@ class Guard:
             await self.app(scope, receive, send)
             return
         path = scope["path"]
+        asked = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+        if self.names and re.sub(r":\d*$", "", asked).strip("[]") not in self.names:
+            await _refuse(send, 403, "this page is for this machine alone")
+            return
         if _AWAY.search(path):
             await _refuse(send, 404, "this page gives only its own files")
             return
@@ -190,7 +197,7 @@ def served(gr: Any, make: Callable[[], Any], host: str = HERE, port: int | None 
                 mcp_server=False,
                 footer_links=[],
                 state_session_capacity=50,
-                app_kwargs={"middleware": [_middleware()], "docs_url": None, "redoc_url": None},
+                app_kwargs={"middleware": [_middleware(host)], "docs_url": None, "redoc_url": None},
                 theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
                 css=CSS,
             )
@@ -211,10 +218,10 @@ def _uploads_in(folder: Path) -> Iterator[None]:
         os.environ.update({} if before is None else {_FOLDER: before})
 
 
-def _middleware() -> Any:
+def _middleware(host: str) -> Any:
     from starlette.middleware import Middleware
 
-    return Middleware(Guard)
+    return Middleware(Guard, host=host)
 
 
 def free_port(host: str, port: int | None) -> int:

@@ -5,7 +5,8 @@ from pathlib import Path
 from torch import Tensor
 
 from lit_gans.errors import UsageError
-from lit_gans.images.photos import SUFFIXES, read_picture
+from lit_gans.images.formats import SUFFIXES
+from lit_gans.images.photos import read_picture
 
 BYTES = 20_000_000
 MEGAPIXELS = 25.0

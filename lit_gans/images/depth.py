@@ -52,7 +52,7 @@ def in_bytes(picture: Image.Image, data: bytes, file_range: Range | None) -> Ima
 
 
 def numbers_in(
-    picture: Image.Image, data: bytes, file_range: Range | None, usual: Range | None
+    picture: Image.Image, data: bytes, file_range: Range | None, usual: Range | None, eights: Range
 ) -> tuple[np.ndarray, Range]:
     """The numbers (H, W, bands) of a picture as its file has them, upright, and the two that are black and white.
 
@@ -63,6 +63,7 @@ def numbers_in(
         data: the bytes of its file.
         file_range: as in `in_bytes`.
         usual: the range of floats, and of integers of 32 bits, where neither ``file_range`` nor the file says it.
+        eights: the range of pictures of 8 bits.
 
     Raises:
         CorruptPicture: as `in_bytes`, or if numbers are outside ``usual``.
@@ -81,8 +82,7 @@ def numbers_in(
         return numbers[..., None], limits
     grey = picture.mode in ("1", "L")
     numbers = np.asarray(picture.convert("RGBA" if picture.has_transparency_data else "L" if grey else "RGB"))
-    within = file_range is not None and file_range[0] >= 0 and file_range[1] <= 255
-    return np.atleast_3d(numbers), (file_range if file_range is not None and within else (0, 255))
+    return np.atleast_3d(numbers), eights
 
 
 def is_deep(picture: Image.Image) -> bool:

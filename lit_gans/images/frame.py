@@ -78,7 +78,9 @@ class Frame:
 
     def _whole(self, data: bytes) -> Tensor:
         """All numbers of the part that is kept, whatever their kind."""
-        found = read_numbers(lambda: Image.open(io.BytesIO(data)), data, self.file_range, self.usual)
+        found = read_numbers(
+            lambda: Image.open(io.BytesIO(data)), data, self.file_range, self.usual, deep=self.bits > 8
+        )
         height, width = found.values.shape[:2]
         if height * width > self.megapixels * 1e6:
             raise _too_large(height * width / 1e6, self.megapixels, "data.max_megapixels")

@@ -30,7 +30,11 @@ class Numbers(NamedTuple):
 
 
 def read_numbers(
-    opened: Callable[[], Image.Image], data: bytes, file_range: Range | None, usual: Range | None
+    opened: Callable[[], Image.Image],
+    data: bytes,
+    file_range: Range | None,
+    usual: Range | None,
+    deep: bool = False,
 ) -> Numbers:
     """The numbers in a file.
 
@@ -38,21 +42,23 @@ def read_numbers(
         opened: opens it by Pillow.
         data: its bytes.
         file_range: the numbers that are black and white, whatever the file says; for 8 bits only within 0 to 255.
+        deep: it is that of a set of more bits, and not that of files of 8 bits.
         usual: those of floats, and of integers that have no usual range, in files that say nothing.
 
     Raises:
         CorruptPicture: if it cannot be read, has NaN, or nothing says what is black and white.
     """
+    within = file_range is not None and not deep and file_range[0] >= 0 and file_range[1] <= 255
+    eights = file_range if file_range is not None and within else (0, 255)
     if (array := array_in(data)) is None:
         with opened() as picture:
-            return Numbers(*numbers_in(picture, data, file_range, usual))
+            return Numbers(*numbers_in(picture, data, file_range, usual, eights))
     if array.dtype == bool:
         return Numbers(array.astype(np.uint8), (0, 1))
     if not np.isfinite(array).all():
         raise CorruptPicture("some of its numbers are NaN or infinite")
     if array.dtype == np.uint8:
-        within = file_range is not None and file_range[0] >= 0 and file_range[1] <= 255
-        return Numbers(array, file_range if file_range is not None and within else (0, 255))
+        return Numbers(array, eights)
     if file_range is not None or array.dtype == np.uint16:
         return Numbers(array, file_range or (0, 65535))
     if usual is None:

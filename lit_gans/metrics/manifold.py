@@ -111,8 +111,8 @@ class DensityCoverage(_Manifold):
         """
         real, fake = self._sets()
         covered = torch.zeros(len(real), dtype=torch.bool, device=real.device)
-        balls = torch.zeros(len(fake), dtype=torch.int64, device=fake.device)
+        balls = torch.zeros(len(fake), dtype=torch.int64, device=fake.device)  # whole, so that no order changes the sum
         for point, ball in inside(fake, real, kth_distance(real, None, self.k)):
             balls += point.bincount(minlength=len(fake))
             covered[ball] = True
-        return {"density": self._share(balls.double() / self.k), "coverage": self._share(covered)}
+        return {"density": self._share(balls.sum().double() / (self.k * len(fake))), "coverage": self._share(covered)}

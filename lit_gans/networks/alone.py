@@ -2,7 +2,7 @@
 
 import json
 import os
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
@@ -10,6 +10,7 @@ from torch import nn
 
 from lit_gans.errors import UsageError, reason
 from lit_gans.networks.described import description, made_of
+from lit_gans.runs import find_checkpoint
 
 KEY = "lit_gans_generators"  # of the metadata
 _CURE = "; write the file with 'lit-gans export CKPT --format safetensors'"
@@ -22,7 +23,7 @@ def load_generator(path: str | os.PathLike[str], to: str | None = None, device: 
     ``lit_gans.networks`` are made.
 
     Args:
-        path: the file.
+        path: the file, or the name of a model that comes along.
         to: the domain to translate to, of a model that translates to several; by default the first.
         device: where the weights go.
 
@@ -43,8 +44,10 @@ def load_generator(path: str | os.PathLike[str], to: str | None = None, device: 
         >>> load_generator(path)(torch.zeros(2, 4)).shape
         torch.Size([2, 1, 8, 8])
     """
-    if not Path(path).is_file():
-        raise UsageError(f"there is no file {path}{_CURE}")
+    path = find_checkpoint(path)
+    if path.suffix != ".safetensors" or not path.is_file():
+        found = f"{path} is no .safetensors file" if path.exists() else f"there is no file {path}"
+        raise UsageError(f"{found}{_CURE}")
     try:
         with safe_open(path, "pt", device=str(device)) as file:
             known = json.loads((file.metadata() or {}).get(KEY, "{}"))
@@ -79,21 +82,24 @@ def _chosen(known: Any, to: str | None, path: Any) -> dict[str, Any]:
     return kept
 
 
-def generators(model: nn.Module, networks: dict[str, nn.Module]) -> dict[str, Any]:
+def generators(model: nn.Module, networks: dict[str, nn.Module], names: Iterable[str]) -> dict[str, Any]:
     """What the header of a file says of a model's generators.
 
     Args:
         model: whose weights the file has.
         networks: its generators by the domain that they translate to; by the empty word where they draw.
+        names: of the weights in the file; it may have averages in the place of their networks.
 
     Returns:
         For each its place among the weights and its `description`; nothing if one of them is not known.
     """
-    places = {id(module): name for name, module in model.named_modules()}
-    found = {
-        to: {"weights": f"{places[id(network)]}.", "network": description(network)}
-        for to, network in networks.items()
-        if id(network) in places
-    }
-    complete = len(found) == len(networks) and all(entry["network"] is not None for entry in found.values())
-    return found if complete else {}
+    places, kept = {id(module): f"{name}." for name, module in model.named_modules()}, [*names]
+    found = {}
+    for to, network in networks.items():
+        place, described = places.get(id(network), ""), description(network)
+        if place and not any(name.startswith(place) for name in kept):
+            place = place.replace("_ema.module.", ".", 1)
+        if not place or described is None:
+            return {}
+        found[to] = {"weights": place, "network": described}
+    return found

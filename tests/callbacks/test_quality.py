@@ -222,7 +222,7 @@ def test_features_that_are_not_finite_are_refused_for_every_score():
 # -------------------------------------------------------------------- what cannot be scored
 
 
-@pytest.mark.parametrize("shape", [(4, 16, 16), (7, 16, 16), (12,), (1, 8, 8, 8)], ids=str)
+@pytest.mark.parametrize("shape", [(12,), (1, 8, 8, 8)], ids=str)
 def test_data_that_is_no_picture_is_left_out_once(tmp_path, shape):
     class Numbers(torch.nn.Module):
         latent_dim = 8

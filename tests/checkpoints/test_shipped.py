@@ -13,8 +13,9 @@ from lit_gans.checkpoints import read
 from lit_gans.checkpoints.tensors import _narrowest
 from lit_gans.cli.main import main
 from lit_gans.cli.shipped import data_of, listed, notes
+from lit_gans.cli.shipped import read as read_notes
 from lit_gans.runs import SHIPPED, find_checkpoint, is_shipped, no_checkpoint, shipped
-from tools.shipped import FEW, MOST, PAGE, RECIPES, in_page
+from tools.shipped import FEW, MOST, PAGE, RECIPES, Recipe, in_page, write
 
 ROOT = Path(lit_gans.__file__).parents[1]
 #: how far values of the same samples may be from the notes, which another machine's arithmetic moves a little
@@ -72,6 +73,22 @@ def test_they_are_in_the_wheel():
     builder = pytest.importorskip("hatchling.builders.wheel", reason="needs hatchling, which builds the wheel")
     files = {Path(file.path).resolve() for file in builder.WheelBuilder(str(ROOT)).recurse_included_files()}
     assert {path.resolve() for path in shipped().values()} <= files
+
+
+def test_the_tool_makes_a_file_of_a_checkpoint(tmp_path, monkeypatch):
+    recipe = Recipe(
+        "lines", "dcgan_mnist", lambda model, count: {"seen": count}, lambda model: "fine", ("--data.size", 16)
+    )
+    monkeypatch.setitem(RECIPES, "lines", recipe)
+    model, file = small(lit_gans.DCGAN), tmp_path / "lines.safetensors"
+    save(model, tmp_path / "run.ckpt")
+    told = write("lines", tmp_path / "run.ckpt", file)
+    assert told == read_notes(file) and (told.score, told.check) == ("fine", {"seen": FEW})
+    assert told.data == {"class_path": "MNIST", "init_args": {"size": 16}}
+    assert torch.allclose(load(file).sample(2, seed=0), model.sample(2, seed=0), atol=0.01)
+    save(small(lit_gans.ACGAN), tmp_path / "other.ckpt")
+    with pytest.raises(UsageError, match="holds an ACGAN, but lines is made by dcgan_mnist"):
+        write("lines", tmp_path / "other.ckpt", file)
 
 
 def test_a_file_or_a_run_of_that_name_comes_first(tmp_path, monkeypatch):

@@ -197,26 +197,22 @@ def test_translations_to_floats(tmp_path, monkeypatch):
 @pytest.mark.parametrize("kind", ["transparent", "five", "deep", "floats"])
 def test_a_whole_run_with_its_defaults(kind, tmp_path):
     options = drawn(tmp_path / "set", kind)
-    run = run_cli(
-        "fit",
-        "--model=DCGAN",
-        "--data=ImageFolder",
-        f"--data.root={options['root']}",
-        "--data.size=16",
-        "--data.batch_size=4",
-        "--trainer.max_steps=5",
-        cwd=tmp_path,
-    )
+    flags = [f"--data.root={options['root']}", "--data.size=16", "--data.batch_size=4", "--trainer.max_steps=5"]
+    run = run_cli("fit", "--model=DCGAN", "--data=ImageFolder", *flags, "--quality.count=40", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
+    told = " ".join((run.stdout + run.stderr).split())
     said = {
-        "transparent": "colour and transparency, 8 bits, 0 to 255",
-        "five": "5 channels, floats, 0 to 1",
-        "deep": "grey, 16 bits, 0 to 65535",
-        "floats": "grey, floats, -1 to 1",
+        "transparent": ("colour and transparency, 8 bits, 0 to 255", "of images on white"),
+        "five": ("5 channels, floats, 0 to 1", "of the first 3 of 5 channels"),
+        "deep": ("grey, 16 bits, 0 to 65535", "by digits,"),
+        "floats": ("grey, floats, -1 to 1", "by digits,"),
     }[kind]
-    assert said in run.stdout + run.stderr
+    assert all(part in told for part in said), told
     folder = next((tmp_path / "runs").glob("*/*"))
-    assert (folder / "samples" / "real.png").is_file()
+    score = json.loads((folder / "scores.jsonl").read_text().splitlines()[-1])
+    assert kind in ("deep", "floats") or score["protocol"]["features"].endswith(said[1])
+    with Image.open(folder / "samples" / "real.png") as picture:
+        assert picture.mode == "RGB"
     sample = run_cli("sample", folder, "--count=2", "--output=out/", cwd=tmp_path)
     assert sample.returncode == 0, sample.stderr
     ending, channels, dtype, _ = KINDS[kind][-1]

@@ -295,6 +295,17 @@ def test_pairs_and_two_domains(tmp_path):
         assert np.array_equal(pairs.image_kind.numbers(batch["target"])[0, ..., 0], np.asarray(picture))
 
 
+def test_photographs_and_maps_of_depth(tmp_path):
+    photo, depth = eights(3), (share(1) * 10).astype(np.float32)
+    write(tmp_path / "set" / "trainA", {"a.png": encoded(photo)})
+    write(tmp_path / "set" / "trainB", {"a.npy": npy(depth)})
+    pairs = Paired(str(tmp_path / "set"), size=SIDE, channels=1, source_channels=3, bits=32, file_range=(0, 10))
+    pairs.setup("fit")
+    batch = pairs.on_after_batch_transfer(pairs.samples("train")[[0]], 0)
+    assert np.array_equal(Kind().numbers(batch["source"])[0], photo)  # the range is that of the floats
+    np.testing.assert_allclose(pairs.image_kind.numbers(batch["target"])[0], depth, atol=2e-6)
+
+
 def test_crops_and_flips_of_floats(tmp_path):
     data = opened(write(tmp_path / "set", {"a.npy": npy(share(5))}), size=4, load_size=SIDE, flip=True)
     images = data.samples("train")[[0]]["image"]

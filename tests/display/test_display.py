@@ -241,7 +241,7 @@ def test_the_monitor_says_the_same_of_what_was_logged():
 # -------------------------------------------------------------------- the server
 
 
-async def asked(path, method="GET", body=b"", kind=b"text/html; charset=utf-8", page=b"<p>hello</p>"):
+async def asked(path, method="GET", body=b"", kind=b"text/html; charset=utf-8", page=b"<p>hello</p>", **at):
     """Status, headers and body of an answer through the guard."""
     sent, got = [], []
 
@@ -258,7 +258,9 @@ async def asked(path, method="GET", body=b"", kind=b"text/html; charset=utf-8", 
     async def send(message):
         sent.append(message)
 
-    await Guard(app)({"type": "http", "path": path, "method": method}, receive, send)
+    given = [(b"host", at.get("host", "localhost:7860").encode())]
+    scope = {"type": "http", "path": path, "method": method, "headers": given}
+    await Guard(app, at.get("listening", "127.0.0.1"))(scope, receive, send)
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], headers, b"".join(part.get("body", b"") for part in sent[1:]), got
 
@@ -272,6 +274,14 @@ def test_the_guard_lets_no_request_name_another_server():
     for body in (b'{"data": [{"path": "/tmp/a.png", "url": "http://127.0.0.1/a"}]}', b"", b"no json"):
         status, _, _, got = asyncio.run(asked("/queue/join", "POST", body))
         assert status == 200 and got == [body]
+
+
+def test_the_guard_knows_the_names_of_this_machine():
+    for host in ("127.0.0.1:7860", "localhost", "[::1]:7860"):
+        assert asyncio.run(asked("/", host=host))[0] == 200
+    for host in ("elsewhere.com:7860", "", "127.0.0.1.elsewhere.com"):
+        assert asyncio.run(asked("/", host=host))[0] == 403
+    assert asyncio.run(asked("/", host="mine.local", listening="0.0.0.0"))[0] == 200
 
 
 def test_the_guard_takes_other_servers_out_of_pages():

@@ -74,6 +74,13 @@ def test_by_class_and_in_half_precision(tmp_path):
     torch.testing.assert_close(drawn, model.sample(noise=noise, label=[1, 0]), atol=1e-2, rtol=0)
 
 
+def test_from_a_file_of_averages_alone(tmp_path):
+    model, path = moved(small(DCGAN)), tmp_path / "x.safetensors"
+    lit_gans.save(model, path, sampling_only=True)
+    noise = torch.randn(2, model.latent_dim)
+    assert torch.equal(load_generator(path)(noise), model.sample(noise=noise))
+
+
 def test_both_ways(tmp_path):
     model, path = moved(small(CycleGAN)), tmp_path / "x.safetensors"
     lit_gans.save(model, path)
@@ -103,6 +110,8 @@ def test_what_is_not_described_is_said(tmp_path):
     lit_gans.save(small(LanguageModel), path, force=True)
     refused(lambda: load_generator(path), path, "does not say how its generator is made")
     refused(lambda: load_generator(tmp_path / "y.safetensors"), "there is no file")
+    lit_gans.save(small(DCGAN), tmp_path / "x.ckpt")
+    refused(lambda: load_generator(tmp_path / "x.ckpt"), "is no .safetensors file", "lit-gans export")
     path.write_bytes(b"nothing")
     refused(lambda: load_generator(path), path, "cannot be read", "lit-gans export")
 
