@@ -20,7 +20,7 @@ def checked(compiled: Any) -> Compiled:
         UsageError: if it is neither true, false nor ``reduce-overhead``.
     """
     if isinstance(compiled, bool) or compiled == GRAPHS:
-        return compiled  # type: ignore[no-any-return]
+        return compiled
     raise UsageError(f"compiled must be true, false or {GRAPHS}, which is for CUDA graphs, got {compiled!r}")
 
 

@@ -66,7 +66,7 @@ def test_graphs_are_refused_on_a_cpu(tmp_path):
 
 
 def test_another_way_to_compile_is_refused():
-    with pytest.raises(UsageError, match="compiled must be true, false or reduce-overhead.*got 'max-autotune'"):
+    with pytest.raises(UsageError, match=r"compiled must be true, false or reduce-overhead.*got 'max-autotune'"):
         small(DCGAN, compiled="max-autotune")
 
 
