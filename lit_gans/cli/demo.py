@@ -50,8 +50,7 @@ def demo(
     """
     from lit_gans.display.serving import free_port, quiet
 
-    if not (checkpoints := checkpoints or _along()):
-        raise UsageError("name what to show: lit-gans demo runs/DCGAN-MNIST/version_0, or any checkpoint")
+    checkpoints = checkpoints or [*runs.shipped()]
     free_port(host, port)  # refused before models are loaded
     quiet()
 
@@ -69,11 +68,6 @@ def _for_ever() -> None:
     """Waits until a signal ends it."""
     while True:
         time.sleep(3600)
-
-
-def _along() -> list[str]:
-    """The names of the models that come along; none where none do."""
-    return [*getattr(runs, "shipped", dict)()]
 
 
 def _shown(place: str, device: str, trust: list[str]) -> "list[Shown]":

@@ -12,9 +12,8 @@ import torch
 from conftest import fails, refused, small
 from PIL import Image
 
-from lit_gans import ACGAN, CGAN, DCGAN, AutoEncoder, Colorizer, CycleGAN, MaskedLM, Pix2Pix, runs
+from lit_gans import ACGAN, CGAN, DCGAN, AutoEncoder, Colorizer, CycleGAN, MaskedLM, Pix2Pix
 from lit_gans.callbacks.collapse import said_of
-from lit_gans.cli import demo as cli
 from lit_gans.display import drawing as d
 from lit_gans.display import translating as t
 from lit_gans.display import watching as w
@@ -319,10 +318,6 @@ def test_without_gradio_it_is_said_how_to_get_it(monkeypatch):
 
 def test_the_command_refuses_before_it_loads(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    if not cli._along():
-        assert "name what to show" in fails("demo")
-    monkeypatch.setattr(runs, "shipped", lambda: {"nothing-here": tmp_path}, raising=False)
-    assert cli._along() == ["nothing-here"]
     assert "port must be" in fails("demo", "last", "--port", 70_000)
     monkeypatch.setitem(sys.modules, "gradio", None)
     before = dict(os.environ)
