@@ -116,9 +116,10 @@ def _candidates(before: Sequence[str], now: str, commands: Commands, others: lis
 
 def _checkpoints(now: str) -> list[str]:
     """The models that come along, and the files beside them; none, and so the shell's own, where no model's fits."""
-    names = [name for name in shipped() if name.startswith(now)]
-    beside = sorted(path for path in Path().glob(f"{now}*") if not path.name.startswith(".")) if "/" not in now else []
-    return [*names, *(f"{path}/" if path.is_dir() else str(path) for path in beside)] if names else []
+    if not (names := [name for name in shipped() if name.startswith(now)]):
+        return []
+    beside = sorted(path for path in Path().glob(f"{now}*") if not path.name.startswith("."))
+    return [*names, *(f"{path}/" if path.is_dir() else str(path) for path in beside)]
 
 
 def _of_other(command: str, commands: Commands, others: list[str]) -> list[str]:
