@@ -231,7 +231,7 @@ RECIPES = {
         "seq2seq_numbers",
         partial(numbers, target="ko"),
         partial(of_numbers, target="ko"),
-        (*_NUMBERS, "--data.target", "ko"),
+        (*_NUMBERS, "--data.target", "ko", "--trainer.max_epochs", "20"),
     ),
 }
 FEW = 200  # samples of a check
