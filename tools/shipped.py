@@ -214,7 +214,7 @@ RECIPES = {
         "colorizer_glyphs",
         colours,
         of_colours,
-        ("--trainer.max_steps", "1500", "--model.generator_scheduler.steps", "2500"),
+        ("--trainer.max_steps", "2500", "--model.generator_scheduler.steps", "2500"),
     ),
     "dfgan-glyphs": Recipe(
         "coloured digits from sentences", "dfgan_glyphs", captions, of_captions, ("--trainer.max_steps", "1249")
