@@ -147,7 +147,7 @@ def captions(model: Any, count: int) -> Values:
 def of_captions(model: Any) -> str:
     """The share of 1,000 images in which a classifier of real ones reads all that their sentence says."""
     real, held = (
-        lit_gans.CaptionedGlyphs(count=c, held_out=h, seed=s) for c, h, s in ((20_000, 0.0, 9), (10_000, 0.2, 0))
+        lit_gans.CaptionedGlyphs(count=c, held_out=h, seed=s) for c, h, s in ((8000, 0.0, 9), (10_000, 0.2, 0))
     )
     reader = AttributeReader.learn(*_said(real, "train"))
     _, said = _said(held, "test")
@@ -220,10 +220,10 @@ RECIPES = {
         "colorizer_glyphs",
         colours,
         of_colours,
-        ("--trainer.max_steps", "1500", "--model.generator_scheduler.steps", "2500"),
+        ("--trainer.max_steps", "2500", "--model.generator_scheduler.steps", "2500"),
     ),
     "dfgan-glyphs": Recipe(
-        "coloured digits from sentences", "dfgan_glyphs", captions, of_captions, ("--trainer.max_steps", "2000")
+        "coloured digits from sentences", "dfgan_glyphs", captions, of_captions, ("--trainer.max_steps", "1249")
     ),
     "numbers-en-de": Recipe(
         "numbers in words, English to German",
@@ -237,7 +237,7 @@ RECIPES = {
         "seq2seq_numbers",
         partial(numbers, target="ko"),
         partial(of_numbers, target="ko"),
-        (*_NUMBERS, "--data.target", "ko"),
+        (*_NUMBERS, "--data.target", "ko", "--trainer.max_epochs", "20"),
     ),
 }
 FEW = 200  # samples of a check
