@@ -141,9 +141,9 @@ def latent_page(gr: Any, model: Any, opened: Any) -> None:
         listen(component.submit if name == "text" else component.input, gr, draw, controls.components, shown, **once)
     listen(controls.anew.click, gr, redraw, controls.components, [controls.named["seed"], *shown], **once)
     listen(grid.select, gr, click, [state], shown, show_progress="hidden")
-    for slider in sliders:
+    for direction in sliders:
         how = {**once, "show_progress": "hidden"}
-        listen(slider.input, gr, slide, [state, *sliders], [state, large], **how)
+        listen(direction.input, gr, slide, [state, *sliders], [state, large], **how)
     if model.draws_from_latents and walks and model.shape[0] in (1, 3):
         _inversion(gr, model, controls, state, shown, after)
 
