@@ -34,8 +34,19 @@ def class_name(model: Any) -> str:
 
 def one(model: Any) -> str:
     """A model's class in a sentence, with its article: a DCGAN, an ELECTRA."""
-    name = type(model).__name__
-    return f"{'an' if name[0] in 'AEIO' else 'a'} {name}"
+    return with_article(type(model).__name__)
+
+
+def with_article(name: str) -> str:
+    """A class's name with its article, as it is spoken: a DCGAN, an ELECTRA, an R3GAN.
+
+    Examples:
+        >>> with_article("LSGAN"), with_article("SeqGAN"), with_article("UnrolledGAN")
+        ('an LSGAN', 'a SeqGAN', 'an UnrolledGAN')
+    """
+    spelled = name[1:2].isupper() or name[1:2].isdigit()  # letter by letter, as S and R are: ess, ar
+    vowel = name[0] in ("AEFHILMNORSX" if spelled else "AEIO") or name.startswith("Un")
+    return f"{'an' if vowel else 'a'} {name}"
 
 
 def finite_from(least: float, *numbers: float | Sequence[float] | None) -> bool:

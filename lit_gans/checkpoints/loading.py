@@ -25,7 +25,7 @@ from lit_gans.checkpoints.mistakes import advice
 from lit_gans.checkpoints.recording import Recorded, defaults
 from lit_gans.checkpoints.taking import fill_from, take_from, weights_of
 from lit_gans.checkpoints.trust import class_path, find_class, shown
-from lit_gans.errors import UsageError, one, reason
+from lit_gans.errors import UsageError, one, reason, with_article
 from lit_gans.images import kinds
 from lit_gans.networks.base import Backbone, TranslationBackbone
 from lit_gans.networks.projected import Features
@@ -79,8 +79,8 @@ def load(
         if held == wanted_class:  # two classes of one name
             held, wanted_class = class_path(cls), class_path(expected)
         raise UsageError(
-            f"{where} holds a {held}, expected {wanted_class}; load it with lit_gans.load, or give a {wanted_class} "
-            f"the weights that fit: lit_gans.take({wanted_class}(...), path)"
+            f"{where} holds {with_article(held)}, expected {wanted_class}; load it with lit_gans.load, or give "
+            f"{with_article(wanted_class)} the weights that fit: lit_gans.take({wanted_class}(...), path)"
         )
     for network, network_class in checkpoint[KEY].get("given_networks", {}).items():
         if network not in arguments:

@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from lit_gans import checkpoints
 from lit_gans.checkpoints import changes, place
 from lit_gans.devices import take_threads
-from lit_gans.errors import UsageError
+from lit_gans.errors import UsageError, with_article
 
 
 def begin(model: Any, checkpoint: dict[str, Any]) -> place.Place:
@@ -83,8 +83,8 @@ def refuse_class(model: Any, checkpoint: dict[str, Any], path: Any) -> None:
     if name == own.rpartition(".")[2] and "__main__" in (module, type(model).__module__):
         return
     raise UsageError(
-        f"{path} holds a {name}, which cannot go on as {own.rpartition('.')[2]}; resume it with a {name}, or begin "
-        "anew from its weights alone (lit_gans.take)"
+        f"{path} holds {with_article(name)}, which cannot go on as {own.rpartition('.')[2]}; resume it with "
+        f"{with_article(name)}, or begin anew from its weights alone (lit_gans.take)"
     )
 
 

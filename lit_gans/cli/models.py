@@ -122,7 +122,6 @@ def refuse_other_than_drawing(model: Any, checkpoint: str) -> None:
     """
     if model.draws:
         return
-    name = type(model).__name__
     does, command = ("draws no images", "use a checkpoint of a model that draws from noise")
     if model.domains:
         does, command = "makes pictures of pictures", f"use 'lit-gans translate {checkpoint} FOLDER'"
@@ -130,4 +129,4 @@ def refuse_other_than_drawing(model: Any, checkpoint: str) -> None:
         does, command = "translates texts", f"use 'lit-gans translate {checkpoint} --text \"...\"'"
     elif model.of_texts:
         does, command = "reads texts", f"use 'lit-gans embed {checkpoint} LINES.txt'"
-    raise UsageError(f"{checkpoint} holds a {name}, which {does} and does not draw from noise; {command}")
+    raise UsageError(f"{checkpoint} holds {one(model)}, which {does} and does not draw from noise; {command}")

@@ -50,7 +50,7 @@ from lit_gans.cli.words import NOBODY, known
 from lit_gans.core.checks import refuse_processes, refuse_strategy
 from lit_gans.core.generative import GenerativeModel
 from lit_gans.devices import take_tasks
-from lit_gans.errors import UsageError, at_least, own_line, reason
+from lit_gans.errors import UsageError, at_least, own_line, reason, with_article
 from lit_gans.metrics.suited import AUTO as SUITED
 from lit_gans.runs import Run
 from lit_gans.training.defaults import EPOCHS, ROOT, NoProfiler, as_list, endless, fastest_precision, safe_plugins
@@ -196,8 +196,9 @@ class TrainCLI(LightningCLI):
         if holds is not asked:
             own = holds.__name__ in known("lit_gans.models")
             raise UsageError(
-                f"{path} holds a {holds.__name__}, but the command asks for a {asked.__name__}; add --model "
-                f"{holds.__name__ if own else class_path(holds)}, or the --config of the run that saved it"
+                f"{path} holds {with_article(holds.__name__)}, but the command asks for "
+                f"{with_article(asked.__name__)}; add --model {holds.__name__ if own else class_path(holds)}, or the "
+                "--config of the run that saved it"
             )
         if self.config["subcommand"] == "fit":
             _end_if_done(saved, config["trainer"], path)

@@ -8,7 +8,7 @@ from lit_gans.core.texts import options_of_sample
 from lit_gans.display import drawing as d
 from lit_gans.display.examples import example
 from lit_gans.display.uploads import KINDS, read_upload
-from lit_gans.display.widgets import image, listen
+from lit_gans.display.widgets import image, listen, slider
 
 _TURNS = "each in turn"
 _SEEDS = 10_000
@@ -47,18 +47,20 @@ class Controls:
             self.named["label"] = gr.CheckboxGroup(names, label="Attributes")
         elif names:
             self.named["label"] = gr.Dropdown([_TURNS, *names], value=_TURNS, label="Class")
-        self.named["seed"] = gr.Slider(0, _SEEDS - 1, 0, step=1, label="Seed")
+        self.named["seed"] = slider(gr, 0, _SEEDS - 1, 0, step=1, label="Seed")
         self.anew = gr.Button("Another seed")
-        self.named["count"] = gr.Slider(1, d.MOST, d.usual_count(model), step=1, label="Images")
+        self.named["count"] = slider(gr, 1, d.MOST, d.usual_count(model), step=1, label="Images")
         if "truncation" in known:
             info = "Below 1: more typical, less varied"
-            self.named["truncation"] = gr.Slider(0, 1.5, 1, step=0.05, label="Truncation", info=info)
+            self.named["truncation"] = slider(gr, 0, 1.5, 1, step=0.05, label="Truncation", info=info)
         if model.stages > 1:
             self.named["stage"] = gr.Radio([*range(1, model.stages + 1)], value=model.stages, label="Stage")
         if "temperature" in known:
-            self.named["temperature"] = gr.Slider(0.1, 2, 1, step=0.05, label="Temperature")
+            self.named["temperature"] = slider(gr, 0.1, 2, 1, step=0.05, label="Temperature")
         if "guidance" in known:
-            self.named["guidance"] = gr.Slider(0, 5, 1, step=0.25, label="Guidance", info="Above 1: closer to the text")
+            self.named["guidance"] = slider(
+                gr, 0, 5, 1, step=0.25, label="Guidance", info="Above 1: closer to the text"
+            )
 
     @property
     def components(self) -> list[Any]:
@@ -139,9 +141,9 @@ def latent_page(gr: Any, model: Any, opened: Any) -> None:
         listen(component.submit if name == "text" else component.input, gr, draw, controls.components, shown, **once)
     listen(controls.anew.click, gr, redraw, controls.components, [controls.named["seed"], *shown], **once)
     listen(grid.select, gr, click, [state], shown, show_progress="hidden")
-    for slider in sliders:
+    for direction in sliders:
         how = {**once, "show_progress": "hidden"}
-        listen(slider.input, gr, slide, [state, *sliders], [state, large], **how)
+        listen(direction.input, gr, slide, [state, *sliders], [state, large], **how)
     if model.draws_from_latents and walks and model.shape[0] in (1, 3):
         _inversion(gr, model, controls, state, shown, after)
 
@@ -154,7 +156,7 @@ def _hidden(gr: Any) -> tuple[Any, Any]:
 def _sliders(gr: Any) -> list[Any]:
     with gr.Accordion("Move it", open=True):
         gr.Markdown("Along the directions in which it changes most; they are found at the first move.")
-        return [gr.Slider(-4, 4, 0, step=0.1, label=f"Direction {n + 1}") for n in range(d.SLIDERS)]
+        return [slider(gr, -4, 4, 0, step=0.1, label=f"Direction {n + 1}") for n in range(d.SLIDERS)]
 
 
 def _inversion(gr: Any, model: Any, controls: Controls, state: Any, shown: list[Any], after: Any) -> None:
@@ -190,9 +192,9 @@ def _inversion(gr: Any, model: Any, controls: Controls, state: Any, shown: list[
 def beside_page(gr: Any, shown: Sequence[tuple[str, Any]], opened: Any) -> None:
     """Builds the page that shows samples of several models side by side, by one seed."""
     with gr.Row():
-        seed = gr.Slider(0, _SEEDS - 1, 0, step=1, label="Seed", info="The same for all")
-        count = gr.Slider(1, d.MOST, 16, step=1, label="Images")
-        truncation = gr.Slider(0, 1.5, 1, step=0.05, label="Truncation")
+        seed = slider(gr, 0, _SEEDS - 1, 0, step=1, label="Seed", info="The same for all")
+        count = slider(gr, 1, d.MOST, 16, step=1, label="Images")
+        truncation = slider(gr, 0, 1.5, 1, step=0.05, label="Truncation")
     with gr.Row():
         images = []
         for name, _ in shown:

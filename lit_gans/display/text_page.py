@@ -3,7 +3,7 @@
 from typing import Any
 
 from lit_gans.core.texts import options_of_sample
-from lit_gans.display.widgets import listen
+from lit_gans.display.widgets import listen, slider
 from lit_gans.errors import UsageError
 
 _LONGEST, _MOST = 2000, 50  # letters of a text; texts
@@ -14,7 +14,7 @@ def text_page(gr: Any, model: Any) -> None:
     with gr.Row():
         with gr.Column():
             text = gr.Textbox(label="Sentences, one a line", lines=4, max_length=_LONGEST, elem_classes="sentence")
-            beams = gr.Slider(1, 8, 1, step=1, label="Beams", info="Translations looked for at once")
+            beams = slider(gr, 1, 8, 1, step=1, label="Beams", info="Translations looked for at once")
             go = gr.Button("Translate", variant="primary", elem_classes="go")
         made = gr.Textbox(label="Translated", lines=4, interactive=False, elem_classes="translated")
 
@@ -34,9 +34,9 @@ def writing_page(gr: Any, model: Any, opened: Any) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=220):
             begin = gr.Textbox(label="Each begins with", max_length=_LONGEST, visible="text" in known)
-            seed = gr.Slider(0, 9999, 0, step=1, label="Seed")
-            count = gr.Slider(1, _MOST, 12, step=1, label="Texts")
-            heat = gr.Slider(0.1, 2, 1, step=0.05, label="Temperature", info="Below 1: likelier, less varied")
+            seed = slider(gr, 0, 9999, 0, step=1, label="Seed")
+            count = slider(gr, 1, _MOST, 12, step=1, label="Texts")
+            heat = slider(gr, 0.1, 2, 1, step=0.05, label="Temperature", info="Below 1: likelier, less varied")
             go = gr.Button("Write", variant="primary", elem_classes="go")
         made = gr.Textbox(label="Written", lines=16, interactive=False, scale=3, elem_classes="written")
 

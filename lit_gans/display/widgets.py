@@ -63,3 +63,11 @@ def image(gr: Any, caption: str, name: str, alt: str) -> Any:
         elem_classes=name,
         alt_text=alt,
     )
+
+
+def slider(gr: Any, least: float, most: float, usual: float, **how: Any) -> Any:
+    """A slider whose field may be emptied while a number is typed, and takes the nearest to what is out of bounds."""
+    made = gr.Slider(least, most, usual, **how)
+    read = made.preprocess
+    made.preprocess = lambda given: read(usual if given is None else min(max(given, least), most))
+    return made

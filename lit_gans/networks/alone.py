@@ -10,7 +10,7 @@ from torch import nn
 
 from lit_gans.errors import UsageError, reason
 from lit_gans.networks.described import description, made_of
-from lit_gans.runs import find_checkpoint
+from lit_gans.runs import find_checkpoint, no_checkpoint
 
 KEY = "lit_gans_generators"  # of the metadata
 _CURE = "; write the file with 'lit-gans export CKPT --format safetensors'"
@@ -46,8 +46,7 @@ def load_generator(path: str | os.PathLike[str], to: str | None = None, device: 
     """
     path = find_checkpoint(path)
     if path.suffix != ".safetensors" or not path.is_file():
-        found = f"{path} is no .safetensors file" if path.exists() else f"there is no file {path}"
-        raise UsageError(f"{found}{_CURE}")
+        raise UsageError(f"{path} is no .safetensors file{_CURE}" if path.exists() else no_checkpoint(path))
     try:
         with safe_open(path, "pt", device=str(device)) as file:
             known = json.loads((file.metadata() or {}).get(KEY, "{}"))
@@ -75,7 +74,9 @@ def _chosen(known: Any, to: str | None, path: Any) -> dict[str, Any]:
         )
     name = next(iter(known)) if to is None else to
     if name not in known:
-        raise UsageError(f"the generators of {path} translate to {' and '.join(filter(None, known))}, got to={to!r}")
+        domains = " and ".join(filter(None, known))
+        does = f"the generators of {path} translate to {domains}" if domains else f"{path} draws; leave to out"
+        raise UsageError(f"{does}, got to={to!r}")
     kept = known[name]
     if not isinstance(kept, dict) or not isinstance(kept.get("weights"), str) or "network" not in kept:
         raise UsageError(f"{path} is damaged: its description of a generator cannot be read{_CURE}")

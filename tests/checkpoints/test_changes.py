@@ -151,8 +151,8 @@ def test_a_checkpoint_without_a_timer_has_used_no_time():
         (class_path(DCGAN), None),
         ("__main__.DCGAN", None),
         ("elsewhere.DCGAN", "a.ckpt holds a DCGAN, which cannot go on as DCGAN; resume it with a DCGAN"),
-        (class_path(LSGAN), "a.ckpt holds a LSGAN, which cannot go on as DCGAN; resume it with a LSGAN"),
-        ("__main__.LSGAN", "a.ckpt holds a LSGAN"),
+        (class_path(LSGAN), "a.ckpt holds an LSGAN, which cannot go on as DCGAN; resume it with an LSGAN"),
+        ("__main__.LSGAN", "a.ckpt holds an LSGAN"),
     ],
 )
 def test_a_run_goes_on_as_the_class_that_it_was(held, words):
@@ -166,10 +166,10 @@ def test_a_run_goes_on_as_the_class_that_it_was(held, words):
 def test_the_class_of_a_script_is_the_one_of_its_name():
     script = type("DCGAN", (DCGAN,), {"__module__": "__main__"})
     refuse_class(small(script), {KEY: {"class_path": "train.DCGAN"}}, "a.ckpt")
-    refused(lambda: refuse_class(small(script), {KEY: {"class_path": "train.LSGAN"}}, "a.ckpt"), "holds a LSGAN")
+    refused(lambda: refuse_class(small(script), {KEY: {"class_path": "train.LSGAN"}}, "a.ckpt"), "holds an LSGAN")
 
 
-@pytest.mark.parametrize(("held", "words"), [(DCGAN, None), (LSGAN, "b.ckpt holds a LSGAN")])
+@pytest.mark.parametrize(("held", "words"), [(DCGAN, None), (LSGAN, "b.ckpt holds an LSGAN")])
 def test_the_class_is_looked_at_before_a_validation_too(held, words):
     model = small(DCGAN)
     model._trainer = SimpleNamespace(ckpt_path="b.ckpt", state=SimpleNamespace(fn="validate"))

@@ -283,7 +283,7 @@ def test_an_unknown_name_in_a_config_is_named_too(folder):
 
 def test_checkpoints_that_cannot_be_used(run, folder):
     last = run[0] / "checkpoints" / "last.ckpt"
-    assert "holds a DCGAN, but the command asks for a LSGAN; add --model DCGAN" in fails(
+    assert "holds a DCGAN, but the command asks for an LSGAN; add --model DCGAN" in fails(
         "fit", "--model=LSGAN", f"--ckpt_path={last}"
     )
     error = fails("fit", *[f for f in TINY if "width" not in f], "--model.backbone.width=8", f"--ckpt_path={last}")

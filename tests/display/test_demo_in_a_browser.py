@@ -176,6 +176,18 @@ def test_samples_are_clicked(page):
     assert page.window.errors() == []
 
 
+def test_a_number_that_is_half_typed_or_out_of_bounds_breaks_nothing(page):
+    page.tab("latent")
+    for value in ("", "-3", "99999999999"):
+        before = page.shows("samples")
+        page.press("Another seed")
+        before = page.changed("samples", before)
+        page.number("Seed", value)
+        page.changed("samples", before)
+    shown = page.window.run("return [...document.querySelectorAll('.error')].filter((e) => e.offsetParent).length")
+    assert shown == 0 and "Error" not in page.window.run("return document.body.innerText")
+
+
 def test_a_picture_is_inverted(page, photo):
     page.tab("latent")
     page.press("A picture of yours")
