@@ -306,6 +306,14 @@ def test_photographs_and_maps_of_depth(tmp_path):
     np.testing.assert_allclose(pairs.image_kind.numbers(batch["target"])[0], depth, atol=2e-6)
 
 
+def test_arrays_on_one_side_are_not_left_out(tmp_path):
+    photo, depth = encoded(eights(1)[..., 0]), npy(eights(1))
+    write(tmp_path / "trainA", {"0.png": photo, "0.npy": depth})
+    write(tmp_path / "trainB", {"0.npy": depth})
+    for kind in (Paired, Unpaired):
+        assert kind(str(tmp_path), size=SIDE).unread() == {".npy": 1}  # the one beside a photograph
+
+
 def test_crops_and_flips_of_floats(tmp_path):
     data = opened(write(tmp_path / "set", {"a.npy": npy(share(5))}), size=4, load_size=SIDE, flip=True)
     images = data.samples("train")[[0]]["image"]
