@@ -138,6 +138,21 @@ def test_signed_numbers_need_a_range(tmp_path):
     assert data.image_kind.ending(1) == ".npy"  # a PNG has no numbers below 0
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint32])
+def test_large_integers_need_a_range(dtype, tmp_path):
+    folder = write(tmp_path / "set", {"0.npy": npy((share(1) * 9).round().astype(dtype))})
+    refused(lambda: opened(folder), "go from 0 to 9", "give data.file_range=[low, high]")
+    assert opened(folder, file_range=(0, 9)).image_kind == Kind(32, (0, 9))
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_either_order_of_bytes(order, tmp_path):
+    numbers = deep(1)
+    data = opened(write(tmp_path / "set", {"0.npy": npy(numbers.astype(f"{order}u2"))}))
+    assert data.image_kind == Kind(16, FULL[16])
+    assert np.array_equal(data.image_kind.numbers(floats(data))[0], numbers)
+
+
 def test_floats_beyond_the_usual_ranges_need_one(tmp_path):
     folder = write(tmp_path / "set", {"0.npy": npy(share(1) * 3), "1.npy": npy(share(1))})
     assert opened(folder).image_kind == Kind(32, (0, 255))
