@@ -100,7 +100,7 @@ def test_photos_of_several_frames_and_of_other_depths(tmp_path, capsys):
     Image.fromarray(np.full((5, 9), 0.5, np.float32)).save(tmp_path / "x.tif")
     assert read_picture(str(tmp_path / "x.tif")).sub(0).abs().max() < 0.01
     Image.fromarray(np.full((5, 9), 3, np.int32)).save(tmp_path / "y.tif")
-    refused(lambda: read_picture(str(tmp_path / "y.tif")), "y.tif cannot be used", "or save it in 8 bits")
+    refused(lambda: read_picture(str(tmp_path / "y.tif")), "y.tif cannot be used", "and white: save it in 8 bits")
 
 
 def test_a_photo_above_the_limit(tmp_path, monkeypatch):

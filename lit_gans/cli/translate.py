@@ -94,7 +94,10 @@ def translate(
         wrong = "leave out --beams" if text is None else "name a picture, or a folder of them"
         raise UsageError(f"{checkpoint} holds {one(model)}, which translates pictures, not texts; {wrong}")
     folder = output or "translated"
-    files = _own_kind(model, how["to"], places(Path(str(input)), Path(folder), folder.endswith("/")))
+    named = places(Path(str(input)), Path(folder), folder.endswith("/"))
+    files = _own_kind(model, how["to"], named)
+    if [target for _, target in named] == [Path(folder)]:  # a picture's own name, which may have got another ending
+        folder = str(files[0][1])
     refuse_taken(*(target for _, target in files), force=force)
     skipped = _translate_all(model, files, how, size, batch_size or 8, max_megapixels)
     tell(len(files) - len(skipped), [*skipped, *unreadable(Path(str(input)))], folder, "translated")

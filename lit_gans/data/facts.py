@@ -2,7 +2,7 @@
 
 import os
 import zipfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -72,10 +72,11 @@ def class_counts(label: Any, classes: Sequence[Any] | None, number: int | None) 
     return f"{len(counts)}: {shown}; {span} of each{rest}"
 
 
-def unread(place: Path) -> Counter[str]:
+def unread(place: Path, *sides: Path) -> Counter[str]:
     """The endings of the files in a folder or a zip that are not read as pictures, and how many there are of each.
 
-    Files that are hidden, or in a hidden folder, are ``hidden``.
+    Files that are hidden, or in a hidden folder, are ``hidden``. ``sides`` are folders in it that are read each for
+    itself, so that one may hold photographs and another arrays.
     """
     if place.is_file():
         with zipfile.ZipFile(place) as file:
@@ -84,7 +85,10 @@ def unread(place: Path) -> Counter[str]:
         walk = ((Path(folder).relative_to(place), files) for folder, _, files in os.walk(place))
         names = [(folder / name).as_posix() for folder, files in walk for name in files]
     kinds: Counter[str] = Counter()
-    read = {*are_pictures(names)}
+    groups: defaultdict[Path | None, list[str]] = defaultdict(list)
+    for name in names:
+        groups[next((side for side in sides if (place / name).is_relative_to(side)), None)].append(name)
+    read = {name for group in groups.values() for name in are_pictures(group)}
     for path in map(PurePosixPath, names):
         picture = str(path) in read
         if any(part.startswith((".", "__")) for part in path.parts):

@@ -28,6 +28,7 @@ class Seen:
     limits: Range = FULL[8]
     lowest: float = 0.0
     highest: float = 255.0
+    whole: bool = True  # its numbers are integers, for which no range is usual
 
 
 def find_kind(
@@ -75,7 +76,7 @@ def find_kind(
         return channels, Kind(bits, FULL[bits])
     low, high = min(picture.lowest for picture in seen), max(picture.highest for picture in seen)
     usual = next((each for each in _USUAL if each[0] <= low and high <= each[1]), None)
-    if usual is None or any(picture.limits == ANY and picture.bits != 32 for picture in seen):
+    if usual is None or any(picture.limits == ANY and picture.whole for picture in seen):
         raise UsageError(
             f"the numbers in {len(seen)} pictures of {sources[0].place} go from {low:g} to {high:g}, and nothing says "
             "which are black and white: give data.file_range=[low, high]"
@@ -134,4 +135,5 @@ def _seen(numbers: Numbers, channels: int) -> Seen:
         numbers.limits,
         float(numbers.values.min()),
         float(numbers.values.max()),
+        numbers.values.dtype.kind != "f",
     )

@@ -109,7 +109,9 @@ class Paired(PictureData):
     def unread(self) -> Counter[str]:
         """The endings of the files that are no pictures."""
         folder = self._folder()
-        return Counter() if folder is None or self.official else facts.unread(folder)
+        if folder is None or self.official:
+            return Counter()
+        return facts.unread(folder, *(side for split in SPELLINGS for side in _layout(folder, split)))
 
     def _folder(self) -> Path | None:
         places, forms = [self.official] if self.official else [], ("{}", "{}A", "A/{}")

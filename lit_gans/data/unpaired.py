@@ -103,7 +103,10 @@ class Unpaired(PictureData):
     def unread(self) -> Counter[str]:
         """The endings of the files that are no pictures."""
         folder = self._folder()
-        return Counter() if folder is None or self.official else facts.unread(folder)
+        if folder is None or self.official:
+            return Counter()
+        places = (_place(folder, split, domain) for split in SPELLINGS for domain in "AB")
+        return facts.unread(folder, *(place for place in places if place is not None))
 
     def _without_domains(self) -> UsageError:
         """The error for a folder of somebody's own whose two domains have other names."""

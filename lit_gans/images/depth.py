@@ -14,11 +14,22 @@ Range = tuple[float, float]
 _PNG = b"\x89PNG\r\n\x1a\n"
 _BITS, _INVERTED, _LEAST, _MOST, _KIND, _DEPICTED_LEAST, _DEPICTED_MOST = 258, 262, 280, 281, 339, 340, 341  # of TIFF
 _ORIENTATION = 274  # of EXIF
-_ASK = "give data.file_range=[low, high], the numbers of black and white, or save it in 8 bits"
+_ASK = ": give data.file_range=[low, high], the numbers of black and white, or save it in 8 bits"
+SAVE = ": save it in 8 bits"
 
 
 class CorruptPicture(Exception):
-    """A picture that cannot be decoded."""
+    """A picture that cannot be decoded.
+
+    Args:
+        fault: what is wrong with it.
+        in_a_set: which setting of a data set would take it, to go on with.
+        alone: what to do where a model takes a picture, and there is no set, to go on with.
+    """
+
+    def __init__(self, fault: str, in_a_set: str = "", alone: str = "") -> None:
+        super().__init__(fault + in_a_set)
+        self.alone = fault + alone
 
 
 def in_bytes(picture: Image.Image, data: bytes, file_range: Range | None) -> Image.Image:
@@ -101,7 +112,9 @@ def refuse_outside(numbers: np.ndarray, limits: Range) -> None:
     if low < limits[0] or high > limits[1]:
         raise CorruptPicture(
             f"its {numbers.dtype} numbers go from {low:g} to {high:g}, and those of other files from {limits[0]:g} to "
-            f"{limits[1]:g}: give data.file_range=[low, high], the numbers of black and white"
+            f"{limits[1]:g}",
+            ": give data.file_range=[low, high], the numbers of black and white",
+            SAVE,
         )
 
 
@@ -168,7 +181,9 @@ def _usual(picture: Image.Image, numbers: np.ndarray) -> Range:
     if _has_usual(picture):
         return 0, 65535
     raise CorruptPicture(
-        f"its {numbers.dtype} numbers go from {low:g} to {high:g} and it does not say which are black and white: {_ASK}"
+        f"its {numbers.dtype} numbers go from {low:g} to {high:g} and it does not say which are black and white",
+        _ASK,
+        SAVE,
     )
 
 

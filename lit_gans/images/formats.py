@@ -68,7 +68,7 @@ def array_in(data: bytes) -> np.ndarray | None:
     _make_ready(data)
     if data.startswith(_NPY):
         array = np.load(io.BytesIO(data), allow_pickle=False)
-        return _channels_last(array)
+        return _channels_last(array.astype(array.dtype.newbyteorder("="), copy=False))
     if not data.startswith(_TIFF) or not _beyond_pillow(data):
         return None
     with _tifffile().TiffFile(io.BytesIO(data)) as file:

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lit_gans.images.depth import CorruptPicture, Range, numbers_in, refuse_outside
+from lit_gans.images.depth import SAVE, CorruptPicture, Range, numbers_in, refuse_outside
 from lit_gans.images.formats import array_in
 from lit_gans.images.shape import resize
 
@@ -64,8 +64,9 @@ def read_numbers(
     if usual is None:
         low, high = float(array.min()), float(array.max())
         raise CorruptPicture(
-            f"its {array.dtype} numbers go from {low:g} to {high:g} and nothing says which are black and white: give "
-            "data.file_range=[low, high]"
+            f"its {array.dtype} numbers go from {low:g} to {high:g} and nothing says which are black and white",
+            ": give data.file_range=[low, high]",
+            SAVE,
         )
     refuse_outside(array, usual)
     return Numbers(array, usual)
@@ -107,7 +108,8 @@ def with_channels(share: np.ndarray, channels: int) -> np.ndarray:
         return share
     if has not in (1, 3, 4) or channels not in (1, 3, 4):
         raise CorruptPicture(
-            f"it has {has} channel{'s' * (has != 1)}, not {channels}: give data.channels={has} if all files have them"
+            f"it has {has} channel{'s' * (has != 1)}, not {channels}",
+            f": give data.channels={has} if all files have them",
         )
     colour, opaque = share[..., : min(has, 3)], share[..., 3:] if has == 4 else np.ones_like(share[..., :1])
     if channels == 4:

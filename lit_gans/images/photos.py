@@ -14,6 +14,7 @@ from torch import Tensor
 from lit_gans.errors import UsageError
 from lit_gans.files import replacing
 from lit_gans.images.deep_png import deep_png
+from lit_gans.images.depth import CorruptPicture
 from lit_gans.images.formats import ARRAY, SUFFIXES, WRITTEN, are_pictures, array_in
 from lit_gans.images.frame import MEGAPIXELS, NO_PICTURE, Frame, limited
 from lit_gans.images.grid import to_image
@@ -107,6 +108,9 @@ def read_pixels(
         return frame(path.read_bytes())
     except UnidentifiedImageError:
         raise UsageError(f"{file} cannot be used as a picture: {NO_PICTURE}") from None
+    except CorruptPicture as error:
+        fault = error.alone.replace("data.max_megapixels", "--max_megapixels")
+        raise UsageError(f"{file} cannot be used as a picture: {fault}") from None
     except Exception as error:  # Pillow's plugins raise whatever they please
         raise UsageError(f"{file} cannot be used as a picture: {error}") from None
 

@@ -80,7 +80,7 @@ class Colorizer(TranslationGAN):
         if self.image_shape is not None and self.image_shape[0] != 3:
             raise UsageError(
                 f"Colorizer learns from colour images of shape (3, height, width), got {tuple(self.image_shape)}; use "
-                "a data set in colour"
+                "a data set in colour, or give data.channels=3 for pictures of your own"
             )
         at_least(0, regression=regression, hint=hint, adversarial=adversarial)
         self.regression, self.hint, self.adversarial = regression, hint, adversarial

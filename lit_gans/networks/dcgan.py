@@ -45,7 +45,7 @@ class DCGANGenerator(Generator):
         attention: puts `SelfAttention` on the map whose short side is nearest to this many pixels.
 
     Raises:
-        UsageError: if a side is below 8 pixels, or ``upsampling`` or ``norm`` is unknown.
+        UsageError: if a side is below 8 pixels, ``attention`` below 1, or ``upsampling`` or ``norm`` unknown.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class DCGANGenerator(Generator):
         attention: int | None = None,
     ) -> None:
         super().__init__()
-        at_least(1, latent_dim=latent_dim, width=width)
+        at_least(1, latent_dim=latent_dim, width=width, attention=attention)
         at_least(0, dense=dense)
         n = doublings(image_shape)
         self.latent_dim = latent_dim
@@ -100,7 +100,7 @@ class DCGANDiscriminator(Discriminator):
         attention: puts `SelfAttention` on the map whose short side is nearest to this many pixels.
 
     Raises:
-        UsageError: if a side is below 8 pixels or ``norm`` is unknown.
+        UsageError: if a side is below 8 pixels, ``attention`` below 1, or ``norm`` unknown.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class DCGANDiscriminator(Discriminator):
         attention: int | None = None,
     ) -> None:
         super().__init__()
-        at_least(1, width=width, outputs=outputs)
+        at_least(1, width=width, outputs=outputs, attention=attention)
         at_least(0, dense=dense)
         # with a fully connected layer, which sees the whole image, the last halving is not needed
         n = doublings(image_shape) if dense else halvings(image_shape)

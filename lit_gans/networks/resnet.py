@@ -94,7 +94,7 @@ class ResNetGenerator(Generator):
         attention: puts `SelfAttention` on the map whose short side is nearest to this many pixels.
 
     Raises:
-        UsageError: if a side is below 8 pixels or ``norm`` is unknown.
+        UsageError: if a side is below 8 pixels, ``attention`` below 1, or ``norm`` unknown.
 
     Examples:
         >>> ResNetGenerator((3, 32, 32), width=8, attention=16)(torch.randn(2, 128)).shape
@@ -110,7 +110,7 @@ class ResNetGenerator(Generator):
         attention: int | None = None,
     ) -> None:
         super().__init__()
-        at_least(1, latent_dim=latent_dim, width=width)
+        at_least(1, latent_dim=latent_dim, width=width, attention=attention)
         n = doublings(image_shape)
         self.latent_dim = latent_dim
         channels, self.height, self.width = image_shape
@@ -153,7 +153,7 @@ class ResNetDiscriminator(Discriminator):
         outputs: number of scores of an image.
 
     Raises:
-        UsageError: if a side is below 8 pixels or ``norm`` is unknown.
+        UsageError: if a side is below 8 pixels, ``attention`` below 1, or ``norm`` unknown.
 
     Examples:
         >>> ResNetDiscriminator((3, 32, 32), width=8, attention=16)(torch.randn(2, 3, 32, 32)).shape
@@ -169,7 +169,7 @@ class ResNetDiscriminator(Discriminator):
         outputs: int = 1,
     ) -> None:
         super().__init__()
-        at_least(1, width=width, outputs=outputs)
+        at_least(1, width=width, outputs=outputs, attention=attention)
         doublings(image_shape)  # refuses images that are too small
         channels, short = image_shape[0], min(image_shape[1:])
         plan, halvings = [2 * width] * 4, 2

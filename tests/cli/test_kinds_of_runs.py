@@ -176,7 +176,7 @@ def test_translations_of_transparent_pictures(tmp_path, monkeypatch):
     }
 
 
-def test_translations_to_floats(tmp_path, monkeypatch):
+def test_translations_to_floats(tmp_path, monkeypatch, capsys):
     from lit_gans import Paired
 
     monkeypatch.chdir(tmp_path)
@@ -191,6 +191,8 @@ def test_translations_to_floats(tmp_path, monkeypatch):
     main(["translate", "run/checkpoints/last.ckpt", str(tmp_path / "set" / "trainA" / "0.npy"), "--output", "out"])
     made = np.load(tmp_path / "out" / "0.npy")
     assert made.shape == (SIDE, SIDE, 5) and made.dtype == np.float32 and made.min() >= -1 and made.max() <= 1
+    main(["translate", "run/checkpoints/last.ckpt", str(tmp_path / "set" / "trainA" / "0.npy"), "--output", "one.png"])
+    assert capsys.readouterr().out.endswith("1 picture in one.npy\n") and (tmp_path / "one.npy").exists()
 
 
 @pytest.mark.slow

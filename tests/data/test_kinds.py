@@ -138,6 +138,21 @@ def test_signed_numbers_need_a_range(tmp_path):
     assert data.image_kind.ending(1) == ".npy"  # a PNG has no numbers below 0
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint32])
+def test_large_integers_need_a_range(dtype, tmp_path):
+    folder = write(tmp_path / "set", {"0.npy": npy((share(1) * 9).round().astype(dtype))})
+    refused(lambda: opened(folder), "go from 0 to 9", "give data.file_range=[low, high]")
+    assert opened(folder, file_range=(0, 9)).image_kind == Kind(32, (0, 9))
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_either_order_of_bytes(order, tmp_path):
+    numbers = deep(1)
+    data = opened(write(tmp_path / "set", {"0.npy": npy(numbers.astype(f"{order}u2"))}))
+    assert data.image_kind == Kind(16, FULL[16])
+    assert np.array_equal(data.image_kind.numbers(floats(data))[0], numbers)
+
+
 def test_floats_beyond_the_usual_ranges_need_one(tmp_path):
     folder = write(tmp_path / "set", {"0.npy": npy(share(1) * 3), "1.npy": npy(share(1))})
     assert opened(folder).image_kind == Kind(32, (0, 255))
@@ -304,6 +319,14 @@ def test_photographs_and_maps_of_depth(tmp_path):
     batch = pairs.on_after_batch_transfer(pairs.samples("train")[[0]], 0)
     assert np.array_equal(Kind().numbers(batch["source"])[0], photo)  # the range is that of the floats
     np.testing.assert_allclose(pairs.image_kind.numbers(batch["target"])[0], depth, atol=2e-6)
+
+
+def test_arrays_on_one_side_are_not_left_out(tmp_path):
+    photo, depth = encoded(eights(1)[..., 0]), npy(eights(1))
+    write(tmp_path / "trainA", {"0.png": photo, "0.npy": depth})
+    write(tmp_path / "trainB", {"0.npy": depth})
+    for kind in (Paired, Unpaired):
+        assert kind(str(tmp_path), size=SIDE).unread() == {".npy": 1}  # the one beside a photograph
 
 
 def test_crops_and_flips_of_floats(tmp_path):

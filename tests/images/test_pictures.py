@@ -6,8 +6,9 @@ import torch
 from conftest import refused
 from PIL import Image
 
+from lit_gans.errors import UsageError
 from lit_gans.images.grid import beside, grid, to_image
-from lit_gans.images.photos import find_pictures, is_drawn, write_picture
+from lit_gans.images.photos import find_pictures, is_drawn, read_picture, write_picture
 from lit_gans.images.shape import in_colour, to_uint8
 from lit_gans.images.sheet import captioned
 
@@ -171,3 +172,22 @@ def test_a_sentence_under_each_image_of_a_grid():
     assert (picture[:, 2:98, 2:98] == 0).all() and (picture[:, 98:step, :98] < 100).any()  # black, and words under it
     assert (picture[:, step:, 204:] == 255).all()  # there is no sixth
     assert captioned(images[:1], [""]).shape == (3, 100, 100)
+
+
+@pytest.mark.parametrize(
+    "array, how, end",
+    [
+        (np.zeros((8, 8, 5), np.uint8), {}, "it has 5 channels, not 3"),
+        (np.full((8, 8), 7.5, np.float32), {}, "nothing says which are black and white: save it in 8 bits"),
+        (
+            np.zeros((8, 8, 5), np.uint8),
+            {"size": (8, 8), "megapixels": 1e-5},
+            "raise --max_megapixels, or make it .*",
+        ),
+    ],
+    ids=["channels", "range", "size"],
+)
+def test_a_picture_for_a_model_is_not_refused_with_options_of_sets(array, how, end, tmp_path):
+    np.save(tmp_path / "odd.npy", array)
+    with pytest.raises(UsageError, match=f"odd.npy cannot be used as a picture: .*{end}$"):
+        read_picture(tmp_path / "odd.npy", **how)

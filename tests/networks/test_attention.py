@@ -5,9 +5,10 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import refused
 from torch import nn
 
-from lit_gans.networks import DCGANBackbone, ResNetDiscriminator, ResNetGenerator, SelfAttention
+from lit_gans.networks import DCGANBackbone, ResNetBackbone, ResNetDiscriminator, ResNetGenerator, SelfAttention
 
 
 def opened(channels=16, gain=0.7):
@@ -85,6 +86,13 @@ def test_place_in_the_players(wanted, generator, discriminator):
         layer.register_forward_hook(lambda module, inputs, output: seen.append(min(output.shape[2:])))
     players[1](players[0](torch.randn(2, 5)))
     assert seen == [generator, discriminator]
+
+
+@pytest.mark.parametrize("backbone", [DCGANBackbone, ResNetBackbone])
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+def test_no_attention_is_none_and_not_zero(backbone, player):
+    make = getattr(backbone(4, attention=0), player)
+    refused(lambda: make((1, 16, 16), 5), "attention must be at least 1, got 0")
 
 
 @pytest.mark.parametrize("wanted, generator, discriminator", [(14, 14, 14), (1, 7, 7), (100, 14, 14)])
