@@ -155,7 +155,7 @@ class DCGANBackbone(Backbone):
         discriminator_norm: norm of discriminator and encoder; by default the one that the game needs, else ``batch``.
         dense: units of a fully connected layer after the noise, and of one before the scores, as a multiple of the
             width; 0 leaves both out.
-        attention: puts `SelfAttention` on the maps whose short side is nearest to this many pixels, in all networks.
+        attention: short side of the maps that get `SelfAttention`.
 
     Examples:
         >>> DCGANBackbone(width=8).generator((3, 32, 40), inputs=10)(torch.randn(2, 10)).shape

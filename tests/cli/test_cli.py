@@ -232,7 +232,7 @@ def test_a_list_of_augmentations_or_one(model, policies, folder):
         (["fit", "--model=WGAN", "--model.augment=blit", "--model.augment_target=0.6"], "means nothing in WGAN", 1),
         (
             ["fit", "--model.backbone.discriminator_norm=group"],
-            "discriminator_norm must be one of batch, instance, layer",
+            "discriminator_norm must be one of batch, instance, instance_affine",
             2,
         ),
         (["fit", "--model.backbone.discriminator_norm=group"], "spectral, none, got group", 2),
