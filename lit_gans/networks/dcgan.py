@@ -153,8 +153,7 @@ class DCGANBackbone(Backbone):
         upsampling: how the generator doubles a map.
         generator_norm: norm of the generator.
         discriminator_norm: norm of discriminator and encoder; by default the one that the game needs, else ``batch``.
-        dense: units of a fully connected layer after the noise, and of one before the scores, as a multiple of the
-            width; 0 leaves both out.
+        dense: units of fully connected layers at noise and scores, as multiples of the width; 0 leaves both out.
         attention: short side of the maps that get `SelfAttention`.
 
     Examples:
