@@ -76,8 +76,8 @@ class BaseGAN(Regularised):
             paper (Karras et al. 2020, arXiv:2006.06676). Only for games whose scores are positive for reals.
         accumulate: parts in which a batch goes through the players; their gradients add up before a step, so that a
             batch of 64 takes the memory of one of 16 with 4. Norms over the batch see a part of it.
-        compiled: compile the players, for GPUs. ``torch.compile`` takes a minute or so and mostly does not pay
-            on CPUs. Penalties on slopes go by the networks as they were. Checkpoints are the same.
+        compiled: compile the players when a fit begins, which pays on GPUs; ``torch.compile`` takes a minute or so and
+            mostly does not pay on CPUs. Penalties on slopes go by the networks as they were. Checkpoints are the same.
             ``reduce-overhead`` also records CUDA graphs, for small steps of batches of one shape; not tried on a GPU.
         model: arguments of `GenerativeModel`: image_shape, source_shape, num_classes, clip_norm and ema_decay.
 

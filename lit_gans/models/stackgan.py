@@ -41,9 +41,9 @@ class StackGAN(CaptionGAN):
     Args:
         stage_one_steps: batches of the first stage; the second plays on all that follow.
         factor: 2 or 4, the size of the large image in that of the small one.
-        kl: weight of the KL term, 2 in the authors' code.
+        kl: weight of the KL term; 2 in the authors' code.
         augmentation: size of c, 128 in the paper.
-        refiner_width: channels of the second generator's widest map.
+        refiner_width: channels of the refiner's widest map.
         blocks: its residual blocks, 2 to 4 in the paper.
         caption: arguments of `CaptionGAN`: text_shape, text_encoder, backbone, and those of all games. A generator of
             your own is a `StackedGenerator`; a discriminator judges the small images.

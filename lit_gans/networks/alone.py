@@ -37,7 +37,7 @@ def load_generator(path: str | os.PathLike[str], to: str | None = None, device: 
             models of texts and networks of your own.
 
     Examples:
-        >>> import lit_gans, tempfile
+        >>> import tempfile, torch, lit_gans
         >>> model = lit_gans.GAN(image_shape=(1, 8, 8), latent_dim=4)
         >>> path = f"{tempfile.mkdtemp()}/gan.safetensors"
         >>> lit_gans.save(model, path)
