@@ -52,7 +52,8 @@ def test_each_makes_what_it_is_for(name):
         (text,) = model.translate_text("forty-two")
         assert text in ("zweiundvierzig", "사십이")
         return
-    assert all(load_generator(name, to) is not None for to in model.domains or [None]), "without Lightning, too"
+    if not model.draws_by_text:  # a sentence is read by another network than the generator
+        assert all(load_generator(name, to) is not None for to in model.domains or [None]), "without Lightning, too"
     images = model.sample(4, seed=0) if model.draws else model.translate(torch.zeros(4, *model.source), seed=0)
     assert images.shape == (4, *model.shape) and bool(torch.isfinite(images).all())
     assert bool((images.abs() <= 1).all()) and float(images.std()) > 0.01
