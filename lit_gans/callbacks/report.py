@@ -169,6 +169,8 @@ def _command(model: Any, run: str) -> str:
         return f'translate {run} --text "..."'
     if model.of_texts:
         return f"embed {run} LINES.txt"
+    if hasattr(model, "colorize_photo"):
+        return f"colorize {run} GREY.jpg"
     return f"translate {run} PICTURES --output FOLDER" if model.domains else f"evaluate {run}"
 
 

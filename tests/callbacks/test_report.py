@@ -84,6 +84,21 @@ def test_the_end_says_how_a_run_that_steps_ended_goes_on(folder, capsys):
     assert "done: 2 batches (max_steps=2)" in said.out and "Restor" not in said.err
 
 
+def test_a_colorizer_is_used_by_colorize(folder, capsys):
+    main(
+        [
+            "fit",
+            "Colorizer",
+            "ColouredGlyphs",
+            "--data.count=10",
+            "--data.size=16",
+            "--trainer.max_steps=1",
+            "--quality=false",
+        ]
+    )
+    assert "next: lit-gans colorize runs/Colorizer-ColouredGlyphs/version_0 GREY.jpg" in capsys.readouterr().out
+
+
 def test_the_next_command_trusts_a_class_of_ones_own(folder, capsys):
     (folder / "own_report.py").write_text("from lit_gans import DCGAN\n\n\nclass Mine(DCGAN):\n    pass\n")
     main(["fit", *TINY, "--model=own_report.Mine", "--trainer.max_steps=1"])
