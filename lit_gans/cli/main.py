@@ -267,6 +267,7 @@ def _run(command: Any, to_the_end: bool) -> None:
     try:
         with signals.noticed(to_the_end):
             command()
+            sys.stdout.flush()  # not at Python's end, where nobody catches that the reader has gone
         return
     except BrokenPipeError:  # whoever read the output has seen enough: lit-gans list | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
