@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+import lit_gans
 
 FOLDER = Path(__file__).parents[1] / "examples" / "tables"
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "table")
@@ -26,6 +29,17 @@ def test_a_page_shows_the_figures_of_its_table(script, tables):
     page = (tables.HOUSE / "docs" / table.page).read_text()
     shown = page.split(f"<!-- table {table.name} -->\n")[1].split(f"<!-- end of table {table.name} -->\n")[0]
     assert shown.strip() == table.text().strip(), f"python examples/tables/{script}.py --page"
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_checkpoints_are_chosen_by_pictures_that_are_not_trained_on(script, tables):
+    table = importlib.import_module(script).TABLE
+    for row in table.rows:
+        told = yaml.safe_load((tables.CONFIGS / f"{row.config}.yaml").read_text())["data"]
+        data = getattr(lit_gans, told["class_path"])(**told.get("init_args", {}))
+        held_out = "--data.val_size" in table.choice
+        assert held_out != ("val" in data.own_splits), row.name  # a set with such pictures refuses the option
+        assert table.choice[-2:] == ("--quality.reference", "val")
 
 
 def test_a_table_says_what_was_measured_and_what_was_not(tmp_path, tables, monkeypatch):

@@ -19,7 +19,7 @@ TABLE = Table(
         Row("WeightNormGAN", "weight_norm_gan_celeba"),
         Row("VAE", "vae_celeba"),
     ),
-    choice=("--data.val_size", "400", "--quality.reference", "val"),
+    choice=("--quality.reference", "val"),
     features=("imagenet", "nsfw"),
     shown=COLOUR,
 )

@@ -69,7 +69,9 @@ class Table:
         rows: what is measured.
         choice: words of the command line by which the best checkpoint is chosen.
         metrics: what is measured of it; ``memorisation`` against the training pictures alone.
-        features: the networks that it is scored by; of all but the first the distance alone is measured.
+        features: the networks that it is scored by; of all but the first the distance from the training pictures
+            alone.
+        splits: of which pictures it is scored.
         evaluation: further words for ``lit-gans evaluate``.
         shown: the columns of the page: a heading, and where the figure is (``train`` or ``test``, and its name).
     """
@@ -80,6 +82,7 @@ class Table:
     choice: Sequence[str]
     metrics: Sequence[str] = METRICS
     features: Sequence[str] = ("auto",)
+    splits: Sequence[str] = ("train", "test")
     evaluation: Sequence[str] = ()
     shown: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -105,9 +108,9 @@ class Table:
         _run([*words, "--name", name, *(["--resume", str(folder)] if begun else [])], runs)
         if not begun:  # the time of a run that was interrupted is not known
             found["minutes"] = round((_processor() - before) / 60, 1)
-        for split in ("train", "test"):
+        for split in self.splits:
             found[split] = values = {}
-            for features in self.features:
+            for features in self.features if split == "train" else self.features[:1]:
                 output = folder / f"{split}-{features}.json"
                 _run(self.scoring(folder, split, features, output), runs)
                 scores = json.loads(output.read_text())

@@ -39,6 +39,7 @@ FOREIGN = {
     "prompt": "text",
     "samples": "count",
     "save_dir": "output",
+    "scores": "metrics",
     "seeds": "seed",
     "pictures": "input",
     "source": "pictures",

@@ -152,6 +152,7 @@ def test_an_answer_needs_no_pytorch(line, tmp_path):
     ("words", "said"),
     [
         (["sample", "x.ckpt", "--mode", "slerp"], "--mode is no option of sample"),
+        (["evaluate", "x.ckpt", "--scores", "fid"], "--scores is no option of evaluate; use --metrics"),
         (["interpolate", "x.ckpt", "--mode", "slerp"], "--mode must be spherical or linear, got 'slerp'"),
         (["translate", "x.ckpt", "y", "--direction", "BA"], "--direction must be AtoB or BtoA, got 'BA'"),
         (["cache", "lists"], "action must be list or clear, got 'lists'"),
