@@ -44,6 +44,30 @@ def next_validation(trainer: Trainer) -> float:
     return done - begun + (ahead * epoch if ahead else 0) + batch
 
 
+def between_validations(trainer: Trainer) -> float:
+    """Batches between two validations; infinity if nothing says it."""
+    epoch, inside = trainer.num_training_batches, trainer.val_check_batch
+    if inside is None:  # validations are started by the clock
+        return math.inf
+    if trainer.check_val_every_n_epoch is None or inside < epoch:
+        return float(inside)
+    return float(epoch) * trainer.check_val_every_n_epoch
+
+
+def validated_at_end(trainer: Trainer) -> bool:
+    """Whether a run is validated where ``max_steps`` ends it, also within an epoch: if it was validated before."""
+    return trainer.check_val_every_n_epoch in (None, 1) and between_validations(trainer) < trainer.max_steps
+
+
+def validate_at_end(trainer: Trainer) -> None:
+    """Has the last batch of such a run validated; to be called after each batch.
+
+    Lightning validates before a run that is told to stop, and else would leave the last weights without a score.
+    """
+    if trainer.global_step >= trainer.max_steps and validated_at_end(trainer):
+        trainer.should_stop = True
+
+
 def by_epochs(trainer: Trainer, whole: float) -> bool:
     """Whether it is the number of epochs that ends a run of ``whole`` batches, and not one of batches."""
     return trainer.max_steps < 0 or whole < trainer.max_steps

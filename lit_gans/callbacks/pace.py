@@ -7,6 +7,8 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
+from lit_gans.callbacks.length import between_validations, validated_at_end
+
 _SHARE = 0.1  # of a run's time that scores may take
 
 
@@ -62,7 +64,7 @@ class Pace:
 
     def left(self, trainer: Trainer, batches: float) -> float:
         """Seconds that the rest of a run's scorings will take, if so many batches are left."""
-        between = _between(trainer)
+        between = between_validations(trainer)
         rest = ceil(batches / between) if isfinite(between) and isfinite(batches) else 0
         if rest <= 0:
             return 0.0
@@ -80,28 +82,21 @@ class Pace:
         )
 
 
-def _between(trainer: Trainer) -> float:
-    """Batches between two validations."""
-    epoch, inside = trainer.num_training_batches, trainer.val_check_batch
-    if inside is None:  # validations are started by the clock
-        return float("inf")
-    if trainer.check_val_every_n_epoch is None or inside < epoch:
-        return float(inside)
-    return float(epoch) * trainer.check_val_every_n_epoch
-
-
 def _training_time(trainer: Trainer, seconds: float, first: int) -> float:
     """Seconds of training between two validations, if ``seconds`` of it have passed since the batch ``first``."""
-    done, whole = trainer.fit_loop.total_batch_idx + 1 - first, _between(trainer)
+    done, whole = trainer.fit_loop.total_batch_idx + 1 - first, between_validations(trainer)
     return seconds * whole / done if done > 0 and isfinite(whole) else seconds
 
 
 def _is_last(trainer: Trainer) -> bool:
     """Whether this is the last validation, as far as steps and epochs tell; a time limit does not tell."""
-    epoch, left = trainer.num_training_batches, float("inf")
+    epoch, steps, epochs = trainer.num_training_batches, float("inf"), float("inf")
     if trainer.max_steps is not None and trainer.max_steps >= 0:
-        left = trainer.max_steps - trainer.global_step
+        steps = trainer.max_steps - trainer.global_step
     if trainer.max_epochs is not None and trainer.max_epochs >= 0 and isfinite(epoch):
         rest = epoch - trainer.fit_loop.epoch_loop.batch_progress.current.ready
-        left = min(left, (trainer.max_epochs - trainer.current_epoch - 1) * epoch + rest)
-    return isfinite(left) and left < (between := _between(trainer)) and isfinite(between)
+        epochs = (trainer.max_epochs - trainer.current_epoch - 1) * epoch + rest
+    if steps <= epochs and validated_at_end(trainer):
+        return steps <= 0
+    left, between = min(steps, epochs), between_validations(trainer)
+    return isfinite(left) and isfinite(between) and left < between

@@ -12,6 +12,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 
 from lit_gans.callbacks import loggers
+from lit_gans.callbacks.length import validate_at_end
 from lit_gans.callbacks.pace import Pace
 from lit_gans.callbacks.run_folder import run_of
 from lit_gans.callbacks.strangers import refuse_without_samples, seen
@@ -212,6 +213,10 @@ class Quality(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the clock."""
         self.pace.train(trainer)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+        """Has the weights that a run ends with scored, also where it ends within an epoch."""
+        validate_at_end(trainer)
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Decides whether this validation is scored."""

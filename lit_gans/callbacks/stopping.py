@@ -1,4 +1,4 @@
-"""Checks before a run's first batch that the score which may stop it early will be measured."""
+"""How a run ends: the score that may stop it early is checked to be measured, and the last batch is validated."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from lit_gans.callbacks.best import logged, never_logged, unknown
-from lit_gans.callbacks.length import all_batches, next_validation
+from lit_gans.callbacks.length import all_batches, next_validation, validate_at_end
 from lit_gans.errors import UsageError
 
 
@@ -15,6 +15,8 @@ class StoppingCheck(Callback):
 
     Lightning itself says so only after the first epoch, if nothing logs the name, or else after the last batch, when
     the training is lost. A ``ModelCheckpoint`` is checked in the same way.
+
+    A run that ``max_steps`` ends within an epoch is validated then, too, if it was validated before.
     """
 
     def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -43,3 +45,7 @@ class StoppingCheck(Callback):
                 f"EarlyStopping watches {scores[0]}, but this run of {all_batches(trainer):g} batches ends before its "
                 "first validation; let it run longer, lower trainer.val_check_interval, or leave EarlyStopping out"
             )
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+        """Asks for a validation after the last batch."""
+        validate_at_end(trainer)

@@ -13,6 +13,7 @@ from lit_gans.metrics import by_class
 from lit_gans.metrics.base import Features, told
 from lit_gans.metrics.coverage import measure_coverage, mode_coverage
 from lit_gans.metrics.features import Classifier, feature_network
+from lit_gans.metrics.frechet import refuse_few
 from lit_gans.metrics.material import drawn, is_points, real_batches, sentences, translated
 from lit_gans.metrics.protocol import Protocol, describe_data
 from lit_gans.metrics.scoring import OF_PIXELS, SCORES, Scoring
@@ -131,6 +132,11 @@ class Evaluation:
     def _add_samples(self, scoring: Scoring) -> None:
         for batch in self._real():
             scoring.add(batch["image"].to(self.model.device), real=True, label=batch.get("label"))
+        if (
+            not self.by_default and "fid" in scoring.metrics and self.network is not None
+        ):  # before drawing takes minutes
+            refuse_few(self.network.num_features, "real", scoring.counts[True])
+            refuse_few(self.network.num_features, "fake", self.count)
         text = sentences(self.model, self.data, self.split, self.count)
         for images in drawn(self.model, self.count, self.seed, text=text):
             scoring.add(images, real=False, label=by_class.classes_in_turn(self.model, len(images)))

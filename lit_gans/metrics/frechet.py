@@ -108,16 +108,26 @@ class FrechetDistance(FrechetInceptionDistance):
             total, outer, number = (
                 getattr(self, f"{kind}_features_{what}") for what in ("sum", "cov_sum", "num_samples")
             )
-            if number <= (len(total) if self.strict else 1):
-                raise UsageError(
-                    f"the Frechet distance of {len(total)} features needs more than {len(total)} {kind} samples, got "
-                    f"{int(number)}; take more samples, a smaller network, or KID (--metrics kid)"
-                )
+            if self.strict or number <= 1:
+                refuse_few(len(total), kind, int(number))
             if not bool(torch.isfinite(total).all()):
                 raise UsageError(f"the {kind} features are not all finite: are there NaNs in the images?")
             mean = total / number
             result.append((mean, (outer - number * torch.outer(mean, mean)) / (number - 1)))
         return result
+
+
+def refuse_few(features: int, kind: str, number: int) -> None:
+    """Refuses fewer samples than a covariance of the features needs, ``real`` or ``fake`` ones.
+
+    Raises:
+        UsageError: if there are too few.
+    """
+    if number <= features:
+        raise UsageError(
+            f"the Frechet distance of {features} features needs more than {features} {kind} samples, got {number}; "
+            "take more samples, a smaller network, or KID (--metrics kid)"
+        )
 
 
 class FrechetDistances:

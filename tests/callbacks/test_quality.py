@@ -312,7 +312,9 @@ def test_every_so_many_validations_and_the_last(tmp_path):
     assert steps == [20, 40, 50]
     saved = sorted(int(path.stem.partition("=")[2]) for path in (tmp_path / "best").glob("*.ckpt"))
     assert saved == steps  # nothing of a score that is another validation's
-    assert scored(tmp_path / "steps", few(every=3), max_steps=45, max_epochs=-1)[0] == [30, 40]
+    assert scored(tmp_path / "steps", few(every=3), max_steps=45, max_epochs=-1)[0] == [30, 45]
+    assert scored(tmp_path / "short", few(every=1), max_steps=9, max_epochs=-1)[0] == []  # never validated before
+    assert scored(tmp_path / "second", few(every=1), max_steps=25, max_epochs=-1, check_val_every_n_epoch=2)[0] == [20]
 
 
 def test_the_first_scoring_fixes_the_pace_and_a_resumed_run_keeps_it(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """What a run says: its table before the first batch, its line while it trains, and what there is at its end."""
 
+import json
 import re
 import sys
 from functools import partial
@@ -16,6 +17,7 @@ from lit_gans.callbacks.length import all_batches
 from lit_gans.callbacks.progress import losses
 from lit_gans.cli.main import main
 from lit_gans.optim import Adam
+from lit_gans.runs import Run
 
 TINY = [
     "--data.characters=01",
@@ -70,9 +72,17 @@ def test_the_table_and_the_end_of_a_run(folder, capsys):
     assert commands[-1].endswith("--epochs N")
 
 
-def test_the_end_says_of_which_batch_the_last_scores_are(folder, capsys):
+def test_a_run_that_ends_within_an_epoch_is_scored_at_its_end(folder, capsys):
     main(["fit", *TINY, "--trainer.max_steps=3"])  # an epoch has two batches
-    assert re.search(r"val/fid: [\d.]+ after batch 2, the last that was scored, best", capsys.readouterr().out)
+    said = capsys.readouterr().out
+    assert re.search(r"val/fid: [\d.]+ at last, best", said) and "(max_steps=3)" in said
+    scored = [json.loads(line)["step"] for line in Run(folder / "runs/DCGAN-Glyphs/version_0").scores.open()]
+    assert scored[-1] == 3
+
+
+def test_the_end_says_of_which_batch_the_last_scores_are(folder, capsys):
+    main(["fit", *TINY, "--trainer.max_steps=5", "--trainer.check_val_every_n_epoch=2"])
+    assert re.search(r"val/fid: [\d.]+ after batch 4, the last that was scored, best", capsys.readouterr().out)
 
 
 def test_the_end_says_how_a_run_that_steps_ended_goes_on(folder, capsys):

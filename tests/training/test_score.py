@@ -112,3 +112,9 @@ def test_a_network_of_ones_own_is_asked_for_again(tmp_path):
     model = small(DCGAN, generator=nn.Sequential(nn.Linear(8, 256), nn.Unflatten(1, (1, 16, 16))), latent_dim=8)
     lit_gans.save(model, tmp_path / "own.ckpt")
     refused(lambda: lit_gans.load(tmp_path / "own.ckpt"), "generator=")
+
+
+def test_too_few_images_for_a_distance_are_refused_before_any_is_drawn(monkeypatch):
+    monkeypatch.setattr("lit_gans.metrics.evaluation.drawn", lambda *given, **more: pytest.fail("drew"))
+    for counts, said in (({"count": 100}, "128 fake samples, got 100"), ({"real_count": 100}, "128 real samples, got")):
+        refused(lambda counts=counts: lit_gans.score(small(DCGAN), glyphs(count=200), "fid", **counts), said)
