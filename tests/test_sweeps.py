@@ -56,18 +56,18 @@ def words(sweep, chosen):
     return said[1:]
 
 
-def test_there_are_sweeps_of_four_kinds():
-    assert ids == ["games_and_backbones", "learning_rates", "penalties", "translation"]
+def test_there_are_sweeps_of_five_kinds():
+    assert ids == ["faces", "games_and_backbones", "learning_rates", "penalties", "translation"]
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=ids)
 def test_a_sweep_says_how_it_is_started_and_looks_at_a_score_of_every_epoch(path):
     assert path.read_text().startswith(f"# wandb sweep examples/sweeps/{path.name} ")
     sweep = yaml.safe_load(path.read_text())
-    coloured = path.stem == "translation"
+    coloured = path.stem in ("faces", "translation")
     metric = {"name": "val/fd_imagenet" if coloured else "val/fid", "goal": "minimize"}
     assert sweep["metric"] == metric and sweep["program"] == "lit-gans"
-    assert ("imagenet" in sweep["command"]) == coloured
+    assert ("imagenet" in sweep["command"]) == (path.stem == "translation")  # whose data are drawn, not photographs
     assert sweep["early_terminate"]["type"] == "hyperband" and sweep["method"] in ("bayes", "grid", "random")
     command = sweep["command"]  # without it the scores take a tenth of the time, and runs would be looked at unlike
     assert command[command.index("--quality.every") + 1] == 1
