@@ -69,8 +69,8 @@ class Table:
         rows: what is measured.
         choice: words of the command line by which the best checkpoint is chosen.
         metrics: what is measured of it; ``memorisation`` against the training pictures alone.
-        features: the networks that it is scored by; of all but the first the distance from the training pictures
-            alone.
+        features: the networks that it is scored by.
+        opinion: what is measured by all but the first, from the training pictures alone.
         splits: of which pictures it is scored.
         evaluation: further words for ``lit-gans evaluate``.
         shown: the columns of the page: a heading, and where the figure is (``train`` or ``test``, and its name).
@@ -82,6 +82,7 @@ class Table:
     choice: Sequence[str]
     metrics: Sequence[str] = METRICS
     features: Sequence[str] = ("auto",)
+    opinion: Sequence[str] = ("fid",)
     splits: Sequence[str] = ("train", "test")
     evaluation: Sequence[str] = ()
     shown: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -125,7 +126,7 @@ class Table:
         data = yaml.safe_load((folder / "config.yaml").read_text())["data"]
         whole = folder / "data.yaml"  # of the run, but no training picture is held out from what is compared
         whole.write_text(yaml.safe_dump({"data": {**data, "init_args": {**data["init_args"], "val_size": 0}}}))
-        asked = self.metrics if features == self.features[0] else ("fid",)
+        asked = self.metrics if features == self.features[0] else self.opinion
         metrics = [name for name in asked if name != "memorisation" or split == "train"]
         words = ["evaluate", str(folder), "--data", str(whole), "--reference", split, "--features", features]
         return [*words, "--metrics", ",".join(metrics), "--output", str(output), "--force", *self.evaluation]
@@ -187,7 +188,7 @@ def _run(words: Sequence[str], folder: Path) -> None:
 def _spread(values: Sequence[float], digits: int | None = None) -> str:
     """Mean ± standard deviation, or the only value."""
     mean = statistics.mean(values)
-    places = (1 if mean >= 2 else 2) if digits is None else digits
+    places = (1 if mean >= 2 else 2 if mean >= 0.1 or not mean else 3) if digits is None else digits
     if len(values) == 1:
         return f"{mean:.{places}f}"
     return f"{mean:.{places}f} ± {statistics.stdev(values):.{places}f}"
