@@ -132,9 +132,8 @@ class Evaluation:
     def _add_samples(self, scoring: Scoring) -> None:
         for batch in self._real():
             scoring.add(batch["image"].to(self.model.device), real=True, label=batch.get("label"))
-        if (
-            not self.by_default and "fid" in scoring.metrics and self.network is not None
-        ):  # before drawing takes minutes
+        if not self.by_default and "fid" in scoring.metrics:  # now, and not after minutes of drawing
+            assert self.network is not None
             refuse_few(self.network.num_features, "real", scoring.counts[True])
             refuse_few(self.network.num_features, "fake", self.count)
         text = sentences(self.model, self.data, self.split, self.count)
