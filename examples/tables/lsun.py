@@ -2,8 +2,9 @@
 
     python examples/tables/lsun.py [--rows ProjectedGAN] [--seeds 0] [--runs FOLDER]
 
-A row takes as many minutes of one core as its configuration says, times its seeds. Scored by ``imagenet`` and, as a
-second opinion, by ``nsfw`` (extras of the same names). The data are found as always (``LIT_GANS_DATA``, or ``data``).
+A row takes as many minutes of one core as its configuration says, times its seeds. Scored by ``imagenet`` and, where
+a row asks for a second opinion, by ``nsfw`` (extras of the same names). The data are found as always
+(``LIT_GANS_DATA``, or ``data``).
 """
 
 from table import COLOUR, Row, Table
@@ -19,8 +20,8 @@ TABLE = Table(
     name="lsun",
     page="tables.md",
     rows=(
-        Row("ProjectedGAN", "projected_gan_lsun", seeds=3),
-        Row("DCGAN", "dcgan_lsun", seeds=3),
+        Row("ProjectedGAN", "projected_gan_lsun", seeds=3, opinion=True),
+        Row("DCGAN", "dcgan_lsun", seeds=3, opinion=True),
     ),
     choice=("--quality.reference", "val"),
     splits=("train",),

@@ -4,9 +4,9 @@ Every run of a row is started as a user starts it: ``lit-gans fit`` with a shipp
 was interrupted goes on, one that was measured is not measured again. Its figures are written at once, to the JSON file
 that the page is made from.
 
-No figure decides what is reported: the checkpoint is the best one by samples of held-out training pictures
+No figure decides what is reported. The checkpoint is the best one by samples of held-out training pictures
 (``--data.val_size`` and ``--quality.reference val``), and it is then scored once against the training pictures and once
-against the test pictures.
+against the test pictures. Of translators it is the last one, measured on the test pictures.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 import yaml
 
 HOUSE = Path(__file__).parents[2]
@@ -46,12 +47,14 @@ class Row:
         config: a file of ``examples/configs``, without its ending.
         seeds: how many runs it has.
         options: further words of the command line.
+        opinion: whether the table's further networks score it too, which takes minutes.
     """
 
     name: str
     config: str
     seeds: int = 1
     options: Sequence[str] = ()
+    opinion: bool = False
 
     def command(self, seed: int, choice: Sequence[str]) -> list[str]:
         """The words after ``lit-gans`` that train it."""
@@ -69,10 +72,12 @@ class Table:
         rows: what is measured.
         choice: words of the command line by which the best checkpoint is chosen.
         metrics: what is measured of it; ``memorisation`` against the training pictures alone.
-        features: the networks that it is scored by.
-        opinion: what is measured by all but the first, from the training pictures alone.
+        features: the networks that it is scored by; by all but the first, only rows that ask for an ``opinion`` are.
+        opinion: what is measured by those, from the training pictures alone.
         splits: of which pictures it is scored.
         evaluation: further words for ``lit-gans evaluate``.
+        script: of ``examples/benchmarks``, which measures a run's last checkpoint on the test split, where ``lit-gans
+            evaluate`` does not do.
         shown: the columns of the page: a heading, and where the figure is (``train`` or ``test``, and its name).
     """
 
@@ -85,6 +90,7 @@ class Table:
     opinion: Sequence[str] = ("fid",)
     splits: Sequence[str] = ("train", "test")
     evaluation: Sequence[str] = ()
+    script: str = ""
     shown: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
@@ -100,7 +106,8 @@ class Table:
 
     def measure(self, row: Row, seed: int, runs: Path) -> None:
         """Trains and scores one run, and writes its figures."""
-        key, name = f"{row.name}/{seed}", f"{self.name}-{row.config}-{seed}"
+        which = "-".join([row.config, *(word.strip("-") for word in row.options)])
+        key, name = f"{row.name}/{seed}", f"{self.name}-{which}-{seed}"
         folder = runs / "runs" / name / "version_0"
         words = row.command(seed, self.choice)
         found: dict[str, object] = {"command": " ".join(["lit-gans", *words])}
@@ -109,17 +116,29 @@ class Table:
         _run([*words, "--name", name, *(["--resume", str(folder)] if begun else [])], runs)
         if not begun:  # the time of a run that was interrupted is not known
             found["minutes"] = round((_processor() - before) / 60, 1)
+        found |= self.scores(row, folder, runs)
+        self.file.parent.mkdir(exist_ok=True)
+        self.file.write_text(json.dumps({**self.figures(), key: found}, indent=1, sort_keys=True) + "\n")
+        self.write_page()
+
+    def scores(self, row: Row, folder: Path, runs: Path) -> dict[str, object]:
+        """The figures of a run's checkpoint, by split, with their protocols and the batches that it has seen."""
+        if self.script:
+            last, output = folder / "checkpoints" / "last.ckpt", folder / "measured.json"
+            script = HOUSE / "examples" / "benchmarks" / self.script
+            subprocess.run([sys.executable, str(script), str(last), "--output", str(output)], check=True)
+            step = torch.load(last, map_location="cpu", weights_only=False)["global_step"]
+            return {"test": json.loads(output.read_text()), "step": step}
+        found: dict[str, object] = {}
         for split in self.splits:
             found[split] = values = {}
-            for features in self.features if split == "train" else self.features[:1]:
+            for features in self.features if split == "train" and row.opinion else self.features[:1]:
                 output = folder / f"{split}-{features}.json"
                 _run(self.scoring(folder, split, features, output), runs)
                 scores = json.loads(output.read_text())
                 values.update(scores["values"])
                 found[f"{split} protocol, {features}"], found["step"] = scores["protocol"], scores["step"]
-        self.file.parent.mkdir(exist_ok=True)
-        self.file.write_text(json.dumps({**self.figures(), key: found}, indent=1, sort_keys=True) + "\n")
-        self.write_page()
+        return found
 
     def scoring(self, folder: Path, split: str, features: str, output: Path) -> list[str]:
         """The words after ``lit-gans`` that score a run's best checkpoint."""
@@ -143,9 +162,9 @@ class Table:
             if not runs:
                 cells = ["not measured", *[""] * (len(self.shown) + 2)]
             else:
-                cells = [_spread([run[split][name] for run in runs]) for split, name in self.shown.values()]
+                cells = [_spread([r[at][name] for r in runs if name in r[at]]) for at, name in self.shown.values()]
                 minutes = [run["minutes"] for run in runs if "minutes" in run]
-                cells += [f"{runs[0]['step']:,}", _spread(minutes, 0) if minutes else "", str(len(runs))]
+                cells += [f"{runs[0]['step']:,}", _spread(minutes, 0), str(len(runs))]
             lines.append(f"| {row.name} | {' | '.join(cells)} |")
         return "\n".join(lines) + "\n"
 
@@ -186,7 +205,9 @@ def _run(words: Sequence[str], folder: Path) -> None:
 
 
 def _spread(values: Sequence[float], digits: int | None = None) -> str:
-    """Mean ± standard deviation, or the only value."""
+    """Mean ± standard deviation, or the only value, or nothing."""
+    if not values:
+        return ""
     mean = statistics.mean(values)
     places = (1 if mean >= 2 else 2 if mean >= 0.1 or not mean else 3) if digits is None else digits
     if len(values) == 1:
