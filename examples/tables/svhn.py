@@ -16,6 +16,7 @@ TABLE = Table(
         Row("ProjectedGAN", "projected_gan_svhn", seeds=3, opinion=True),
         Row("FastGAN", "fast_gan_svhn"),
         Row("DCGAN", "dcgan_svhn", seeds=3, opinion=True),
+        Row("StyleGAN2", "stylegan2_svhn_short"),
         Row("HingeGAN", "hinge_gan_svhn"),
         Row("LSGAN", "lsgan_svhn"),
         Row("RelativisticGAN", "relativistic_gan_svhn"),
