@@ -27,11 +27,21 @@ _SKIP = 4  # doublings that an excitation leaps over: from 4 to 64 pixels, from 
 _JUDGED = 7  # the shortest side of the last map of a discriminator, whose scores are of regions
 
 
-class GatedUp(nn.Sequential):
-    """Doubles height and width: nearest resizing, a 3x3 convolution to twice the channels, norm, and half gates half.
+class Gate(nn.Module):
+    """One half of the channels gates the other: a gated linear unit (Dauphin et al. 2016, arXiv:1612.08083).
 
-    The gate is a gated linear unit (Dauphin et al. 2016, arXiv:1612.08083).
+    ``nn.GLU`` gives its gradient in standard order whatever the order of the maps is, and batch norm takes a CPU three
+    to six times as long where both orders meet.
     """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(N, 2 C, H, W) to (N, C, H, W)."""
+        given, gate = maps.chunk(2, 1)
+        return given * gate.sigmoid()
+
+
+class GatedUp(nn.Sequential):
+    """Doubles height and width: nearest resizing, a 3x3 convolution to twice the channels, norm, and a `Gate`."""
 
     def __init__(self, in_channels: int, out_channels: int, norm: Norm) -> None:
         super().__init__(nn.Upsample(scale_factor=2.0), *gated(in_channels, out_channels, norm))
@@ -40,7 +50,7 @@ class GatedUp(nn.Sequential):
 def gated(in_channels: int, out_channels: int, norm: Norm) -> list[nn.Module]:
     """A 3x3 convolution to twice the channels, norm, and the half that gates the other."""
     conv = nn.Conv2d(in_channels, 2 * out_channels, 3, 1, 1, bias=needs_bias(norm))
-    return [conv, *norm_layers(2 * out_channels, norm), nn.GLU(1)]
+    return [conv, *norm_layers(2 * out_channels, norm), Gate()]
 
 
 class SkipExcitation(nn.Module):
@@ -99,7 +109,7 @@ class FastGANGenerator(Generator):
         plan = widths(width, n + 1, most=16)[::-1]
         self.coarse = (2 * plan[0], ceil(self.height / 2**n), ceil(self.width / 2**n))
         self.project = nn.Linear(latent_dim, prod(self.coarse), bias=needs_bias(norm))
-        self.first = nn.Sequential(*norm_layers(self.coarse[0], norm), nn.GLU(1))
+        self.first = nn.Sequential(*norm_layers(self.coarse[0], norm), Gate())
         self.stages = nn.ModuleList(GatedUp(plan[level], plan[level + 1], norm) for level in range(n))
         self.leap = min(_SKIP, n)
         self.excitations = nn.ModuleList(
