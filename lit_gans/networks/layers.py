@@ -241,3 +241,24 @@ def crop(image: Tensor, height: int, width: int) -> Tensor:
     """The middle (N, C, height, width) of images (N, C, H, W), in standard memory order."""
     top, left = (image.shape[2] - height) // 2, (image.shape[3] - width) // 2
     return image[:, :, top : top + height, left : left + width].contiguous()
+
+
+def strided_each(maps: Tensor, kernels: Tensor, stride: int) -> Tensor:
+    """Convolves every channel by itself, with a stride; on a CPU in float32 at least.
+
+    There the way back of bfloat16 takes 4 to 30 times as long as that of float32.
+
+    Args:
+        maps: (N, C, H, W), padded.
+        kernels: (C, 1, k, k).
+        stride: in both directions.
+
+    Returns:
+        (N, C, ...) in the number type of ``maps``.
+    """
+    groups = len(kernels)
+    if maps.device.type != "cpu" or not (torch.is_autocast_enabled("cpu") or maps.dtype == torch.bfloat16):
+        return F.conv2d(maps, kernels, stride=stride, groups=groups)
+    kind = torch.promote_types(maps.dtype, torch.float32)
+    with torch.autocast("cpu", enabled=False):
+        return F.conv2d(maps.to(kind), kernels.to(kind), stride=stride, groups=groups).to(maps.dtype)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lit_gans.errors import UsageError, at_least
 from lit_gans.networks.base import Backbone, Discriminator, Generator, refuse_norm
-from lit_gans.networks.layers import Norm, crop, doublings, widths
+from lit_gans.networks.layers import Norm, crop, doublings, strided_each, widths
 
 _SLOPE = 0.2
 _GAIN = (2 / (1 + _SLOPE**2)) ** 0.5  # keeps the second moment through a leaky ReLU
@@ -88,7 +88,7 @@ class Resample(nn.Module):
         channels = maps.shape[1]
         smoother = self.smoother.expand(channels, 1, 3, 3)  # (C, 1, 3, 3)
         edged = F.pad(maps, (1, 0, 1, 0), mode="replicate")
-        return self.mix(F.conv2d(edged, smoother, stride=2, groups=channels))
+        return self.mix(strided_each(edged, smoother, 2))
 
 
 class R3Generator(Generator):

@@ -18,7 +18,7 @@ from lit_gans.networks import (
     ResNetDiscriminator,
     ResNetGenerator,
 )
-from lit_gans.networks.layers import SubPixel, norm_layers, normal, reparametrise, upsample, widths
+from lit_gans.networks.layers import SubPixel, norm_layers, normal, reparametrise, strided_each, upsample, widths
 from lit_gans.optim import ExponentialAverage
 from lit_gans.penalties import zero_centered
 
@@ -321,3 +321,13 @@ def test_upsampling_doubles_any_shape(kind):
 def test_mlp_has_one_shift_a_layer(norm):
     hidden, last = (m for m in MLPGenerator(SHAPE, 5, (16,), norm=norm).modules() if isinstance(m, nn.Linear))
     assert (hidden.bias is None) == bool(LAYERS[norm]) and last.bias is not None
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float32, torch.float64])
+def test_channels_convolved_by_themselves_keep_their_number_type(kind):
+    maps, kernels = torch.rand(2, 4, 9, 9).to(kind), torch.rand(4, 1, 3, 3).to(kind)
+    expected = F.conv2d(maps.double(), kernels.double(), stride=2, groups=4)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = strided_each(maps, kernels, 2)
+    assert found.dtype == kind  # and autocast rounds nothing that comes in more digits
+    torch.testing.assert_close(found.double(), expected, rtol=4e-3 if kind == torch.bfloat16 else 1e-6, atol=0)

@@ -9,6 +9,7 @@ from torch import nn
 from lit_gans.networks import (
     BEGANBackbone,
     DCGANBackbone,
+    FastGANBackbone,
     R3Backbone,
     ResNetBackbone,
     ResNetTranslation,
@@ -48,11 +49,36 @@ def orders(network, given):
     return found
 
 
-@pytest.mark.parametrize("backbone", [DCGANBackbone, ResNetBackbone, R3Backbone, WeightNormBackbone, BEGANBackbone])
+@pytest.mark.parametrize(
+    "backbone", [DCGANBackbone, FastGANBackbone, ResNetBackbone, R3Backbone, WeightNormBackbone, BEGANBackbone]
+)
 def test_networks_that_draw_are_in_channels_last_order(backbone):
     backbone = replace(backbone(), width=4)
     assert not orders(backbone.generator(SHAPE, 4), torch.randn(2, 4))[STANDARD]
     assert not orders(backbone.discriminator(SHAPE), torch.rand(2, *SHAPE))[STANDARD]
+
+
+@pytest.mark.parametrize("backbone", [DCGANBackbone, FastGANBackbone, ResNetBackbone])
+def test_gradients_reach_batch_norm_in_the_order_of_its_maps(backbone):
+    backbone, other = replace(backbone(), width=4), []
+    for network, given in (
+        (backbone.generator(SHAPE, 4), torch.randn(2, 4)),
+        (backbone.discriminator(SHAPE), torch.rand(2, *SHAPE)),
+    ):
+        for name, layer in network.named_modules():
+            if isinstance(layer, nn.BatchNorm2d):
+
+                def listen(layer, inputs, maps, name=name):
+                    def look(gradient):
+                        if not gradient.is_contiguous(memory_format=LAST):
+                            other.append(name)
+
+                    maps.register_hook(look)
+
+                layer.register_forward_hook(listen)
+        made = network(given)
+        sum(part.square().sum() for part in (made if isinstance(made, tuple) else [made])).backward()
+    assert not other
 
 
 @pytest.mark.parametrize("norm, order", [("instance", STANDARD), ("layer", LAST)])
