@@ -109,7 +109,7 @@ class _Same(nn.Conv2d):
         missing = [max(0, (-(-n // stride) - 1) * stride + kernel - n) for n in reversed(x.shape[2:])]
         x = F.pad(x, [side for n in missing for side in (n // 2, n - n // 2)])
         if self.groups > 1:
-            return strided_each(x, self.weight, stride)
+            return strided_each(x, self.weight, stride, self.bias)
         return F.conv2d(x, self.weight, self.bias, stride=stride)
 
 

@@ -243,7 +243,7 @@ def crop(image: Tensor, height: int, width: int) -> Tensor:
     return image[:, :, top : top + height, left : left + width].contiguous()
 
 
-def strided_each(maps: Tensor, kernels: Tensor, stride: int) -> Tensor:
+def strided_each(maps: Tensor, kernels: Tensor, stride: int, bias: Tensor | None = None) -> Tensor:
     """Convolves every channel by itself, with a stride; on a CPU in float32 at least.
 
     There the way back of bfloat16 takes 4 to 30 times as long as that of float32.
@@ -252,13 +252,15 @@ def strided_each(maps: Tensor, kernels: Tensor, stride: int) -> Tensor:
         maps: (N, C, H, W), padded.
         kernels: (C, 1, k, k).
         stride: in both directions.
+        bias: (C,), added to every channel.
 
     Returns:
         (N, C, ...) in the number type of ``maps``.
     """
     groups = len(kernels)
     if maps.device.type != "cpu" or not (torch.is_autocast_enabled("cpu") or maps.dtype == torch.bfloat16):
-        return F.conv2d(maps, kernels, stride=stride, groups=groups)
+        return F.conv2d(maps, kernels, bias, stride, groups=groups)
     kind = torch.promote_types(maps.dtype, torch.float32)
+    bias = None if bias is None else bias.to(kind)
     with torch.autocast("cpu", enabled=False):
-        return F.conv2d(maps.to(kind), kernels.to(kind), stride=stride, groups=groups).to(maps.dtype)
+        return F.conv2d(maps.to(kind), kernels.to(kind), bias, stride, groups=groups).to(maps.dtype)

@@ -324,10 +324,12 @@ def test_mlp_has_one_shift_a_layer(norm):
 
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float32, torch.float64])
-def test_channels_convolved_by_themselves_keep_their_number_type(kind):
+@pytest.mark.parametrize("shift", [None, torch.arange(4.0)])
+def test_channels_convolved_by_themselves_keep_their_number_type(kind, shift):
     maps, kernels = torch.rand(2, 4, 9, 9).to(kind), torch.rand(4, 1, 3, 3).to(kind)
-    expected = F.conv2d(maps.double(), kernels.double(), stride=2, groups=4)
+    bias = None if shift is None else shift.to(kind)
+    expected = F.conv2d(maps.double(), kernels.double(), None if shift is None else shift.double(), 2, groups=4)
     with torch.autocast("cpu", torch.bfloat16):
-        found = strided_each(maps, kernels, 2)
+        found = strided_each(maps, kernels, 2, bias)
     assert found.dtype == kind  # and autocast rounds nothing that comes in more digits
     torch.testing.assert_close(found.double(), expected, rtol=4e-3 if kind == torch.bfloat16 else 1e-6, atol=0)
