@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 import yaml
 
 HOUSE = Path(__file__).parents[2]
@@ -127,6 +126,8 @@ class Table:
             last, output = folder / "checkpoints" / "last.ckpt", folder / "measured.json"
             script = HOUSE / "examples" / "benchmarks" / self.script
             subprocess.run([sys.executable, str(script), str(last), "--output", str(output)], check=True)
+            import torch  # seconds, which writing a page needs not wait for
+
             step = torch.load(last, map_location="cpu", weights_only=False)["global_step"]
             return {"test": json.loads(output.read_text()), "step": step}
         found: dict[str, object] = {}
